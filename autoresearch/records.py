@@ -1,0 +1,195 @@
+"""Frozen records and enums that the lab's parts hand to each other.
+
+Plain dataclasses, so that a supervisor starts without pydantic; the ledger validates them with
+pydantic when it reads them back. Times are seconds since the epoch, durations seconds.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """What a verdict says of an experiment."""
+
+    KEEP = "keep"
+    DISCARD = "discard"
+    INCONCLUSIVE = "inconclusive"
+    CRASHED = "crashed"
+    TAINTED = "tainted"
+
+
+class RunState(StrEnum):
+    """Where a run is. The last four are final."""
+
+    QUEUED = "queued"
+    TRAINING = "training"
+    SCORING = "scoring"
+    FINISHED = "finished"
+    CRASHED = "crashed"
+    STOPPED = "stopped"
+    LOST = "lost"
+
+    @property
+    def final(self) -> bool:
+        """Whether a run in this state will never change again."""
+        return self in (RunState.FINISHED, RunState.CRASHED, RunState.STOPPED, RunState.LOST)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prediction:
+    """What the proposer expects, recorded before any run."""
+
+    effect: float  # metric units, positive is better
+    confidence: float  # probability that the metric improves, 0 to 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposer:
+    """Who proposed: the MCP client as it named itself, and the model as it named itself."""
+
+    client: str
+    client_version: str = ""
+    model: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileChange:
+    """One file of a patch, with the touched lines as (first, last) in the base, 1-based."""
+
+    path: str
+    added: int
+    removed: int
+    spans: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Experiment:
+    """One hypothesis and one patch on one base commit. `e0` is the code as it was found."""
+
+    id: str
+    hypothesis: str
+    base: str | None  # experiment id; None for e0
+    commit: str
+    fingerprint: str  # of the normalised editable files, to know a repeat in disguise
+    changes: tuple[FileChange, ...]
+    brief_sha256: str
+    prediction: Prediction | None
+    proposer: Proposer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One execution of an experiment's code, planned: its seed is drawn after the commit."""
+
+    id: str  # e7-r2
+    experiment: str
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measurement:
+    """What the scorer found for one run."""
+
+    value: float  # in the metric's unit
+    documents: int  # held-out documents scored
+    tokens: int  # targets predicted
+    score_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunReport:
+    """How one run ended: the last thing its supervisor writes."""
+
+    run: str
+    state: RunState
+    reason: str  # one sentence: how it ended, with the true exception if it crashed
+    started: float
+    ended: float
+    wall_s: float
+    cpu_s: float
+    tokens: int  # training tokens served, 0 where the budget is not tokens
+    device: str
+    sandbox: str
+    measurement: Measurement | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """The judge's word on one experiment, with the numbers behind it."""
+
+    experiment: str
+    base: str
+    outcome: Outcome
+    effect: float | None  # metric units, positive is better; None where nothing was measured
+    low: float | None  # 95 % interval of the effect
+    high: float | None
+    sigma: float | None  # spread of single runs
+    evidence: float | None  # log likelihood ratio for "better" against "no different"
+    candidate_runs: tuple[str, ...]
+    control_runs: tuple[str, ...]
+    noise_runs: tuple[tuple[str, ...], ...]  # the groups whose spread is sigma
+    sentence: str
+    judge_version: int
+    moved_incumbent: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabOpened:
+    """The first event: what is researched, and the hashes of what must not change."""
+
+    target: str
+    source: str  # "shipped:microgpt" or the repository's path
+    source_commit: str  # the user's HEAD, or "" for a shipped target
+    contract_sha256: str
+    sealed_sha256: str  # of the held-out data's source file, "" where there is none
+    product_version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposed:
+    """An experiment was committed."""
+
+    experiment: Experiment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunStarted:
+    """A run was planned and its supervisor is being started."""
+
+    run: Run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFinished:
+    """A run reached a final state."""
+
+    report: RunReport
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """A verdict was given."""
+
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Concluded:
+    """A lesson was written down beside the evidence."""
+
+    experiment: str
+    lesson: str
+    proposer: Proposer
+
+
+Event = LabOpened | Proposed | RunStarted | RunFinished | Judged | Concluded
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One event in the ledger: its place in the chain, its time and its commit."""
+
+    n: int  # 0 for the first
+    at: float
+    commit: str
+    event: Event

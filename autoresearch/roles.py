@@ -1,0 +1,17 @@
+"""The roles that a child process can take, each imported only when it is taken."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def run_role(name: str, arguments: Sequence[str]) -> int:
+    """Run a role to its end and return its exit status; `name` comes from our own code."""
+    if name == "supervise":
+        from autoresearch.supervisor import supervise
+
+        return supervise(Path(arguments[0]))
+    if name == "score":
+        from autoresearch.scorer import score_run
+
+        return score_run(Path(arguments[0]))
+    raise ValueError(f"no role is named {name!r}")

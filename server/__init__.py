@@ -1,0 +1,1 @@
+"""The MCP server and the command line: thin, typed wrappers; no research or teaching logic."""

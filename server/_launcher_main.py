@@ -1,0 +1,5 @@
+"""`python -m autoresearch_mcp`, for children that must not depend on a script's path."""
+
+from autoresearch_mcp import main
+
+main()
