@@ -1,0 +1,184 @@
+"""Load and check autoresearch.toml: what may be edited, how it runs, how it is scored.
+
+Every mistake in it becomes one ContractError that names the key's path and what would fix it.
+Whether the named files exist is the lab's question, since they lie in a commit.
+"""
+
+import hashlib
+import tomllib
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from autoresearch.errors import ContractError
+
+FILE_NAME = "autoresearch.toml"
+
+
+class Section(BaseModel):
+    """A table of the contract: unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Target(Section):
+    """What is researched."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
+    description: Annotated[str, Field(max_length=500)] = ""
+
+
+class Brief(Section):
+    """Where the human's own words lie."""
+
+    path: str
+
+
+class Edit(Section):
+    """Globs of the files that an experiment may change; everything else is frozen."""
+
+    allow: Annotated[tuple[str, ...], Field(min_length=1)]
+
+
+class Budget(Section):
+    """Exactly one of wall seconds, CPU seconds, or training tokens under a CPU ceiling."""
+
+    tokens: Annotated[int, Field(gt=0)] | None = None
+    cpu_s: Annotated[float, Field(gt=0)] | None = None
+    wall_s: Annotated[float, Field(gt=0)] | None = None
+
+    @model_validator(mode="after")
+    def _one_budget(self) -> "Budget":
+        if self.tokens is not None:
+            if self.cpu_s is None or self.wall_s is not None:
+                raise ValueError("a token budget is { tokens = N, cpu_s = CEILING }")
+        elif (self.cpu_s is None) == (self.wall_s is None):
+            raise ValueError("give one of wall_s, cpu_s, or tokens with a cpu_s ceiling")
+        return self
+
+    @property
+    def unit(self) -> str:
+        """"tokens", "cpu_s" or "wall_s"."""
+        if self.tokens is not None:
+            return "tokens"
+        return "cpu_s" if self.cpu_s is not None else "wall_s"
+
+    @property
+    def amount(self) -> float:
+        """The budget in its unit."""
+        amount = self.tokens or self.cpu_s or self.wall_s
+        assert amount is not None
+        return amount
+
+    def describe(self) -> str:
+        """For people: "250,000 training tokens within 15 CPU-seconds"."""
+        if self.tokens is not None:
+            return f"{self.tokens:,} training tokens within {self.cpu_s:g} CPU-seconds"
+        return f"{self.amount:g} {'CPU-' if self.unit == 'cpu_s' else ''}seconds"
+
+
+class RunTable(Section):
+    """How a run is started and bounded."""
+
+    command: Annotated[tuple[str, ...], Field(min_length=1)]
+    python: str = ""  # an interpreter; empty: the one this product runs on
+    env: dict[str, str] = {}
+    startup_s: Annotated[float, Field(gt=0)] = 20.0
+    memory_mb: Annotated[int, Field(ge=64)] = 4096
+    budget: Budget
+
+    @property
+    def wall_ceiling_s(self) -> float:
+        """When a run is killed whatever it says: start-up, then the budget with room to wait."""
+        if self.budget.wall_s is not None:
+            return self.startup_s + self.budget.wall_s
+        assert self.budget.cpu_s is not None
+        return self.startup_s + 3 * self.budget.cpu_s
+
+
+class Metric(Section):
+    """The number that is researched."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+    unit: str
+    direction: Literal["min", "max"]
+    scoring: Literal["sealed"]
+
+
+class Sealed(Section):
+    """How the lab scores a model that never sees its targets."""
+
+    entry: Annotated[str, Field(pattern=r"^[\w./-]+\.py:[A-Za-z_]\w*$")]
+    data: str
+    vocab: Literal["characters"]
+    checkpoint: Annotated[str, Field(pattern=r"^[\w][\w.-]*$")]
+    checkpoint_mb: Annotated[float, Field(gt=0)] = 64.0
+    held_out: Annotated[int, Field(ge=100)] = 2000
+    score_s: Annotated[float, Field(gt=0)] = 60.0
+
+
+class Knob(Section):
+    """The range in which a searcher may turn one named value."""
+
+    low: float
+    high: float
+    log: bool = False
+
+
+class Contract(Section):
+    """The whole of autoresearch.toml."""
+
+    target: Target
+    brief: Brief | None = None
+    edit: Edit
+    run: RunTable
+    metric: Metric
+    sealed: Sealed
+    knobs: dict[str, Knob] = {}
+
+
+def parse_contract(text: bytes, origin: str = FILE_NAME) -> Contract:
+    """Raise ContractError with every mistake, one a line."""
+    try:
+        tables = tomllib.loads(text.decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ContractError(f"{origin} is not TOML: {error}.", "Mend that line.") from error
+    try:
+        return Contract.model_validate(tables)
+    except ValidationError as error:
+        lines = [_explain(tables, dict(mistake)) for mistake in error.errors()]
+        raise ContractError(
+            f"{origin} has {len(lines)} mistake{'s' * (len(lines) > 1)}:\n" + "\n".join(lines),
+            "docs/contract.md shows a whole contract.",
+        ) from error
+
+
+def sha256(text: bytes) -> str:
+    """The hash by which ledger events name a file's contents."""
+    return hashlib.sha256(text).hexdigest()
+
+
+def _explain(tables: dict[str, Any], mistake: dict[str, Any]) -> str:
+    path = ".".join(str(part) for part in mistake["loc"])
+    if mistake["type"] == "extra_forbidden":
+        return f"- {path}: no such key; {_siblings(mistake['loc'])}"
+    if mistake["type"] == "missing":
+        return f"- {path}: is missing"
+    said = f" (it is {mistake['input']!r})" if mistake["type"] != "value_error" else ""
+    return f"- {path}: {mistake['msg'].removeprefix('Value error, ')}{said}"
+
+
+def _siblings(loc: tuple[str | int, ...]) -> str:
+    model: type[BaseModel] | None = Contract
+    for part in loc[:-1]:
+        field = model.model_fields.get(str(part)) if model else None
+        model = _model_of(field.annotation) if field else None
+    known = ", ".join(model.model_fields) if model else ""
+    return f"allowed here: {known}" if known else "remove it"
+
+
+def _model_of(annotation: Any) -> type[BaseModel] | None:
+    for kind in (annotation, *getattr(annotation, "__args__", ())):
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            return kind
+    return None

@@ -1,0 +1,209 @@
+"""What the lab answers: frozen records for a reader, made from the ledger and the run directories.
+
+Effects are in metric units and positive is better, whatever the metric's direction.
+"""
+
+from dataclasses import dataclass
+
+from autoresearch.records import Experiment, FileChange, Outcome, Prediction, RunState, Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CurvePoint:
+    """One point of a training curve, in the run's own words."""
+
+    at: float  # training tokens, steps or seconds, as the run counts
+    loss: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunView:
+    """One run as it is now."""
+
+    id: str
+    experiment: str
+    state: RunState
+    reason: str
+    seed: int
+    progress: float | None  # 0 to 1 of the budget, where it is known
+    elapsed_s: float
+    tokens: int
+    value: float | None  # the measurement, in the metric's unit
+    device: str
+    sandbox: str
+    curve: tuple[CurvePoint, ...]
+    log_digest: str  # untrusted output, cleaned and cut to about 2 KB
+    exception: str | None  # the true exception, where the training raised one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incumbent:
+    """The tip of the kept line."""
+
+    experiment: str
+    commit: str
+    runs: int
+    mean: float | None
+    low: float | None  # 95 % interval of the mean, from the pooled noise
+    high: float | None
+    sigma: float | None  # spread of single runs
+    kept: tuple[str, ...]  # the kept line, e0 first
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remembered:
+    """One earlier experiment, with what it showed."""
+
+    experiment: str
+    hypothesis: str
+    outcome: Outcome | None  # None while it is open
+    effect: float | None
+    low: float | None
+    high: float | None
+    lesson: str
+    changes: tuple[FileChange, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Region:
+    """A definition in an editable file and how often experiments touched its lines."""
+
+    path: str
+    name: str
+    first: int  # 1-based, inclusive
+    last: int
+    experiments: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overview:
+    """A look at the lab."""
+
+    lab: str
+    target: str
+    description: str
+    source: str
+    notices: tuple[str, ...]  # uncommitted files that were not taken, a missing sandbox, ...
+    metric: str
+    unit: str
+    direction: str  # "min" or "max"
+    scoring: str
+    editable: tuple[str, ...]
+    budget: str
+    sandbox: str
+    brief: str
+    incumbent: Incumbent
+    outcomes: dict[str, int]
+    running: tuple[str, ...]
+    open_experiments: tuple[str, ...]  # proposed, without a verdict
+    recent: tuple[Remembered, ...]  # the newest first
+    untouched: tuple[Region, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """An accepted patch."""
+
+    experiment: Experiment
+    similar: tuple[Remembered, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunValue:
+    """One run in an evaluation."""
+
+    run: str
+    state: RunState
+    value: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """How far an experiment is on its way to a verdict."""
+
+    experiment: str
+    verdict: Verdict | None
+    effect: float | None  # so far
+    low: float | None
+    high: float | None
+    sigma: float | None
+    runs: tuple[RunValue, ...]  # the candidate's
+    controls: tuple[RunValue, ...]  # the incumbent's
+    running: tuple[str, ...]
+    needs: str  # one sentence; "" once there is a verdict
+    incumbent: Incumbent
+    replayed_as: str | None  # the same patch on the incumbent that came in between
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conclusion:
+    """A lesson beside its evidence."""
+
+    experiment: str
+    lesson: str
+    outcome: Outcome | None
+    effect: float | None
+    prediction: Prediction | None
+    incumbent: Incumbent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Knob:
+    """A named value in the code that can be turned."""
+
+    name: str
+    line: int
+    value: str  # as written
+    low: float | None  # the contract's range
+    high: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """A node of the syntax tree that covers the section."""
+
+    kind: str  # "function", "class", "module", "for", "if", ...
+    name: str
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeSection:
+    """Lines of a file with what is known about them."""
+
+    path: str
+    first: int
+    last: int
+    total_lines: int
+    code: str  # each line with its number
+    editable: bool
+    spans: tuple[Span, ...]  # outermost first
+    knobs: tuple[Knob, ...]
+    experiments: tuple[Remembered, ...]  # those that touched these lines
+    commit: str  # the incumbent's
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verification:
+    """What `verify` found."""
+
+    ok: bool
+    entries: int
+    experiments: int
+    verdicts: int
+    anchor: str  # which head, recorded outside git, the chain was compared with
+    cache: str  # "agrees" or "rebuilt"
+    findings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabInfo:
+    """A lab in the home folder."""
+
+    name: str
+    target: str
+    source: str
+    path: str
+    experiments: int
+    kept: int

@@ -1,0 +1,35 @@
+"""Write autoresearch/critical_values.py from SciPy, so that the judge needs no SciPy to run.
+
+    uv run --group dev python scripts/make_critical_values.py
+
+`tests/autoresearch/test_judge.py` checks the written table against SciPy.
+"""
+
+from pathlib import Path
+
+from scipy import stats
+
+LAST = 120
+HEADER = '''"""Student's t quantiles by degrees of freedom, written by scripts/make_critical_values.py."""
+
+'''
+
+
+def table(name: str, quantile: float) -> str:
+    """One tuple literal: the quantile for 1, 2, ... LAST degrees of freedom, then the normal's."""
+    values = [float(stats.t.ppf(quantile, df)) for df in range(1, LAST + 1)]
+    values.append(float(stats.norm.ppf(quantile)))
+    rows = [values[i : i + 8] for i in range(0, len(values), 8)]
+    body = "\n".join("    " + ", ".join(f"{v:.5f}" for v in row) + "," for row in rows)
+    return f"{name} = (\n{body}\n)\n"
+
+
+def main() -> None:
+    """Write the module beside the judge."""
+    target = Path(__file__).resolve().parent.parent / "autoresearch" / "critical_values.py"
+    target.write_text(HEADER + table("T_975", 0.975) + "\n" + table("T_999", 0.999))
+    print(f"{target.name}: 2 tables of {LAST + 1} values")
+
+
+if __name__ == "__main__":
+    main()
