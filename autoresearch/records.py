@@ -75,6 +75,7 @@ class Experiment:
     brief_sha256: str
     prediction: Prediction | None
     proposer: Proposer
+    replay_of: str | None = None  # the experiment whose patch this repeats on a newer incumbent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
