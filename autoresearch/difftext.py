@@ -1,0 +1,109 @@
+"""Turn a diff as a model writes it into one that git can apply; it never looks at the files.
+
+Tolerated: markdown fences and words around it, CRLF, a missing last newline, no a/ and b/
+prefixes, no `diff --git` lines. Wrong counts in hunk headers are git's to forgive (--recount).
+"""
+
+import re
+from dataclasses import dataclass
+
+from autoresearch.errors import PatchRefused
+
+REMEDY = (
+    "Give a unified diff (--- a/FILE, +++ b/FILE, @@ -12,3 +12,4 @@, then lines that start with "
+    "a space, - or +), or use `edits` with path, find and replace."
+)
+_HUNK = re.compile(r"@@ -\d+(?:,\d+)? \+\d+(?:,\d+)? @@")
+_PREFIXED = re.compile(r"(?:[abciow]/|/dev/null$)")
+
+
+@dataclass(frozen=True, slots=True)
+class CleanDiff:
+    """The text for git, and how many leading folders its names carry (0 or 1)."""
+
+    text: str
+    strip: int
+
+
+def clean(diff: str) -> CleanDiff:
+    """Make `diff` regular; PatchRefused when there is no unified diff in it."""
+    text = diff.replace("\r\n", "\n").replace("\r", "\n")
+    if "*** Begin Patch" in text:
+        raise PatchRefused("This is an apply_patch patch, not a unified diff.", REMEDY)
+    lines = _without_surroundings(text.split("\n"))
+    if not any(_HUNK.match(line) for line in lines):
+        if any(line.startswith("@@") for line in lines):
+            raise PatchRefused("A hunk header has no line numbers.", REMEDY)
+        if not any(line.startswith("diff --git ") for line in lines):
+            raise PatchRefused("There is no hunk (@@ … @@) in the diff.", REMEDY)
+    strip = _strip(lines)
+    return CleanDiff("\n".join(_with_git_headers(lines, strip)) + "\n", strip)
+
+
+def _without_surroundings(lines: list[str]) -> list[str]:
+    """Drop what stands before the first header, a closing fence and trailing blank lines."""
+    first = next((i for i, line in enumerate(lines) if _starts(lines, i)), None)
+    if first is None:
+        raise PatchRefused("There is no file header (--- a/FILE, +++ b/FILE) in the diff.", REMEDY)
+    fenced = any(line.lstrip().startswith("```") for line in lines[:first])
+    kept = lines[first:]
+    if fenced:
+        end = next((i for i, line in enumerate(kept) if line.startswith("```")), len(kept))
+        kept = kept[:end]
+    while kept and not kept[-1]:
+        kept.pop()
+    return kept
+
+
+def _starts(lines: list[str], i: int) -> bool:
+    return lines[i].startswith("diff --git ") or _names_files(lines, i)
+
+
+def _names_files(lines: list[str], i: int) -> bool:
+    following = lines[i + 1] if i + 1 < len(lines) else ""
+    return lines[i].startswith("--- ") and following.startswith("+++ ")
+
+
+def _header_name(line: str) -> str:
+    return line[4:].split("\t", maxsplit=1)[0].strip()
+
+
+def _strip(lines: list[str]) -> int:
+    names = [
+        _header_name(line)
+        for i, header in enumerate(lines)
+        if _names_files(lines, i)
+        for line in (header, lines[i + 1])
+    ]
+    return 1 if all(_PREFIXED.match(name) for name in names) else 0
+
+
+def _with_git_headers(lines: list[str], strip: int) -> list[str]:
+    """Give every file a `diff --git` line: without it git counts the next header as a hunk's."""
+    out: list[str] = []
+    in_header = False
+    for i, line in enumerate(lines):
+        if line.startswith("diff --git "):
+            in_header = True
+        elif (
+            not in_header and _names_files(lines, i) and any(map(_HUNK.match, lines[i + 2 : i + 3]))
+        ):
+            out += _git_header(_header_name(line), _header_name(lines[i + 1]), strip)
+            in_header = True
+        elif line.startswith("@@"):
+            in_header = False
+        out.append(line)
+    return out
+
+
+def _git_header(old: str, new: str, strip: int) -> list[str]:
+    if old == "/dev/null":
+        name = new[2:] if strip else new
+        return [_git_line(name, strip), "new file mode 100644"]
+    name = old[2:] if strip else old
+    deleted = ["deleted file mode 100644"] if new == "/dev/null" else []
+    return [_git_line(name, strip), *deleted]
+
+
+def _git_line(name: str, strip: int) -> str:
+    return f"diff --git a/{name} b/{name}" if strip else f"diff --git {name} {name}"

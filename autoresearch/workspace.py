@@ -1,0 +1,300 @@
+"""The lab's own bare repository: experiments are commits made without a working tree.
+
+Commits are built in a temporary index, so nothing is checked out and nothing of the user's is
+touched. It knows git objects and refs, not what an experiment means.
+"""
+
+import difflib
+import shutil
+import tarfile
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from autoresearch import difftext
+from autoresearch.errors import GitFailed, NotFound, PatchRefused
+from autoresearch.git import LONG_TIMEOUT_S, Git, failure, words
+from autoresearch.rawdiff import RawChange, read_changes
+from autoresearch.source import Source, Survey
+
+EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
+ZERO = "0" * 40
+FIXED_DATE_S = 1_767_225_600  # of root commits, so that the same files give the same commit
+# The files' own .gitattributes must not drop, expand or convert anything on the way to a run.
+ATTRIBUTES = "* -export-ignore -export-subst -text -ident -filter -working-tree-encoding !diff\n"
+# Flaws of old histories that say nothing about damage.
+_OLD_FLAWS = ("badTimezone", "missingSpaceBeforeDate", "zeroPaddedDate", "missingNameBeforeEmail")
+_NAMES = ("diff-tree", "-r", "--name-only", "-z", "--no-renames")
+
+Moves = Mapping[str, tuple[str | None, str | None]]  # ref: (new, old); None is "no such ref"
+
+
+def survey(source: Path) -> Survey:
+    """The user's HEAD, and by name what the lab does not take; reads only."""
+    return Source.open(source).survey()
+
+
+def dirty(source: Path) -> tuple[str, ...]:
+    """Files of the user's that differ from their HEAD, untracked ones included."""
+    found = survey(source)
+    return found.dirty + found.untracked
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """The lab's bare repository."""
+
+    path: Path
+
+    @classmethod
+    def create(cls, path: Path) -> "Repository":
+        """Make it, or find it already made."""
+        repo = cls(path)
+        if not (path / "HEAD").is_file():
+            path.mkdir(parents=True, exist_ok=True)
+            init = ("init", "--bare", "--quiet", "--template=", "--object-format=sha1")
+            repo.git.run(*init, "--initial-branch=autoresearch/incumbent", str(path))
+        attributes = path / "info" / "attributes"
+        if not attributes.is_file():
+            attributes.parent.mkdir(exist_ok=True)
+            attributes.write_text(ATTRIBUTES)
+        return repo
+
+    @property
+    def git(self) -> Git:
+        """How git is called here."""
+        return Git.lab(self.path)
+
+    # Taking code in and giving it back
+
+    def import_head(self, source: Path) -> str:
+        """Copy the user's HEAD and its history; their repository is only read."""
+        theirs = Source.open(source)
+        cut = theirs.shallow_file()
+        if cut is not None:
+            shutil.copyfile(cut, self.path / "shallow")
+        with self._scratch() as scratch:
+            pack = scratch / "pack"
+            theirs.pack(pack)
+            with pack.open("rb") as file:
+                self.git.run("index-pack", "--stdin", stdin=file, timeout_s=LONG_TIMEOUT_S)
+        return theirs.head
+
+    def import_files(self, files: Mapping[str, Path | bytes], message: str) -> str:
+        """A root commit of these files; the same files and message give the same commit."""
+        contents = {
+            name: file if isinstance(file, bytes) else file.read_bytes()
+            for name, file in files.items()
+        }
+        tree = self.edit_tree(EMPTY_TREE, contents)
+        return self.commit_tree(tree, (), message, at=FIXED_DATE_S)
+
+    def publish(self, commit: str, into: Path, branch: str) -> None:
+        """Write `commit` into the user's repository as a new branch; nothing of theirs moves."""
+        theirs = Source.open(into)
+        theirs.check_new_branch(branch)
+        history = self.git.run("rev-list", "--topo-order", commit, timeout_s=LONG_TIMEOUT_S)
+        known = theirs.has(history.decode().split())[:1]
+        wanted = "\n".join([commit, *(f"^{base}" for base in known)]) + "\n"
+        with self._scratch() as scratch:
+            pack = scratch / "pack"
+            with pack.open("wb") as file:
+                self.git.run(
+                    *("pack-objects", "--revs", "--stdout", "-q"),
+                    stdin=wanted.encode(),
+                    stdout=file,
+                    timeout_s=LONG_TIMEOUT_S,
+                )
+            theirs.receive(pack, commit, branch)
+
+    def export(self, commit: str, into: Path, exclude: Sequence[str] = ()) -> None:
+        """Write the commit's files into an existing or new folder, without `.git`."""
+        pathspecs = [".", *(f":(exclude,glob){glob}" for glob in exclude)]
+        into.mkdir(parents=True, exist_ok=True)
+        with self._scratch() as scratch:
+            archive = scratch / "tree.tar"
+            with archive.open("wb") as file:
+                self.git.run(
+                    *("archive", "--format=tar", commit, "--", *pathspecs),
+                    stdout=file,
+                    timeout_s=LONG_TIMEOUT_S,
+                )
+            try:
+                with tarfile.open(archive) as tar:
+                    tar.extractall(into, filter="data")
+            except tarfile.FilterError as refusal:
+                raise GitFailed(
+                    f"{refusal.tarinfo.name} leads out of the tree, so it is not given to a run.",
+                    "Commit the file itself, or name it under [inputs] read_only.",
+                ) from refusal
+
+    # Reading
+
+    def resolve(self, ref: str) -> str | None:
+        """The commit that a ref or an id names."""
+        done = self.git.attempt("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}")
+        return None if done.returncode else done.stdout.decode().strip()
+
+    def list_files(self, commit: str) -> tuple[str, ...]:
+        """Every path in the commit."""
+        return self._names("ls-tree", "-r", "-z", "--name-only", "--full-tree", commit)
+
+    def matching(self, commit: str, allow: Sequence[str]) -> tuple[str, ...]:
+        """The commit's files that a glob matches."""
+        if not allow:
+            return ()
+        globs = [f":(glob){glob}" for glob in allow]
+        return self._names(*_NAMES, EMPTY_TREE, commit, "--", *globs)
+
+    def outside(self, base: str, other: str, allow: Sequence[str]) -> tuple[str, ...]:
+        """The changed paths that no glob matches."""
+        globs = [f":(exclude,glob){glob}" for glob in allow]
+        return self._names(*_NAMES, base, other, "--", ".", *globs)
+
+    def read_file(self, commit: str, path: str) -> bytes:
+        """One file's content; NotFound names the nearest paths."""
+        content = self.read_many([f"{commit}:{path}"])[0] if "\n" not in path else None
+        if content is not None:
+            return content
+        files = self.list_files(commit)
+        near = difflib.get_close_matches(path, files, n=3, cutoff=0.5) or list(files[:5])
+        raise NotFound(f"There is no file {path!r} here.", f"There are: {', '.join(near)}.")
+
+    def read_many(self, names: Sequence[str]) -> list[bytes | None]:
+        """The content of many blobs, in one go; None for what is missing or not a blob."""
+        asked = "".join(f"{name}\n" for name in names).encode(errors="surrogateescape")
+        out = self.git.run("cat-file", "--batch", stdin=asked, timeout_s=LONG_TIMEOUT_S)
+        contents: list[bytes | None] = []
+        at = 0
+        for _ in names:
+            end = out.index(b"\n", at)
+            header = out[at:end].rsplit(b" ", 2)
+            at = end + 1
+            if header[-1] in (b"missing", b"ambiguous"):
+                contents.append(None)
+                continue
+            size = int(header[2])
+            contents.append(out[at : at + size] if header[1] == b"blob" else None)
+            at += size + 1
+        return contents
+
+    def parents(self, head: str, after: str | None = None) -> list[tuple[str, ...]]:
+        """(commit, parent, …) along the first parents up to `head`, oldest first."""
+        since = [f"^{after}"] if after else []
+        walk = ("rev-list", "--first-parent", "--reverse", "--format=%H %P", "--no-commit-header")
+        out = self.git.run(*walk, head, *since, timeout_s=LONG_TIMEOUT_S)
+        return [tuple(line.split()) for line in out.decode().splitlines()]
+
+    def changes(self, base: str, other: str) -> tuple[RawChange, ...]:
+        """What changed from one commit or tree to another, file by file."""
+        return read_changes(self.git, base, other)
+
+    def diff(self, base: str, other: str) -> str:
+        """The unified diff."""
+        form = ("-p", "--no-color", "--no-ext-diff", "--no-textconv", "--no-renames")
+        return self.git.run("diff-tree", "-r", *form, base, other).decode(errors="replace")
+
+    # Writing
+
+    def write_blob(self, content: bytes) -> str:
+        """Store content; its id."""
+        return self.git.run("hash-object", "-w", "--stdin", stdin=content).decode().strip()
+
+    def make_tree(self, blobs: Mapping[str, str]) -> str:
+        """A flat tree of names and blob ids."""
+        lines = "".join(f"100644 blob {blob}\t{name}\n" for name, blob in blobs.items())
+        return self.git.run("mktree", stdin=lines.encode()).decode().strip()
+
+    def edit_tree(self, base: str, files: Mapping[str, bytes | None]) -> str:
+        """The base's tree with new contents by path; None removes a file. Modes stay."""
+        modes = {
+            line.split("\t", 1)[1]: line.split(" ", 1)[0]
+            for line in self._names("ls-tree", "-r", "-z", "--full-tree", base)
+        }
+        entries = [
+            f"0 {ZERO}\t{path}\0"
+            if content is None
+            else f"{modes.get(path, '100644')} {self.write_blob(content)}\t{path}\0"
+            for path, content in files.items()
+        ]
+        with self._index(base) as env:
+            update = ("update-index", "-z", "--index-info")
+            self.git.run(*update, stdin="".join(entries).encode(), env=env)
+            return self.git.run("write-tree", env=env).decode().strip()
+
+    def commit_edits(self, base: str, files: Mapping[str, bytes | None], message: str) -> str:
+        """A commit on `base` with new contents by path."""
+        return self.commit_tree(self.edit_tree(base, files), (base,), message)
+
+    def apply_diff(self, base: str, diff: str) -> str:
+        """The tree that the diff makes of the base; PatchRefused when it does not apply."""
+        patch = difftext.clean(diff)
+        dos = patch.text.replace("\n", "\r\n")
+        said = b""
+        for text in (patch.text, patch.text + " \n", dos):
+            with self._index(base) as env:
+                done = self.git.attempt(
+                    *("apply", "--cached", "--recount", "--whitespace=nowarn", f"-p{patch.strip}"),
+                    stdin=text.encode(errors="replace"),
+                    env=env,
+                )
+                if not done.returncode:
+                    return self.git.run("write-tree", env=env).decode().strip()
+                said = said or done.stderr
+        raise PatchRefused(
+            f"The diff does not apply to the base: {words(said)}",
+            "Look at the file as it is in the base, and make the diff against that; "
+            "or use `edits`, which need no line numbers.",
+        )
+
+    def commit_tree(
+        self, tree: str, parents: Sequence[str], message: str, at: float | None = None
+    ) -> str:
+        """A commit of the tree by the lab's fixed identity; `at` is now unless given."""
+        date = f"{int(time.time() if at is None else at)} +0000"
+        text = message.replace("\0", "").encode(errors="replace") or b"(no message)"
+        options = [option for parent in parents for option in ("-p", parent)]
+        dates = {"GIT_AUTHOR_DATE": date, "GIT_COMMITTER_DATE": date}
+        made = self.git.run("commit-tree", tree, *options, "-F", "-", stdin=text, env=dates)
+        return made.decode().strip()
+
+    def move_refs(self, moves: Moves) -> bool:
+        """Move all the refs, or none; False when one of them was not where it was said to be."""
+        lines = "".join(
+            f"update {ref}\0{new or ZERO}\0{old or ZERO}\0" for ref, (new, old) in moves.items()
+        )
+        done = self.git.attempt("update-ref", "--stdin", "-z", stdin=lines.encode())
+        if not done.returncode:
+            return True
+        if any(self.resolve(ref) != old for ref, (_, old) in moves.items()):
+            return False
+        raise failure(("update-ref",), done)
+
+    def fsck(self) -> str | None:
+        """None if every object is sound and connected, else git's words."""
+        tolerated = [option for flaw in _OLD_FLAWS for option in ("-c", f"fsck.{flaw}=ignore")]
+        check = ("fsck", "--full", "--no-dangling", "--no-progress")
+        done = self.git.attempt(*tolerated, *check, timeout_s=LONG_TIMEOUT_S)
+        if not done.returncode:
+            return None
+        return words(done.stdout + done.stderr) or f"exit status {done.returncode}"
+
+    def _names(self, *args: str) -> tuple[str, ...]:
+        out = self.git.run(*args, timeout_s=LONG_TIMEOUT_S)
+        return tuple(name for name in out.decode(errors="surrogateescape").split("\0") if name)
+
+    @contextmanager
+    def _scratch(self) -> Iterator[Path]:
+        with tempfile.TemporaryDirectory(prefix="scratch-", dir=self.path) as folder:
+            yield Path(folder)
+
+    @contextmanager
+    def _index(self, base: str) -> Iterator[dict[str, str]]:
+        """The environment in which git's index is a temporary one, filled from `base`."""
+        with self._scratch() as scratch:
+            env = {"GIT_INDEX_FILE": str(scratch / "index")}
+            self.git.run("read-tree", base, env=env)
+            yield env
