@@ -24,7 +24,9 @@ def census_names(list_name: str) -> list[str]:
     """Return the names of one census list, whose lines are `NAME frequency cumulative rank`."""
     files = importlib.metadata.files("names") or []
     path = next(file for file in files if file.name == list_name)
-    return [line.split()[0].lower() for line in path.read_text("ascii").splitlines() if line.strip()]
+    return [
+        line.split()[0].lower() for line in path.read_text("ascii").splitlines() if line.strip()
+    ]
 
 
 def main() -> None:
@@ -32,7 +34,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 on a difference")
+    parser.add_argument(
+        "--check", action="store_true", help="only compare; exit 1 on a difference"
+    )
     check = parser.parse_args().check
     try:
         version = importlib.metadata.version("names")
