@@ -58,7 +58,7 @@ class Budget(Section):
 
     @property
     def unit(self) -> str:
-        """"tokens", "cpu_s" or "wall_s"."""
+        """One of "tokens", "cpu_s" and "wall_s"."""
         if self.tokens is not None:
             return "tokens"
         return "cpu_s" if self.cpu_s is not None else "wall_s"
@@ -177,7 +177,7 @@ def _siblings(loc: tuple[str | int, ...]) -> str:
     return f"allowed here: {known}" if known else "remove it"
 
 
-def _model_of(annotation: Any) -> type[BaseModel] | None:
+def _model_of(annotation: object) -> type[BaseModel] | None:
     for kind in (annotation, *getattr(annotation, "__args__", ())):
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             return kind

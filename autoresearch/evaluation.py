@@ -1,0 +1,312 @@
+"""Bring an experiment to its verdict, one step at a time: what ran, what is missing, what it says.
+
+Each call does what can be done now and returns; nothing waits here.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import floor, log10
+
+from autoresearch.contract import Contract
+from autoresearch.errors import NotNow
+from autoresearch.history import History
+from autoresearch.judge import GATE, JUDGE_VERSION, Judgement, interval, judge, measure_noise
+from autoresearch.ledger import Ledger
+from autoresearch.records import Event, Judged, Outcome, RunState, Verdict
+from autoresearch.runs import Runs
+from autoresearch.views import Evaluation, Incumbent, RunValue
+
+MOST_LOST = 2  # repeats of runs that were lost to no fault of their own
+INCUMBENT_REF = "refs/heads/autoresearch/incumbent"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The run ids that a verdict rests on, in the order they were started."""
+
+    candidate: tuple[str, ...]
+    controls: tuple[str, ...]
+    noise: tuple[tuple[str, ...], ...]
+
+
+def measured(history: History, experiment: str) -> tuple[str, ...]:
+    """The experiment's runs that have a measurement."""
+    return tuple(
+        run
+        for run in history.runs_of(experiment)
+        if run in history.reports and history.reports[run].measurement is not None
+    )
+
+
+def gather(history: History, experiment: str) -> Evidence:
+    """What there is on an experiment and on the kept line up to its base."""
+    base = history.experiments[experiment].base
+    line = history.line_to(base) if base else ()
+    return Evidence(
+        candidate=measured(history, experiment),
+        controls=measured(history, base) if base else (),
+        noise=tuple(measured(history, kept) for kept in line),
+    )
+
+
+def values(history: History, runs: Sequence[str]) -> list[float]:
+    """Measurements by run id, metric units."""
+    reports = (history.reports[run].measurement for run in runs)
+    return [report.value for report in reports if report is not None]
+
+
+def weigh_evidence(history: History, evidence: Evidence, contract: Contract) -> Judgement:
+    """The judge's word on that evidence."""
+    return judge(
+        values(history, evidence.candidate),
+        values(history, evidence.controls),
+        [values(history, group) for group in evidence.noise],
+        lower_is_better=contract.metric.direction == "min",
+    )
+
+
+def incumbent_view(history: History, contract: Contract) -> Incumbent:
+    """The tip of the kept line, with the interval of its mean."""
+    tip = history.incumbent
+    found = values(history, measured(history, tip))
+    noise = measure_noise([values(history, measured(history, kept)) for kept in history.kept])
+    mean = sum(found) / len(found) if found else None
+    low = high = None
+    if mean is not None and noise is not None:
+        # The interval of one mean: the other side of the difference is known exactly.
+        low, high = interval(mean, noise, len(found), 10**9)
+    return Incumbent(
+        experiment=tip,
+        commit=history.experiments[tip].commit,
+        runs=len(found),
+        mean=mean,
+        low=low,
+        high=high,
+        sigma=noise.sigma if noise else None,
+        kept=tuple(history.kept),
+    )
+
+
+def step(experiment: str, runs: Runs, ledger: Ledger, contract: Contract) -> Evaluation:
+    """Take in what ended, give the verdict if it is due, else start what it needs."""
+    runs.absorb()
+    history = ledger.history()
+    if experiment not in history.verdicts:
+        verdict = _verdict_due(experiment, history, contract)
+        if verdict is not None:
+            _give(verdict, ledger)
+        else:
+            _start_missing(experiment, history, runs, contract)
+    return view(experiment, ledger.history(), contract)
+
+
+def view(experiment: str, history: History, contract: Contract) -> Evaluation:
+    """How far the experiment is."""
+    evidence = gather(history, experiment)
+    base = history.experiments[experiment].base
+    verdict = history.verdicts.get(experiment)
+    so_far = weigh_evidence(history, evidence, contract)
+    going = [
+        run for run in history.open_runs() if history.runs[run].experiment in (experiment, base)
+    ]
+    return Evaluation(
+        experiment=experiment,
+        verdict=verdict,
+        effect=verdict.effect if verdict else so_far.effect,
+        low=verdict.low if verdict else so_far.low,
+        high=verdict.high if verdict else so_far.high,
+        sigma=so_far.noise.sigma if so_far.noise else None,
+        runs=_run_values(history, experiment),
+        controls=_run_values(history, base) if base else (),
+        running=tuple(going),
+        needs="" if verdict else _needs(experiment, history, so_far),
+        incumbent=incumbent_view(history, contract),
+        replayed_as=next(
+            (e.id for e in history.experiments.values() if e.replay_of == experiment), None
+        ),
+    )
+
+
+def judge_again(history: History, verdict: Verdict, contract: Contract) -> Verdict:
+    """Derive a verdict anew from the runs that it names; `verify` compares the two."""
+    evidence = Evidence(
+        candidate=verdict.candidate_runs,
+        controls=verdict.control_runs,
+        noise=verdict.noise_runs,
+    )
+    ended = _ended_early(history, verdict.experiment)
+    if ended is not None:
+        return _early_verdict(verdict.experiment, verdict.base, *ended)
+    judgement = weigh_evidence(history, evidence, contract)
+    return _verdict(
+        verdict.experiment, verdict.base, evidence, judgement, contract, verdict.moved_incumbent
+    )
+
+
+def _verdict_due(experiment: str, history: History, contract: Contract) -> Verdict | None:
+    base = history.experiments[experiment].base
+    if base is None:
+        return None
+    ended = _ended_early(history, experiment)
+    if ended is not None:
+        return _early_verdict(experiment, base, *ended)
+    if any(history.runs[run].experiment == experiment for run in history.open_runs()):
+        return None
+    evidence = gather(history, experiment)
+    judgement = weigh_evidence(history, evidence, contract)
+    if judgement.outcome is None:
+        return None
+    moves = judgement.outcome is Outcome.KEEP and base == history.incumbent
+    return _verdict(experiment, base, evidence, judgement, contract, moves)
+
+
+def _ended_early(history: History, experiment: str) -> tuple[Outcome, str, str] | None:
+    """The first crash or stop, either of which counts against the candidate."""
+    for run in history.runs_of(experiment):
+        report = history.reports.get(run)
+        if report is not None and report.state is RunState.CRASHED:
+            return Outcome.CRASHED, run, report.reason
+        if report is not None and report.state is RunState.STOPPED:
+            return Outcome.DISCARD, run, "it was stopped before it could be measured"
+    return None
+
+
+def _early_verdict(experiment: str, base: str, outcome: Outcome, run: str, reason: str) -> Verdict:
+    return Verdict(
+        experiment=experiment,
+        base=base,
+        outcome=outcome,
+        effect=None,
+        low=None,
+        high=None,
+        sigma=None,
+        evidence=None,
+        candidate_runs=(run,),
+        control_runs=(),
+        noise_runs=(),
+        sentence=f"{run}: {reason.rstrip('.')}: {outcome}",
+        judge_version=JUDGE_VERSION,
+        moved_incumbent=False,
+    )
+
+
+def _verdict(
+    experiment: str,
+    base: str,
+    evidence: Evidence,
+    judgement: Judgement,
+    contract: Contract,
+    moves: bool,
+) -> Verdict:
+    assert judgement.outcome is not None
+    assert judgement.noise is not None
+    return Verdict(
+        experiment=experiment,
+        base=base,
+        outcome=judgement.outcome,
+        effect=judgement.effect,
+        low=judgement.low,
+        high=judgement.high,
+        sigma=judgement.noise.sigma,
+        evidence=judgement.evidence,
+        candidate_runs=evidence.candidate,
+        control_runs=evidence.controls,
+        noise_runs=evidence.noise,
+        sentence=_sentence(judgement, evidence, contract.metric.unit),
+        judge_version=JUDGE_VERSION,
+        moved_incumbent=moves,
+    )
+
+
+def _sentence(judgement: Judgement, evidence: Evidence, unit: str) -> str:
+    assert judgement.noise is not None
+    digits = decimals(judgement.noise.sigma)
+    n, k = len(evidence.candidate), len(evidence.controls)
+    return (
+        f"{judgement.effect:+.{digits}f} {unit} (95 % interval {judgement.low:.{digits}f} to "
+        f"{judgement.high:.{digits}f}) over {n} run{'s' * (n != 1)} against {k} controls: "
+        f"{judgement.outcome} ({judgement.reason})"
+    )
+
+
+def decimals(sigma: float) -> int:
+    """How many decimals say something beside that noise: one digit below sigma's first."""
+    return min(8, max(1, 1 - floor(log10(sigma))))
+
+
+def _give(verdict: Verdict, ledger: Ledger) -> None:
+    def build(history: History) -> Event | None:
+        if verdict.experiment in history.verdicts:
+            return None
+        if verdict.moved_incumbent and history.incumbent != verdict.base:
+            raise NotNow(
+                "The incumbent moved while this was judged.", "Call evaluate_metric again."
+            )
+        return Judged(verdict=verdict)
+
+    moves = {}
+    if verdict.moved_incumbent:
+        known = ledger.history().experiments
+        moves[INCUMBENT_REF] = (
+            known[verdict.experiment].commit,
+            known[verdict.base].commit,
+        )
+    ledger.append(build, moves=moves)
+
+
+def _start_missing(experiment: str, history: History, runs: Runs, contract: Contract) -> None:
+    """Start what the judge needs, candidate first, as far as devices are free."""
+    free = len(runs.executor.device_names()) - len(history.open_runs())
+    base = history.experiments[experiment].base
+    wanted: list[str] = []
+    if base is None:
+        missing = GATE.fewest_controls - len(measured(history, experiment))
+        wanted += [experiment] * (missing - _going(history, experiment))
+        _refuse_hopeless(history, experiment)
+    else:
+        judgement = weigh_evidence(history, gather(history, experiment), contract)
+        _refuse_hopeless(history, base)
+        _refuse_hopeless(history, experiment)
+        wanted += [experiment] * (judgement.more_runs - _going(history, experiment))
+        wanted += [base] * (judgement.more_controls - _going(history, base))
+    for one in wanted[: max(free, 0)]:
+        runs.start(one)
+
+
+def _going(history: History, experiment: str) -> int:
+    return sum(history.runs[run].experiment == experiment for run in history.open_runs())
+
+
+def _refuse_hopeless(history: History, experiment: str) -> None:
+    ended = [history.reports[run] for run in history.runs_of(experiment) if run in history.reports]
+    lost = [report for report in ended if report.state is RunState.LOST]
+    crashed = [report for report in ended if report.state is RunState.CRASHED]
+    good = len(measured(history, experiment))
+    if len(lost) > MOST_LOST and len(lost) > good:
+        raise NotNow(
+            f"{len(lost)} runs of {experiment} were lost: {lost[-1].reason}",
+            "That is the machine's doing, not the patch's: see `autoresearch-mcp doctor`.",
+        )
+    if len(crashed) > MOST_LOST and len(crashed) > good:
+        raise NotNow(
+            f"The incumbent {experiment} itself crashed {len(crashed)} times: {crashed[-1].reason}",
+            "Mend the target (its command, data or python) and open it as a new lab.",
+        )
+
+
+def _run_values(history: History, experiment: str) -> tuple[RunValue, ...]:
+    found = []
+    for run in history.runs_of(experiment):
+        report = history.reports.get(run)
+        value = report.measurement.value if report and report.measurement else None
+        found.append(
+            RunValue(run=run, state=report.state if report else RunState.TRAINING, value=value)
+        )
+    return tuple(found)
+
+
+def _needs(experiment: str, history: History, judgement: Judgement) -> str:
+    if history.experiments[experiment].base is not None:
+        return judgement.reason
+    missing = GATE.fewest_controls - len(measured(history, experiment))
+    return f"needs {missing} more runs to measure the noise" if missing > 0 else ""

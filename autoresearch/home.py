@@ -1,0 +1,70 @@
+"""Where labs live, and the interpreter that outlives the command which started it."""
+
+import os
+import sys
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+from shutil import copy2, copytree
+from tempfile import mkdtemp
+
+import platformdirs
+from filelock import FileLock
+
+UV_CACHE_PARTS = frozenset({"archive-v0", "environments-v2", "builds-v0"})
+
+
+def default_home() -> Path:
+    """$AUTORESEARCH_HOME, else the platform's data folder; not created here."""
+    named = os.environ.get("AUTORESEARCH_HOME")
+    if named:
+        return Path(named).expanduser().resolve()
+    return Path(platformdirs.user_data_dir("autoresearch-mcp", appauthor=False))
+
+
+def lab_folder(home: Path, name: str) -> Path:
+    """The folder of the lab of that name."""
+    return home / "labs" / name
+
+
+def lab_names(home: Path) -> Iterator[str]:
+    """The names of the labs in a home, sorted."""
+    for settings in sorted((home / "labs").glob("*/lab.json")):
+        yield settings.parent.name
+
+
+def lasting_python(home: Path) -> str:
+    """An interpreter with this product in it that stays when uv's cache is pruned.
+
+    `uvx` runs from a cached environment that `uv cache prune` deletes, so a run that takes hours
+    gets a copy below `home`, of hard links where the file system allows, made once.
+    """
+    prefix = Path(sys.prefix).resolve()
+    if UV_CACHE_PARTS.isdisjoint(prefix.parts):
+        return sys.executable
+    copied = home / "runtime" / sha256(str(prefix).encode()).hexdigest()[:12]
+    python = copied / "bin" / "python"
+    if not python.exists():
+        copied.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(copied.parent / "lock"):
+            if not python.exists():
+                _copy_environment(prefix, copied)
+    return str(python)
+
+
+def _copy_environment(prefix: Path, copied: Path) -> None:
+    import venv
+
+    # Built beside its final place and renamed, so that a half-made copy is never run from.
+    building = Path(mkdtemp(dir=copied.parent))
+    venv.EnvBuilder(symlinks=True).create(building)
+    packages = Path("lib") / f"python{sys.version_info.major}.{sys.version_info.minor}"
+    copytree(prefix / packages, building / packages, copy_function=_link, dirs_exist_ok=True)
+    building.rename(copied)
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        copy2(source, target)

@@ -1,0 +1,438 @@
+"""The facade: open, propose, run, evaluate, conclude, recall, explain, verify, branch.
+
+A lab is a folder below the home: its own bare repository (experiments and the ledger), its runs,
+and what only it may know. Nothing here waits, and nothing here holds state that a restart loses.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from filelock import FileLock
+
+from autoresearch import evaluation, memory
+from autoresearch.contract import FILE_NAME, Contract, parse_contract, sha256
+from autoresearch.errors import NotFound, NotNow, PatchRefused
+from autoresearch.executors.local import LocalExecutor
+from autoresearch.history import History
+from autoresearch.home import default_home, lab_folder, lab_names, lasting_python
+from autoresearch.ledger import Ledger
+from autoresearch.opening import create_lab, find_source
+from autoresearch.patch import Edit, PreparedPatch, prepare
+from autoresearch.records import (
+    Concluded,
+    Event,
+    Experiment,
+    Outcome,
+    Prediction,
+    Proposed,
+    Proposer,
+)
+from autoresearch.runs import Runs
+from autoresearch.sections import Reader
+from autoresearch.views import (
+    CodeSection,
+    Conclusion,
+    Evaluation,
+    LabInfo,
+    Overview,
+    Proposal,
+    Remembered,
+    RunView,
+    Verification,
+)
+from autoresearch.workspace import Repository
+
+LONGEST_HYPOTHESIS = 2000  # characters
+LONGEST_LESSON = 2000
+
+
+def list_labs(home: Path | None = None) -> tuple[LabInfo, ...]:
+    """Every lab in the home, by name."""
+    home = home or default_home()
+    return tuple(Lab(home, name).info() for name in lab_names(home))
+
+
+@dataclass(frozen=True)
+class Settings:
+    """lab.json: where a lab came from, and the secret that chooses its held-out part."""
+
+    source: str
+    split_seed: int
+
+
+class Lab:
+    """One target opened for research."""
+
+    def __init__(self, home: Path, name: str) -> None:
+        """For `open` and `reopen`, which check that the lab is there."""
+        self.home = home
+        self.name = name
+        self.folder = lab_folder(home, name)
+        self.repository = Repository(self.folder / "repository.git")
+        self.ledger = Ledger(
+            self.repository,
+            cache_path=self.folder / "cache.sqlite",
+            anchor_path=self.folder / "ledger-head.json",
+        )
+
+    @classmethod
+    def open(cls, source: str, *, home: Path | None = None) -> "Lab":
+        """Open a shipped target, a lab that is there, or a repository that carries a contract.
+
+        Raises NotFound or ContractError, having made nothing.
+        """
+        home = home or default_home()
+        found = find_source(source, home)
+        if found.existing is None:
+            create_lab(found, home)
+        return cls(home, found.name)
+
+    @classmethod
+    def reopen(cls, name: str | None = None, *, home: Path | None = None) -> "Lab":
+        """Open a lab that is there; None takes the only one."""
+        home = home or default_home()
+        names = list(lab_names(home))
+        if name is None and len(names) == 1:
+            name = names[0]
+        if name is None or name not in names:
+            said = (
+                f"No lab {name!r}." if name else "Which lab?" if names else "There is no lab yet."
+            )
+            remedy = f"Labs: {', '.join(names)}." if names else "Open one, such as 'microgpt'."
+            raise NotFound(said, remedy)
+        return cls(home, name)
+
+    def info(self) -> LabInfo:
+        """One line about the lab."""
+        history = self.history()
+        return LabInfo(
+            name=self.name,
+            target=self.contract.target.name,
+            source=self.settings.source,
+            path=str(self.folder),
+            experiments=len(history.experiments) - 1,
+            kept=len(history.kept) - 1,
+        )
+
+    def history(self) -> History:
+        """The ledger, replayed."""
+        return self.ledger.history()
+
+    def overview(self) -> Overview:
+        """A look at the lab: what it is about, how far it is, where nobody looked yet."""
+        with self._lock:
+            self.runs.absorb()
+        return memory.overview(self)
+
+    def propose(
+        self,
+        hypothesis: str,
+        *,
+        edits: Sequence[Edit] = (),
+        diff: str = "",
+        prediction: Prediction | None = None,
+        proposer: Proposer,
+    ) -> Proposal:
+        """Commit a patch on the incumbent as an experiment; PatchRefused costs nothing."""
+        hypothesis = _checked("hypothesis", hypothesis, LONGEST_HYPOTHESIS)
+        with self._lock:
+            history = self.history()
+            base = history.incumbent
+            commit = history.experiments[base].commit
+            patch = prepare(
+                self.repository, commit, edits=edits, diff=diff, allow=self.contract.edit.allow
+            )
+            _refuse_repeat(patch, history)
+            experiment = self._record(hypothesis, base, patch, prediction, proposer)
+        return Proposal(experiment=experiment, similar=memory.similar(self, experiment))
+
+    def start_run(self, experiment: str) -> RunView:
+        """Start one more run of an experiment; it goes on whatever happens to this process."""
+        with self._lock:
+            self.runs.absorb()
+            history = self.history()
+            self._known(experiment, history)
+            if experiment in history.verdicts and experiment not in history.kept:
+                raise NotNow(
+                    f"{experiment} has its verdict: {history.verdicts[experiment].outcome}.",
+                    "Propose another experiment.",
+                )
+            return self.runs.view(self.runs.start(experiment), detail=False)
+
+    def view_run(self, run_or_experiment: str | None = None, *, detail: bool = False) -> RunView:
+        """A run, an experiment's newest run, or with None a run still going, else the newest."""
+        with self._lock:
+            self.runs.absorb()
+        history = self.history()
+        return self.runs.view(_choose_run(run_or_experiment, history), detail=detail)
+
+    def stop_run(self, run: str) -> RunView:
+        """Ask a run to end; its process tree is dead a moment later. What it left is kept."""
+        with self._lock:
+            self.runs.absorb()
+            self.runs.stop(run)
+        return self.runs.view(run, detail=False)
+
+    def evaluate(self, experiment: str) -> Evaluation:
+        """One step towards a verdict; call again until there is one."""
+        with self._lock:
+            self._known(experiment, self.history())
+            found = evaluation.step(experiment, self.runs, self.ledger, self.contract)
+            if found.verdict and found.verdict.outcome is Outcome.KEEP and not found.replayed_as:
+                self._replay(experiment)
+            return evaluation.view(experiment, self.history(), self.contract)
+
+    def conclude(self, experiment: str, lesson: str, proposer: Proposer) -> Conclusion:
+        """Write the lesson beside the evidence."""
+        lesson = _checked("lesson", lesson, LONGEST_LESSON)
+        history = self.history()
+        known = self._known(experiment, history)
+        if known.base is not None and experiment not in history.verdicts:
+            raise NotNow(
+                f"{experiment} has no verdict yet, so there is no evidence to learn from.",
+                f"Call evaluate_metric with experiment={experiment!r}.",
+            )
+        self.ledger.append(
+            lambda _: Concluded(experiment=experiment, lesson=lesson, proposer=proposer)
+        )
+        history = self.history()
+        verdict = history.verdicts.get(experiment)
+        return Conclusion(
+            experiment=experiment,
+            lesson=lesson,
+            outcome=verdict.outcome if verdict else None,
+            effect=verdict.effect if verdict else None,
+            prediction=known.prediction,
+            incumbent=evaluation.incumbent_view(history, self.contract),
+        )
+
+    def recall(
+        self,
+        *,
+        words: str = "",
+        path: str = "",
+        lines: tuple[int, int] | None = None,
+        outcome: Outcome | None = None,
+        limit: int = 10,
+    ) -> tuple[Remembered, ...]:
+        """Earlier experiments that match, the best match first."""
+        found = self.ledger.recall(
+            words=words, path=path, lines=lines, outcome=outcome, limit=limit
+        )
+        return memory.remember(self.history(), found)
+
+    def explain(self, section: str) -> CodeSection:
+        """Lines of a file at the incumbent, with spans, knobs and the experiments on them."""
+        return memory.explain(self, section)
+
+    def verify(self) -> Verification:
+        """Replay the ledger from git and compare it with everything that should agree with it."""
+        return self.ledger.verify(
+            lambda history, verdict: evaluation.judge_again(history, verdict, self.contract)
+        )
+
+    def branch(self, name: str) -> str:
+        """Write the incumbent into the user's repository as a new branch; nothing else moves."""
+        history = self.history()
+        tip = history.experiments[history.incumbent]
+        if self.settings.source.startswith("shipped:"):
+            raise NotNow(
+                f"The lab {self.name} researches a shipped target, not a repository of yours.",
+                f"Clone it: git clone -b autoresearch/incumbent {self.repository.path}",
+            )
+        source = self.source_path()
+        self.repository.publish(tip.commit, into=source, branch=name)
+        return f"{name} in {source} now points at {tip.id} ({tip.commit[:12]})"
+
+    def diff(self, experiment: str) -> str:
+        """An experiment's patch on its base."""
+        history = self.history()
+        known = self._known(experiment, history)
+        if known.base is None:
+            return ""
+        return self.repository.diff(history.experiments[known.base].commit, known.commit)
+
+    def contract_text(self) -> str:
+        """autoresearch.toml as the lab was opened with it."""
+        return self.read_file(FILE_NAME, self.history().experiments["e0"].commit)
+
+    def log(self, run: str) -> str:
+        """A run's log as it was written: output of an untrusted program."""
+        _choose_run(run, self.history())
+        log = self.runs.directory(run).log_file
+        return log.read_text(errors="replace") if log.exists() else ""
+
+    def read_file(self, path: str, commit: str) -> str:
+        """A file's text at a commit, never the held-out data."""
+        if path == self.contract.sealed.data:
+            raise NotFound(
+                f"{path} holds the held-out data, which nobody is shown.", "Ask for another file."
+            )
+        return self.repository.read_file(commit, path).decode(errors="replace")
+
+    def reader(self, commit: str) -> Reader:
+        """Reads files at a commit."""
+        return _LabReader(self, commit)
+
+    @cached_property
+    def settings(self) -> Settings:
+        """lab.json."""
+        return Settings(**json.loads((self.folder / "lab.json").read_text()))
+
+    @cached_property
+    def contract(self) -> Contract:
+        """The contract of e0, which no experiment can change."""
+        commit = self.history().experiments["e0"].commit
+        return parse_contract(self.repository.read_file(commit, FILE_NAME))
+
+    @cached_property
+    def runs(self) -> Runs:
+        """The lab's runs."""
+        python = lasting_python(self.home)
+        return Runs(
+            folder=self.folder / "runs",
+            repository=self.repository,
+            ledger=self.ledger,
+            executor=LocalExecutor(python=python, devices_dir=self.home / "devices"),
+            contract=self.contract,
+            documents=self.folder / "sealed" / "documents",
+            split_seed=self.settings.split_seed,
+            python=python,
+        )
+
+    def source_path(self) -> Path:
+        """The user's repository; only for labs that were opened on one."""
+        return Path(self.settings.source)
+
+    def brief(self) -> str:
+        """The human's own words, or "" where the contract names none."""
+        table = self.contract.brief
+        return self.read_file(table.path, self.history().experiments["e0"].commit) if table else ""
+
+    @cached_property
+    def _lock(self) -> FileLock:
+        # Servers on one lab take turns where a decision is followed by starting a process.
+        return FileLock(self.folder / "lab.lock")
+
+    def _known(self, experiment: str, history: History) -> Experiment:
+        if experiment not in history.experiments:
+            newest = ", ".join(list(history.experiments)[-8:])
+            raise NotFound(f"No experiment {experiment!r}.", f"The newest: {newest}.")
+        return history.experiments[experiment]
+
+    def _record(
+        self,
+        hypothesis: str,
+        base: str,
+        patch: PreparedPatch,
+        prediction: Prediction | None,
+        proposer: Proposer,
+        replay_of: str | None = None,
+    ) -> Experiment:
+        parent = self.history().experiments[base].commit
+        commit = self.repository.commit_tree(patch.tree, [parent], hypothesis)
+
+        def build(history: History) -> Event:
+            if history.incumbent != base:
+                raise NotNow("The incumbent moved while this was proposed.", "Propose it again.")
+            experiment = Experiment(
+                id=history.next_experiment_id(),
+                hypothesis=hypothesis,
+                base=base,
+                commit=commit,
+                fingerprint=patch.fingerprint,
+                changes=patch.changes,
+                brief_sha256=sha256(self.brief().encode()),
+                prediction=prediction,
+                proposer=proposer,
+                replay_of=replay_of,
+            )
+            return Proposed(experiment=experiment)
+
+        entry = self.ledger.append(build)
+        assert entry is not None
+        assert isinstance(entry.event, Proposed)
+        return entry.event.experiment
+
+    def _replay(self, experiment: str) -> None:
+        """Propose a kept patch again on the incumbent that came while it was judged."""
+        history = self.history()
+        known = history.experiments[experiment]
+        if history.verdicts[experiment].moved_incumbent or known.base is None:
+            return
+        commit = history.experiments[history.incumbent].commit
+        try:
+            patch = prepare(
+                self.repository,
+                commit,
+                edits=(),
+                diff=self.diff(experiment),
+                allow=self.contract.edit.allow,
+            )
+            _refuse_repeat(patch, history)
+        except PatchRefused:
+            return  # it contradicts the new incumbent, or is in it already: nothing to replay
+        self._record(
+            f"{known.hypothesis} (replay of {experiment} on {history.incumbent})",
+            history.incumbent,
+            patch,
+            known.prediction,
+            known.proposer,
+            replay_of=experiment,
+        )
+
+
+class _LabReader(Reader):
+    def __init__(self, lab: Lab, commit: str) -> None:
+        self._lab, self._commit = lab, commit
+
+    def __call__(self, path: str) -> str:
+        return self._lab.read_file(path, self._commit)
+
+
+def _checked(name: str, text: str, longest: int) -> str:
+    text = text.strip()
+    if not text:
+        raise PatchRefused(f"The {name} is empty.", "Say in a sentence what and why.")
+    if len(text) > longest:
+        raise PatchRefused(
+            f"The {name} has {len(text)} characters.", f"At most {longest} are allowed."
+        )
+    return text
+
+
+def _refuse_repeat(patch: PreparedPatch, history: History) -> None:
+    for known in history.experiments.values():
+        if known.fingerprint != patch.fingerprint:
+            continue
+        verdict = history.verdicts.get(known.id)
+        said = verdict.sentence if verdict else "it has no verdict yet"
+        raise PatchRefused(
+            f"This is the code of {known.id} again ({known.hypothesis!r}): {said}.",
+            "Change something that runs differently, or build on what it showed.",
+        )
+
+
+def _choose_run(run_or_experiment: str | None, history: History) -> str:
+    if run_or_experiment is None:
+        candidates = history.open_runs() or list(history.runs)
+        if not candidates:
+            raise NotFound("No run was started yet.", "Call run_training with an experiment.")
+        return candidates[0] if history.open_runs() else candidates[-1]
+    if run_or_experiment in history.runs:
+        return run_or_experiment
+    if run_or_experiment in history.experiments:
+        runs = history.runs_of(run_or_experiment)
+        if not runs:
+            raise NotFound(
+                f"{run_or_experiment} has no run yet.",
+                f"Call run_training with experiment={run_or_experiment!r}.",
+            )
+        return runs[-1]
+    newest = ", ".join(list(history.runs)[-8:]) or "none yet"
+    raise NotFound(
+        f"No run and no experiment {run_or_experiment!r}.", f"The newest runs: {newest}."
+    )

@@ -1,0 +1,173 @@
+"""What the lab knows about its past and its code: overviews, recall, explained sections."""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from autoresearch.evaluation import incumbent_view
+from autoresearch.history import History
+from autoresearch.records import Experiment
+from autoresearch.sections import (
+    LineMap,
+    covering_spans,
+    definitions,
+    find_knobs,
+    find_section,
+    number_lines,
+)
+from autoresearch.views import CodeSection, Overview, Region, Remembered
+
+if TYPE_CHECKING:
+    from autoresearch.lab import Lab
+
+LONGEST_SECTION = 160  # lines in one answer
+MOST_REMEMBERED = 8
+MOST_REGIONS = 8
+
+
+def overview(lab: "Lab") -> Overview:
+    """A look at the lab."""
+    history, contract = lab.history(), lab.contract
+    judged = [e for e in history.experiments if e in history.verdicts]
+    outcomes: dict[str, int] = {}
+    for experiment in judged:
+        outcome = str(history.verdicts[experiment].outcome)
+        outcomes[outcome] = outcomes.get(outcome, 0) + 1
+    return Overview(
+        lab=lab.name,
+        target=contract.target.name,
+        description=contract.target.description,
+        source=lab.settings.source,
+        notices=_notices(lab),
+        metric=contract.metric.name,
+        unit=contract.metric.unit,
+        direction=contract.metric.direction,
+        scoring=contract.metric.scoring,
+        editable=lab.repository.matching(
+            history.experiments[history.incumbent].commit, contract.edit.allow
+        ),
+        budget=contract.run.budget.describe(),
+        sandbox=lab.runs.executor.sandbox,
+        brief=lab.brief(),
+        incumbent=incumbent_view(history, contract),
+        outcomes=outcomes,
+        running=tuple(history.open_runs()),
+        open_experiments=tuple(
+            e.id for e in history.experiments.values() if e.base and e.id not in history.verdicts
+        ),
+        recent=remember(history, judged[::-1][:MOST_REMEMBERED]),
+        untouched=_regions(lab, history),
+    )
+
+
+def remember(history: History, experiments: Iterable[str]) -> tuple[Remembered, ...]:
+    """Experiments with what they showed."""
+    return tuple(_remember(history, history.experiments[e]) for e in experiments)
+
+
+def similar(lab: "Lab", experiment: Experiment) -> tuple[Remembered, ...]:
+    """Earlier experiments whose hypothesis or lesson shares words with this one."""
+    found = lab.ledger.recall(words=experiment.hypothesis, limit=4)
+    return remember(lab.history(), [e for e in found if e != experiment.id][:3])
+
+
+def explain(lab: "Lab", section: str) -> CodeSection:
+    """Lines of a file at the incumbent, with what is known about them."""
+    history = lab.history()
+    commit = history.experiments[history.incumbent].commit
+    reader = lab.reader(commit)
+    files = [f for f in lab.repository.list_files(commit) if f != lab.contract.sealed.data]
+    place = find_section(section, files, reader)
+    text = reader(place.path)
+    last = min(place.last, place.first + LONGEST_SECTION - 1)
+    ranges = {name: (knob.low, knob.high) for name, knob in lab.contract.knobs.items()}
+    touched = touching(lab, history, place.path, place.first, last)
+    return CodeSection(
+        path=place.path,
+        first=place.first,
+        last=last,
+        total_lines=len(text.splitlines()),
+        code=number_lines(text, place.first, last),
+        editable=place.path in lab.repository.matching(commit, lab.contract.edit.allow),
+        spans=covering_spans(text, place.first, last),
+        knobs=find_knobs(text, place.first, last, ranges),
+        experiments=remember(history, touched[::-1][:MOST_REMEMBERED]),
+        commit=commit,
+    )
+
+
+def touching(lab: "Lab", history: History, path: str, first: int, last: int) -> Sequence[str]:
+    """Experiments that changed those lines of the incumbent's file, the oldest first."""
+    return [
+        experiment
+        for experiment, spans in _touched_lines(lab, history, path).items()
+        if any(a <= last and first <= b for a, b in spans)
+    ]
+
+
+def _touched_lines(lab: "Lab", history: History, path: str) -> dict[str, list[tuple[int, int]]]:
+    """The lines of the incumbent's file that each experiment touched."""
+    tip = history.experiments[history.incumbent].commit
+    maps: dict[str, LineMap] = {}
+    touched: dict[str, list[tuple[int, int]]] = {}
+    for experiment in history.experiments.values():
+        spans = [
+            span for change in experiment.changes if change.path == path for span in change.spans
+        ]
+        if not spans or experiment.base is None:
+            continue
+        base = history.experiments[experiment.base].commit
+        if base not in maps:
+            maps[base] = LineMap(_text_at(lab, base, path), _text_at(lab, tip, path))
+        touched[experiment.id] = [maps[base].span(*span) for span in spans]
+    return touched
+
+
+def _text_at(lab: "Lab", commit: str, path: str) -> str:
+    there = path in lab.repository.list_files(commit)
+    return lab.read_file(path, commit) if there else ""
+
+
+def _regions(lab: "Lab", history: History) -> tuple[Region, ...]:
+    """The definitions that no experiment touched, the longest first."""
+    commit = history.experiments[history.incumbent].commit
+    found: list[Region] = []
+    for path in lab.repository.matching(commit, lab.contract.edit.allow):
+        touched = _touched_lines(lab, history, path).values()
+        for span in definitions(lab.read_file(path, commit)):
+            count = sum(
+                any(a <= span.last and span.first <= b for a, b in spans) for spans in touched
+            )
+            if count == 0:
+                name = span.name or f"lines {span.first}-{span.last}"
+                found.append(
+                    Region(path=path, name=name, first=span.first, last=span.last, experiments=0)
+                )
+    return tuple(sorted(found, key=lambda r: r.first - r.last)[:MOST_REGIONS])
+
+
+def _remember(history: History, experiment: Experiment) -> Remembered:
+    verdict = history.verdicts.get(experiment.id)
+    return Remembered(
+        experiment=experiment.id,
+        hypothesis=experiment.hypothesis,
+        outcome=verdict.outcome if verdict else None,
+        effect=verdict.effect if verdict else None,
+        low=verdict.low if verdict else None,
+        high=verdict.high if verdict else None,
+        lesson=history.lessons.get(experiment.id, ""),
+        changes=experiment.changes,
+    )
+
+
+def _notices(lab: "Lab") -> tuple[str, ...]:
+    """What a careful reader should know before trusting a result."""
+    said = []
+    if lab.runs.executor.sandbox == "unsandboxed":
+        said.append("Runs are unsandboxed: training code can read and write this user's files.")
+    source = lab.settings.source
+    if not source.startswith("shipped:"):
+        dirty = lab.repository.dirty(lab.source_path())
+        if dirty:
+            shown = ", ".join(dirty[:5]) + (", ..." if len(dirty) > 5 else "")
+            said.append(f"Uncommitted files in {source} are not part of the lab: {shown}.")
+    return tuple(said)

@@ -1,0 +1,200 @@
+"""Open a target for research: find it, check its contract, make the lab's folder.
+
+A lab is built beside its final place and renamed, so that a refusal leaves nothing behind.
+"""
+
+import json
+import os
+import secrets
+import shutil
+from dataclasses import dataclass
+from hashlib import sha256 as _sha256
+from importlib.metadata import version
+from pathlib import Path
+from tempfile import mkdtemp
+
+from filelock import FileLock
+
+from autoresearch.contract import FILE_NAME, Contract, parse_contract, sha256
+from autoresearch.errors import ContractError, NotFound
+from autoresearch.evaluation import INCUMBENT_REF
+from autoresearch.feed import read_documents
+from autoresearch.home import lab_folder, lab_names
+from autoresearch.ledger import Ledger
+from autoresearch.patch import fingerprint
+from autoresearch.records import Experiment, LabOpened, Proposed, Proposer
+from autoresearch.targets import BESIDE, shipped_files
+from autoresearch.workspace import Repository
+
+SHIPPED = "shipped:"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What is to be opened: a lab that is there, a shipped target, or a repository."""
+
+    name: str  # of the lab
+    location: str  # "shipped:NAME" or an absolute path
+    existing: Path | None
+
+
+def find_source(source: str, home: Path) -> Source:
+    """Raise NotFound, listing what there is, or ContractError; write nothing."""
+    source = source.strip()
+    if source in BESIDE:
+        folder = lab_folder(home, source)
+        there = folder if (folder / "lab.json").exists() else None
+        return Source(source, SHIPPED + source, there)
+    if source in lab_names(home):
+        folder = lab_folder(home, source)
+        return Source(source, _settings(folder)["source"], folder)
+    path = Path(source).expanduser()
+    if not path.is_dir():
+        labs = ", ".join(lab_names(home)) or "none yet"
+        raise NotFound(
+            f"No target, lab or folder {source!r}.",
+            f"Shipped targets: {', '.join(BESIDE)}. Labs: {labs}. Or give a repository's path.",
+        )
+    return _find_repository(path.resolve(), home)
+
+
+def create_lab(source: Source, home: Path) -> None:
+    """Make the lab's folder, its repository, and the ledger's first two events."""
+    (home / "labs").mkdir(parents=True, exist_ok=True)
+    with FileLock(home / "labs" / ".lock"):
+        folder = lab_folder(home, source.name)
+        if (folder / "lab.json").exists():
+            return
+        building = Path(mkdtemp(prefix=".building-", dir=home / "labs"))
+        try:
+            _build(source, building)
+            building.rename(folder)
+        except BaseException:
+            shutil.rmtree(building, ignore_errors=True)
+            raise
+
+
+def check_files(contract: Contract, repository: Repository, commit: str) -> None:
+    """Raise ContractError where the commit does not hold what the contract names."""
+    files = set(repository.list_files(commit))
+    editable = set(repository.matching(commit, contract.edit.allow))
+    entry = contract.sealed.entry.partition(":")[0]
+    brief = contract.brief.path if contract.brief else None
+    named = {"sealed.data": contract.sealed.data, "sealed.entry": entry, "brief.path": brief}
+    mistakes = [
+        f"- {key}: {path!r} is not in the commit {commit[:12]}; commit it, or name another"
+        for key, path in named.items()
+        if path is not None and path not in files
+    ]
+    if not editable:
+        mistakes.append(f"- edit.allow: {list(contract.edit.allow)} matches no file of the commit")
+    mistakes += [
+        f"- edit.allow: matches {path!r}, which must stay frozen"
+        for path in (FILE_NAME, contract.sealed.data, brief)
+        if path in editable
+    ]
+    if mistakes:
+        raise ContractError(f"{FILE_NAME} does not fit its repository:\n" + "\n".join(mistakes))
+
+
+def _find_repository(path: Path, home: Path) -> Source:
+    for name in lab_names(home):
+        folder = lab_folder(home, name)
+        if _settings(folder)["source"] == str(path):
+            return Source(name, str(path), folder)
+    if not (path / FILE_NAME).is_file():
+        raise ContractError(
+            f"{path} has no {FILE_NAME}, the contract that says what may be edited and measured.",
+            "docs/contract.md shows one; commit it, then open the folder again.",
+        )
+    contract = parse_contract((path / FILE_NAME).read_bytes(), str(path / FILE_NAME))
+    name = contract.target.name
+    if name in BESIDE or lab_folder(home, name).exists():
+        name = f"{name}-{_sha256(str(path).encode()).hexdigest()[:6]}"
+    return Source(name, str(path), None)
+
+
+def _build(source: Source, folder: Path) -> None:
+    repository = Repository.create(folder / "repository.git")
+    if source.location.startswith(SHIPPED):
+        name = source.location.removeprefix(SHIPPED)
+        commit = repository.import_files(shipped_files(name), f"{name}, as it ships")
+        found = ""
+    else:
+        commit = found = repository.import_head(Path(source.location))
+    text = repository.read_file(commit, FILE_NAME)
+    contract = parse_contract(text)
+    check_files(contract, repository, commit)
+    documents = repository.read_file(commit, contract.sealed.data)
+    sealed = folder / "sealed"
+    sealed.mkdir(mode=0o700)
+    (sealed / "documents").write_bytes(documents)
+    _check_documents(contract, sealed / "documents")
+    _write_settings(folder, source.location)
+    _write_first_events(repository, folder, source, contract, commit, text, documents, found)
+
+
+def _write_first_events(
+    repository: Repository,
+    folder: Path,
+    source: Source,
+    contract: Contract,
+    commit: str,
+    text: bytes,
+    documents: bytes,
+    found: str,
+) -> None:
+    ledger = Ledger(
+        repository,
+        cache_path=folder / "cache.sqlite",
+        anchor_path=folder / "ledger-head.json",
+    )
+    opened = LabOpened(
+        target=contract.target.name,
+        source=source.location,
+        source_commit=found,
+        contract_sha256=sha256(text),
+        sealed_sha256=sha256(documents),
+        product_version=version("autoresearch-mcp"),
+    )
+    brief = repository.read_file(commit, contract.brief.path) if contract.brief else b""
+    editable = {
+        path: repository.read_file(commit, path)
+        for path in repository.matching(commit, contract.edit.allow)
+    }
+    baseline = Experiment(
+        id="e0",
+        hypothesis="the code as it was found",
+        base=None,
+        commit=commit,
+        fingerprint=fingerprint(editable),
+        changes=(),
+        brief_sha256=sha256(brief),
+        prediction=None,
+        proposer=Proposer(client="autoresearch-mcp", client_version=opened.product_version),
+    )
+    ledger.append(lambda _: opened)
+    ledger.append(lambda _: Proposed(experiment=baseline), moves={INCUMBENT_REF: (commit, None)})
+
+
+def _check_documents(contract: Contract, documents: Path) -> None:
+    count = len(read_documents(documents))
+    if count < 10 * contract.sealed.held_out:
+        raise ContractError(
+            f"- sealed.held_out: {contract.sealed.held_out} documents of {count} in "
+            f"{contract.sealed.data} cannot be held out.",
+            "A tenth is held out: ask for at most a tenth of the documents.",
+        )
+
+
+def _settings(folder: Path) -> dict[str, str]:
+    settings: dict[str, str] = json.loads((folder / "lab.json").read_text())
+    return settings
+
+
+def _write_settings(folder: Path, location: str) -> None:
+    path = folder / "lab.json"
+    settings = {"source": location, "split_seed": secrets.randbelow(2**62)}
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w") as file:
+        json.dump(settings, file)

@@ -1,0 +1,191 @@
+"""Start runs, take in how they ended, and show them. Holds no state of its own.
+
+The run directory is the truth about a run, the ledger the record that it was started and how it
+ended. `absorb` moves the second towards the first; it can be called at any time, by anyone.
+"""
+
+import secrets
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from autoresearch.contract import Contract
+from autoresearch.curve import read_curve
+from autoresearch.errors import NotFound, NotNow
+from autoresearch.executors.local import LocalExecutor
+from autoresearch.history import History
+from autoresearch.ledger import Ledger
+from autoresearch.logs import digest, true_exception
+from autoresearch.records import Event, Run, RunFinished, RunReport, RunStarted, RunState
+from autoresearch.rundir import RunDir, RunSpec
+from autoresearch.views import CurvePoint, RunView
+from autoresearch.workspace import Repository
+
+SEEDS = 2**31
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """The runs of one lab."""
+
+    folder: Path
+    repository: Repository
+    ledger: Ledger
+    executor: LocalExecutor
+    contract: Contract
+    documents: Path
+    split_seed: int
+    python: str  # that runs target code, where the contract names none
+
+    def directory(self, run: str) -> RunDir:
+        """The run directory of that id, there or not."""
+        return RunDir(self.folder / run)
+
+    def start(self, experiment: str) -> str:
+        """Draw a seed, write it down, and start a supervisor; return the run's id."""
+
+        def plan(history: History) -> Event:
+            run = history.next_run_id(experiment)
+            return RunStarted(run=Run(id=run, experiment=experiment, seed=secrets.randbelow(SEEDS)))
+
+        entry = self.ledger.append(plan)
+        assert entry is not None
+        assert isinstance(entry.event, RunStarted)
+        run = entry.event.run
+        directory = self.directory(run.id)
+        commit = self.ledger.history().experiments[experiment].commit
+        directory.path.mkdir(parents=True, exist_ok=True)
+        self.repository.export(commit, directory.tree, exclude=(self.contract.sealed.data,))
+        directory.out.mkdir(exist_ok=True)
+        directory.write_spec(self._spec(run))
+        self.executor.submit(directory)
+        return run.id
+
+    def absorb(self) -> None:
+        """Write into the ledger how every run ended that it still holds for open, once each."""
+        for run in self.ledger.history().open_runs():
+            report = self._final_report(run)
+            if report is not None:
+                self.ledger.append(
+                    lambda history, report=report: (  # type: ignore[misc]
+                        None if report.run in history.reports else RunFinished(report=report)
+                    )
+                )
+
+    def stop(self, run: str) -> None:
+        """Ask a run's supervisor to end it; it does within its next look, 20 times a second."""
+        history = self.ledger.history()
+        if run not in history.runs:
+            raise NotFound(f"No run {run!r}.", _known_runs(history))
+        if run in history.reports:
+            raise NotNow(f"{run} has already ended: {history.reports[run].state}.")
+        if history.runs[run].experiment in history.kept:
+            raise NotNow(
+                f"{run} is a control run, and choosing which controls count would bias verdicts.",
+                f"It ends by itself within {self.contract.run.wall_ceiling_s:.0f} s.",
+            )
+        self.directory(run).stop_file.touch()
+
+    def view(self, run: str, *, detail: bool) -> RunView:
+        """One run as it is now; curve and log digest only with `detail`, or when it crashed."""
+        history = self.ledger.history()
+        planned = history.runs[run]
+        directory = self.directory(run)
+        report = history.reports.get(run) or directory.read_status() or _just_planned(planned)
+        shown = detail or report.state is RunState.CRASHED
+        log = directory.log_file
+        started = report.started or time.time()
+        return RunView(
+            id=run,
+            experiment=planned.experiment,
+            state=report.state,
+            reason=report.reason,
+            seed=planned.seed,
+            progress=self._progress(report),
+            elapsed_s=report.wall_s or max(0.0, (report.ended or time.time()) - started),
+            tokens=report.tokens,
+            value=report.measurement.value if report.measurement else None,
+            device=report.device,
+            sandbox=report.sandbox,
+            curve=self._curve(directory),
+            log_digest=digest(log) if shown and log.exists() else "",
+            exception=true_exception(log)
+            if report.state is RunState.CRASHED and log.exists()
+            else None,
+        )
+
+    def _curve(self, directory: RunDir) -> tuple[CurvePoint, ...]:
+        points = read_curve(directory.curve_file)
+        return tuple(CurvePoint(at=point.at, loss=point.loss) for point in points)
+
+    def _progress(self, report: RunReport) -> float | None:
+        if report.state in (RunState.SCORING, RunState.FINISHED):
+            return 1.0
+        budget = self.contract.run.budget
+        used = {"tokens": report.tokens, "cpu_s": report.cpu_s, "wall_s": report.wall_s}
+        return min(1.0, used[budget.unit] / budget.amount)
+
+    def _final_report(self, run: str) -> RunReport | None:
+        directory = self.directory(run)
+        if not directory.spec_file.exists():
+            # The lab's lock is held while a run is started, so its starter died before the spec.
+            return _lost(run, "the server ended while it was starting this run")
+        report = directory.read_status()
+        if report is not None and report.state.final:
+            return report
+        return None if self.executor.alive(directory) else self.executor.settle(directory)
+
+    def _spec(self, run: Run) -> RunSpec:
+        table, sealed = self.contract.run, self.contract.sealed
+        python = table.python or self.python
+        return RunSpec(
+            run=run.id,
+            seed=run.seed,
+            command=tuple(part.replace("{python}", python) for part in table.command),
+            python=python,
+            env=dict(table.env),
+            devices=self.executor.device_names(),
+            devices_dir=str(self.executor.devices_dir),
+            budget_unit=table.budget.unit,
+            budget=table.budget.amount,
+            cpu_ceiling_s=table.budget.cpu_s if table.budget.tokens is not None else None,
+            wall_ceiling_s=table.wall_ceiling_s,
+            memory_mb=table.memory_mb,
+            documents=str(self.documents),
+            split_seed=self.split_seed,
+            held_out=sealed.held_out,
+            entry=sealed.entry,
+            checkpoint=sealed.checkpoint,
+            checkpoint_mb=sealed.checkpoint_mb,
+            score_s=sealed.score_s,
+        )
+
+
+def _just_planned(run: Run) -> RunReport:
+    return _report(run.id, RunState.QUEUED, "waiting for its supervisor")
+
+
+def _lost(run: str, reason: str) -> RunReport:
+    return _report(run, RunState.LOST, reason)
+
+
+def _report(run: str, state: RunState, reason: str) -> RunReport:
+    now = time.time()
+    return RunReport(
+        run=run,
+        state=state,
+        reason=reason,
+        started=now,
+        ended=now,
+        wall_s=0.0,
+        cpu_s=0.0,
+        tokens=0,
+        device="",
+        sandbox="",
+        measurement=None,
+    )
+
+
+def _known_runs(history: History, most: int = 8) -> str:
+    newest = list(history.runs)[-most:]
+    return f"The newest runs: {', '.join(newest)}." if newest else "No run was started yet."

@@ -1,0 +1,25 @@
+"""The targets that ship with the product, each assembled into a repository of its own."""
+
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+MICROGPT = HERE.parent.parent / "microgpt"
+
+# What lies beside a target's own files in its repository, taken from elsewhere in the product.
+BESIDE: dict[str, dict[str, Path]] = {
+    "microgpt": {
+        "tensor.py": MICROGPT / "tensor.py",
+        "data/surnames.txt": MICROGPT / "data" / "surnames.txt",
+    },
+}
+
+
+def shipped_files(name: str) -> dict[str, Path]:
+    """Every file of a shipped target, by its path in the target's repository."""
+    folder = HERE / name
+    own = {
+        path.relative_to(folder).as_posix(): path
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    return own | BESIDE[name]

@@ -1,0 +1,78 @@
+"""autoresearch.toml: what is accepted, and how every mistake is named."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from autoresearch.contract import parse_contract
+from autoresearch.errors import ContractError
+
+WHOLE = """
+[target]
+name = "tiny"
+[edit]
+allow = ["train.py"]
+[run]
+command = ["{python}", "train.py"]
+budget = { tokens = 1000, cpu_s = 5 }
+[metric]
+name = "val_bpb"
+unit = "bits per byte"
+direction = "min"
+scoring = "sealed"
+[sealed]
+entry = "train.py:load"
+data = "data.txt"
+vocab = "characters"
+checkpoint = "model.npz"
+"""
+
+
+def test_a_whole_contract_is_read() -> None:
+    contract = parse_contract(WHOLE.encode())
+    assert contract.run.budget.unit == "tokens"
+    assert contract.run.budget.amount == 1000
+    assert contract.run.wall_ceiling_s == 35
+    assert contract.run.budget.describe() == "1,000 training tokens within 5 CPU-seconds"
+
+
+@pytest.mark.parametrize(
+    ("line", "instead", "said"),
+    [
+        ('direction = "min"', 'direction = "down"', "metric.direction: Input should be 'min'"),
+        ('allow = ["train.py"]', 'alow = ["train.py"]', "edit.alow: no such key; allowed here: a"),
+        ('allow = ["train.py"]', "", "edit.allow: is missing"),
+        ("budget = { tokens = 1000, cpu_s = 5 }", "budget = {}", "run.budget: give one of wall_s"),
+        ("tokens = 1000, cpu_s = 5", "tokens = 1000", "run.budget: a token budget is"),
+        ("tokens = 1000, cpu_s = 5", "wall_s = 0", "run.budget.wall_s: Input should be greater"),
+        ('entry = "train.py:load"', 'entry = "load"', "sealed.entry: String should match"),
+        ('scoring = "sealed"', 'scoring = "stdout"', "metric.scoring: Input should be 'sealed'"),
+        ('name = "tiny"', 'name = "Tiny Target"', "target.name: String should match"),
+        ("[edit]", "[edits]", "edits: no such key; allowed here: target, brief, edit"),
+    ],
+)
+def test_a_mistake_is_named_by_its_key_and_what_is_allowed(
+    line: str, instead: str, said: str
+) -> None:
+    with pytest.raises(ContractError) as error:
+        parse_contract(WHOLE.replace(line, instead).encode())
+    assert said in str(error.value)
+
+
+def test_every_mistake_is_named_at_once() -> None:
+    text = WHOLE.replace('"min"', '"down"').replace('"tiny"', '"Tiny"')
+    with pytest.raises(ContractError, match="2 mistakes"):
+        parse_contract(text.encode())
+
+
+def test_broken_toml_is_named_by_its_line() -> None:
+    with pytest.raises(ContractError, match=r"is not TOML.*line 2"):
+        parse_contract(b"[target]\nname = \n")
+
+
+def test_the_contract_in_the_documentation_is_a_whole_one() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "contract.md").read_text()
+    shown = page.split("```toml\n")[1].split("```")[0]
+    assert tomllib.loads(shown)
+    parse_contract(shown.encode())
