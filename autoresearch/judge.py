@@ -3,8 +3,8 @@
 A candidate's runs are compared one by one with the incumbent's. Each run adds to a log likelihood
 ratio between "better by 1.25 s" and "no different", where s is the spread of single runs, widened
 for the number of runs it was estimated from (Wald's sequential test with a small-sample factor).
-One lucky run never keeps: two runs is the least. tests/autoresearch/test_judge.py simulates the
-gate: at no gain it keeps at most 0.2 % of candidates, with 3 controls as with 60.
+One lucky run never keeps: two runs is the least. scripts/simulate_gate.py prints how often it is
+fooled: about 0.2 % of candidates without a gain are kept with 6 controls, 0.02 % with 60.
 """
 
 import math
