@@ -25,6 +25,11 @@ _QUIET = (
     *("-c", "gc.auto=0"),
     *("-c", "maintenance.auto=false"),
 )
+_NO_LFS = (  # its filter writes into .git/lfs, even for `git status`
+    *("-c", "filter.lfs.clean="),
+    *("-c", "filter.lfs.process="),
+    *("-c", "filter.lfs.required=false"),
+)
 _LAB = (
     *_QUIET,
     *("-c", "core.fsync=committed,reference"),
@@ -72,10 +77,8 @@ class Git:
     @classmethod
     def user(cls, path: Path) -> "Git":
         """The user's repository: their safe.directory and excludes hold, their hooks do not run."""
-        lfs = ("-c", "filter.lfs.clean=", "-c", "filter.lfs.process=")
-        lfs = (*lfs, "-c", "filter.lfs.required=false")
         env = _environment(keep=("GIT_CONFIG", "GIT_CEILING_DIRECTORIES"))
-        return cls(("-C", str(path), *_QUIET, *lfs), env)
+        return cls(("-C", str(path), *_QUIET, *_NO_LFS), env)
 
     def run(
         self,
@@ -100,16 +103,16 @@ class Git:
         timeout_s: float = TIMEOUT_S,
     ) -> subprocess.CompletedProcess[bytes]:
         """The same, for callers to whom a failure is an answer."""
-        source = {"input": stdin} if isinstance(stdin, bytes) else {"stdin": stdin}
         try:
             return subprocess.run(
                 ["git", *self.options, *args],
+                input=stdin if isinstance(stdin, bytes) else None,
+                stdin=None if isinstance(stdin, bytes) else stdin,
                 stdout=stdout or subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 env={**self.env, **(env or {})},
                 timeout=timeout_s,
                 check=False,
-                **source,  # type: ignore[call-overload]
             )
         except FileNotFoundError:
             raise GitFailed(

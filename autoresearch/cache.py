@@ -1,0 +1,203 @@
+"""Answer questions about the ledger from SQLite: a cache, rebuilt from git's entries at any time.
+
+A missing, damaged or older file is replaced without a word: nothing is in it that git lacks.
+"""
+
+import re
+import sqlite3
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from filelock import FileLock
+
+from autoresearch import envelope
+from autoresearch.records import Concluded, Entry, Experiment, Judged, Outcome, Proposed
+
+SCHEMA = 1  # raise it when a table changes
+BUSY_S = 10.0
+_TABLES = """
+CREATE TABLE events (n INTEGER PRIMARY KEY, hash TEXT NOT NULL, record TEXT NOT NULL);
+CREATE TABLE experiments (id TEXT PRIMARY KEY, n INTEGER NOT NULL, outcome TEXT);
+CREATE TABLE touched (experiment TEXT NOT NULL, path TEXT NOT NULL, first INTEGER, last INTEGER);
+CREATE INDEX touched_by ON touched (experiment);
+"""
+_FTS = "CREATE VIRTUAL TABLE words USING fts5(text, tokenize='porter')"
+_PLAIN = "CREATE TABLE words (text TEXT NOT NULL)"
+
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What to look for; what is left empty does not narrow it."""
+
+    words: str = ""  # in hypothesis, lessons and paths
+    path: str = ""  # a file, or a folder
+    lines: tuple[int, int] | None = None  # (first, last) in the base
+    outcome: Outcome | None = None  # of the latest verdict
+    limit: int = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Cache:
+    """The file and its lock; every use opens, catches up and closes."""
+
+    path: Path
+
+    def recall(self, entries: Sequence[Entry], question: Question) -> tuple[str, ...]:
+        """Ids of the experiments that match: best words first, newest first without words."""
+
+        def ask(db: sqlite3.Connection) -> tuple[str, ...]:
+            _catch_up(db, entries)
+            return _search(db, question)
+
+        return self._use(ask)
+
+    def compare(self, entries: Sequence[Entry]) -> str:
+        """Bring the cache up to date; a sentence on whether it agreed with git."""
+
+        def ask(db: sqlite3.Connection) -> str:
+            stored = db.execute("SELECT n, hash, record FROM events ORDER BY n").fetchall()
+            agreed = all(
+                row == (e.n, e.commit, _record(e)) for row, e in zip(stored, entries, strict=False)
+            )
+            if not agreed or len(stored) > len(entries):
+                _clear(db)
+            _catch_up(db, entries)
+            if not stored:
+                return f"The cache was built from git ({len(entries)} events)."
+            if not agreed or len(stored) > len(entries):
+                return "The cache disagreed with git and was rebuilt from it."
+            return f"The cache agrees with git ({len(stored)} events)."
+
+        return self._use(ask)
+
+    def _use(self, ask: Callable[[sqlite3.Connection], T]) -> T:
+        """Run a question; on any damage, throw the file away and ask an empty one."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{self.path}.lock"):
+            try:
+                return _ask(str(self.path), ask)
+            except (sqlite3.DatabaseError, UnicodeDecodeError):
+                for suffix in ("", "-wal", "-shm", "-journal"):
+                    self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
+            try:
+                return _ask(str(self.path), ask)
+            except sqlite3.DatabaseError:  # a full or read-only disk
+                return _ask(":memory:", ask)
+
+
+def _ask(database: str, ask: Callable[[sqlite3.Connection], T]) -> T:
+    with closing(sqlite3.connect(database, timeout=BUSY_S)) as db:
+        db.execute("PRAGMA journal_mode=WAL")
+        db.execute("PRAGMA synchronous=OFF")  # a cache that is lost is only rebuilt
+        if db.execute("PRAGMA user_version").fetchone()[0] != SCHEMA:
+            _create(db)
+        with db:
+            return ask(db)
+
+
+def _create(db: sqlite3.Connection) -> None:
+    if db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+        raise sqlite3.DatabaseError("the cache has another version's tables")
+    db.executescript(_TABLES)
+    try:
+        db.execute(_FTS)
+    except sqlite3.OperationalError:  # an SQLite built without FTS5
+        db.execute(_PLAIN)
+    db.execute(f"PRAGMA user_version={SCHEMA}")
+
+
+def _catch_up(db: sqlite3.Connection, entries: Sequence[Entry]) -> None:
+    """Add what is new; start over if what is stored is not the beginning of `entries`."""
+    last = db.execute("SELECT n, hash FROM events ORDER BY n DESC LIMIT 1").fetchone()
+    count = last[0] + 1 if last else 0
+    if last and (count > len(entries) or entries[count - 1].commit != last[1]):
+        _clear(db)
+        count = 0
+    for entry in entries[count:]:
+        _add(db, entry)
+
+
+def _clear(db: sqlite3.Connection) -> None:
+    for table in ("events", "experiments", "touched", "words"):
+        db.execute(f"DELETE FROM {table}")  # noqa: S608 (names from the line above)
+
+
+def _record(entry: Entry) -> str:
+    return envelope.encode(entry.n, entry.at, entry.event).decode()
+
+
+def _add(db: sqlite3.Connection, entry: Entry) -> None:
+    row = (entry.n, entry.commit, _record(entry))
+    db.execute("INSERT INTO events VALUES (?, ?, ?)", row)
+    match entry.event:
+        case Proposed(experiment=experiment):
+            _add_experiment(db, entry.n, experiment)
+        case Judged(verdict=verdict):
+            found = (verdict.outcome.value, verdict.experiment)
+            db.execute("UPDATE experiments SET outcome = ? WHERE id = ?", found)
+        case Concluded(experiment=name, lesson=lesson):
+            where = "rowid = (SELECT n FROM experiments WHERE id = ?)"
+            update = f"UPDATE words SET text = text || ? WHERE {where}"  # noqa: S608
+            db.execute(update, (f"\n{lesson}", name))
+        case _:
+            pass
+
+
+def _add_experiment(db: sqlite3.Connection, n: int, experiment: Experiment) -> None:
+    db.execute("INSERT INTO experiments VALUES (?, ?, NULL)", (experiment.id, n))
+    text = "\n".join([experiment.hypothesis, *(change.path for change in experiment.changes)])
+    db.execute("INSERT INTO words (rowid, text) VALUES (?, ?)", (n, text))
+    for change in experiment.changes:
+        for first, last in change.spans or ((None, None),):
+            touched = (experiment.id, change.path, first, last)
+            db.execute("INSERT INTO touched VALUES (?, ?, ?, ?)", touched)
+
+
+def _search(db: sqlite3.Connection, question: Question) -> tuple[str, ...]:
+    terms = re.findall(r"\w+", question.words)
+    joined, order, given = "", "e.n DESC", []
+    conditions = ["1"]
+    if terms and _full_text(db):
+        joined, order = "JOIN words ON words.rowid = e.n", "words.rank, e.n DESC"
+        conditions.append("words MATCH ?")
+        given.append(" OR ".join(f'"{term}"*' for term in terms))
+    elif terms:
+        score = " + ".join("(words.text LIKE ?)" for _ in terms)
+        joined = f"JOIN (SELECT rowid AS r, {score} AS score FROM words) w ON w.r = e.n"  # noqa: S608
+        order = "w.score DESC, e.n DESC"
+        conditions.append("w.score > 0")
+        given += [f"%{term}%" for term in terms]
+    if question.outcome is not None:
+        conditions.append("e.outcome = ?")
+        given.append(question.outcome.value)
+    if question.path or question.lines:
+        touching, values = _touching(question.path, question.lines)
+        conditions.append(touching)
+        given += values
+    where = " AND ".join(conditions)
+    ask = f"SELECT e.id FROM experiments e {joined} WHERE {where} ORDER BY {order} LIMIT ?"  # noqa: S608
+    return tuple(row[0] for row in db.execute(ask, (*given, question.limit)))
+
+
+def _full_text(db: sqlite3.Connection) -> bool:
+    made = db.execute("SELECT sql FROM sqlite_master WHERE name = 'words'").fetchone()
+    return "fts5" in made[0]
+
+
+def _touching(path: str, lines: tuple[int, int] | None) -> tuple[str, list[str]]:
+    """The condition that an experiment touched this file or folder, and these lines."""
+    conditions, values = ["t.experiment = e.id"], []
+    if path:
+        conditions.append("(t.path = ? OR substr(t.path, 1, length(?)) = ?)")
+        folder = path.rstrip("/") + "/"
+        values += [path, folder, folder]
+    if lines:
+        conditions.append("t.first <= CAST(? AS INTEGER) AND t.last >= CAST(? AS INTEGER)")
+        values += [str(lines[1]), str(lines[0])]
+    return f"EXISTS (SELECT 1 FROM touched t WHERE {' AND '.join(conditions)})", values  # noqa: S608

@@ -1,0 +1,80 @@
+"""One ledger event as canonical JSON and back; anything but what was meant is LedgerDamaged."""
+
+import json
+from dataclasses import asdict
+from functools import cache
+from typing import Any, get_args
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import to_jsonable_python
+
+from autoresearch.errors import LedgerDamaged
+from autoresearch.records import Entry, Event
+
+KINDS: dict[str, type[Any]] = {
+    "lab_opened": get_args(Event)[0],
+    "proposed": get_args(Event)[1],
+    "run_started": get_args(Event)[2],
+    "run_finished": get_args(Event)[3],
+    "judged": get_args(Event)[4],
+    "concluded": get_args(Event)[5],
+}
+_NAMES = {record: kind for kind, record in KINDS.items()}
+_KEYS = {"n", "at", "kind", "event"}
+
+
+def kind_of(event: Event) -> str:
+    """The name of the event's kind, as written in the ledger."""
+    return _NAMES[type(event)]
+
+
+def encode(n: int, at: float, event: Event) -> bytes:
+    """Canonical JSON: sorted keys, no spaces, no NaN; the same event gives the same bytes."""
+    envelope = {"n": n, "at": at, "kind": kind_of(event), "event": asdict(event)}
+    try:
+        text = json.dumps(
+            envelope, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+        )
+    except ValueError as error:
+        raise LedgerDamaged(
+            f"A {kind_of(event)} event holds a number that is not finite.",
+            "Record None where nothing was measured.",
+        ) from error
+    return text.encode(errors="replace") + b"\n"
+
+
+def decode(commit: str, blob: bytes) -> Entry:
+    """The entry that a commit's `event.json` holds."""
+    try:
+        envelope = json.loads(blob)
+        if not isinstance(envelope, dict) or set(envelope) != _KEYS:
+            raise ValueError(f"its keys are not {', '.join(sorted(_KEYS))}")
+        kind, n, at = envelope["kind"], envelope["n"], envelope["at"]
+        if kind not in KINDS or type(n) is not int or type(at) not in (int, float):
+            raise ValueError(f"kind {kind!r}, n {n!r} or at {at!r} is not one")
+        event = _adapter(kind).validate_json(json.dumps(envelope["event"]), strict=True)
+    except (ValidationError, ValueError, RecursionError) as error:
+        why = " ".join(str(error).split())[:300]
+        raise LedgerDamaged(f"The ledger's commit {commit[:12]} does not read: {why}") from error
+    extra = _unknown(envelope["event"], to_jsonable_python(event))
+    if extra:
+        raise LedgerDamaged(
+            f"The ledger's commit {commit[:12]} has a key that a {kind} event does not: {extra!r}.",
+            "It was written by a newer version, or by hand.",
+        )
+    return Entry(n=n, at=float(at), commit=commit, event=event)
+
+
+@cache
+def _adapter(kind: str) -> TypeAdapter[Any]:
+    return TypeAdapter(KINDS[kind])
+
+
+def _unknown(raw: object, known: object) -> str:
+    """The first key of `raw` that was dropped when it was read; plain dataclasses drop extras."""
+    if isinstance(raw, dict) and isinstance(known, dict):
+        inner = (key if key not in known else _unknown(raw[key], known[key]) for key in raw)
+        return next(filter(None, inner), "")
+    if isinstance(raw, list) and isinstance(known, list):
+        return next(filter(None, map(_unknown, raw, known)), "")
+    return ""

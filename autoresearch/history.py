@@ -1,0 +1,214 @@
+"""What the ledger's events add up to: pure replay, no git, no files, no clock.
+
+An event that contradicts what came before it is refused (LedgerDamaged) before anything changes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from autoresearch.errors import LedgerDamaged, NotFound
+from autoresearch.records import (
+    Concluded,
+    Entry,
+    Event,
+    Experiment,
+    Judged,
+    LabOpened,
+    Proposed,
+    Run,
+    RunFinished,
+    RunReport,
+    RunStarted,
+    Verdict,
+)
+
+
+@dataclass(slots=True)
+class History:
+    """The state after `entries`. Treat what it hands out as read-only."""
+
+    entries: list[Entry] = field(default_factory=list)
+    opened: LabOpened | None = None
+    experiments: dict[str, Experiment] = field(default_factory=dict)
+    runs: dict[str, Run] = field(default_factory=dict)
+    reports: dict[str, RunReport] = field(default_factory=dict)
+    verdicts: dict[str, Verdict] = field(default_factory=dict)  # the latest of each experiment
+    lessons: dict[str, tuple[Concluded, ...]] = field(default_factory=dict)
+    kept: tuple[str, ...] = ()  # the kept line, e0 first
+    proposed_at: dict[str, float] = field(default_factory=dict)
+    _runs_of: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    _by_fingerprint: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def head(self) -> str | None:
+        """The ledger's last commit."""
+        return self.entries[-1].commit if self.entries else None
+
+    @property
+    def incumbent(self) -> str | None:
+        """The experiment at the tip of the kept line."""
+        return self.kept[-1] if self.kept else None
+
+    @property
+    def incumbent_commit(self) -> str | None:
+        """The incumbent's code."""
+        return self.experiments[self.kept[-1]].commit if self.kept else None
+
+    @property
+    def next_experiment(self) -> str:
+        """The id of the experiment proposed next."""
+        return f"e{len(self.experiments)}"
+
+    def next_run(self, experiment: str) -> str:
+        """The id of the experiment's next run."""
+        return f"{experiment}-r{len(self._runs_of.get(experiment, ())) + 1}"
+
+    def experiment(self, name: str) -> Experiment:
+        """One experiment; NotFound names the valid ids."""
+        if name not in self.experiments:
+            raise NotFound(f"There is no experiment {name!r}.", self._ids("experiments"))
+        return self.experiments[name]
+
+    def run(self, name: str) -> Run:
+        """One run; NotFound names the valid ids."""
+        if name not in self.runs:
+            raise NotFound(f"There is no run {name!r}.", self._ids("runs"))
+        return self.runs[name]
+
+    def runs_of(self, experiment: str) -> tuple[Run, ...]:
+        """The experiment's runs, in the order they were planned."""
+        return tuple(self.runs[name] for name in self._runs_of.get(experiment, ()))
+
+    def reports_of(self, experiment: str) -> tuple[RunReport, ...]:
+        """Reports of those of its runs that ended."""
+        names = self._runs_of.get(experiment, ())
+        return tuple(self.reports[name] for name in names if name in self.reports)
+
+    def unfinished(self) -> tuple[Run, ...]:
+        """Runs that were started and have no report yet."""
+        return tuple(run for name, run in self.runs.items() if name not in self.reports)
+
+    def same_code(self, fingerprint: str) -> str | None:
+        """The first experiment with this fingerprint."""
+        return self._by_fingerprint.get(fingerprint)
+
+    def copy(self) -> "History":
+        """An independent one, so that a reader's is not changed under it."""
+        return History(
+            entries=list(self.entries),
+            opened=self.opened,
+            experiments=dict(self.experiments),
+            runs=dict(self.runs),
+            reports=dict(self.reports),
+            verdicts=dict(self.verdicts),
+            lessons=dict(self.lessons),
+            kept=self.kept,
+            proposed_at=dict(self.proposed_at),
+            _runs_of=dict(self._runs_of),
+            _by_fingerprint=dict(self._by_fingerprint),
+        )
+
+    def apply(self, entry: Entry) -> None:
+        """Add one entry; LedgerDamaged if it contradicts the ones before."""
+        if entry.n != len(self.entries):
+            raise LedgerDamaged(
+                f"The ledger's commit {entry.commit[:12]} says it is number {entry.n}, "
+                f"but it is number {len(self.entries)} in the chain."
+            )
+        self.check(entry.event)
+        self._take(entry.event, entry.at)
+        self.entries.append(entry)
+
+    def check(self, event: Event) -> None:
+        """LedgerDamaged if the event cannot come next."""
+        contradiction = self._contradiction(event)
+        if contradiction:
+            raise LedgerDamaged(f"Event {len(self.entries)}: {contradiction}")
+
+    def _contradiction(self, event: Event) -> str:  # noqa: PLR0911 (one a kind)
+        """Why the event cannot come next; empty if it can."""
+        match event:
+            case LabOpened():
+                return "the lab was opened already." if self.entries else ""
+            case _ if self.opened is None:
+                return "the first event must be that the lab was opened."
+            case Proposed(experiment=experiment):
+                return self._wrong_experiment(experiment)
+            case RunStarted(run=run):
+                return self._unknown(run.experiment) or self._wrong_run(run)
+            case RunFinished(report=report):
+                return self._wrong_report(report)
+            case Judged(verdict=verdict):
+                return self._wrong_verdict(verdict)
+            case Concluded(experiment=name):
+                return self._unknown(name)
+
+    def _wrong_experiment(self, experiment: Experiment) -> str:
+        if experiment.id != self.next_experiment:
+            return f"experiment {experiment.id} is proposed where {self.next_experiment} is due."
+        if (experiment.base is None) != (experiment.id == "e0"):
+            return "e0, and only e0, has no base."
+        return self._unknown(experiment.base) if experiment.base else ""
+
+    def _wrong_run(self, run: Run) -> str:
+        due = self.next_run(run.experiment)
+        return "" if run.id == due else f"run {run.id} is started where {due} is due."
+
+    def _wrong_report(self, report: RunReport) -> str:
+        if report.run not in self.runs:
+            return f"run {report.run} ended, but was never started."
+        if report.run in self.reports:
+            return f"run {report.run} ended twice."
+        return "" if report.state.final else f"run {report.run} ended as {report.state.value}."
+
+    def _wrong_verdict(self, verdict: Verdict) -> str:
+        groups = (verdict.candidate_runs, verdict.control_runs, *verdict.noise_runs)
+        strangers = [run for group in groups for run in group if run not in self.reports]
+        if strangers:
+            return f"the verdict on {verdict.experiment} rests on {strangers[0]}, which has no end."
+        if verdict.moved_incumbent and verdict.base != self.incumbent:
+            return (
+                f"{verdict.experiment} was judged against {verdict.base} and made incumbent, "
+                f"but the incumbent is {self.incumbent}."
+            )
+        return self._unknown(verdict.experiment) or self._unknown(verdict.base)
+
+    def _unknown(self, experiment: str) -> str:
+        return "" if experiment in self.experiments else f"experiment {experiment} is unknown."
+
+    def _take(self, event: Event, at: float) -> None:
+        match event:
+            case LabOpened():
+                self.opened = event
+            case Proposed(experiment=experiment):
+                self.experiments[experiment.id] = experiment
+                self.proposed_at[experiment.id] = at
+                self._by_fingerprint.setdefault(experiment.fingerprint, experiment.id)
+                if experiment.base is None:
+                    self.kept = (experiment.id,)
+            case RunStarted(run=run):
+                self.runs[run.id] = run
+                self._runs_of[run.experiment] = (*self._runs_of.get(run.experiment, ()), run.id)
+            case RunFinished(report=report):
+                self.reports[report.run] = report
+            case Judged(verdict=verdict):
+                self.verdicts[verdict.experiment] = verdict
+                if verdict.moved_incumbent:
+                    self.kept = (*self.kept, verdict.experiment)
+            case Concluded(experiment=name):
+                self.lessons[name] = (*self.lessons.get(name, ()), event)
+
+    def _ids(self, what: str) -> str:
+        names = list(self.experiments if what == "experiments" else self.runs)
+        if not names:
+            return f"There are no {what} yet."
+        shown = names if len(names) <= 5 else [names[0], "…", *names[-3:]]
+        return f"There are: {', '.join(shown)}."
+
+
+def replay(entries: Sequence[Entry]) -> History:
+    """The history that these entries add up to."""
+    history = History()
+    for entry in entries:
+        history.apply(entry)
+    return history

@@ -1,0 +1,178 @@
+"""Append to the ledger and read it: events are commits on one branch of the lab's repository.
+
+Each commit's tree holds one `event.json`; the first parent is the event before it, and the event
+of a proposal has the experiment's commit as second parent. SQLite is only a cache.
+"""
+
+import json
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from autoresearch import envelope
+from autoresearch.cache import Cache, Question
+from autoresearch.errors import LedgerDamaged, NotNow
+from autoresearch.history import History
+from autoresearch.records import Entry, Event, Outcome, Proposed
+from autoresearch.workspace import Moves, Repository
+
+LEDGER_REF = "refs/heads/autoresearch/ledger"
+INCUMBENT_REF = "refs/heads/autoresearch/incumbent"
+FILE = "event.json"
+LOCK_S = 60.0
+ATTEMPTS = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Anchor:
+    """A head of the ledger that was written down outside git."""
+
+    head: str
+    count: int
+
+
+class Ledger:
+    """One lab's ledger. Servers queue for a file lock; the ref moves by compare-and-swap."""
+
+    def __init__(
+        self,
+        repo: Repository,
+        cache_path: Path,
+        anchor_path: Path,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.repo = repo
+        self.cache = Cache(cache_path)
+        self.anchor_path = anchor_path
+        self._clock = clock
+        self._history = History()
+        self._reading = threading.Lock()
+
+    def history(self) -> History:
+        """Everything up to now. What was handed out before is not changed by it."""
+        with self._reading:
+            head = self.repo.resolve(LEDGER_REF)
+            if head != self._history.head:
+                self._history = extended(self.repo, self._history, head)
+            return self._history
+
+    def append(
+        self, build: Callable[[History], Event | None], moves: Moves | None = None
+    ) -> Entry | None:
+        """Add the event that `build` makes of the present history; None if it makes none."""
+
+        def build_all(history: History) -> tuple[Event, ...]:
+            event = build(history)
+            return () if event is None else (event,)
+
+        entries = self.append_all(build_all, moves)
+        return entries[0] if entries else None
+
+    def append_all(
+        self, build: Callable[[History], Sequence[Event]], moves: Moves | None = None
+    ) -> tuple[Entry, ...]:
+        """Add several events, or none of them, in one move.
+
+        `build` may be called again, on a newer history. The incumbent's branch moves by itself
+        with the event that moves the incumbent; `moves` is for further refs.
+        """
+        try:
+            with FileLock(self.repo.path / "append.lock", timeout=LOCK_S):
+                for _ in range(ATTEMPTS):
+                    before = self.history()
+                    events = build(before)
+                    if not events:
+                        return ()
+                    after = self._commit(before, events)
+                    if self.repo.move_refs({**(moves or {}), **_moves(before, after)}):
+                        self._write_anchor(after)
+                        self._history = after
+                        return tuple(after.entries[len(before.entries) :])
+        except Timeout:
+            raise NotNow(
+                f"Another process has been writing to this lab for {LOCK_S:g} s.",
+                "Wait, then try again.",
+            ) from None
+        raise LedgerDamaged(
+            f"The ledger could not be moved in {ATTEMPTS} attempts: one of its branches is not "
+            "where the ledger says it is.",
+            "Run `autoresearch-mcp verify` to see which.",
+        )
+
+    def recall(
+        self,
+        words: str = "",
+        path: str = "",
+        lines: tuple[int, int] | None = None,
+        outcome: Outcome | None = None,
+        limit: int = 10,
+    ) -> tuple[str, ...]:
+        """Ids of matching experiments: best words first, newest first without words."""
+        question = Question(words=words, path=path, lines=lines, outcome=outcome, limit=limit)
+        return self.cache.recall(self.history().entries, question)
+
+    def anchor(self) -> Anchor | None:
+        """The head that was last written down; None if there is no such file."""
+        try:
+            stored = json.loads(self.anchor_path.read_bytes())
+            return Anchor(head=str(stored["head"]), count=int(stored["count"]))
+        except FileNotFoundError:
+            return None
+        except (ValueError, KeyError, TypeError) as error:
+            raise LedgerDamaged(f"The anchor {self.anchor_path} does not read: {error}") from error
+
+    def _commit(self, before: History, events: Sequence[Event]) -> History:
+        """Write the events as commits that no ref points at yet."""
+        after = before.copy()
+        for event in events:
+            n, at = len(after.entries), self._clock()
+            blob = envelope.encode(n, at, event)
+            after.check(event)
+            tree = self.repo.make_tree({FILE: self.repo.write_blob(blob)})
+            parents = [after.head] if after.head else []
+            if isinstance(event, Proposed):
+                parents.append(event.experiment.commit)
+            subject = f"{n} {envelope.kind_of(event)}"
+            commit = self.repo.commit_tree(tree, parents, subject, at=at)
+            after.apply(envelope.decode(commit, blob))
+        return after
+
+    def _write_anchor(self, history: History) -> None:
+        text = json.dumps({"head": history.head, "count": len(history.entries)})
+        self.anchor_path.parent.mkdir(parents=True, exist_ok=True)
+        new = self.anchor_path.with_name(f"{self.anchor_path.name}.{os.getpid()}.new")
+        new.write_text(text + "\n")
+        new.replace(self.anchor_path)
+
+
+def extended(repo: Repository, history: History, head: str | None) -> History:
+    """The history up to `head`, reading only what is new; from the start if it is no longer so."""
+    if head is None:
+        if history.head is None:
+            return history
+        raise LedgerDamaged("The ledger's branch is gone.", "Run `autoresearch-mcp verify`.")
+    chain = repo.parents(head, history.head)
+    if history.head and chain[0][1:2] != (history.head,):
+        raise LedgerDamaged(
+            "The ledger's branch no longer continues from where this server read it.",
+            "Run `autoresearch-mcp verify`, then start the server again.",
+        )
+    blobs = repo.read_many([f"{commit[0]}:{FILE}" for commit in chain])
+    after = history.copy()
+    for (commit, *_), blob in zip(chain, blobs, strict=True):
+        if blob is None:
+            raise LedgerDamaged(f"The ledger's commit {commit[:12]} has no {FILE}.")
+        after.apply(envelope.decode(commit, blob))
+    return after
+
+
+def _moves(before: History, after: History) -> Moves:
+    moves = {LEDGER_REF: (after.head, before.head)}
+    if after.incumbent_commit != before.incumbent_commit:
+        moves[INCUMBENT_REF] = (after.incumbent_commit, before.incumbent_commit)
+    return moves
