@@ -31,17 +31,19 @@ class Evidence:
 
 def measured(history: History, experiment: str) -> tuple[str, ...]:
     """The experiment's runs that have a measurement."""
-    return tuple(
-        run
-        for run in history.runs_of(experiment)
-        if run in history.reports and history.reports[run].measurement is not None
-    )
+    reports = history.reports_of(experiment)
+    return tuple(report.run for report in reports if report.measurement is not None)
+
+
+def line_to(history: History, experiment: str) -> tuple[str, ...]:
+    """The kept line up to an experiment that is on it."""
+    return history.kept[: history.kept.index(experiment) + 1]
 
 
 def gather(history: History, experiment: str) -> Evidence:
     """What there is on an experiment and on the kept line up to its base."""
     base = history.experiments[experiment].base
-    line = history.line_to(base) if base else ()
+    line = line_to(history, base) if base else ()
     return Evidence(
         candidate=measured(history, experiment),
         controls=measured(history, base) if base else (),
@@ -67,7 +69,7 @@ def weigh_evidence(history: History, evidence: Evidence, contract: Contract) -> 
 
 def incumbent_view(history: History, contract: Contract) -> Incumbent:
     """The tip of the kept line, with the interval of its mean."""
-    tip = history.incumbent
+    tip = history.kept[-1]
     found = values(history, measured(history, tip))
     noise = measure_noise([values(history, measured(history, kept)) for kept in history.kept])
     mean = sum(found) / len(found) if found else None
@@ -83,7 +85,7 @@ def incumbent_view(history: History, contract: Contract) -> Incumbent:
         low=low,
         high=high,
         sigma=noise.sigma if noise else None,
-        kept=tuple(history.kept),
+        kept=history.kept,
     )
 
 
@@ -107,7 +109,7 @@ def view(experiment: str, history: History, contract: Contract) -> Evaluation:
     verdict = history.verdicts.get(experiment)
     so_far = weigh_evidence(history, evidence, contract)
     going = [
-        run for run in history.open_runs() if history.runs[run].experiment in (experiment, base)
+        run.id for run in history.unfinished() if run.experiment in (experiment, base)
     ]
     return Evaluation(
         experiment=experiment,
@@ -150,7 +152,7 @@ def _verdict_due(experiment: str, history: History, contract: Contract) -> Verdi
     ended = _ended_early(history, experiment)
     if ended is not None:
         return _early_verdict(experiment, base, *ended)
-    if any(history.runs[run].experiment == experiment for run in history.open_runs()):
+    if _going(history, experiment):
         return None
     evidence = gather(history, experiment)
     judgement = weigh_evidence(history, evidence, contract)
@@ -162,12 +164,11 @@ def _verdict_due(experiment: str, history: History, contract: Contract) -> Verdi
 
 def _ended_early(history: History, experiment: str) -> tuple[Outcome, str, str] | None:
     """The first crash or stop, either of which counts against the candidate."""
-    for run in history.runs_of(experiment):
-        report = history.reports.get(run)
-        if report is not None and report.state is RunState.CRASHED:
-            return Outcome.CRASHED, run, report.reason
-        if report is not None and report.state is RunState.STOPPED:
-            return Outcome.DISCARD, run, "it was stopped before it could be measured"
+    for report in history.reports_of(experiment):
+        if report.state is RunState.CRASHED:
+            return Outcome.CRASHED, report.run, report.reason
+        if report.state is RunState.STOPPED:
+            return Outcome.DISCARD, report.run, "it was stopped before it could be measured"
     return None
 
 
@@ -256,7 +257,7 @@ def _give(verdict: Verdict, ledger: Ledger) -> None:
 
 def _start_missing(experiment: str, history: History, runs: Runs, contract: Contract) -> None:
     """Start what the judge needs, candidate first, as far as devices are free."""
-    free = len(runs.executor.device_names()) - len(history.open_runs())
+    free = len(runs.executor.device_names()) - len(history.unfinished())
     base = history.experiments[experiment].base
     wanted: list[str] = []
     if base is None:
@@ -274,11 +275,11 @@ def _start_missing(experiment: str, history: History, runs: Runs, contract: Cont
 
 
 def _going(history: History, experiment: str) -> int:
-    return sum(history.runs[run].experiment == experiment for run in history.open_runs())
+    return sum(run.experiment == experiment for run in history.unfinished())
 
 
 def _refuse_hopeless(history: History, experiment: str) -> None:
-    ended = [history.reports[run] for run in history.runs_of(experiment) if run in history.reports]
+    ended = history.reports_of(experiment)
     lost = [report for report in ended if report.state is RunState.LOST]
     crashed = [report for report in ended if report.state is RunState.CRASHED]
     good = len(measured(history, experiment))
@@ -297,10 +298,10 @@ def _refuse_hopeless(history: History, experiment: str) -> None:
 def _run_values(history: History, experiment: str) -> tuple[RunValue, ...]:
     found = []
     for run in history.runs_of(experiment):
-        report = history.reports.get(run)
+        report = history.reports.get(run.id)
         value = report.measurement.value if report and report.measurement else None
         found.append(
-            RunValue(run=run, state=report.state if report else RunState.TRAINING, value=value)
+            RunValue(run=run.id, state=report.state if report else RunState.TRAINING, value=value)
         )
     return tuple(found)
 

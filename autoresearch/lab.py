@@ -140,7 +140,7 @@ class Lab:
         hypothesis = _checked("hypothesis", hypothesis, LONGEST_HYPOTHESIS)
         with self._lock:
             history = self.history()
-            base = history.incumbent
+            base = history.kept[-1]
             commit = history.experiments[base].commit
             patch = prepare(
                 self.repository, commit, edits=edits, diff=diff, allow=self.contract.edit.allow
@@ -154,7 +154,7 @@ class Lab:
         with self._lock:
             self.runs.absorb()
             history = self.history()
-            self._known(experiment, history)
+            history.experiment(experiment)
             if experiment in history.verdicts and experiment not in history.kept:
                 raise NotNow(
                     f"{experiment} has its verdict: {history.verdicts[experiment].outcome}.",
@@ -179,7 +179,7 @@ class Lab:
     def evaluate(self, experiment: str) -> Evaluation:
         """One step towards a verdict; call again until there is one."""
         with self._lock:
-            self._known(experiment, self.history())
+            self.history().experiment(experiment)
             found = evaluation.step(experiment, self.runs, self.ledger, self.contract)
             if found.verdict and found.verdict.outcome is Outcome.KEEP and not found.replayed_as:
                 self._replay(experiment)
@@ -189,7 +189,7 @@ class Lab:
         """Write the lesson beside the evidence."""
         lesson = _checked("lesson", lesson, LONGEST_LESSON)
         history = self.history()
-        known = self._known(experiment, history)
+        known = history.experiment(experiment)
         if known.base is not None and experiment not in history.verdicts:
             raise NotNow(
                 f"{experiment} has no verdict yet, so there is no evidence to learn from.",
@@ -237,7 +237,7 @@ class Lab:
     def branch(self, name: str) -> str:
         """Write the incumbent into the user's repository as a new branch; nothing else moves."""
         history = self.history()
-        tip = history.experiments[history.incumbent]
+        tip = history.experiments[history.kept[-1]]
         if self.settings.source.startswith("shipped:"):
             raise NotNow(
                 f"The lab {self.name} researches a shipped target, not a repository of yours.",
@@ -250,7 +250,7 @@ class Lab:
     def diff(self, experiment: str) -> str:
         """An experiment's patch on its base."""
         history = self.history()
-        known = self._known(experiment, history)
+        known = history.experiment(experiment)
         if known.base is None:
             return ""
         return self.repository.diff(history.experiments[known.base].commit, known.commit)
@@ -317,12 +317,6 @@ class Lab:
         # Servers on one lab take turns where a decision is followed by starting a process.
         return FileLock(self.folder / "lab.lock")
 
-    def _known(self, experiment: str, history: History) -> Experiment:
-        if experiment not in history.experiments:
-            newest = ", ".join(list(history.experiments)[-8:])
-            raise NotFound(f"No experiment {experiment!r}.", f"The newest: {newest}.")
-        return history.experiments[experiment]
-
     def _record(
         self,
         hypothesis: str,
@@ -339,7 +333,7 @@ class Lab:
             if history.incumbent != base:
                 raise NotNow("The incumbent moved while this was proposed.", "Propose it again.")
             experiment = Experiment(
-                id=history.next_experiment_id(),
+                id=history.next_experiment,
                 hypothesis=hypothesis,
                 base=base,
                 commit=commit,
@@ -363,7 +357,7 @@ class Lab:
         known = history.experiments[experiment]
         if history.verdicts[experiment].moved_incumbent or known.base is None:
             return
-        commit = history.experiments[history.incumbent].commit
+        commit = history.experiments[history.kept[-1]].commit
         try:
             patch = prepare(
                 self.repository,
@@ -376,8 +370,8 @@ class Lab:
         except PatchRefused:
             return  # it contradicts the new incumbent, or is in it already: nothing to replay
         self._record(
-            f"{known.hypothesis} (replay of {experiment} on {history.incumbent})",
-            history.incumbent,
+            f"{known.hypothesis} (replay of {experiment} on {history.kept[-1]})",
+            history.kept[-1],
             patch,
             known.prediction,
             known.proposer,
@@ -405,23 +399,22 @@ def _checked(name: str, text: str, longest: int) -> str:
 
 
 def _refuse_repeat(patch: PreparedPatch, history: History) -> None:
-    for known in history.experiments.values():
-        if known.fingerprint != patch.fingerprint:
-            continue
-        verdict = history.verdicts.get(known.id)
+    repeated = history.same_code(patch.fingerprint)
+    if repeated is not None:
+        verdict = history.verdicts.get(repeated)
         said = verdict.sentence if verdict else "it has no verdict yet"
         raise PatchRefused(
-            f"This is the code of {known.id} again ({known.hypothesis!r}): {said}.",
+            f"This is the code of {repeated} again: {said}.",
             "Change something that runs differently, or build on what it showed.",
         )
 
 
 def _choose_run(run_or_experiment: str | None, history: History) -> str:
     if run_or_experiment is None:
-        candidates = history.open_runs() or list(history.runs)
-        if not candidates:
+        going = history.unfinished()
+        if not history.runs:
             raise NotFound("No run was started yet.", "Call run_training with an experiment.")
-        return candidates[0] if history.open_runs() else candidates[-1]
+        return going[0].id if going else list(history.runs)[-1]
     if run_or_experiment in history.runs:
         return run_or_experiment
     if run_or_experiment in history.experiments:
@@ -431,7 +424,7 @@ def _choose_run(run_or_experiment: str | None, history: History) -> str:
                 f"{run_or_experiment} has no run yet.",
                 f"Call run_training with experiment={run_or_experiment!r}.",
             )
-        return runs[-1]
+        return runs[-1].id
     newest = ", ".join(list(history.runs)[-8:]) or "none yet"
     raise NotFound(
         f"No run and no experiment {run_or_experiment!r}.", f"The newest runs: {newest}."

@@ -15,6 +15,7 @@ from autoresearch.sections import (
     number_lines,
 )
 from autoresearch.views import CodeSection, Overview, Region, Remembered
+from autoresearch.workspace import dirty
 
 if TYPE_CHECKING:
     from autoresearch.lab import Lab
@@ -43,14 +44,14 @@ def overview(lab: "Lab") -> Overview:
         direction=contract.metric.direction,
         scoring=contract.metric.scoring,
         editable=lab.repository.matching(
-            history.experiments[history.incumbent].commit, contract.edit.allow
+            history.experiments[history.kept[-1]].commit, contract.edit.allow
         ),
         budget=contract.run.budget.describe(),
         sandbox=lab.runs.executor.sandbox,
         brief=lab.brief(),
         incumbent=incumbent_view(history, contract),
         outcomes=outcomes,
-        running=tuple(history.open_runs()),
+        running=tuple(run.id for run in history.unfinished()),
         open_experiments=tuple(
             e.id for e in history.experiments.values() if e.base and e.id not in history.verdicts
         ),
@@ -73,7 +74,7 @@ def similar(lab: "Lab", experiment: Experiment) -> tuple[Remembered, ...]:
 def explain(lab: "Lab", section: str) -> CodeSection:
     """Lines of a file at the incumbent, with what is known about them."""
     history = lab.history()
-    commit = history.experiments[history.incumbent].commit
+    commit = history.experiments[history.kept[-1]].commit
     reader = lab.reader(commit)
     files = [f for f in lab.repository.list_files(commit) if f != lab.contract.sealed.data]
     place = find_section(section, files, reader)
@@ -106,7 +107,7 @@ def touching(lab: "Lab", history: History, path: str, first: int, last: int) -> 
 
 def _touched_lines(lab: "Lab", history: History, path: str) -> dict[str, list[tuple[int, int]]]:
     """The lines of the incumbent's file that each experiment touched."""
-    tip = history.experiments[history.incumbent].commit
+    tip = history.experiments[history.kept[-1]].commit
     maps: dict[str, LineMap] = {}
     touched: dict[str, list[tuple[int, int]]] = {}
     for experiment in history.experiments.values():
@@ -129,7 +130,7 @@ def _text_at(lab: "Lab", commit: str, path: str) -> str:
 
 def _regions(lab: "Lab", history: History) -> tuple[Region, ...]:
     """The definitions that no experiment touched, the longest first."""
-    commit = history.experiments[history.incumbent].commit
+    commit = history.experiments[history.kept[-1]].commit
     found: list[Region] = []
     for path in lab.repository.matching(commit, lab.contract.edit.allow):
         touched = _touched_lines(lab, history, path).values()
@@ -154,7 +155,7 @@ def _remember(history: History, experiment: Experiment) -> Remembered:
         effect=verdict.effect if verdict else None,
         low=verdict.low if verdict else None,
         high=verdict.high if verdict else None,
-        lesson=history.lessons.get(experiment.id, ""),
+        lesson=" ".join(told.lesson for told in history.lessons.get(experiment.id, ())),
         changes=experiment.changes,
     )
 
@@ -166,8 +167,8 @@ def _notices(lab: "Lab") -> tuple[str, ...]:
         said.append("Runs are unsandboxed: training code can read and write this user's files.")
     source = lab.settings.source
     if not source.startswith("shipped:"):
-        dirty = lab.repository.dirty(lab.source_path())
-        if dirty:
-            shown = ", ".join(dirty[:5]) + (", ..." if len(dirty) > 5 else "")
+        changed = dirty(lab.source_path())
+        if changed:
+            shown = ", ".join(changed[:5]) + (", ..." if len(changed) > 5 else "")
             said.append(f"Uncommitted files in {source} are not part of the lab: {shown}.")
     return tuple(said)

@@ -18,7 +18,7 @@ from filelock import FileLock
 from autoresearch.contract import FILE_NAME, Contract, parse_contract, sha256
 from autoresearch.errors import ContractError, NotFound
 from autoresearch.evaluation import INCUMBENT_REF
-from autoresearch.feed import read_documents
+from autoresearch.feed import read_corpus
 from autoresearch.home import lab_folder, lab_names
 from autoresearch.ledger import Ledger
 from autoresearch.patch import fingerprint
@@ -178,7 +178,10 @@ def _write_first_events(
 
 
 def _check_documents(contract: Contract, documents: Path) -> None:
-    count = len(read_documents(documents))
+    try:
+        count = len(read_corpus(documents).documents)
+    except ValueError as error:
+        raise ContractError(f"- sealed.data: {contract.sealed.data}: {error}") from error
     if count < 10 * contract.sealed.held_out:
         raise ContractError(
             f"- sealed.held_out: {contract.sealed.held_out} documents of {count} in "

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from autoresearch.contract import Contract
 from autoresearch.curve import read_curve
-from autoresearch.errors import NotFound, NotNow
+from autoresearch.errors import NotNow
 from autoresearch.executors.local import LocalExecutor
 from autoresearch.history import History
 from autoresearch.ledger import Ledger
@@ -45,7 +45,7 @@ class Runs:
         """Draw a seed, write it down, and start a supervisor; return the run's id."""
 
         def plan(history: History) -> Event:
-            run = history.next_run_id(experiment)
+            run = history.next_run(experiment)
             return RunStarted(run=Run(id=run, experiment=experiment, seed=secrets.randbelow(SEEDS)))
 
         entry = self.ledger.append(plan)
@@ -63,8 +63,8 @@ class Runs:
 
     def absorb(self) -> None:
         """Write into the ledger how every run ended that it still holds for open, once each."""
-        for run in self.ledger.history().open_runs():
-            report = self._final_report(run)
+        for run in self.ledger.history().unfinished():
+            report = self._final_report(run.id)
             if report is not None:
                 self.ledger.append(
                     lambda history, report=report: (  # type: ignore[misc]
@@ -75,11 +75,10 @@ class Runs:
     def stop(self, run: str) -> None:
         """Ask a run's supervisor to end it; it does within its next look, 20 times a second."""
         history = self.ledger.history()
-        if run not in history.runs:
-            raise NotFound(f"No run {run!r}.", _known_runs(history))
+        known = history.run(run)
         if run in history.reports:
             raise NotNow(f"{run} has already ended: {history.reports[run].state}.")
-        if history.runs[run].experiment in history.kept:
+        if known.experiment in history.kept:
             raise NotNow(
                 f"{run} is a control run, and choosing which controls count would bias verdicts.",
                 f"It ends by itself within {self.contract.run.wall_ceiling_s:.0f} s.",
@@ -184,8 +183,3 @@ def _report(run: str, state: RunState, reason: str) -> RunReport:
         sandbox="",
         measurement=None,
     )
-
-
-def _known_runs(history: History, most: int = 8) -> str:
-    newest = list(history.runs)[-most:]
-    return f"The newest runs: {', '.join(newest)}." if newest else "No run was started yet."

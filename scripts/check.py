@@ -1,7 +1,8 @@
 """Run every check of this project, the same as CI: style, types, sizes, tests.
 
-    uv run python scripts/check.py            everything, about ten minutes
-    uv run python scripts/check.py --quick    without the tests marked slow
+    uv run python scripts/check.py                    everything, some minutes
+    uv run python scripts/check.py --quick            without the tests marked slow
+    uv run python scripts/check.py --all-but-quick    what `uv run pytest` alone leaves out
 """
 
 import argparse
@@ -16,8 +17,8 @@ CHECKS = {
     "format": ["ruff", "format", "--check", "."],
     "types": ["mypy"],
     "sizes": [sys.executable, "scripts/report_sizes.py"],
-    "tests": ["pytest", "-n", "2", "-m", "not slow"],
-    "slow tests": ["pytest", "-m", "slow"],
+    "tests": ["pytest"],
+    "slow tests": ["pytest", "-n", "0", "-m", "slow"],
 }
 
 
@@ -25,10 +26,12 @@ def main() -> int:
     """Run the checks one after the other; exit 1 if one failed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="leave out the slow tests")
+    parser.add_argument("--all-but-quick", action="store_true", help="leave out the quick tests")
     args = parser.parse_args()
+    left_out = {"slow tests"} if args.quick else {"tests"} if args.all_but_quick else set()
     failed = []
     for name, command in CHECKS.items():
-        if args.quick and name == "slow tests":
+        if name in left_out:
             continue
         print(f"== {name}: {' '.join(command)}", flush=True)
         if subprocess.run(command, cwd=ROOT, check=False).returncode:
