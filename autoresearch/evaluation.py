@@ -17,7 +17,6 @@ from autoresearch.runs import Runs
 from autoresearch.views import Evaluation, Incumbent, RunValue
 
 MOST_LOST = 2  # repeats of runs that were lost to no fault of their own
-INCUMBENT_REF = "refs/heads/autoresearch/incumbent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,14 +244,7 @@ def _give(verdict: Verdict, ledger: Ledger) -> None:
             )
         return Judged(verdict=verdict)
 
-    moves = {}
-    if verdict.moved_incumbent:
-        known = ledger.history().experiments
-        moves[INCUMBENT_REF] = (
-            known[verdict.experiment].commit,
-            known[verdict.base].commit,
-        )
-    ledger.append(build, moves=moves)
+    ledger.append(build)
 
 
 def _start_missing(experiment: str, history: History, runs: Runs, contract: Contract) -> None:

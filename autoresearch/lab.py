@@ -296,10 +296,11 @@ class Lab:
             folder=self.folder / "runs",
             repository=self.repository,
             ledger=self.ledger,
-            executor=LocalExecutor(python=python, devices_dir=self.home / "devices"),
+            executor=LocalExecutor(python=python),
             contract=self.contract,
             documents=self.folder / "sealed" / "documents",
             split_seed=self.settings.split_seed,
+            devices_dir=self.home / "devices",
             python=python,
         )
 

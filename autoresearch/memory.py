@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from autoresearch.evaluation import incumbent_view
 from autoresearch.history import History
 from autoresearch.records import Experiment
+from autoresearch.sandbox import current_sandbox
 from autoresearch.sections import (
     LineMap,
     covering_spans,
@@ -47,7 +48,7 @@ def overview(lab: "Lab") -> Overview:
             history.experiments[history.kept[-1]].commit, contract.edit.allow
         ),
         budget=contract.run.budget.describe(),
-        sandbox=lab.runs.executor.sandbox,
+        sandbox=current_sandbox().name,
         brief=lab.brief(),
         incumbent=incumbent_view(history, contract),
         outcomes=outcomes,
@@ -163,8 +164,9 @@ def _remember(history: History, experiment: Experiment) -> Remembered:
 def _notices(lab: "Lab") -> tuple[str, ...]:
     """What a careful reader should know before trusting a result."""
     said = []
-    if lab.runs.executor.sandbox == "unsandboxed":
-        said.append("Runs are unsandboxed: training code can read and write this user's files.")
+    sandbox = current_sandbox()
+    if sandbox.gaps:
+        said.append(f"Runs are {sandbox.name}: {'; '.join(sandbox.gaps)}.")
     source = lab.settings.source
     if not source.startswith("shipped:"):
         changed = dirty(lab.source_path())

@@ -17,7 +17,6 @@ from filelock import FileLock
 
 from autoresearch.contract import FILE_NAME, Contract, parse_contract, sha256
 from autoresearch.errors import ContractError, NotFound
-from autoresearch.evaluation import INCUMBENT_REF
 from autoresearch.feed import read_corpus
 from autoresearch.home import lab_folder, lab_names
 from autoresearch.ledger import Ledger
@@ -173,8 +172,7 @@ def _write_first_events(
         prediction=None,
         proposer=Proposer(client="autoresearch-mcp", client_version=opened.product_version),
     )
-    ledger.append(lambda _: opened)
-    ledger.append(lambda _: Proposed(experiment=baseline), moves={INCUMBENT_REF: (commit, None)})
+    ledger.append_all(lambda _: (opened, Proposed(experiment=baseline)))
 
 
 def _check_documents(contract: Contract, documents: Path) -> None:

@@ -35,6 +35,7 @@ class Runs:
     contract: Contract
     documents: Path
     split_seed: int
+    devices_dir: Path
     python: str  # that runs target code, where the contract names none
 
     def directory(self, run: str) -> RunDir:
@@ -144,7 +145,7 @@ class Runs:
             python=python,
             env=dict(table.env),
             devices=self.executor.device_names(),
-            devices_dir=str(self.executor.devices_dir),
+            devices_dir=str(self.devices_dir),
             budget_unit=table.budget.unit,
             budget=table.budget.amount,
             cpu_ceiling_s=table.budget.cpu_s if table.budget.tokens is not None else None,
