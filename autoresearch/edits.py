@@ -1,0 +1,94 @@
+"""Apply find-and-replace edits to texts; each `find` must occur exactly once."""
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from autoresearch.errors import PatchRefused
+
+SHOWN = 120  # characters of a line in an error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """Replace the one place where `find` occurs. An empty `find` writes a new file."""
+
+    path: str
+    find: str
+    replace: str
+
+
+def checked_path(path: str) -> str:
+    """The path in git's form; refused where it could lead out of the repository."""
+    parts = PurePosixPath(path).parts
+    bad = any(part == ".." or part.lower() == ".git" for part in parts)
+    if not parts or bad or path.startswith("/") or not path.isprintable() or "\\" in path:
+        raise PatchRefused(
+            f"{path!r} is no path inside the repository.",
+            "Give one from its top folder, such as train.py.",
+        )
+    return str(PurePosixPath(*parts))
+
+
+def replace_once(before: bytes | None, edit: Edit, label: str, existing: Sequence[str]) -> bytes:
+    """The file after the edit; `before` is None where there is no such file."""
+    if before is None:
+        if edit.find:
+            near = difflib.get_close_matches(edit.path, existing, n=3) or list(existing[:5])
+            raise PatchRefused(
+                f"{label}: there is no file {edit.path!r}.",
+                f"There are: {', '.join(near)}. To write a new file, leave `find` empty.",
+            )
+        return edit.replace.encode(errors="replace")
+    if not edit.find:
+        raise PatchRefused(
+            f"{label}: `find` is empty, but {edit.path} exists.",
+            "Give in `find` the lines to replace, exactly as they are.",
+        )
+    try:
+        text = before.decode()
+    except UnicodeDecodeError:
+        raise PatchRefused(f"{label}: {edit.path} is not UTF-8 text.", "Use a diff.") from None
+    find, replace = _with_line_ends_of(text, edit.find), _with_line_ends_of(text, edit.replace)
+    starts = _starts(text, find)
+    if len(starts) == 1:
+        at = starts[0]
+        return (text[:at] + replace + text[at + len(find) :]).encode(errors="replace")
+    if starts:
+        lines = [text.count("\n", 0, at) + 1 for at in starts]
+        raise PatchRefused(
+            f"{label}: `find` occurs {len(starts)} times in {edit.path}, "
+            f"at lines {', '.join(map(str, lines[:10]))}{', …' if len(lines) > 10 else ''}.",
+            "Take in enough of the lines around the one you mean.",
+        )
+    raise PatchRefused(
+        f"{label}: `find` occurs 0 times in {edit.path}. {_closest(text, find)}",
+        "Copy the lines exactly as they are, with their indentation.",
+    )
+
+
+def _with_line_ends_of(text: str, given: str) -> str:
+    given = given.replace("\r\n", "\n")
+    return given.replace("\n", "\r\n") if "\r\n" in text else given
+
+
+def _starts(text: str, find: str) -> list[int]:
+    starts, at = [], text.find(find)
+    while at >= 0:
+        starts.append(at)
+        at = text.find(find, at + 1)
+    return starts
+
+
+def _closest(text: str, find: str) -> str:
+    """Where the text is most like the first line of `find` that says something."""
+    lines = text.splitlines()
+    wanted = next((line.strip() for line in find.splitlines() if line.strip()), "")
+    stripped = [line.strip() for line in lines]
+    near = difflib.get_close_matches(wanted[:SHOWN], {s[:SHOWN] for s in stripped}, n=3)
+    numbers = [i for i, line in enumerate(stripped) if line[:SHOWN] in near][:3]
+    if not numbers:
+        return "No line is like its first one."
+    shown = "".join(f"\n  {i + 1}: {lines[i][:SHOWN]}" for i in numbers)
+    return f"The lines most like its first one are:{shown}\n"

@@ -1,0 +1,191 @@
+"""Check a patch before it costs anything: where it reaches, how large it is, whether it parses.
+
+Whether the same code was tried before is the caller's to ask, with the fingerprint.
+"""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from autoresearch import edits as edit_texts
+from autoresearch.edits import Edit
+from autoresearch.errors import GitFailed, PatchRefused
+from autoresearch.fingerprint import fingerprint
+from autoresearch.rawdiff import ABSENT, RawChange
+from autoresearch.records import FileChange
+from autoresearch.workspace import Repository
+
+__all__ = ["Edit", "Limits", "PreparedPatch", "fingerprint_of", "prepare"]
+
+_MODES = {"120000": "a symbolic link", "160000": "a submodule", "100755": "an executable file"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How large a patch may be."""
+
+    file_bytes: int = 200_000
+    lines: int = 2_000  # added and removed
+    files: int = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedPatch:
+    """A patch that was let through: its tree is in the repository, ready to be committed."""
+
+    tree: str
+    changes: tuple[FileChange, ...]
+    fingerprint: str
+
+
+def prepare(
+    repo: Repository,
+    base: str,
+    *,
+    edits: Sequence[Edit] | None = None,
+    diff: str | None = None,
+    allow: Sequence[str],
+    limits: Limits | None = None,
+) -> PreparedPatch:
+    """Make the tree of a patch on the commit `base`, or say why it is refused."""
+    diff = (diff or "").strip("\n")
+    if bool(edits) == bool(diff):
+        given = "Both `edits` and a `diff`" if edits else "Neither `edits` nor a `diff`"
+        raise PatchRefused(f"{given} were given.", "Give one of the two.")
+    limits = limits or Limits()
+    tree = _apply_edits(repo, base, edits, limits) if edits else repo.apply_diff(base, diff)
+    changes = repo.changes(base, tree)
+    if not changes:
+        raise PatchRefused("The patch changes nothing.", "Give one that changes the code.")
+    _check_reach(repo, base, tree, allow)
+    _check_modes(changes)
+    _check_size(changes, limits)
+    _check_text(repo, base, tree, changes)
+    mark = fingerprint_of(repo, tree, allow)
+    if mark == fingerprint_of(repo, base, allow):
+        raise PatchRefused(
+            "The patch has no effect: only comments, formatting, docstrings, the spelling of "
+            "numbers or the names of local variables differ from the base.",
+            "Change what the code does.",
+        )
+    return PreparedPatch(tree=tree, changes=tuple(map(_summary, changes)), fingerprint=mark)
+
+
+def fingerprint_of(repo: Repository, commit: str, allow: Sequence[str]) -> str:
+    """The fingerprint of a commit's editable files."""
+    paths = repo.matching(commit, allow)
+    contents = repo.read_many([f"{commit}:{path}" for path in paths])
+    return fingerprint({p: c for p, c in zip(paths, contents, strict=True) if c is not None})
+
+
+def _apply_edits(repo: Repository, base: str, edits: Sequence[Edit], limits: Limits) -> str:
+    files: dict[str, bytes | None] = {}
+    existing = repo.list_files(base)
+    for number, edit in enumerate(edits, start=1):
+        path = edit_texts.checked_path(edit.path)
+        if path not in files:
+            files[path] = repo.read_file(base, path) if path in existing else None
+        after = edit_texts.replace_once(files[path], edit, f"Edit {number}", existing)
+        if len(after) > limits.file_bytes:
+            raise _too_large(path, len(after), limits)
+        files[path] = after
+    try:
+        return repo.edit_tree(base, files)
+    except GitFailed as error:
+        raise PatchRefused(
+            f"git does not take these paths: {error.message}", "Name files, not folders."
+        ) from error
+
+
+def _check_reach(repo: Repository, base: str, tree: str, allow: Sequence[str]) -> None:
+    outside = repo.outside(base, tree, allow)
+    if outside:
+        raise PatchRefused(
+            f"The patch changes what is frozen: {_listed(outside)}.",
+            f"Only these may be edited: {_listed(allow)}. Leave the rest as it is.",
+        )
+
+
+def _check_modes(changes: Sequence[RawChange]) -> None:
+    for change in changes:
+        if change.new_mode == ABSENT or change.new_mode == "100644" == change.old_mode:
+            continue
+        if change.old_mode == ABSENT and change.new_mode == "100644":
+            continue
+        if change.old_mode != change.new_mode:
+            kind = _MODES.get(change.new_mode, f"a file of mode {change.new_mode}")
+            raise PatchRefused(
+                f"The patch makes {change.path} {kind}.",
+                "Only plain files may be added, and modes must stay as they are.",
+            )
+
+
+def _check_size(changes: Sequence[RawChange], limits: Limits) -> None:
+    for change in changes:
+        if change.binary:
+            raise PatchRefused(f"{change.path} is binary.", "Change text files only.")
+        if change.size > limits.file_bytes:
+            raise _too_large(change.path, change.size, limits)
+    lines = sum(change.added + change.removed for change in changes)
+    if lines > limits.lines or len(changes) > limits.files:
+        raise PatchRefused(
+            f"The patch changes {lines:,} lines in {len(changes)} files.",
+            f"At most {limits.lines:,} lines in {limits.files} files: test one idea at a time.",
+        )
+
+
+def _too_large(path: str, size: int, limits: Limits) -> PatchRefused:
+    return PatchRefused(
+        f"{path} would have {size:,} bytes.", f"A file may have {limits.file_bytes:,} at most."
+    )
+
+
+def _check_text(repo: Repository, base: str, tree: str, changes: Sequence[RawChange]) -> None:
+    """Refuse null bytes anywhere, and Python that does not compile where it did before."""
+    paths = [change.path for change in changes if change.new_mode != ABSENT]
+    after = _contents(repo, tree, paths)
+    before = _contents(repo, base, paths)
+    for path, content in after.items():
+        if b"\0" in content:
+            raise PatchRefused(f"{path} holds a null byte.", "Change text files only.")
+        if not path.endswith(".py"):
+            continue
+        wrong = _syntax_error(path, content)
+        if wrong and (path not in before or not _syntax_error(path, before[path])):
+            raise PatchRefused(wrong, "Correct it and propose the patch again.")
+
+
+def _contents(repo: Repository, commit: str, paths: Sequence[str]) -> Mapping[str, bytes]:
+    found = repo.read_many([f"{commit}:{path}" for path in paths])
+    return {path: c for path, c in zip(paths, found, strict=True) if c is not None}
+
+
+def _syntax_error(path: str, content: bytes) -> str:
+    """Why the file does not compile, with the line and a caret; empty if it does."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            compile(content, path, "exec", dont_inherit=True)
+    except SyntaxError as error:
+        where = f"{path}:{error.lineno}" if error.lineno else path
+        shown = ""
+        if error.text and error.offset:
+            line = error.text.rstrip("\n").expandtabs(1)[:200]
+            shown = f"\n  {line}\n  {' ' * (error.offset - 1)}^" if error.offset <= 200 else ""
+        return f"{where} does not parse: {error.msg}.{shown}\n".rstrip()
+    except ValueError as error:
+        return f"{path} does not parse: {error}."
+    except (RecursionError, MemoryError):
+        return f"{path} is nested too deeply to parse."
+    return ""
+
+
+def _summary(change: RawChange) -> FileChange:
+    return FileChange(
+        path=change.path, added=change.added, removed=change.removed, spans=change.spans
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:5]) or "nothing"
+    return shown if len(names) <= 5 else f"{shown} and {len(names) - 5} more"
