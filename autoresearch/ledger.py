@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
@@ -20,6 +21,9 @@ from autoresearch.errors import LedgerDamaged, NotNow
 from autoresearch.history import History
 from autoresearch.records import Entry, Event, Outcome, Proposed
 from autoresearch.workspace import Moves, Repository
+
+if TYPE_CHECKING:
+    from autoresearch.verification import JudgeAgain, Verification
 
 LEDGER_REF = "refs/heads/autoresearch/ledger"
 INCUMBENT_REF = "refs/heads/autoresearch/incumbent"
@@ -115,6 +119,12 @@ class Ledger:
         """Ids of matching experiments: best words first, newest first without words."""
         question = Question(words=words, path=path, lines=lines, outcome=outcome, limit=limit)
         return self.cache.recall(self.history().entries, question)
+
+    def verify(self, judge_again: "JudgeAgain | None" = None) -> "Verification":
+        """Read everything again and compare it: see `verification.verify`."""
+        from autoresearch.verification import verify
+
+        return verify(self, judge_again)
 
     def anchor(self) -> Anchor | None:
         """The head that was last written down; None if there is no such file."""

@@ -15,7 +15,7 @@ from autoresearch.rawdiff import ABSENT, RawChange
 from autoresearch.records import FileChange
 from autoresearch.workspace import Repository
 
-__all__ = ["Edit", "Limits", "PreparedPatch", "fingerprint_of", "prepare"]
+__all__ = ["Edit", "Limits", "PreparedPatch", "fingerprint", "fingerprint_of", "prepare"]
 
 _MODES = {"120000": "a symbolic link", "160000": "a submodule", "100755": "an executable file"}
 
