@@ -189,7 +189,7 @@ class Tensor:
         """The largest; where several are, they share its gradient equally."""
         out = self.data.max(axis=axis, keepdims=True)
         winners = self.data == out
-        share = winners / winners.sum(axis=axis, keepdims=True)
+        share = (winners / winners.sum(axis=axis, keepdims=True)).astype(out.dtype)
         out = out if keepdims else out.squeeze(axis)
         return _node(out, (self,), lambda g: (share * _expand(g, axis, keepdims),))
 
@@ -307,7 +307,9 @@ def embedding(table, ids):
     """Rows of a table (V, width) by integer ids of any shape -> (*ids.shape, width)."""
     ids, (rows, width) = np.asarray(ids), table.shape
     if ids.size and not (ids.min() >= 0 and ids.max() < rows):
-        raise IndexError(f"embedding: ids {ids.min()} to {ids.max()}, but the table has {rows} rows")
+        raise IndexError(
+            f"embedding: ids {ids.min()} to {ids.max()}, but the table has {rows} rows"
+        )
 
     def pull(g):
         flat = ids.reshape(-1)
@@ -390,9 +392,7 @@ def rmsnorm(x, eps=1e-5):
     """Scale the last axis to a mean square of 1. There is no gain: multiply by one if wanted."""
     scale = (np.square(x.data).mean(-1, keepdims=True) + eps) ** -0.5
     out = x.data * scale
-    return _node(
-        out, (x,), lambda g: (scale * (g - out * (g * out).mean(-1, keepdims=True)),)
-    )
+    return _node(out, (x,), lambda g: (scale * (g - out * (g * out).mean(-1, keepdims=True)),))
 
 
 def layernorm(x, eps=1e-5):

@@ -1,0 +1,18 @@
+"""The files of microgpt are run by path, and import each other by bare name: so do these tests."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+MICROGPT = ROOT / "microgpt"
+sys.path.insert(0, str(MICROGPT))
+
+
+@pytest.fixture
+def original_names() -> Path:
+    path = ROOT.parent / "shared" / "data" / "names.txt"
+    if not path.exists():
+        pytest.skip("../shared/data/names.txt, the original's own data, is not on this machine")
+    return path
