@@ -5,7 +5,11 @@
     lock           held by the supervisor as long as it lives
     stop           present when somebody asked the run to stop
     log            output of the training, capped
+    processes.json pid and start of every process of the run, to end orphans by
+    measurement.json what the scorer found, or why it failed
+    supervisor.err what went wrong with the supervisor or the scorer themselves
     tree/          the experiment's code without .git; removed when the run ends
+    scratch/       home and temporary folder of the code under research; removed likewise
     out/           what the training leaves: checkpoint, curve.jsonl
 
 Standard library only: a supervisor must start fast.
@@ -54,49 +58,78 @@ class RunDir:
 
     @property
     def spec_file(self) -> Path:
+        """What to do."""
         return self.path / "spec.json"
 
     @property
     def status_file(self) -> Path:
+        """The report so far."""
         return self.path / "status.json"
 
     @property
     def lock_file(self) -> Path:
+        """Held while the supervisor lives."""
         return self.path / "lock"
 
     @property
     def stop_file(self) -> Path:
+        """Its presence asks the run to stop."""
         return self.path / "stop"
 
     @property
     def log_file(self) -> Path:
+        """What the training printed, capped."""
         return self.path / "log"
 
     @property
+    def processes_file(self) -> Path:
+        """Pid and start of every process."""
+        return self.path / "processes.json"
+
+    @property
+    def measurement_file(self) -> Path:
+        """What the scorer found, or why it failed."""
+        return self.path / "measurement.json"
+
+    @property
+    def error_file(self) -> Path:
+        """What went wrong with our own processes."""
+        return self.path / "supervisor.err"
+
+    @property
+    def scratch(self) -> Path:
+        """Home and temporary folder of researched code."""
+        return self.path / "scratch"
+
+    @property
     def tree(self) -> Path:
+        """The experiment's code."""
         return self.path / "tree"
 
     @property
     def out(self) -> Path:
+        """What the training leaves."""
         return self.path / "out"
 
     @property
     def curve_file(self) -> Path:
+        """The curve, as the training wrote it."""
         return self.out / "curve.jsonl"
 
     def write_spec(self, spec: RunSpec) -> None:
         """Write spec.json; the directory exists afterwards."""
         self.path.mkdir(parents=True, exist_ok=True)
-        _write_atomically(self.spec_file, dataclasses.asdict(spec))
+        write_json(self.spec_file, dataclasses.asdict(spec))
 
     def read_spec(self) -> RunSpec:
         """Raise FileNotFoundError where there is none."""
-        fields = json.loads(self.spec_file.read_text())
-        return RunSpec(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()})
+        fields: dict[str, Any] = json.loads(self.spec_file.read_text())
+        fields.update((k, tuple(v)) for k, v in fields.items() if isinstance(v, list))
+        return RunSpec(**fields)
 
     def write_status(self, report: RunReport) -> None:
         """Replace status.json."""
-        _write_atomically(self.status_file, dataclasses.asdict(report))
+        write_json(self.status_file, dataclasses.asdict(report))
 
     def read_status(self) -> RunReport | None:
         """None until the supervisor wrote its first status."""
@@ -106,15 +139,24 @@ class RunDir:
             return None
         measurement = fields.pop("measurement")
         fields["state"] = RunState(fields["state"])
-        return RunReport(
-            **fields, measurement=Measurement(**measurement) if measurement else None
-        )
+        return RunReport(**fields, measurement=Measurement(**measurement) if measurement else None)
+
+    def remove_leftovers(self) -> None:
+        """Remove what nobody needs after the end, as far as it lets itself be removed."""
+        import shutil
+
+        for folder in (self.tree, self.scratch):
+            if folder.is_symlink():
+                folder.unlink()
+            shutil.rmtree(folder, ignore_errors=True)
 
 
-def _write_atomically(path: Path, fields: dict[str, Any]) -> None:
+def write_json(path: Path, fields: object, *, durable: bool = True) -> None:
+    """Replace a file by atomic rename; `durable` also against a loss of power."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     with temporary.open("w") as file:
         json.dump(fields, file)
-        file.flush()
-        os.fsync(file.fileno())
+        if durable:
+            file.flush()
+            os.fsync(file.fileno())
     temporary.replace(path)

@@ -1,0 +1,75 @@
+"""Says in one sentence how a run ended, from what its training and its scorer left behind."""
+
+import json
+import signal
+import stat
+
+from autoresearch.logs import last_line, true_exception
+from autoresearch.records import Measurement, RunState
+from autoresearch.rundir import RunDir, RunSpec
+from autoresearch.training import Ending, TrainingEnd
+
+_IDLE_SHARE = 0.1  # of its time on a CPU, below which a training hung rather than worked
+
+
+def crash_words(rundir: RunDir, spec: RunSpec, end: TrainingEnd) -> str:
+    """What a training that did not exit well died of: its exception, its signal, its status."""
+    exception = true_exception(rundir.log_file)
+    if end.exit_code < 0:
+        words = f"killed by {_signal_name(-end.exit_code)} after {end.taken.wall_s:.1f} s"
+        if -end.exit_code == signal.SIGXFSZ:
+            words += f": a file above {2 * spec.checkpoint_mb:g} MB"
+        return words
+    if exception is None:
+        last = last_line(rundir.log_file)
+        return f"exit status {end.exit_code}" + (f"; its last line: {last}" if last else "")
+    if "MemoryError" in exception:
+        return f"{exception} (its limit is {spec.memory_mb} MB)"
+    return exception
+
+
+def checkpoint_problem(rundir: RunDir, spec: RunSpec, end: TrainingEnd) -> str | None:
+    """Why what the training left can't be scored, None where it can."""
+    path = rundir.out / spec.checkpoint
+    if rundir.out.is_symlink():
+        return "the training replaced its out folder by a symlink"
+    try:
+        left = path.lstat()
+    except OSError:
+        return _no_checkpoint(spec, end)
+    if not stat.S_ISREG(left.st_mode):
+        kind = "a symlink" if stat.S_ISLNK(left.st_mode) else "no regular file"
+        return f"the checkpoint {spec.checkpoint} is {kind}"
+    if left.st_size > spec.checkpoint_mb * 2**20:
+        size_mb = left.st_size / 2**20
+        return f"the checkpoint has {size_mb:.1f} MB, over its {spec.checkpoint_mb:g} MB"
+    return None
+
+
+def scored(rundir: RunDir, exit_code: int | None) -> tuple[RunState, str, Measurement | None]:
+    """The end of a run whose scorer exited so; None: it had to be killed."""
+    if exit_code == 0:
+        fields = json.loads(rundir.measurement_file.read_text())
+        if "failed" in fields:
+            return RunState.CRASHED, fields["failed"], None
+        measurement = Measurement(**fields)
+        return RunState.FINISHED, f"scored {measurement.value:.4f}", measurement
+    how = "hung" if exit_code is None else f"exited with {exit_code}"
+    words = last_line(rundir.error_file)
+    return RunState.LOST, f"the scorer itself {how}" + (f": {words}" if words else ""), None
+
+
+def _no_checkpoint(spec: RunSpec, end: TrainingEnd) -> str:
+    taken = end.taken
+    if end.ending is Ending.EXITED:
+        return f"exited after {taken.wall_s:.1f} s without a checkpoint {spec.checkpoint}"
+    hung = "hung: " if taken.cpu_s < _IDLE_SHARE * taken.wall_s else ""
+    numbers = f"{taken.cpu_s:.1f} CPU s used, {taken.tokens} tokens taken"
+    return f"{hung}no checkpoint after {taken.wall_s:.1f} s, killed at {end.limit}; {numbers}"
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

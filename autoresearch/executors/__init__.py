@@ -1,0 +1,22 @@
+"""Who runs a supervisor, and on which device: one protocol, `local` by default."""
+
+from typing import Protocol
+
+from autoresearch.records import RunReport
+from autoresearch.rundir import RunDir
+
+
+class Executor(Protocol):
+    """Starts supervisors and knows whether they still live."""
+
+    def submit(self, rundir: RunDir) -> None:
+        """Start the supervisor of a run whose spec and tree are written; raise RunFailed."""
+
+    def alive(self, rundir: RunDir) -> bool:
+        """Whether a supervisor owns the run now."""
+
+    def settle(self, rundir: RunDir) -> RunReport | None:
+        """The final report; a run that lost its supervisor becomes lost. None while it goes on."""
+
+    def device_names(self) -> tuple[str, ...]:
+        """What can be leased, one run at a time each."""

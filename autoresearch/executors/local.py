@@ -1,0 +1,194 @@
+"""Runs supervisors on this machine; leases are file locks, which the kernel frees.
+
+A run whose spec is there, whose lock is free and whose status is not final has lost its
+supervisor: `settle` ends what is left of it and writes that down, once.
+"""
+
+import contextlib
+import dataclasses
+import json
+import os
+import subprocess
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import psutil
+from filelock import FileLock, Timeout
+
+from autoresearch.errors import RunFailed
+from autoresearch.logs import last_line
+from autoresearch.records import RunReport, RunState
+from autoresearch.rundir import RunDir
+
+_START_S = 30.0  # a supervisor that has not spoken by then never will
+_CLOCK_SLACK_S = 1.0  # how well two readings of one process's start agree
+
+
+class LocalExecutor:
+    """Spawns one supervisor a run with the given interpreter."""
+
+    def __init__(self, python: str) -> None:
+        self._python = python
+
+    def submit(self, rundir: RunDir) -> None:
+        """Return when the supervisor, detached, holds its lock and has written its first status."""
+        if rundir.read_status() is not None:
+            raise RunFailed(f"{rundir.path} was run before.", "Plan a new run.")
+        argv = [self._python, "-P", "-m", "autoresearch_mcp", "_role", "supervise"]
+        with rundir.error_file.open("ab") as errors:
+            intermediate = subprocess.Popen(
+                [*argv, str(rundir.path.resolve())],
+                cwd="/",
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + _START_S
+        try:
+            code = intermediate.wait(_START_S)
+        except subprocess.TimeoutExpired:
+            intermediate.kill()
+            code = intermediate.wait()
+        while code == 0 and time.monotonic() < deadline:
+            status = rundir.read_status()
+            if status is not None:
+                return
+            time.sleep(0.005)
+        words = last_line(rundir.error_file) or f"exit status {code}"
+        raise RunFailed(f"The supervisor of {rundir.path} did not start: {words}.")
+
+    def alive(self, rundir: RunDir) -> bool:
+        """Whether the run's lock is held."""
+        lock = try_lock(rundir.lock_file)
+        if lock is None:
+            return True
+        lock.release()
+        return False
+
+    def settle(self, rundir: RunDir) -> RunReport | None:
+        """The final report, written here if nobody else is left to; None while the run goes on."""
+        rundir.path.mkdir(parents=True, exist_ok=True)
+        status = rundir.read_status()
+        if status is not None and status.state.final:
+            return status
+        if status is None and _age(rundir) < _START_S:
+            return None  # its supervisor may be starting at this moment
+        lock = try_lock(rundir.lock_file)
+        if lock is None:
+            return None
+        try:
+            status = rundir.read_status()
+            if status is None or not status.state.final:
+                status = _lost(rundir, status)
+                kill_orphans(rundir)
+                rundir.write_status(status)
+            rundir.remove_leftovers()
+        finally:
+            lock.release()
+        return status
+
+    def device_names(self) -> tuple[str, ...]:
+        """One name a core that this process may use."""
+        cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
+        count = len(cores) if cores else os.cpu_count() or 1
+        return tuple(f"cpu-{n}" for n in range(count))
+
+
+def try_lock(path: Path) -> FileLock | None:
+    """An exclusive lock that its holder's death frees, None while somebody has it."""
+    lock = FileLock(path)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        return None
+    return lock
+
+
+def try_lease(devices_dir: Path, names: Iterable[str]) -> tuple[str, FileLock] | None:
+    """One free device of these and its lease, None while all are taken."""
+    devices_dir.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        lock = try_lock(devices_dir / f"{name}.lock")
+        if lock is not None:
+            return name, lock
+    return None
+
+
+def kill_orphans(rundir: RunDir) -> None:
+    """End what a dead supervisor left: what it recorded, their sessions, and who carries its mark.
+
+    A process that its supervisor never saw, in a session of its own and with a changed
+    environment, is not found.
+    """
+    recorded = _recorded(rundir)
+    mark = str(rundir.path.resolve()) + "/"
+    for _ in range(100):
+        found = [p for p in psutil.process_iter() if _is_orphan(p, recorded, mark)]
+        if not found:
+            return
+        for process in found:
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+        psutil.wait_procs(found, timeout=0.05)
+
+
+def _is_orphan(process: psutil.Process, recorded: dict[int, float], mark: str) -> bool:
+    try:
+        if process.pid == os.getpid() or process.status() == psutil.STATUS_ZOMBIE:
+            return False
+        born = process.create_time()
+        known = recorded.get(process.pid)
+        if known is not None and abs(known - born) < _CLOCK_SLACK_S:
+            return True
+        if _leads_recorded_session(os.getsid(process.pid), recorded):
+            return True
+        return process.environ().get("AUTORESEARCH_OUT", "").startswith(mark)
+    except (psutil.Error, OSError):
+        return False
+
+
+def _leads_recorded_session(leader: int, recorded: dict[int, float]) -> bool:
+    """A session keeps its number from being reused for as long as it has a member."""
+    if leader not in recorded:
+        return False
+    try:
+        return abs(psutil.Process(leader).create_time() - recorded[leader]) < _CLOCK_SLACK_S
+    except psutil.NoSuchProcess:
+        return True
+
+
+def _recorded(rundir: RunDir) -> dict[int, float]:
+    try:
+        return {
+            int(pid): float(born) for pid, born in json.loads(rundir.processes_file.read_text())
+        }
+    except (OSError, ValueError, TypeError):
+        return {}
+
+
+def _age(rundir: RunDir) -> float:
+    """Seconds since the run could have been started."""
+    written = rundir.spec_file if rundir.spec_file.exists() else rundir.path
+    return time.time() - written.stat().st_mtime
+
+
+def _lost(rundir: RunDir, status: RunReport | None) -> RunReport:
+    now = time.time()
+    if status is None:
+        return RunReport(
+            run=rundir.path.name,
+            state=RunState.LOST,
+            reason="its supervisor never started",
+            started=now,
+            ended=now,
+            wall_s=0.0,
+            cpu_s=0.0,
+            tokens=0,
+            device="",
+            sandbox="",
+            measurement=None,
+        )
+    reason = f"its supervisor died while the run was {status.state}"
+    return dataclasses.replace(status, state=RunState.LOST, reason=reason, ended=now)

@@ -1,0 +1,178 @@
+"""Serves a run its training tokens through a pipe, and knows which documents are held out.
+
+A documents file is UTF-8 text, one document a line, stripped, empty lines dropped. Ids are the
+places of characters in the sorted set of all characters; one more id, the last, stands at the
+begin of every document and after the last one. On the pipe: little-endian uint16, nothing else.
+Held-out documents never go through it, nor does any training line with the same text.
+"""
+
+import array
+import contextlib
+import fcntl
+import os
+import random
+import struct
+import termios
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+HELD_OUT_SHARE = 0.1
+_LARGEST_VOCAB = 2**16
+_CHUNK_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """The documents of a file and their characters, sorted."""
+
+    documents: tuple[str, ...]
+    characters: str
+
+    @property
+    def bos(self) -> int:
+        """The id between documents."""
+        return len(self.characters)
+
+    @property
+    def vocab(self) -> int:
+        """How many ids there are."""
+        return len(self.characters) + 1
+
+    def ids(self) -> dict[str, int]:
+        """The id of each character."""
+        return {character: n for n, character in enumerate(self.characters)}
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Which documents train and which are scored; the rest of the held-out tenth is spare."""
+
+    training: tuple[str, ...]
+    held_out: tuple[str, ...]
+
+
+def read_corpus(path: Path) -> Corpus:
+    """Raise ValueError if there are too few documents or too many different characters."""
+    lines = path.read_text(encoding="utf-8").split("\n")
+    documents = tuple(line for line in map(str.strip, lines) if line)
+    corpus = Corpus(documents, "".join(sorted(set("".join(documents)))))
+    if len(documents) < 2:
+        raise ValueError(f"{path} holds {len(documents)} documents; 2 are the least to split")
+    if corpus.vocab > _LARGEST_VOCAB:
+        raise ValueError(f"{path} holds {corpus.bos} different characters; 65,535 are the most")
+    return corpus
+
+
+def split_corpus(corpus: Corpus, *, split_seed: int, held_out: int) -> Split:
+    """Draw a tenth of the different documents; the first `held_out` of the draw are scored."""
+    drawn = list(dict.fromkeys(corpus.documents))
+    random.Random(split_seed).shuffle(drawn)
+    drawn = drawn[: max(1, round(len(drawn) * HELD_OUT_SHARE))]
+    hidden = frozenset(drawn)
+    training = tuple(d for d in corpus.documents if d not in hidden)
+    return Split(training=training, held_out=tuple(drawn[:held_out]))
+
+
+def token_stream(
+    corpus: Corpus, training: Sequence[str], *, seed: int, budget: int | None
+) -> Iterator[bytes]:
+    """Encoded documents in an order drawn from `seed`, reshuffled each time they run out.
+
+    A document of n characters costs n + 1 of the budget; the first that would exceed it ends the
+    stream. Without a budget there is no end.
+    """
+    ids = corpus.ids()
+    bos = array.array("H", [corpus.bos])
+    order = random.Random(seed)
+    left = budget
+    documents = list(training)
+    while documents:
+        order.shuffle(documents)
+        for document in documents:
+            if left is not None:
+                left -= len(document) + 1
+                if left < 0:
+                    yield _little_endian(bos)
+                    return
+            yield _little_endian(bos + array.array("H", [ids[c] for c in document]))
+
+
+def _little_endian(ids: "array.array[int]") -> bytes:
+    if struct.pack("=H", 1) != struct.pack("<H", 1):
+        ids.byteswap()
+    return ids.tobytes()
+
+
+class Feed:
+    """The writing end of the pipe, never blocking; `fileno` is None when there is no more."""
+
+    def __init__(self, writing_end: int) -> None:
+        os.set_blocking(writing_end, False)
+        self._fd: int | None = writing_end
+        self._stream: Iterator[bytes] = iter(())
+        self._pending = b""
+        self._written = 0
+
+    def serve(self, stream: Iterator[bytes]) -> None:
+        """Take the stream to write; separate from the pipe, so that a child can start first."""
+        self._stream = stream
+
+    @property
+    def fileno(self) -> int | None:
+        """Where to wait for room, None at the end."""
+        return self._fd
+
+    def pump(self) -> bool:
+        """Write what the pipe has room for; whether there can be more."""
+        if self._fd is None:
+            return False
+        if not self._pending:
+            self._pending = self._next_chunk()
+        if not self._pending:
+            self.close()
+            return False
+        try:
+            written = os.write(self._fd, self._pending)
+        except BlockingIOError:
+            return True
+        except BrokenPipeError:
+            self.abandon()
+            return False
+        self._written += written
+        self._pending = self._pending[written:]
+        return True
+
+    @property
+    def tokens(self) -> int:
+        """Tokens that the reader took, in units of the budget (predictions, not ids)."""
+        return max(0, (self._written - self._unread()) // 2 - 1)
+
+    def abandon(self) -> None:
+        """Close after the reader died: what lies in the pipe was never taken."""
+        self._written -= self._unread()
+        self.close()
+
+    def close(self) -> None:
+        """End the stream for the reader."""
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+
+    def _next_chunk(self) -> bytes:
+        pieces, size = [], 0
+        for piece in self._stream:
+            pieces.append(piece)
+            size += len(piece)
+            if size >= _CHUNK_BYTES:
+                break
+        return b"".join(pieces)
+
+    def _unread(self) -> int:
+        """Bytes that lie in the pipe; taken to be none where the system does not say."""
+        if self._fd is None:
+            return 0
+        size = array.array("i", [0])
+        with contextlib.suppress(OSError):
+            fcntl.ioctl(self._fd, termios.FIONREAD, size)
+        return size[0]

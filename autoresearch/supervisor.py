@@ -1,0 +1,213 @@
+"""One process that owns one run, from its start to its last write.
+
+It detaches first, then holds the run's lock as long as it lives; whatever it starts stays below it
+and is dead before it writes how the run ended. It needs nothing of the lab but the run directory.
+"""
+
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+import traceback
+from pathlib import Path
+from types import FrameType
+
+from filelock import FileLock, Timeout
+
+from autoresearch.ending import checkpoint_problem, crash_words, scored
+from autoresearch.executors.local import try_lease
+from autoresearch.processes import Descendants, become_subreaper
+from autoresearch.records import Measurement, RunReport, RunState
+from autoresearch.rundir import RunDir, RunSpec, write_json
+from autoresearch.sandbox import current_sandbox
+from autoresearch.seal import broken_seal, seal_tree
+from autoresearch.training import POLL_S, Ending, Progress, Training, TrainingEnd, exit_signal
+
+_LOCK_S = 5.0  # somebody may be asking whether the lock is held
+_HEARTBEAT_S = 1.0
+_SCORER_GRACE_S = 30.0  # the scorer keeps its own deadline; this one is for a scorer that hangs
+
+End = tuple[RunState, str, Measurement | None]
+
+
+def supervise(path: Path) -> int:
+    """Return at once in the process that was started; the run goes on in a detached one."""
+    rundir = RunDir(path.resolve())
+    if not _detach(rundir):
+        return 0
+    become_subreaper()
+    lock = FileLock(rundir.lock_file)
+    try:
+        lock.acquire(timeout=_LOCK_S, poll_interval=0.01)
+    except Timeout:
+        print(f"{rundir.path} has a supervisor already", file=sys.stderr)
+        return 1
+    if rundir.read_status() is not None:
+        print(f"{rundir.path} was run before", file=sys.stderr)
+        return 1
+    _Supervisor(rundir).own()
+    return 0
+
+
+def _detach(rundir: RunDir) -> bool:
+    """Fork twice, with a new session between; True in the grandchild, which has no pipe open."""
+    if os.fork():
+        return False
+    os.setsid()
+    if os.fork():
+        os._exit(0)
+    os.chdir("/")
+    null = os.open(os.devnull, os.O_RDWR)
+    errors = os.open(rundir.error_file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    for opened, standard in ((null, 0), (null, 1), (errors, 2)):
+        os.dup2(opened, standard)
+    return True
+
+
+class _Supervisor:
+    """The steps of a run, and its report so far."""
+
+    def __init__(self, rundir: RunDir) -> None:
+        self._rundir = rundir
+        self._run = rundir.path.name
+        self._descendants = Descendants()
+        self._sandbox = current_sandbox()
+        self._device = ""
+        self._lease: FileLock | None = None
+        self._counts_tokens = False
+        self._started = time.time()
+        self._taken = Progress(0.0, 0.0, 0)
+        self._written = 0.0
+        self._recorded: set[int] = set()
+        self._terminated = False
+        signal.signal(signal.SIGTERM, self._on_sigterm)
+
+    def own(self) -> None:
+        """Take the run to a final status, whatever happens."""
+        try:
+            state, reason, measurement = self._steps()
+        except Exception as error:  # noqa: BLE001 - the last boundary: no fault of ours may be
+            # counted against the candidate, and a run must never end without a word.
+            traceback.print_exc()
+            self._descendants.kill()
+            state, measurement = RunState.LOST, None
+            reason = f"the supervisor failed: {type(error).__name__}: {error}"
+        self._write(state, reason, measurement)
+        if self._lease is not None:
+            self._lease.release()
+        self._rundir.remove_leftovers()
+
+    def _steps(self) -> End:
+        self._write(RunState.QUEUED, "waits for a device")
+        spec = self._rundir.read_spec()
+        self._run, self._counts_tokens = spec.run, spec.budget_unit == "tokens"
+        if not self._take_device(spec):
+            return RunState.STOPPED, "asked to stop before it began", None
+        self._rundir.out.mkdir(exist_ok=True)
+        self._rundir.scratch.mkdir(exist_ok=True)
+        seal = seal_tree(self._rundir.tree)
+        self._started = time.time()
+        training = Training(self._rundir, spec, self._sandbox, self._descendants)
+        self._record_processes()
+        self._write(RunState.TRAINING, "trains")
+        end = training.run_to_end(self._stop_asked, self._on_progress)
+        self._taken = end.taken
+        if failed := _failed(self._rundir, spec, end):
+            return failed
+        if changed := broken_seal(self._rundir.tree, seal):
+            return RunState.CRASHED, f"the training changed {changed} in its own tree", None
+        self._write(RunState.SCORING, "is scored")
+        return self._score(spec)
+
+    def _take_device(self, spec: RunSpec) -> bool:
+        while not self._stop_asked():
+            leased = try_lease(Path(spec.devices_dir), spec.devices)
+            if leased is not None:
+                self._device, self._lease = leased
+                return True
+            time.sleep(POLL_S)
+        return False
+
+    def _score(self, spec: RunSpec) -> End:
+        self._rundir.measurement_file.unlink(missing_ok=True)
+        argv = [sys.executable, "-P", "-m", "autoresearch_mcp", "_role", "score"]
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+        scorer = subprocess.Popen(
+            [*argv, str(self._rundir.path)],
+            cwd="/",
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=sys.stderr,
+        )
+        deadline = time.monotonic() + spec.score_s + _SCORER_GRACE_S
+        with exit_signal(scorer) as exited:
+            while (code := self._descendants.exit_code(scorer.pid)) is None:
+                if self._stop_asked() or time.monotonic() > deadline:
+                    break
+                self._descendants.look()
+                self._record_processes()
+                self._write_now_and_then(RunState.SCORING, "is scored")
+                select.select([exited] if exited is not None else [], [], [], POLL_S)
+        self._descendants.kill()
+        scorer.returncode = -9 if code is None else code
+        if code is None and self._stop_asked():
+            return RunState.STOPPED, "asked to stop while it was scored", None
+        return scored(self._rundir, code)
+
+    def _stop_asked(self) -> bool:
+        return self._terminated or self._rundir.stop_file.exists()
+
+    def _on_sigterm(self, _number: int, _frame: FrameType | None) -> None:
+        self._terminated = True
+
+    def _on_progress(self, taken: Progress) -> None:
+        self._taken = taken
+        self._record_processes()
+        self._write_now_and_then(RunState.TRAINING, "trains")
+
+    def _record_processes(self) -> None:
+        """Written down whenever it changes, so that orphans can be ended if this process dies."""
+        identities = self._descendants.identities()
+        pids = {pid for pid, _ in identities}
+        if pids != self._recorded:
+            self._recorded = pids
+            write_json(self._rundir.processes_file, identities, durable=False)
+
+    def _write_now_and_then(self, state: RunState, reason: str) -> None:
+        if time.monotonic() - self._written > _HEARTBEAT_S:
+            self._write(state, reason)
+
+    def _write(self, state: RunState, reason: str, measurement: Measurement | None = None) -> None:
+        self._written = time.monotonic()
+        self._rundir.write_status(
+            RunReport(
+                run=self._run,
+                state=state,
+                reason=reason,
+                started=self._started,
+                ended=time.time(),
+                wall_s=self._taken.wall_s,
+                cpu_s=self._taken.cpu_s,
+                tokens=self._taken.tokens if self._counts_tokens else 0,
+                device=self._device,
+                sandbox=self._sandbox.name,
+                measurement=measurement,
+            )
+        )
+
+
+def _failed(rundir: RunDir, spec: RunSpec, end: TrainingEnd) -> End | None:
+    """How the run ends if there is nothing to score, None where there is."""
+    after = f"after {end.taken.wall_s:.1f} s"
+    if not end.all_dead:
+        return RunState.LOST, f"processes of it could not be killed {after}", None
+    if end.ending is Ending.STOPPED:
+        return RunState.STOPPED, f"asked to stop {after} of training", None
+    if end.ending is Ending.MEMORY:
+        return RunState.CRASHED, f"killed {after}: {end.limit}", None
+    if end.ending is Ending.EXITED and end.exit_code != 0:
+        return RunState.CRASHED, crash_words(rundir, spec, end), None
+    problem = checkpoint_problem(rundir, spec, end)
+    return None if problem is None else (RunState.CRASHED, problem, None)

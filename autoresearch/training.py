@@ -1,0 +1,207 @@
+"""One training under its limits: started in the sandbox, fed, watched, and dead when this returns.
+
+Limits are looked at 20 times a second, over the whole tree of processes. At a limit everything is
+killed at once, without grace: what counts is the checkpoint that was renamed into place before.
+"""
+
+import contextlib
+import os
+import selectors
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from autoresearch.capped_log import CappedLog
+from autoresearch.feed import Corpus, Feed, read_corpus, split_corpus, token_stream
+from autoresearch.processes import Descendants, Usage
+from autoresearch.rundir import RunDir, RunSpec
+from autoresearch.sandbox import Confinement, Sandbox, clean_environment
+
+POLL_S = 0.05
+_READ_BYTES = 64 * 1024
+
+
+class Ending(StrEnum):
+    """Why a training is over."""
+
+    EXITED = "exited"
+    TIME = "time"  # budget or ceiling: what it left is scored
+    MEMORY = "memory"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What a training has taken so far."""
+
+    wall_s: float
+    cpu_s: float
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingEnd:
+    """How a training ended and what it took. `exit_code` is negative for a signal."""
+
+    ending: Ending
+    limit: str  # which limit, with its number; "" where it exited
+    exit_code: int
+    taken: Progress
+    all_dead: bool
+
+
+class Training:
+    """Owns every descendant of this process from `start` to the end of `run_to_end`.
+
+    If it raises, the caller kills the descendants.
+    """
+
+    def __init__(
+        self, rundir: RunDir, spec: RunSpec, sandbox: Sandbox, descendants: Descendants
+    ) -> None:
+        self._rundir = rundir
+        self._spec = spec
+        self._descendants = descendants
+        self._usage = Usage(0.0, 0.0)
+        self._log = CappedLog(rundir.log_file)
+        corpus = read_corpus(Path(spec.documents))
+        tokens, tokens_end = os.pipe()
+        self._output, output_end = os.pipe()
+        os.set_blocking(self._output, False)
+        self._feed = Feed(tokens_end)
+        self._started = time.monotonic()
+        confinement = training_confinement(rundir, spec, corpus.vocab, tokens, output_end)
+        self._child = sandbox.start(confinement)
+        os.close(tokens)
+        os.close(output_end)
+        self._serve(corpus)  # after the start: drawing the split takes as long as a start
+
+    def run_to_end(
+        self, stop_asked: Callable[[], bool], report: Callable[[Progress], None]
+    ) -> TrainingEnd:
+        """Feed and watch until it exits or meets a limit; then kill what is left of it."""
+        ending, limit = self._watch(stop_asked, report)
+        all_dead = self._descendants.kill()
+        self._usage = self._descendants.look()
+        self._feed.abandon()
+        while self._copy_output():
+            pass
+        self._log.close()
+        code = self._descendants.exit_code(self._child.pid)
+        self._child.returncode = -9 if code is None else code
+        return TrainingEnd(
+            ending=ending,
+            limit=limit,
+            exit_code=self._child.returncode,
+            taken=self._progress(),
+            all_dead=all_dead,
+        )
+
+    def _serve(self, corpus: Corpus) -> None:
+        spec = self._spec
+        split = split_corpus(corpus, split_seed=spec.split_seed, held_out=spec.held_out)
+        budget = int(spec.budget) if spec.budget_unit == "tokens" else None
+        self._feed.serve(token_stream(corpus, split.training, seed=spec.seed, budget=budget))
+
+    def _watch(
+        self, stop_asked: Callable[[], bool], report: Callable[[Progress], None]
+    ) -> tuple[Ending, str]:
+        with selectors.DefaultSelector() as selector, exit_signal(self._child) as exited:
+            selector.register(self._output, selectors.EVENT_READ, self._copy_output)
+            if self._feed.fileno is not None:
+                selector.register(self._feed.fileno, selectors.EVENT_WRITE, self._feed.pump)
+            if exited is not None:
+                selector.register(exited, selectors.EVENT_READ, None)
+            while True:
+                self._usage = self._descendants.look()
+                if self._descendants.exit_code(self._child.pid) is not None:
+                    return Ending.EXITED, ""
+                if met := self._limit_met(stop_asked):
+                    return met
+                report(self._progress())
+                _move_data(selector, until=time.monotonic() + POLL_S)
+
+    def _limit_met(self, stop_asked: Callable[[], bool]) -> tuple[Ending, str] | None:
+        spec, cpu_s, rss_mb = self._spec, self._usage.cpu_s, self._usage.rss_mb
+        wall_s = time.monotonic() - self._started
+        if stop_asked():
+            return Ending.STOPPED, "asked to stop"
+        if rss_mb > spec.memory_mb:
+            return Ending.MEMORY, f"used {rss_mb:.0f} MB of memory, over its {spec.memory_mb} MB"
+        clocks = (
+            (spec.budget_unit == "wall_s", wall_s, spec.budget, "its budget of {:g} wall seconds"),
+            (spec.budget_unit == "cpu_s", cpu_s, spec.budget, "its budget of {:g} CPU seconds"),
+            (True, cpu_s, spec.cpu_ceiling_s, "its ceiling of {:g} CPU seconds"),
+            (True, wall_s, spec.wall_ceiling_s, "its ceiling of {:g} wall seconds"),
+        )
+        for applies, taken, allowed, words in clocks:
+            if applies and allowed is not None and taken >= allowed:
+                return Ending.TIME, words.format(allowed)
+        return None
+
+    def _progress(self) -> Progress:
+        wall_s = time.monotonic() - self._started
+        return Progress(wall_s, self._usage.cpu_s, self._feed.tokens)
+
+    def _copy_output(self) -> bool:
+        """Move what the training printed into the log; whether there can be more."""
+        try:
+            chunk = os.read(self._output, _READ_BYTES)
+        except BlockingIOError:
+            return False
+        self._log.write(chunk)
+        return bool(chunk)
+
+
+def training_confinement(
+    rundir: RunDir, spec: RunSpec, vocab: int, tokens: int, output: int
+) -> Confinement:
+    """What a training may see: its tree, its tokens, and the two folders it may write to."""
+    environment = {
+        **spec.env,
+        "AUTORESEARCH_SEED": str(spec.seed),
+        "AUTORESEARCH_BUDGET": _plain(spec.budget),
+        "AUTORESEARCH_VOCAB": str(vocab),
+        "AUTORESEARCH_DATA": f"/dev/fd/{tokens}",
+        "AUTORESEARCH_OUT": str(rundir.out),
+        "PYTHONHASHSEED": str(spec.seed % 2**32),
+    }
+    return Confinement(
+        argv=spec.command,
+        cwd=rundir.tree,
+        env=clean_environment(rundir.scratch, environment),
+        readable=(rundir.tree,),
+        writable=(rundir.out, rundir.scratch),
+        memory_mb=spec.memory_mb,
+        file_mb=2 * spec.checkpoint_mb,  # so that one a little too large gets its own sentence
+        pass_fds=(tokens,),
+        output=output,
+    )
+
+
+def _plain(number: float) -> str:
+    return str(int(number)) if number == int(number) else str(number)
+
+
+@contextlib.contextmanager
+def exit_signal(child: "subprocess.Popen[bytes]") -> Iterator[int | None]:
+    """A descriptor that becomes readable when the child exits, None where there is none."""
+    descriptor = os.pidfd_open(child.pid) if hasattr(os, "pidfd_open") else None
+    try:
+        yield descriptor
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def _move_data(selector: selectors.BaseSelector, until: float) -> None:
+    """Feed and log until it is time to look again, or the training exits."""
+    while (left := until - time.monotonic()) > 0:
+        for key, _ in selector.select(left):
+            if key.data is None:
+                return
+            if not key.data():
+                selector.unregister(key.fileobj)
