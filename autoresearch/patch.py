@@ -17,7 +17,10 @@ from autoresearch.workspace import Repository
 
 __all__ = ["Edit", "Limits", "PreparedPatch", "fingerprint", "fingerprint_of", "prepare"]
 
-_MODES = {"120000": "a symbolic link", "160000": "a submodule", "100755": "an executable file"}
+Files = Mapping[str, bytes]
+
+_LINKS = {"120000": "a symbolic link", "160000": "a submodule"}
+_MODES = {**_LINKS, "100755": "an executable file", "100644": "a file that is not executable"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,10 +62,11 @@ def prepare(
         raise PatchRefused("The patch changes nothing.", "Give one that changes the code.")
     _check_reach(repo, base, tree, allow)
     _check_modes(changes)
-    _check_size(changes, limits)
-    _check_text(repo, base, tree, changes)
-    mark = fingerprint_of(repo, tree, allow)
-    if mark == fingerprint_of(repo, base, allow):
+    before, after = _editable_files(repo, base, tree, allow, changes)
+    _check_size(changes, after, limits)
+    _check_text(before, after, changes)
+    mark = fingerprint(after)
+    if mark == fingerprint(before):
         raise PatchRefused(
             "The patch has no effect: only comments, formatting, docstrings, the spelling of "
             "numbers or the names of local variables differ from the base.",
@@ -79,12 +83,11 @@ def fingerprint_of(repo: Repository, commit: str, allow: Sequence[str]) -> str:
 
 
 def _apply_edits(repo: Repository, base: str, edits: Sequence[Edit], limits: Limits) -> str:
-    files: dict[str, bytes | None] = {}
+    paths = [edit_texts.checked_path(edit.path) for edit in edits]
     existing = repo.list_files(base)
-    for number, edit in enumerate(edits, start=1):
-        path = edit_texts.checked_path(edit.path)
-        if path not in files:
-            files[path] = repo.read_file(base, path) if path in existing else None
+    contents = repo.read_many([f"{base}:{path}" for path in paths])
+    files = dict(zip(paths, contents, strict=True))
+    for number, (path, edit) in enumerate(zip(paths, edits, strict=True), start=1):
         after = edit_texts.replace_once(files[path], edit, f"Edit {number}", existing)
         if len(after) > limits.file_bytes:
             raise _too_large(path, len(after), limits)
@@ -108,24 +111,39 @@ def _check_reach(repo: Repository, base: str, tree: str, allow: Sequence[str]) -
 
 def _check_modes(changes: Sequence[RawChange]) -> None:
     for change in changes:
-        if change.new_mode == ABSENT or change.new_mode == "100644" == change.old_mode:
+        old, new = change.old_mode, change.new_mode
+        added = (old, new) == (ABSENT, "100644")
+        if new == ABSENT or added or (old == new and new not in _LINKS):
             continue
-        if change.old_mode == ABSENT and change.new_mode == "100644":
-            continue
-        if change.old_mode != change.new_mode:
-            kind = _MODES.get(change.new_mode, f"a file of mode {change.new_mode}")
-            raise PatchRefused(
-                f"The patch makes {change.path} {kind}.",
-                "Only plain files may be added, and modes must stay as they are.",
-            )
+        raise PatchRefused(
+            f"The patch makes {change.path} {_MODES.get(new, f'a file of mode {new}')}.",
+            "Only plain files may be added or changed, and modes must stay as they are.",
+        )
 
 
-def _check_size(changes: Sequence[RawChange], limits: Limits) -> None:
+def _editable_files(
+    repo: Repository, base: str, tree: str, allow: Sequence[str], changes: Sequence[RawChange]
+) -> tuple[Files, Files]:
+    """What may be edited, before and after; every changed path is known to be among it."""
+    paths = repo.matching(base, allow)
+    changed = [change.path for change in changes if change.new_mode != ABSENT]
+    names = [f"{base}:{path}" for path in paths] + [f"{tree}:{path}" for path in changed]
+    contents = repo.read_many(names)
+    before = {p: c for p, c in zip(paths, contents, strict=False) if c is not None}
+    deleted = {change.path for change in changes if change.new_mode == ABSENT}
+    after = {path: content for path, content in before.items() if path not in deleted}
+    new = zip(changed, contents[len(paths) :], strict=True)
+    after |= {path: content for path, content in new if content is not None}
+    return before, after
+
+
+def _check_size(changes: Sequence[RawChange], after: Files, limits: Limits) -> None:
     for change in changes:
         if change.binary:
             raise PatchRefused(f"{change.path} is binary.", "Change text files only.")
-        if change.size > limits.file_bytes:
-            raise _too_large(change.path, change.size, limits)
+        size = len(after.get(change.path, b""))
+        if size > limits.file_bytes:
+            raise _too_large(change.path, size, limits)
     lines = sum(change.added + change.removed for change in changes)
     if lines > limits.lines or len(changes) > limits.files:
         raise PatchRefused(
@@ -140,12 +158,10 @@ def _too_large(path: str, size: int, limits: Limits) -> PatchRefused:
     )
 
 
-def _check_text(repo: Repository, base: str, tree: str, changes: Sequence[RawChange]) -> None:
+def _check_text(before: Files, after: Files, changes: Sequence[RawChange]) -> None:
     """Refuse null bytes anywhere, and Python that does not compile where it did before."""
-    paths = [change.path for change in changes if change.new_mode != ABSENT]
-    after = _contents(repo, tree, paths)
-    before = _contents(repo, base, paths)
-    for path, content in after.items():
+    for change in changes:
+        path, content = change.path, after.get(change.path, b"")
         if b"\0" in content:
             raise PatchRefused(f"{path} holds a null byte.", "Change text files only.")
         if not path.endswith(".py"):
@@ -153,11 +169,6 @@ def _check_text(repo: Repository, base: str, tree: str, changes: Sequence[RawCha
         wrong = _syntax_error(path, content)
         if wrong and (path not in before or not _syntax_error(path, before[path])):
             raise PatchRefused(wrong, "Correct it and propose the patch again.")
-
-
-def _contents(repo: Repository, commit: str, paths: Sequence[str]) -> Mapping[str, bytes]:
-    found = repo.read_many([f"{commit}:{path}" for path in paths])
-    return {path: c for path, c in zip(paths, found, strict=True) if c is not None}
 
 
 def _syntax_error(path: str, content: bytes) -> str:

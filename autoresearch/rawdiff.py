@@ -20,7 +20,6 @@ class RawChange:
     old_mode: str
     new_mode: str
     binary: bool
-    size: int  # bytes after the change, 0 when deleted
     added: int  # lines
     removed: int
     spans: tuple[tuple[int, int], ...]  # touched lines in the base, (first, last), 1-based
@@ -28,32 +27,35 @@ class RawChange:
 
 def read_changes(git: Git, base: str, other: str) -> tuple[RawChange, ...]:
     """Every changed path from `base` to `other`, in git's order."""
-    tables = git.run("diff-tree", "-r", "-z", "--raw", "--numstat", *_FORM, base, other)
-    fields = tables.decode(errors="surrogateescape").split("\0")[:-1]
-    raw = [i for i, field in enumerate(fields) if field.startswith(":")]
-    numbers = dict(_numstat(fields[2 * len(raw) :]))
-    blobs = [fields[i].split()[3] for i in raw]
-    sizes = _sizes(git, blobs)
-    spans = _spans(git, base, other) if raw else {}
-    found = []
-    for i, size in zip(raw, sizes, strict=True):
-        old_mode, new_mode, _, _, status = fields[i][1:].split()
-        path = fields[i + 1]
-        added, removed = numbers.get(path, (None, None))
-        found.append(
-            RawChange(
-                path=path,
-                status=status,
-                old_mode=old_mode,
-                new_mode=new_mode,
-                binary=added is None,
-                size=size,
-                added=added or 0,
-                removed=removed or 0,
-                spans=spans.get(path, ()),
-            )
-        )
-    return tuple(found)
+    wanted = ("--raw", "--numstat", "-p", "-U0")
+    out = git.run("diff-tree", "-r", "-z", *wanted, *_FORM, base, other)
+    tables, _, patch = out.decode(errors="surrogateescape").partition("\0\0")
+    fields = tables.rstrip("\0").split("\0") if tables else []
+    count = 2 * sum(field.startswith(":") for field in fields[::2])
+    raw = dict(zip(fields[1:count:2], fields[:count:2], strict=True))
+    numbers = dict(_numstat(fields[count:]))
+    spans = _spans(patch)
+    return tuple(_change(path, raw[path], numbers[path], spans.get(path, ())) for path in raw)
+
+
+def _change(
+    path: str,
+    line: str,
+    counts: tuple[int | None, int | None],
+    spans: tuple[tuple[int, int], ...],
+) -> RawChange:
+    old_mode, new_mode, _, _, status = line[1:].split()
+    added, removed = counts
+    return RawChange(
+        path=path,
+        status=status,
+        old_mode=old_mode,
+        new_mode=new_mode,
+        binary=added is None,
+        added=added or 0,
+        removed=removed or 0,
+        spans=spans,
+    )
 
 
 def _numstat(fields: list[str]) -> Iterator[tuple[str, tuple[int | None, int | None]]]:
@@ -62,18 +64,10 @@ def _numstat(fields: list[str]) -> Iterator[tuple[str, tuple[int | None, int | N
         yield path, (None, None) if added == "-" else (int(added), int(removed))
 
 
-def _sizes(git: Git, blobs: list[str]) -> list[int]:
-    """Bytes of each blob; 0 for one that is not there (a deletion, a submodule)."""
-    asked = "".join(f"{blob}\n" for blob in blobs).encode()
-    out = git.run("cat-file", "--batch-check=%(objectsize)", stdin=asked).decode()
-    return [int(line) if line.isdigit() else 0 for line in out.splitlines()]
-
-
-def _spans(git: Git, base: str, other: str) -> dict[str, tuple[tuple[int, int], ...]]:
-    patch = git.run("diff-tree", "-r", "-p", "-U0", "-z", *_FORM, base, other)
+def _spans(patch: str) -> dict[str, tuple[tuple[int, int], ...]]:
     found: dict[str, tuple[tuple[int, int], ...]] = {}
     path = ""
-    for line in patch.decode(errors="surrogateescape").split("\n"):
+    for line in patch.split("\n"):
         if line.startswith("diff --git "):
             names = line.removeprefix("diff --git ")
             path = names[: len(names) // 2].removeprefix("a/")  # without renames both are the same

@@ -210,19 +210,17 @@ class Repository:
 
     def edit_tree(self, base: str, files: Mapping[str, bytes | None]) -> str:
         """The base's tree with new contents by path; None removes a file. Modes stay."""
-        modes = {
-            line.split("\t", 1)[1]: line.split(" ", 1)[0]
-            for line in self._names("ls-tree", "-r", "-z", "--full-tree", base)
-        }
-        entries = [
-            f"0 {ZERO}\t{path}\0"
-            if content is None
-            else f"{modes.get(path, '100644')} {self.write_blob(content)}\t{path}\0"
-            for path, content in files.items()
-        ]
-        with self._index(base) as env:
+        listed = self._names("ls-tree", "-r", "-z", "--full-tree", base)
+        entries = {line.split("\t", 1)[1]: line for line in listed}
+        for path, content in files.items():
+            mode = entries.pop(path, "100644").split(" ", 1)[0]
+            if content is not None:
+                entries[path] = f"{mode} blob {self.write_blob(content)}\t{path}"
+        lines = "".join(f"{line}\0" for line in entries.values())
+        with self._scratch() as scratch:
+            env = {"GIT_INDEX_FILE": str(scratch / "index")}
             update = ("update-index", "-z", "--index-info")
-            self.git.run(*update, stdin="".join(entries).encode(), env=env)
+            self.git.run(*update, stdin=lines.encode(errors="surrogateescape"), env=env)
             return self.git.run("write-tree", env=env).decode().strip()
 
     def commit_edits(self, base: str, files: Mapping[str, bytes | None], message: str) -> str:
@@ -235,7 +233,9 @@ class Repository:
         dos = patch.text.replace("\n", "\r\n")
         said = b""
         for text in (patch.text, patch.text + " \n", dos):
-            with self._index(base) as env:
+            with self._scratch() as scratch:
+                env = {"GIT_INDEX_FILE": str(scratch / "index")}
+                self.git.run("read-tree", base, env=env)
                 done = self.git.attempt(
                     *("apply", "--cached", "--recount", "--whitespace=nowarn", f"-p{patch.strip}"),
                     stdin=text.encode(errors="replace"),
@@ -290,11 +290,3 @@ class Repository:
     def _scratch(self) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(prefix="scratch-", dir=self.path) as folder:
             yield Path(folder)
-
-    @contextmanager
-    def _index(self, base: str) -> Iterator[dict[str, str]]:
-        """The environment in which git's index is a temporary one, filled from `base`."""
-        with self._scratch() as scratch:
-            env = {"GIT_INDEX_FILE": str(scratch / "index")}
-            self.git.run("read-tree", base, env=env)
-            yield env
