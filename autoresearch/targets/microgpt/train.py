@@ -10,15 +10,7 @@ import os
 from pathlib import Path
 
 import numpy as np
-from tensor import (
-    Tensor,
-    attention,
-    causal_mask,
-    cross_entropy,
-    embedding,
-    no_grad,
-    rmsnorm,
-)
+from tensor import Tensor, attention, causal_mask, cross_entropy, embedding, no_grad, rmsnorm
 
 WIDTH = 16  # numbers that stand for one token inside the model
 LAYERS = 1  # blocks of attention and MLP
@@ -36,7 +28,7 @@ EPSILON = 1e-8  # keeps Adam from dividing by 0
 WEIGHT_DECAY = 0.0  # share of each weight, times the rate, that is taken off a step
 
 CURVE_LINES = 80  # points of the loss curve in a run
-CHECKPOINTS = 10  # times in a run that the weights are saved
+CHECKPOINT_EVERY = 8  # lines of the curve from one saving of the weights to the next
 
 
 # ---- Model --------------------------------------------------------------------------------------
@@ -61,15 +53,11 @@ def forward(weights, tokens):
     mask = causal_mask(length)
     x = rmsnorm(embedding(weights["token"], tokens) + weights["position"][:length])
     for layer in range(LAYERS):
-        w = {name: weights[f"{layer}.{name}"] for name in ("query", "key", "value", "mix")}
         h = rmsnorm(x)
-        gathered = attention(
-            split_heads(h @ w["query"]),
-            split_heads(h @ w["key"]),
-            split_heads(h @ w["value"]),
-            mask,
-        )
-        x = x + join_heads(gathered) @ w["mix"]
+        query = split_heads(h @ weights[f"{layer}.query"])
+        key = split_heads(h @ weights[f"{layer}.key"])
+        value = split_heads(h @ weights[f"{layer}.value"])
+        x = x + join_heads(attention(query, key, value, mask)) @ weights[f"{layer}.mix"]
         hidden = (rmsnorm(x) @ weights[f"{layer}.expand"]).relu()
         x = x + hidden @ weights[f"{layer}.shrink"]
     return x @ weights["head"]
@@ -195,7 +183,7 @@ def main():
                 curve.write(json.dumps({"tokens": seen, "loss": losses / counts}) + "\n")
                 curve.flush()
                 points, losses, counts = points + 1, 0.0, 0.0
-                if points % (CURVE_LINES // CHECKPOINTS) == 0:
+                if points % CHECKPOINT_EVERY == 0:
                     save(weights, out)
                     print(f"{seen} tokens, loss {loss.item():.4f}", flush=True)
     save(weights, out)
