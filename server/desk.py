@@ -1,0 +1,72 @@
+"""Where a tool's call meets a lab: worker threads, one lock a lab, and waiting without blocking.
+
+The lab's methods are short and synchronous. A wait is a loop of short looks, so a call that its
+client cancels ends between two looks and never touches the run.
+"""
+
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
+from threading import Lock
+from typing import TYPE_CHECKING, TypeVar
+
+import anyio
+import anyio.to_thread
+
+from autoresearch.errors import LabError
+from server.errors import refusal
+from server.labs import Labs
+
+if TYPE_CHECKING:
+    from autoresearch.lab import Lab
+
+T = TypeVar("T")
+LOOK_S = 0.2  # between two looks while a call waits
+
+
+class Desk:
+    """Calls labs in worker threads, one call at a time for each lab."""
+
+    def __init__(self, labs: Labs, *, look_s: float = LOOK_S) -> None:
+        self._labs = labs
+        self._look_s = look_s
+        self._locks: defaultdict[str, Lock] = defaultdict(Lock)
+
+    async def open(self, source: str) -> "Lab":
+        """Create or open a lab."""
+        return await self._in_thread("", lambda: self._labs.open(source))
+
+    async def lab(self, name: str) -> "Lab":
+        """The lab that the caller means."""
+        return await self._in_thread("", lambda: self._labs.get(name))
+
+    async def call(self, lab: "Lab", work: Callable[[], T]) -> T:
+        """One piece of work on a lab."""
+        return await self._in_thread(lab.name, work)
+
+    async def wait(
+        self,
+        lab: "Lab",
+        look: Callable[[], T],
+        *,
+        until: Callable[[T], bool],
+        wait_s: float,
+        report: Callable[[T], Awaitable[None]],
+    ) -> T:
+        """Look until it is so or the time is up; the last look is the answer."""
+        deadline = anyio.current_time() + wait_s
+        found = await self.call(lab, look)
+        while not until(found) and anyio.current_time() < deadline:
+            await report(found)
+            await anyio.sleep(self._look_s)
+            found = await self.call(lab, look)
+        return found
+
+    async def _in_thread(self, lock: str, work: Callable[[], T]) -> T:
+        def locked() -> T:
+            with self._locks[lock]:
+                return work()
+
+        try:
+            return await anyio.to_thread.run_sync(locked)
+        except LabError as error:
+            raise refusal(error) from error

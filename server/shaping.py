@@ -1,0 +1,298 @@
+"""From the lab's views to the results that clients get: rounding, cutting, one-sentence summaries.
+
+Pure functions. The only words of an untrusted program in a summary are an exception's first line,
+in quotes.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from autoresearch.contract import Metric
+from autoresearch.records import FileChange, Outcome, Prediction, RunState, Verdict
+from autoresearch.views import (
+    CodeSection,
+    Conclusion,
+    CurvePoint,
+    Evaluation,
+    Incumbent,
+    Overview,
+    Proposal,
+    Remembered,
+    RunValue,
+    RunView,
+)
+from server import next_steps, results
+from server.figures import count, effect, measured, quote, shorten
+
+BRIEF_CHARACTERS = 3000
+CONCISE_POINTS = 6
+FULL_POINTS = 40
+
+
+def lab_result(view: Overview) -> results.LabResult:
+    """open_lab's answer."""
+    tip = view.incumbent
+    runs = sum(view.outcomes.values())
+    return results.LabResult(
+        summary=(
+            f"{view.target}: incumbent {tip.experiment} at {_incumbent_value(tip, view.unit)}; "
+            f"{count(runs, 'verdict')} ({_tally(view.outcomes)}), "
+            f"{len(view.open_experiments)} open, {count(len(view.running), 'run')} going."
+        ),
+        next_step=next_steps.after_open(view),
+        lab=view.lab,
+        target=view.target,
+        description=view.description,
+        metric=results.MetricShown(
+            name=view.metric,
+            unit=view.unit,
+            better="lower" if view.direction == "min" else "higher",
+            scoring=view.scoring,
+        ),
+        editable=list(view.editable),
+        budget=view.budget,
+        sandbox=view.sandbox,
+        notices=list(view.notices),
+        brief=_cut(view.brief, BRIEF_CHARACTERS),
+        incumbent=incumbent_shown(tip),
+        outcomes=view.outcomes,
+        running=list(view.running),
+        open_experiments=list(view.open_experiments),
+        recent=[memory(one) for one in view.recent],
+        untouched=[f"{one.path}:{one.first}-{one.last} {one.name}" for one in view.untouched],
+    )
+
+
+def proposal_result(view: Proposal) -> results.ProposalResult:
+    """propose_patch's answer."""
+    experiment = view.experiment
+    added = sum(change.added for change in experiment.changes)
+    removed = sum(change.removed for change in experiment.changes)
+    files = ", ".join(change.path for change in experiment.changes)
+    alike = f"; {count(len(view.similar), 'similar earlier experiment')}" if view.similar else ""
+    return results.ProposalResult(
+        summary=(
+            f"{experiment.id} on {experiment.base}: +{added} -{removed} lines in {files}{alike}."
+        ),
+        next_step=next_steps.after_propose(view, asked_prediction=experiment.prediction is None),
+        experiment=experiment.id,
+        base=experiment.base,
+        files=[
+            results.FileShown(
+                path=change.path, added=change.added, removed=change.removed, lines=_lines(change)
+            )
+            for change in experiment.changes
+        ],
+        similar=[memory(one) for one in view.similar],
+    )
+
+
+def run_result(view: RunView, metric: Metric, *, detail: bool) -> results.RunResult:
+    """run_training's, check_run's and stop_run's answer."""
+    failed = view.state in (RunState.CRASHED, RunState.LOST)
+    return results.RunResult(
+        summary=_run_summary(view, metric),
+        next_step=next_steps.after_stop(view)
+        if view.state is RunState.STOPPED
+        else next_steps.after_run(view),
+        run=view.id,
+        experiment=view.experiment,
+        state=view.state,
+        progress=shorten(view.progress, 3),
+        elapsed_s=round(view.elapsed_s, 1),
+        tokens=view.tokens,
+        value=shorten(view.value),
+        device=view.device,
+        sandbox=view.sandbox,
+        untrusted_curve=_curve(view.curve, FULL_POINTS if detail else CONCISE_POINTS),
+        untrusted_exception=view.exception,
+        untrusted_log=view.log_digest if detail or failed else None,
+    )
+
+
+def evaluation_result(
+    view: Evaluation, metric: Metric, prediction: Prediction | None
+) -> results.EvaluationResult:
+    """evaluate_metric's answer."""
+    verdict = view.verdict
+    return results.EvaluationResult(
+        summary=_evaluation_summary(view, metric, prediction),
+        next_step=next_steps.after_evaluate(view),
+        experiment=view.experiment,
+        outcome=verdict.outcome if verdict else None,
+        verdict=verdict.sentence if verdict else None,
+        effect=shorten(view.effect),
+        low=shorten(view.low),
+        high=shorten(view.high),
+        sigma=shorten(view.sigma),
+        predicted=prediction_shown(prediction),
+        runs=[_value(one) for one in view.runs],
+        controls=[_value(one) for one in view.controls],
+        running=list(view.running),
+        needs=view.needs or None,
+        moved_incumbent=verdict.moved_incumbent if verdict else None,
+        replayed_as=view.replayed_as,
+        incumbent=incumbent_shown(view.incumbent),
+    )
+
+
+def conclusion_result(view: Conclusion, unit: str) -> results.ConclusionResult:
+    """conclude_experiment's answer."""
+    outcome = f"{view.outcome} " if view.outcome else ""
+    tip = view.incumbent
+    return results.ConclusionResult(
+        summary=(
+            f"{view.experiment}: {outcome}{effect(view.effect, None, None, tip.sigma)}"
+            f"{next_steps.taste(view.prediction, view.effect)}; the lesson is recorded; incumbent "
+            f"{tip.experiment} at {_incumbent_value(tip, unit)}."
+        ),
+        next_step=next_steps.after_conclude(view),
+        experiment=view.experiment,
+        lesson=view.lesson,
+        outcome=view.outcome,
+        effect=shorten(view.effect),
+        predicted=prediction_shown(view.prediction),
+        incumbent=incumbent_shown(tip),
+    )
+
+
+def recall_result(found: Sequence[Remembered]) -> results.RecallResult:
+    """recall_experiments' answer."""
+    outcomes: dict[str, int] = {}
+    for one in found:
+        outcomes[_outcome(one)] = outcomes.get(_outcome(one), 0) + 1
+    tally = f" ({_tally(outcomes)})" if outcomes else ""
+    return results.RecallResult(
+        summary=f"{count(len(found), 'matching experiment')}{tally}.",
+        next_step=next_steps.after_recall(found),
+        experiments=[memory(one) for one in found],
+    )
+
+
+def section_result(view: CodeSection) -> results.SectionResult:
+    """explain_code_section's answer."""
+    best = max((one.effect for one in view.experiments if one.effect is not None), default=None)
+    tried = count(len(view.experiments), "experiment")
+    return results.SectionResult(
+        summary=(
+            f"{view.path}:{view.first}-{view.last} of {view.total_lines} lines, "
+            f"{'editable' if view.editable else 'frozen'}, {count(len(view.knobs), 'knob')}, "
+            f"{tried} on these lines{f', best effect {best:+.3g}' if best is not None else ''}."
+        ),
+        next_step=next_steps.after_explain(view),
+        path=view.path,
+        first=view.first,
+        last=view.last,
+        total_lines=view.total_lines,
+        editable=view.editable,
+        within=[f"{span.kind} {span.name} {span.first}-{span.last}" for span in view.spans],
+        code=view.code,
+        knobs=[
+            results.KnobShown(
+                name=knob.name, line=knob.line, value=knob.value, low=knob.low, high=knob.high
+            )
+            for knob in view.knobs
+        ],
+        experiments=[memory(one) for one in view.experiments],
+        base=view.commit[:12],
+    )
+
+
+def memory(one: Remembered) -> results.Memory:
+    """An earlier experiment, for a list."""
+    return results.Memory(
+        experiment=one.experiment,
+        hypothesis=_cut(one.hypothesis, 300),
+        outcome=_outcome(one),
+        effect=shorten(one.effect, 4),
+        low=shorten(one.low, 4),
+        high=shorten(one.high, 4),
+        lesson=_cut(one.lesson, 400),
+        touched=[f"{change.path}:{span}" for change in one.changes for span in _lines(change)],
+    )
+
+
+def incumbent_shown(tip: Incumbent) -> results.IncumbentShown:
+    """The best code so far, with rounded numbers."""
+    return results.IncumbentShown(
+        experiment=tip.experiment,
+        mean=shorten(tip.mean),
+        low=shorten(tip.low),
+        high=shorten(tip.high),
+        sigma=shorten(tip.sigma, 3),
+        runs=tip.runs,
+        kept=list(tip.kept),
+    )
+
+
+def prediction_shown(prediction: Prediction | None) -> results.PredictionShown | None:
+    """What was expected, if anything was."""
+    if prediction is None:
+        return None
+    return results.PredictionShown(effect=prediction.effect, confidence=prediction.confidence)
+
+
+def _run_summary(view: RunView, metric: Metric) -> str:
+    took = f"after {view.elapsed_s:.1f} s on {view.device}" if view.device else ""
+    if view.state is RunState.FINISHED:
+        return f"{view.id} finished {took}: {metric.name} {measured(view.value, metric.unit)}."
+    if view.state.final:
+        why = quote(view.exception or view.reason)
+        return f"{view.id} {view.state} {took}: {why}".rstrip() + "."
+    done = f", {view.progress:.0%} of its budget" if view.progress is not None else ""
+    loss = f", training loss {view.curve[-1].loss:.4g}" if view.curve else ""
+    return f"{view.id} is {view.state} {took}{done}{loss}."
+
+
+def _evaluation_summary(view: Evaluation, metric: Metric, prediction: Prediction | None) -> str:
+    verdict: Verdict | None = view.verdict
+    if verdict is not None and verdict.outcome is Outcome.CRASHED:
+        return f"{view.experiment} crashed: {quote(verdict.sentence)}."
+    tip = view.incumbent
+    now = f"incumbent {tip.experiment} at {_incumbent_value(tip, metric.unit)}"
+    if verdict is not None:
+        taste = next_steps.taste(prediction, verdict.effect)
+        return f"{view.experiment}: {verdict.sentence}{taste}; {now}."
+    if not view.needs:
+        sigma = shorten(view.sigma, 3)
+        return f"{view.experiment} is measured: {now}; sigma of single runs {sigma}."
+    done = sum(one.value is not None for one in view.runs)
+    so_far = effect(view.effect, view.low, view.high, view.sigma)
+    return (
+        f"{view.experiment}: no verdict yet after {count(done, 'measured run')}, {so_far}; "
+        f"{count(len(view.running), 'run')} going; {view.needs}."
+    )
+
+
+def _incumbent_value(tip: Incumbent, unit: str) -> str:
+    shown = measured(tip.mean, unit, tip.sigma)
+    if tip.mean is None or tip.low is None or tip.high is None:
+        return shown
+    return f"{shown} ±{shorten((tip.high - tip.low) / 2, 2)} over {count(tip.runs, 'run')}"
+
+
+def _value(one: RunValue) -> results.ValueShown:
+    return results.ValueShown(run=one.run, state=one.state, value=shorten(one.value))
+
+
+def _curve(points: Sequence[CurvePoint], most: int) -> list[tuple[float, float]]:
+    if len(points) > most:
+        last = len(points) - 1
+        points = [points[round(i * last / (most - 1))] for i in range(most)]
+    return [(point.at, float(f"{point.loss:.4g}")) for point in points]
+
+
+def _lines(change: FileChange) -> list[str]:
+    return [f"{first}-{last}" for first, last in change.spans]
+
+
+def _outcome(one: Remembered) -> str:
+    return one.outcome if one.outcome is not None else "open"
+
+
+def _tally(outcomes: dict[str, int]) -> str:
+    shown: Iterable[str] = (f"{number} {name}" for name, number in outcomes.items() if number)
+    return ", ".join(shown) or "none"
+
+
+def _cut(text: str, longest: int) -> str:
+    return text if len(text) <= longest else text[: longest - 1] + "…"

@@ -1,0 +1,73 @@
+"""Clients in both protocol eras, in memory and over stdio, and what a model reads of an answer."""
+
+import os
+import sys
+from contextlib import asynccontextmanager
+
+import pytest
+from fastmcp import Client
+from fastmcp.client.transports import StdioTransport
+from mcp_types import Implementation
+
+from server.app import build_server
+from tests.server.fake_lab import FakeLab, FakeLabs
+
+MODES = ("auto", "legacy")
+
+
+@pytest.fixture
+def anyio_backend():
+    return "asyncio"
+
+
+@pytest.fixture(params=MODES)
+def mode(request):
+    return request.param
+
+
+@pytest.fixture
+def lab():
+    return FakeLab()
+
+
+@pytest.fixture
+def connect(mode):
+    """In memory: `async with connect(lab, ...) as client`."""
+
+    @asynccontextmanager
+    async def connected(*labs, **options):
+        server = build_server(FakeLabs(*labs), look_s=0.0)
+        async with Client(server, mode=mode, client_info=tester(), **options) as client:
+            yield client
+
+    return connected
+
+
+def tester():
+    return Implementation(name="test-client", version="1.2.3")
+
+
+def over_stdio(mode, *arguments, log, env=None, cwd=None):
+    """A client that starts `python ARGUMENTS` as its server."""
+    transport = StdioTransport(
+        sys.executable,
+        list(arguments),
+        env=dict(os.environ) | (env or {}),
+        cwd=cwd,
+        keep_alive=False,
+        log_file=log,
+    )
+    return Client(transport, mode=mode, client_info=tester())
+
+
+async def call(client, tool, **arguments):
+    """The structured content of an answer: what a model reads."""
+    result = await client.call_tool(tool, arguments)
+    return result.structured_content
+
+
+async def refused(client, tool, **arguments):
+    """The words of a tool error."""
+    result = await client.call_tool(tool, arguments, raise_on_error=False)
+    assert result.is_error, result.structured_content
+    return result.content[0].text

@@ -1,0 +1,235 @@
+"""The nine tools on a fake lab, in memory, in both protocol eras."""
+
+from dataclasses import replace
+
+import pytest
+
+from autoresearch.records import Outcome, Prediction, Proposer
+from tests.server.conftest import call
+from tests.server.fake_lab import CRASHED, PAST, TIP, VERDICT, FakeLab
+
+pytestmark = pytest.mark.anyio
+EDIT = {"path": "train.py", "find": "LEARNING_RATE = 0.01", "replace": "LEARNING_RATE = 0.02"}
+
+
+async def test_open_lab_without_arguments_opens_the_shipped_target(connect, lab):
+    async with connect(lab) as client:
+        seen = await call(client, "open_lab")
+    assert seen["lab"] == "fake"
+    assert seen["metric"] == {
+        "name": "val_bpb",
+        "unit": "bpb",
+        "better": "lower",
+        "scoring": "sealed",
+    }
+    assert seen["summary"] == (
+        "fake: incumbent e0 at 2.9051 bpb ±0.005 over 4 runs; 3 verdicts (1 keep, 2 discard), "
+        "0 open, 0 runs going."
+    )
+    assert seen["untouched"] == ["train.py:30-41 schedule"]
+    assert "explain_code_section" in seen["next_step"]
+    assert "train.py:30-41" in seen["next_step"]
+
+
+async def test_open_lab_points_at_what_is_unfinished_first(connect, lab):
+    lab.open_experiments = ("e7",)
+    async with connect(lab) as client:
+        assert 'evaluate_metric(experiment="e7"' in (await call(client, "open_lab"))["next_step"]
+    lab.open_experiments = ()
+    lab.recent = (replace(PAST, lesson=""),)
+    async with connect(lab) as client:
+        seen = await call(client, "open_lab")
+    assert 'conclude_experiment(experiment="e1"' in seen["next_step"]
+
+
+async def test_open_lab_asks_for_the_baseline_before_anything_else(connect, lab):
+    lab.tip = replace(TIP, mean=None, low=None, high=None, sigma=None, runs=0)
+    async with connect(lab) as client:
+        seen = await call(client, "open_lab")
+    assert 'evaluate_metric(experiment="e0", wait_s=45)' in seen["next_step"]
+    assert "not measured" in seen["summary"]
+    assert "mean" not in seen["incumbent"]
+
+
+async def test_propose_patch_records_prediction_client_and_model(connect, lab):
+    async with connect(lab) as client:
+        seen = await call(
+            client,
+            "propose_patch",
+            hypothesis="a higher rate learns faster in few steps",
+            edits=[EDIT],
+            predicted_effect=0.02,
+            confidence=0.6,
+            model="some-model",
+        )
+    assert seen["experiment"] == "e2"
+    assert seen["files"] == [{"path": "train.py", "added": 1, "removed": 1, "lines": ["12-12"]}]
+    assert 'run_training(experiment="e2"' in seen["next_step"]
+    assert lab.predictions == [Prediction(effect=0.02, confidence=0.6)]
+    assert lab.proposers == [
+        Proposer(client="test-client", client_version="1.2.3", model="some-model")
+    ]
+
+
+async def test_propose_patch_without_a_prediction_asks_for_one_next_time(connect, lab):
+    lab.similar = (PAST,)
+    async with connect(lab) as client:
+        seen = await call(client, "propose_patch", hypothesis="h", diff="--- a\n+++ b\n")
+    assert "predict effect and confidence" in seen["next_step"]
+    assert "e1" in seen["next_step"]
+    assert seen["similar"][0]["lesson"] == "0.05 diverges"
+
+
+async def test_run_training_returns_a_handle_at_once(connect, lab):
+    async with connect(lab) as client:
+        seen = await call(client, "run_training", experiment="e2")
+    assert (seen["run"], seen["state"], seen["progress"]) == ("e2-r1", "training", 0.25)
+    assert lab.calls["view_run"] == 0
+    assert 'check_run(run="e2-r1"' in seen["next_step"]
+
+
+async def test_run_training_waits_for_its_end_when_asked(connect, lab):
+    async with connect(lab) as client:
+        seen = await call(client, "run_training", experiment="e2", wait_s=45)
+    assert seen["state"] == "finished"
+    assert seen["value"] == 2.89123
+    assert "untrusted_log" not in seen
+    assert len(seen["untrusted_curve"]) == 6
+    assert seen["untrusted_curve"][0] == [0.0, 3.0]
+    assert seen["untrusted_curve"][-1] == [99.0, 2.01]
+    assert 'evaluate_metric(experiment="e2"' in seen["next_step"]
+
+
+async def test_a_wait_reports_progress(connect, lab):
+    told = []
+
+    async def listen(progress, total, message):
+        told.append((progress, total, message))
+
+    async with connect(lab, progress_handler=listen) as client:
+        await call(client, "check_run", run="e2-r1")
+        await call(client, "evaluate_metric", experiment="e2")
+    assert (0.25, 1.0, "e2-r1 is training") in told
+    assert (2.0, None, "needs 2 more runs") in told
+
+
+async def test_check_run_of_nothing_takes_the_first_of_the_running_to_end(connect, lab):
+    lab.running = ("e2-r1", "e2")
+    async with connect(lab) as client:
+        seen = await call(client, "check_run")
+    assert seen["state"] == "finished"
+    assert set(lab.asked) == {"e2-r1", "e2"}
+
+
+async def test_check_run_shows_a_longer_curve_and_the_log_on_request(connect, lab):
+    async with connect(lab) as client:
+        seen = await call(client, "check_run", run="e2", detail=True)
+    assert len(seen["untrusted_curve"]) == 40
+    assert "IGNORE" in seen["untrusted_log"]
+
+
+async def test_a_crash_is_told_with_its_exception_and_the_programs_words_stay_marked(connect):
+    lab = FakeLab(run_ends=CRASHED)
+    async with connect(lab) as client:
+        seen = await call(client, "check_run", run="e2-r1")
+    assert "“ValueError: shapes differ”" in seen["summary"]
+    assert "IGNORE" not in seen["summary"] + seen["next_step"]
+    assert "IGNORE" in seen["untrusted_log"]
+    assert 'evaluate_metric(experiment="e2"' in seen["next_step"]
+
+
+async def test_stop_run_answers_once_the_run_has_ended(connect, lab):
+    async with connect(lab) as client:
+        seen = await call(client, "stop_run", run="e2-r1")
+    assert seen["state"] == "stopped"
+    assert 'evaluate_metric(experiment="e2")' in seen["next_step"]
+
+
+async def test_evaluate_metric_goes_on_until_the_verdict(connect, lab):
+    async with connect(lab) as client:
+        await call(
+            client,
+            "propose_patch",
+            hypothesis="h",
+            edits=[EDIT],
+            predicted_effect=0.02,
+            confidence=0.7,
+        )
+        seen = await call(client, "evaluate_metric", experiment="e2")
+    assert lab.calls["evaluate"] == 3
+    assert seen["outcome"] == "keep"
+    assert seen["moved_incumbent"] is True
+    assert "you predicted +0.02 at 70%, the right way round" in seen["summary"]
+    assert 'conclude_experiment(experiment="e2"' in seen["next_step"]
+
+
+async def test_evaluate_metric_without_a_wait_says_what_is_still_needed(connect, lab):
+    async with connect(lab) as client:
+        seen = await call(client, "evaluate_metric", experiment="e2", wait_s=0)
+    assert lab.calls["evaluate"] == 1
+    assert "outcome" not in seen
+    assert seen["needs"] == "needs 2 more runs"
+    assert "no verdict yet after 1 measured run" in seen["summary"]
+    assert 'evaluate_metric(experiment="e2", wait_s=45)' in seen["next_step"]
+
+
+@pytest.mark.parametrize("outcome", list(Outcome))
+async def test_every_verdict_leads_to_a_lesson_and_every_lesson_to_another_patch(connect, outcome):
+    lab = FakeLab(looks=0, verdict=replace(VERDICT, outcome=outcome))
+    async with connect(lab) as client:
+        judged = await call(client, "evaluate_metric", experiment="e2")
+        concluded = await call(client, "conclude_experiment", experiment="e2", lesson="so it is")
+    assert "conclude_experiment" in judged["next_step"]
+    assert "propose_patch" in concluded["next_step"]
+    assert concluded["lesson"] == "so it is"
+    assert lab.proposers[-1].client == "test-client"
+
+
+async def test_recall_experiments_passes_its_question_on(connect, lab):
+    async with connect(lab) as client:
+        seen = await call(
+            client,
+            "recall_experiments",
+            words="rate",
+            path="train.py",
+            lines="10-20",
+            outcome="discard",
+            limit=3,
+        )
+    assert lab.asked == [("rate", "train.py", (10, 20), Outcome.DISCARD, 3)]
+    assert seen["summary"] == "1 matching experiment (1 discard)."
+    assert seen["experiments"][0]["effect"] == -0.02135
+    assert seen["experiments"][0]["touched"] == ["train.py:12-12"]
+
+
+async def test_recall_experiments_of_nothing_says_that_it_is_new(connect, lab):
+    lab.recent = ()
+    async with connect(lab) as client:
+        seen = await call(client, "recall_experiments", words="rotary")
+    assert seen["experiments"] == []
+    assert "propose_patch" in seen["next_step"]
+
+
+async def test_explain_code_section_gives_code_knobs_and_what_was_tried(connect, lab):
+    async with connect(lab) as client:
+        seen = await call(client, "explain_code_section", section="LEARNING_RATE")
+    assert seen["code"] == "12  LEARNING_RATE = 0.01"
+    assert seen["knobs"] == [
+        {"name": "LEARNING_RATE", "line": 12, "value": "0.01", "low": 0.0001, "high": 0.1}
+    ]
+    assert seen["within"] == ["module train 1-120"]
+    assert seen["summary"] == (
+        "train.py:12-12 of 120 lines, editable, 1 knob, 1 experiment on these lines, "
+        "best effect -0.0213."
+    )
+    assert "propose_patch" in seen["next_step"]
+
+
+async def test_no_result_tells_the_agent_to_stop(connect, lab):
+    async with connect(lab) as client:
+        steps = [
+            (await call(client, "open_lab"))["next_step"],
+            (await call(client, "evaluate_metric", experiment="e2"))["next_step"],
+            (await call(client, "conclude_experiment", experiment="e2", lesson="l"))["next_step"],
+        ]
+    assert not any(word in step for step in steps for word in ("stop", "done", "ask the user"))
