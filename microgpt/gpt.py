@@ -32,7 +32,7 @@ def read_documents(path, rng):
 
 # ---- Autograd: numbers that remember what they were made from -----------------------------------
 class Value:
-    __slots__ = ("data", "grad", "parents", "slopes")  # no way back to children, so no cycles
+    __slots__ = ("data", "grad", "parents", "slopes")  # none leads to a child: no cycles
 
     def __init__(self, data, parents=(), slopes=()):
         self.data = data
@@ -63,11 +63,11 @@ class Value:
         return Value(max(0.0, self.data), (self,), (float(self.data > 0),))
 
     def backward(self):
-        """The chain rule: from self back, give every node its grad, complete before it is used."""
+        """The chain rule, from self back to the weights. No grad is passed on before it is whole."""
         order, seen, stack = [], set(), [self]
         while stack:
             node = stack.pop()
-            if node is None:  # the mark left below: all parents of the next node are in order
+            if node is None:  # a mark: the parents of the node below it are all in order
                 order.append(stack.pop())
             elif node not in seen:
                 seen.add(node)
@@ -84,7 +84,7 @@ def initial_weights(vocab, rng):
     for layer in range(LAYERS):
         shapes |= {(name, layer): (WIDTH, WIDTH) for name in ("query", "key", "value", "mix")}
         shapes |= {("expand", layer): (4 * WIDTH, WIDTH), ("shrink", layer): (WIDTH, 4 * WIDTH)}
-    return {  # by name, rows of weights: one row for each number that comes out
+    return {  # by name, rows of numbers: a row for each token or position, or for each output
         name: [[Value(rng.gauss(0, 0.08)) for _ in range(columns)] for _ in range(rows)]
         for name, (rows, columns) in shapes.items()
     }
@@ -104,8 +104,8 @@ def rmsnorm(x):
 
 
 def softmax(scores):
-    highest = max(score.data for score in scores)  # taking it off changes nothing, but exp(0) = 1
-    exps = [(score + -highest).exp() for score in scores]  # can't overflow as exp(1000) would
+    highest = max(score.data for score in scores)  # taken off all, it only keeps exp in range
+    exps = [(score + -highest).exp() for score in scores]
     scale = sum(exps) ** -1
     return [number * scale for number in exps]
 
@@ -176,9 +176,9 @@ def invent(weights, letters, rng, temperature=0.5):  # the lower, the more it pl
 def main():
     parser = argparse.ArgumentParser(description="Train a GPT on names, then have it invent 20.")
     names = Path(__file__).parent / "data" / "first_names.txt"
-    parser.add_argument("--data", default=names, help="text, one document a line (%(default)s)")
+    parser.add_argument("--data", default=names, help="one document a line (our first names)")
     parser.add_argument("--steps", type=int, default=1000, help="documents to learn from (1000)")
-    parser.add_argument("--seed", type=int, default=42, help="start of all random numbers (42)")
+    parser.add_argument("--seed", type=int, default=42, help="decides all that is random (42)")
     args = parser.parse_args()
     rng = random.Random(args.seed)
     try:

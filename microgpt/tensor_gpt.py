@@ -108,9 +108,9 @@ def invent(weights, letters, rng, temperature=0.5):
 def main():
     parser = argparse.ArgumentParser(description="What gpt.py does, on NumPy, in batches if asked.")
     names = Path(__file__).parent / "data" / "first_names.txt"
-    parser.add_argument("--data", default=names, help="text, one document a line (%(default)s)")
+    parser.add_argument("--data", default=names, help="one document a line (our first names)")
     parser.add_argument("--steps", type=int, default=1000, help="steps of training (1000)")
-    parser.add_argument("--seed", type=int, default=42, help="start of all random numbers (42)")
+    parser.add_argument("--seed", type=int, default=42, help="decides all that is random (42)")
     parser.add_argument("--batch", type=int, default=1, help="documents in a step (1)")
     args = parser.parse_args()
     rng = random.Random(args.seed)
