@@ -28,11 +28,9 @@ class no_grad:
 
 
 class Tensor:
-    """An array, its parents in the graph, and `pull`: from its gradient, theirs.
+    """An array, its parents in the graph, and `pull`: from its gradient, theirs."""
 
-    A pull holds arrays, never the tensor it belongs to, so graphs have no reference cycles.
-    """
-
+    # A pull holds arrays, never the tensor it belongs to, so a graph has no reference cycles.
     __slots__ = ("data", "grad", "parents", "pull", "requires_grad")
     __array_ufunc__ = None  # so that array + tensor asks the tensor, not the array
 
@@ -42,8 +40,7 @@ class Tensor:
             dtype = np.float32 if data.dtype == np.float32 else np.float64
         self.data = data.astype(dtype, copy=False)
         self.grad = None  # an array of data's shape, on leaves that require it, after backward
-        self.parents = ()
-        self.pull = None
+        self.parents, self.pull = (), None
         self.requires_grad = requires_grad
 
     shape = property(lambda self: self.data.shape)
@@ -54,9 +51,6 @@ class Tensor:
 
     def item(self):
         return self.data.item()
-
-    def __len__(self):
-        return len(self.data)
 
     def __repr__(self):
         return f"Tensor({self.data!r}, requires_grad={self.requires_grad})"
@@ -83,7 +77,6 @@ class Tensor:
             node.grad, node.parents, node.pull = None, (), _freed
 
     # ---- arithmetic -----------------------------------------------------------------------------
-
     def __add__(self, other):
         other = _tensor(other, self.dtype)
         return _node(_apply(np.add, self, other), (self, other), lambda g: (g, g))
@@ -127,7 +120,6 @@ class Tensor:
     __rmul__ = __mul__
 
     # ---- number by number -----------------------------------------------------------------------
-
     def exp(self):
         out = np.exp(self.data)
         return _node(out, (self,), lambda g: (g * out,))
@@ -137,12 +129,7 @@ class Tensor:
         return _node(np.log(x), (self,), lambda g: (g / x,))
 
     def sqrt(self):
-        out = np.sqrt(self.data)
-        return _node(out, (self,), lambda g: (g * 0.5 / out,))
-
-    def abs(self):
-        sign = np.sign(self.data)
-        return _node(np.abs(self.data), (self,), lambda g: (g * sign,))
+        return self**0.5
 
     def tanh(self):
         out = np.tanh(self.data)
@@ -166,20 +153,14 @@ class Tensor:
         t = np.tanh(c * (x + 0.044715 * x * x * x))
 
         def pull(g):
-            slope = c * (1 + 3 * 0.044715 * x * x)
-            return (g * 0.5 * (1 + t + x * (1 - t * t) * slope),)
+            return (g * 0.5 * (1 + t + x * (1 - t * t) * c * (1 + 3 * 0.044715 * x * x)),)
 
         return _node(0.5 * x * (1 + t), (self,), pull)
 
     # ---- over axes ------------------------------------------------------------------------------
-
     def sum(self, axis=None, keepdims=False):
-        shape = self.shape
-
-        def pull(g):
-            return (np.broadcast_to(_expand(g, axis, keepdims), shape),)
-
-        return _node(self.data.sum(axis=axis, keepdims=keepdims), (self,), pull)
+        shape, out = self.shape, self.data.sum(axis=axis, keepdims=keepdims)
+        return _node(out, (self,), lambda g: (np.broadcast_to(_expand(g, axis, keepdims), shape),))
 
     def mean(self, axis=None, keepdims=False):
         total = self.sum(axis, keepdims)
@@ -194,7 +175,6 @@ class Tensor:
         return _node(out, (self,), lambda g: (share * _expand(g, axis, keepdims),))
 
     # ---- shape ----------------------------------------------------------------------------------
-
     def reshape(self, *shape):
         before = self.shape
         try:
@@ -227,8 +207,6 @@ class Tensor:
 
 
 # ---- the engine's parts -------------------------------------------------------------------------
-
-
 def _node(data, parents, pull):
     """Return a result: part of the graph if a parent requires a gradient, else just its data."""
     node = Tensor.__new__(Tensor)
@@ -249,9 +227,8 @@ def _apply(function, a, b):
     try:
         return function(a.data, b.data)
     except ValueError:
-        raise ValueError(
-            f"{function.__name__}: shapes {a.shape} and {b.shape} do not broadcast"
-        ) from None
+        shapes = f"shapes {a.shape} and {b.shape}"
+        raise ValueError(f"{function.__name__}: {shapes} do not broadcast") from None
 
 
 def _accumulate(tensor, grad):
@@ -281,8 +258,6 @@ def _sigmoid(x):
 
 
 # ---- functions of tensors -----------------------------------------------------------------------
-
-
 def matmul(a, b):
     """(..., n, k) @ (..., k, m) -> (..., n, m)."""
     if min(a.ndim, b.ndim) < 2 or a.shape[-1] != b.shape[-2]:
@@ -296,10 +271,7 @@ def matmul(a, b):
             return (g_rows @ y.T).reshape(x.shape), rows.T @ g_rows
 
         return _node((rows @ y).reshape(*x.shape[:-1], y.shape[-1]), (a, b), pull_rows)
-    try:
-        out = x @ y
-    except ValueError:
-        raise ValueError(f"matmul: {a.shape} @ {b.shape}: leading axes do not broadcast") from None
+    out = _apply(np.matmul, a, b)
     return _node(out, (a, b), lambda g: (g @ y.swapaxes(-1, -2), x.swapaxes(-1, -2) @ g))
 
 
@@ -307,9 +279,7 @@ def embedding(table, ids):
     """Rows of a table (V, width) by integer ids of any shape -> (*ids.shape, width)."""
     ids, (rows, width) = np.asarray(ids), table.shape
     if ids.size and not (ids.min() >= 0 and ids.max() < rows):
-        raise IndexError(
-            f"embedding: ids {ids.min()} to {ids.max()}, but the table has {rows} rows"
-        )
+        raise IndexError(f"embedding: ids {ids.min()} to {ids.max()}, but {rows} rows")
 
     def pull(g):
         flat = ids.reshape(-1)
@@ -349,8 +319,7 @@ def softmax(x, axis=-1):
 
 def _softmax(x, axis=-1):
     exps = np.exp(x - x.max(axis, keepdims=True))
-    exps /= exps.sum(axis, keepdims=True)
-    return exps
+    return exps / exps.sum(axis, keepdims=True)
 
 
 def log_softmax(x, axis=-1):
@@ -372,6 +341,8 @@ def cross_entropy(logits, targets, weights=None):
     targets, shape = np.asarray(targets), logits.shape
     if targets.shape != shape[:-1]:
         raise ValueError(f"cross_entropy: logits {shape}, but targets {targets.shape}")
+    if targets.size and targets.min() < 0:
+        raise IndexError("cross_entropy: a target below 0; to leave a place out, weigh it 0")
     logs = _log_softmax(logits.data).reshape(-1, shape[-1])  # (N, V)
     share = np.ones(targets.size) if weights is None else np.broadcast_to(weights, targets.shape)
     if not share.sum() > 0:
@@ -397,15 +368,7 @@ def rmsnorm(x, eps=1e-5):
 
 def layernorm(x, eps=1e-5):
     """Shift and scale the last axis to mean 0 and variance 1. There is no gain and no bias."""
-    centred = x.data - x.data.mean(-1, keepdims=True)
-    scale = (np.square(centred).mean(-1, keepdims=True) + eps) ** -0.5
-    out = centred * scale
-
-    def pull(g):
-        along = (g * out).mean(-1, keepdims=True)
-        return (scale * (g - g.mean(-1, keepdims=True) - out * along),)
-
-    return _node(out, (x,), pull)
+    return rmsnorm(x - x.mean(-1, keepdims=True), eps)
 
 
 def attention(query, key, value, mask=None):

@@ -28,7 +28,6 @@ OPERATIONS = {
     "exp": (lambda a: a.exp(), [(2, 3)]),
     "log": (lambda a: (a * a + 1).log(), [(2, 3)]),
     "sqrt": (lambda a: (a * a + 1).sqrt(), [(2, 3)]),
-    "abs": (lambda a: a.abs(), [(2, 3)]),
     "tanh": (lambda a: a.tanh(), [(2, 3)]),
     "sigmoid": (lambda a: a.sigmoid(), [(2, 3)]),
     "relu": (lambda a: a.relu(), [(2, 3)]),
@@ -242,7 +241,7 @@ def ones(*shape):
         (lambda: Tensor(1.0).backward(), "nothing here requires a gradient"),
         (lambda: ones(2, 3) + ones(4), r"add: shapes \(2, 3\) and \(4,\) do not broadcast"),
         (lambda: ones(2, 3) @ ones(2, 3), r"matmul: \(2, 3\) @ \(2, 3\)"),
-        (lambda: ones(2, 2, 3) @ ones(5, 3, 2), "leading axes do not broadcast"),
+        (lambda: ones(2, 2, 3) @ ones(5, 3, 2), r"matmul: shapes \(2, 2, 3\) and \(5, 3, 2\)"),
         (lambda: ones(2, 3).reshape(4, -1), r"cannot reshape \(2, 3\) to \(4, -1\)"),
         (lambda: tensor.concatenate([ones(2, 3), ones(3, 3)]), "concatenate: shapes"),
         (lambda: tensor.cross_entropy(ones(2, 3), [1]), "cross_entropy: logits"),
@@ -256,5 +255,10 @@ def test_a_mistake_is_named_with_its_shapes(mistake, words):
 
 
 def test_a_token_outside_the_table_is_refused():
-    with pytest.raises(IndexError, match="ids 0 to 3, but the table has 3 rows"):
+    with pytest.raises(IndexError, match="ids 0 to 3, but 3 rows"):
         tensor.embedding(ones(3, 2), [0, 3])
+
+
+def test_a_target_below_0_is_refused_not_counted_from_the_end():
+    with pytest.raises(IndexError, match="weigh it 0"):
+        tensor.cross_entropy(ones(2, 3), [0, -1])
