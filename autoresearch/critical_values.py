@@ -1,5 +1,6 @@
-"""Student's t quantiles by degrees of freedom, written by scripts/make_critical_values.py."""
+"""Student's t quantiles by degrees of freedom; scripts/make_critical_values.py wrote them."""
 
+# fmt: off
 T_975 = (
     12.70620, 4.30265, 3.18245, 2.77645, 2.57058, 2.44691, 2.36462, 2.30600,
     2.26216, 2.22814, 2.20099, 2.17881, 2.16037, 2.14479, 2.13145, 2.11991,

@@ -32,6 +32,7 @@ from autoresearch.records import (
 )
 from autoresearch.runs import Runs
 from autoresearch.sections import Reader
+from autoresearch.verification import Verification
 from autoresearch.views import (
     CodeSection,
     Conclusion,
@@ -41,7 +42,6 @@ from autoresearch.views import (
     Proposal,
     Remembered,
     RunView,
-    Verification,
 )
 from autoresearch.workspace import Repository
 

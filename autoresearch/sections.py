@@ -5,7 +5,7 @@ Pure functions on text. Knows no git and no ledger.
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher, get_close_matches
 
@@ -109,6 +109,8 @@ def definitions(text: str) -> tuple[Span, ...]:
         return ()
     spans: list[Span] = []
     for node in tree.body:
+        if isinstance(node, ast.Import | ast.ImportFrom | ast.Expr):
+            continue
         if isinstance(node, Definition):
             spans.append(
                 Span(kind=kind_of(node), name=node.name, first=start_of(node), last=_end(node))
@@ -168,7 +170,7 @@ def kind_of(node: ast.AST) -> str:
 
 def start_of(node: ast.stmt) -> int:
     """The first line, decorators included."""
-    decorators = getattr(node, "decorator_list", [])
+    decorators: list[ast.expr] = getattr(node, "decorator_list", [])
     return min([node.lineno, *(decorator.lineno for decorator in decorators)])
 
 
@@ -241,7 +243,7 @@ def _find_symbol_anywhere(name: str, files: Sequence[str], read: Reader) -> Plac
     )
 
 
-def _some(names: "Sequence[str] | dict[str, object]", like: str, most: int = 12) -> str:
+def _some(names: Collection[str], like: str, most: int = 12) -> str:
     near = get_close_matches(like, list(names), n=3, cutoff=0.5)
     rest = [name for name in names if name not in near]
     shown = (near + rest)[:most]

@@ -185,19 +185,6 @@ class CodeSection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verification:
-    """What `verify` found."""
-
-    ok: bool
-    entries: int
-    experiments: int
-    verdicts: int
-    anchor: str  # which head, recorded outside git, the chain was compared with
-    cache: str  # "agrees" or "rebuilt"
-    findings: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class LabInfo:
     """A lab in the home folder."""
 

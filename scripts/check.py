@@ -1,8 +1,8 @@
 """Run every check of this project, the same as CI: style, types, sizes, tests.
 
-    uv run python scripts/check.py                    everything, some minutes
-    uv run python scripts/check.py --quick            without the tests marked slow
-    uv run python scripts/check.py --all-but-quick    what `uv run pytest` alone leaves out
+uv run python scripts/check.py                    everything, some minutes
+uv run python scripts/check.py --quick            without the tests marked slow
+uv run python scripts/check.py --all-but-quick    what `uv run pytest` alone leaves out
 """
 
 import argparse

@@ -10,8 +10,9 @@ from pathlib import Path
 from scipy import stats
 
 LAST = 120
-HEADER = '''"""Student's t quantiles by degrees of freedom, written by scripts/make_critical_values.py."""
+HEADER = '''"""Student's t quantiles by degrees of freedom; scripts/make_critical_values.py wrote them."""
 
+# fmt: off
 '''
 
 

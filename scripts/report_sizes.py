@@ -1,6 +1,6 @@
 """Report the sizes of files and functions, and fail on what is over the house's limits.
 
-    uv run python scripts/report_sizes.py
+uv run python scripts/report_sizes.py
 """
 
 import ast
