@@ -1,7 +1,7 @@
 """Apply find-and-replace edits to texts; each `find` must occur exactly once."""
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -29,6 +29,16 @@ def checked_path(path: str) -> str:
             "Give one from its top folder, such as train.py.",
         )
     return str(PurePosixPath(*parts))
+
+
+def check_place(path: str, files: Collection[str]) -> None:
+    """Refuse a file where there is a folder, or below a file."""
+    remedy = "Give the path of a file in an existing or new folder."
+    if any(file.startswith(f"{path}/") for file in files):
+        raise PatchRefused(f"{path} is a folder.", remedy)
+    for parent in PurePosixPath(path).parents:
+        if str(parent) in files:
+            raise PatchRefused(f"{parent} is a file, not a folder.", remedy)
 
 
 def replace_once(before: bytes | None, edit: Edit, label: str, existing: Sequence[str]) -> bytes:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from autoresearch import edits as edit_texts
 from autoresearch.edits import Edit
-from autoresearch.errors import GitFailed, PatchRefused
+from autoresearch.errors import PatchRefused
 from autoresearch.fingerprint import fingerprint
 from autoresearch.rawdiff import ABSENT, RawChange
 from autoresearch.records import FileChange
@@ -85,6 +85,8 @@ def fingerprint_of(repo: Repository, commit: str, allow: Sequence[str]) -> str:
 def _apply_edits(repo: Repository, base: str, edits: Sequence[Edit], limits: Limits) -> str:
     paths = [edit_texts.checked_path(edit.path) for edit in edits]
     existing = repo.list_files(base)
+    for path in paths:
+        edit_texts.check_place(path, {*existing, *paths})
     contents = repo.read_many([f"{base}:{path}" for path in paths])
     files = dict(zip(paths, contents, strict=True))
     for number, (path, edit) in enumerate(zip(paths, edits, strict=True), start=1):
@@ -92,12 +94,7 @@ def _apply_edits(repo: Repository, base: str, edits: Sequence[Edit], limits: Lim
         if len(after) > limits.file_bytes:
             raise _too_large(path, len(after), limits)
         files[path] = after
-    try:
-        return repo.edit_tree(base, files)
-    except GitFailed as error:
-        raise PatchRefused(
-            f"git does not take these paths: {error.message}", "Name files, not folders."
-        ) from error
+    return repo.edit_tree(base, files)
 
 
 def _check_reach(repo: Repository, base: str, tree: str, allow: Sequence[str]) -> None:

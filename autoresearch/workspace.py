@@ -230,17 +230,20 @@ class Repository:
     def apply_diff(self, base: str, diff: str) -> str:
         """The tree that the diff makes of the base; PatchRefused when it does not apply."""
         patch = difftext.clean(diff)
-        dos = patch.text.replace("\n", "\r\n")
+        form = ("apply", "--cached", "--recount", "--whitespace=nowarn", f"-p{patch.strip}", "-")
+        attempts = (
+            (patch.text, ()),
+            (patch.text, ("--unidiff-zero",)),  # a wrong line 1 does not mean "only at the top"
+            (patch.text + " \n", ()),  # its last blank line was cut off
+            (patch.text.replace("\n", "\r\n"), ("--unidiff-zero",)),  # for a file with CRLF
+        )
         said = b""
-        for text in (patch.text, patch.text + " \n", dos):
+        for text, options in attempts:
             with self._scratch() as scratch:
                 env = {"GIT_INDEX_FILE": str(scratch / "index")}
                 self.git.run("read-tree", base, env=env)
-                done = self.git.attempt(
-                    *("apply", "--cached", "--recount", "--whitespace=nowarn", f"-p{patch.strip}"),
-                    stdin=text.encode(errors="replace"),
-                    env=env,
-                )
+                text_bytes = text.encode(errors="replace")
+                done = self.git.attempt(*form, *options, stdin=text_bytes, env=env)
                 if not done.returncode:
                     return self.git.run("write-tree", env=env).decode().strip()
                 said = said or done.stderr
