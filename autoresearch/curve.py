@@ -32,9 +32,10 @@ def read_curve(path: Path, points: int = 20) -> tuple[CurvePoint, ...]:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
     except OSError:
         return ()
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        return ()
     with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            return ()
         lines = _lines(file, points)
     found = [point for n, line in enumerate(lines) if (point := _point(line, n)) is not None]
     if len(found) <= points:

@@ -7,6 +7,7 @@ _READ_BYTES = 1024 * 1024
 _LINE_CHARS = 300
 _TRACEBACK = "Traceback (most recent call last):"
 _ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
+_GROUP_MARGIN = re.compile(r"^ *[|+] ")
 _EXCEPTION = re.compile(
     r"^[A-Za-z_][\w.]*(?:Error|Exception|Interrupt|Exit|Warning|Iteration|Failed)(?::\s.*)?$"
 )
@@ -31,8 +32,8 @@ def true_exception(log: str | Path) -> str | None:
     for n in range(len(lines) - 1, -1, -1):
         if _TRACEBACK in lines[n]:
             for line in lines[n + 1 :]:
-                bare = line.lstrip("| ") if line.lstrip().startswith("|") else line
-                if bare and not bare[0].isspace() and not bare.startswith(("+", "|")):
+                bare = _GROUP_MARGIN.sub("", line)
+                if bare and not bare[0].isspace():
                     return _shortened(bare)
             break
     for line in reversed(lines):  # a syntax error has no traceback
@@ -59,7 +60,7 @@ def clean_lines(log: str | Path) -> list[str]:
     for line in text.split("\n"):
         shown = next((part for part in reversed(line.split("\r")) if part.strip()), "")
         if shown or "\r" not in line:
-            lines.append("".join(c if c.isprintable() else " " for c in shown).rstrip())
+            lines.append(_printable(shown).rstrip())
     while lines and not lines[-1]:
         lines.pop()
     return lines
@@ -80,6 +81,12 @@ def _read(path: Path) -> str:
         return ""
     left_out = f"\n[... {size - _READ_BYTES} bytes left out ...]\n"
     return head.decode("utf-8", "replace") + left_out + tail.decode("utf-8", "replace")
+
+
+def _printable(line: str) -> str:
+    if line.isprintable():
+        return line
+    return "".join(c if c.isprintable() else " " for c in line)
 
 
 def _shortened(line: str) -> str:

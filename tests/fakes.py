@@ -72,11 +72,11 @@ def make_run(folder: Path, train: str = BIGRAM, **changes: Any) -> RunDir:
         documents.write_text("\n".join(NAMES) + "\n")
     rundir.tree.mkdir(parents=True)
     (rundir.tree / "train.py").write_text(train)
-    rundir.write_spec(make_spec(folder, documents, **changes))
+    rundir.write_spec(make_spec(folder, **{"documents": str(documents), **changes}))
     return rundir
 
 
-def make_spec(folder: Path, documents: Path, **changes: Any) -> RunSpec:
+def make_spec(folder: Path, **changes: Any) -> RunSpec:
     """A spec with short limits."""
     fields: dict[str, Any] = {
         "run": "e1-r1",
@@ -91,7 +91,7 @@ def make_spec(folder: Path, documents: Path, **changes: Any) -> RunSpec:
         "cpu_ceiling_s": 20.0,
         "wall_ceiling_s": 20.0,
         "memory_mb": 600,
-        "documents": str(documents),
+        "documents": str(folder / "documents.txt"),
         "split_seed": 3,
         "held_out": 4,
         "entry": "train.py:load",

@@ -35,29 +35,37 @@ class LocalExecutor:
         """Return when the supervisor, detached, holds its lock and has written its first status."""
         if rundir.read_status() is not None:
             raise RunFailed(f"{rundir.path} was run before.", "Plan a new run.")
-        argv = [self._python, "-P", "-m", "autoresearch_mcp", "_role", "supervise"]
-        with rundir.error_file.open("ab") as errors:
-            intermediate = subprocess.Popen(
-                [*argv, str(rundir.path.resolve())],
-                cwd="/",
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=errors,
-                start_new_session=True,
-            )
+        code = self._spawn(rundir)
         deadline = time.monotonic() + _START_S
-        try:
-            code = intermediate.wait(_START_S)
-        except subprocess.TimeoutExpired:
-            intermediate.kill()
-            code = intermediate.wait()
         while code == 0 and time.monotonic() < deadline:
-            status = rundir.read_status()
-            if status is not None:
+            if rundir.read_status() is not None:
                 return
             time.sleep(0.005)
         words = last_line(rundir.error_file) or f"exit status {code}"
         raise RunFailed(f"The supervisor of {rundir.path} did not start: {words}.")
+
+    def _spawn(self, rundir: RunDir) -> int:
+        """Start a supervisor; the exit status of the process that it detaches from."""
+        argv = [self._python, "-P", "-m", "autoresearch_mcp", "_role", "supervise"]
+        with rundir.error_file.open("ab") as errors:
+            try:
+                intermediate = subprocess.Popen(
+                    [*argv, str(rundir.path.resolve())],
+                    cwd="/",
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=errors,
+                    start_new_session=True,
+                )
+            except OSError as error:
+                raise RunFailed(
+                    f"The supervisor of {rundir.path} did not start: {error}."
+                ) from error
+        try:
+            return intermediate.wait(_START_S)
+        except subprocess.TimeoutExpired:
+            intermediate.kill()
+            return intermediate.wait()
 
     def alive(self, rundir: RunDir) -> bool:
         """Whether the run's lock is held."""

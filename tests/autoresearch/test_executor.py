@@ -1,0 +1,157 @@
+"""Submitting, leasing, and what becomes of a run whose supervisor dies."""
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from autoresearch.errors import RunFailed
+from autoresearch.executors.local import LocalExecutor, try_lease, try_lock
+from autoresearch.records import RunReport, RunState
+from autoresearch.rundir import RunDir
+from tests.fakes import final_report, make_run, processes_with, run_to_end, wait_for
+
+
+@pytest.fixture
+def executor() -> LocalExecutor:
+    return LocalExecutor(sys.executable)
+
+
+def kill_supervisor(rundir: RunDir) -> None:
+    [supervisor] = processes_with(str(rundir.path.resolve()))
+    supervisor.send_signal(signal.SIGKILL)
+    wait_for(lambda: not psutil.pid_exists(supervisor.pid))
+
+
+def age(rundir: RunDir) -> None:
+    """As if the run had been started long ago."""
+    os.utime(rundir.spec_file, (0, 0))
+
+
+def state_is(rundir: RunDir, state: RunState) -> RunReport | None:
+    report = rundir.read_status()
+    return report if report is not None and report.state is state else None
+
+
+def test_a_submitted_run_is_alive_until_it_ends(tmp_path: Path, executor: LocalExecutor) -> None:
+    rundir = make_run(tmp_path, "import time\ntime.sleep(1000)")
+    executor.submit(rundir)
+    assert executor.alive(rundir)
+    assert executor.settle(rundir) is None
+    rundir.stop_file.touch()
+    report = final_report(rundir)
+    assert executor.settle(rundir) == report
+    with pytest.raises(RunFailed, match="was run before"):
+        executor.submit(rundir)
+
+
+def test_a_run_that_lost_its_supervisor_is_settled_as_lost_and_its_tree_is_dead(
+    tmp_path: Path, executor: LocalExecutor
+) -> None:
+    mark = f"orphan-{os.getpid()}-{tmp_path.name}"
+    train = f"""
+import os, subprocess, sys, time
+child = [sys.executable, "-c", "import time; time.sleep(1000)", {mark!r}]
+subprocess.Popen(child)
+subprocess.Popen(child, start_new_session=True)
+subprocess.Popen(child, start_new_session=True, env={{}})
+time.sleep(1000)
+"""
+    rundir = make_run(tmp_path, train)
+    executor.submit(rundir)
+    wait_for(lambda: len(processes_with(mark)) == 3)
+    wait_for(lambda: len(json.loads(rundir.processes_file.read_text())) == 4)
+    kill_supervisor(rundir)
+    assert not executor.alive(rundir)
+    report = executor.settle(rundir)
+    assert report is not None
+    assert (report.state, report.run) == (RunState.LOST, "e1-r1")
+    assert report.reason == "its supervisor died while the run was training"
+    assert not processes_with(mark)
+    assert not rundir.tree.exists()
+    assert executor.settle(rundir) == report == rundir.read_status()
+
+
+def test_a_supervisor_killed_while_it_scores_leaves_nothing(
+    tmp_path: Path, executor: LocalExecutor
+) -> None:
+    train = """
+import os
+open(os.environ["AUTORESEARCH_OUT"] + "/model.npy", "w").close()
+def load(path):
+    import time
+    time.sleep(1000)
+"""
+    rundir = make_run(tmp_path, train)
+    executor.submit(rundir)
+    wait_for(lambda: state_is(rundir, RunState.SCORING))
+    wait_for(lambda: processes_with(str(rundir.out.resolve())))  # the model's process is there
+    supervisor = next(
+        p for p in processes_with(str(rundir.path.resolve())) if "supervise" in p.cmdline()
+    )
+    supervisor.kill()
+    wait_for(lambda: not executor.alive(rundir))
+    report = executor.settle(rundir)
+    assert report is not None
+    assert report.state is RunState.LOST
+    assert not processes_with(str(rundir.path.resolve()))
+
+
+def test_a_finished_run_is_never_overwritten(tmp_path: Path, executor: LocalExecutor) -> None:
+    rundir, report = run_to_end(tmp_path, "raise ValueError('x')")
+    age(rundir)
+    assert executor.settle(rundir) == report
+    assert rundir.read_status() == report
+
+
+def test_a_run_whose_supervisor_never_came_is_lost_after_a_while(
+    tmp_path: Path, executor: LocalExecutor
+) -> None:
+    rundir = make_run(tmp_path)
+    assert executor.settle(rundir) is None
+    age(rundir)
+    report = executor.settle(rundir)
+    assert report is not None
+    assert (report.state, report.reason) == (RunState.LOST, "its supervisor never started")
+
+
+def test_a_supervisor_that_cannot_start_says_why(tmp_path: Path) -> None:
+    rundir = make_run(tmp_path)
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\necho no such module >&2\nexit 3\n")
+    python.chmod(0o755)
+    with pytest.raises(RunFailed, match="did not start: no such module"):
+        LocalExecutor(str(python)).submit(rundir)
+
+
+def test_a_python_that_is_not_there_is_a_failed_start(tmp_path: Path) -> None:
+    with pytest.raises(RunFailed, match="did not start"):
+        LocalExecutor(str(tmp_path / "missing")).submit(make_run(tmp_path))
+
+
+def test_a_device_is_leased_once_and_freed_with_its_holder(tmp_path: Path) -> None:
+    first = try_lease(tmp_path, ("cpu-0", "cpu-1"))
+    second = try_lease(tmp_path, ("cpu-0", "cpu-1"))
+    assert first is not None
+    assert second is not None
+    assert {first[0], second[0]} == {"cpu-0", "cpu-1"}
+    assert try_lease(tmp_path, ("cpu-0", "cpu-1")) is None
+    first[1].release()
+    assert try_lease(tmp_path, ("cpu-0", "cpu-1")) is not None
+
+
+def test_a_lock_is_exclusive(tmp_path: Path) -> None:
+    lock = try_lock(tmp_path / "lock")
+    assert lock is not None
+    assert try_lock(tmp_path / "lock") is None
+    lock.release()
+
+
+def test_there_is_a_device_for_every_core(executor: LocalExecutor) -> None:
+    names = executor.device_names()
+    assert names[0] == "cpu-0"
+    assert len(names) == len(set(names)) <= (os.cpu_count() or 1)

@@ -1,0 +1,158 @@
+"""Scoring by reveal: what the number is, and what a model can't do to it."""
+
+import math
+import re
+import sys
+from collections import Counter
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from autoresearch.errors import ScoringFailed
+from autoresearch.feed import read_corpus, split_corpus
+from autoresearch.records import Measurement
+from autoresearch.rundir import RunDir
+from autoresearch.sandbox import Unsandboxed
+from autoresearch.scorer import score, score_run
+from tests.fakes import BIGRAM, NAMES, make_run, model_target
+
+
+def scored_run(folder: Path, train: str, **changes: object) -> RunDir:
+    """A run directory whose training is over; its checkpoint holds a square of ones."""
+    rundir = make_run(folder, train, **changes)
+    rundir.out.mkdir()
+    rundir.scratch.mkdir()
+    vocab = read_corpus(folder / "documents.txt").vocab
+    np.save(rundir.out / "model.npy", np.arange(vocab**2, dtype=float).reshape(vocab, vocab))
+    return rundir
+
+
+def measure(folder: Path, train: str, **changes: object) -> Measurement:
+    rundir = scored_run(folder, train, **changes)
+    return score(rundir, rundir.read_spec(), Unsandboxed())
+
+
+def failure(folder: Path, train: str, **changes: object) -> str:
+    with pytest.raises(ScoringFailed) as caught:
+        measure(folder, train, **changes)
+    return caught.value.message
+
+
+def test_a_uniform_model_costs_the_logarithm_of_the_vocabulary(tmp_path: Path) -> None:
+    (tmp_path / "documents.txt").write_text("\n".join([*NAMES, "ö", "öl"] * 2))
+    found = measure(tmp_path, model_target("return np.zeros((len(tokens), vocab))"))
+    corpus = read_corpus(tmp_path / "documents.txt")
+    held_out = split_corpus(corpus, split_seed=3, held_out=4).held_out
+    predictions = sum(len(document) + 1 for document in held_out)
+    size = sum(len(document.encode()) + 1 for document in held_out)
+    assert (found.documents, found.tokens) == (4, predictions)
+    assert found.value == pytest.approx(math.log2(corpus.vocab) * predictions / size, rel=1e-12)
+
+
+def test_it_equals_a_plain_computation_and_repeats_in_any_order(tmp_path: Path) -> None:
+    (tmp_path / "documents.txt").write_text("\n".join(NAMES * 2 + ("a" * 40, "be" * 20)))
+    rundir = scored_run(tmp_path, BIGRAM, held_out=30)
+    spec = rundir.read_spec()
+    values = [score(rundir, spec, Unsandboxed()).value for _ in range(2)]
+    assert values[0] == pytest.approx(values[1], rel=1e-12)
+    corpus = read_corpus(tmp_path / "documents.txt")
+    counts = np.load(rundir.out / "model.npy") + 0.1
+    chances = counts / counts.sum(axis=1, keepdims=True)
+    bits, size = 0.0, 0
+    for document in split_corpus(corpus, split_seed=3, held_out=30).held_out:
+        ids = [corpus.bos, *(corpus.characters.index(c) for c in document), corpus.bos]
+        bits -= sum(math.log2(chances[a, b]) for a, b in pairwise(ids))
+        size += len(document) + 1
+    assert values[0] == pytest.approx(bits / size, rel=1e-12)
+
+
+def test_a_model_sees_prefixes_only_each_grown_by_one_column(tmp_path: Path) -> None:
+    """It writes down all it is shown; a prefix is never shown before it was asked about."""
+    body = """open("/dev/fd/2", "wb").close()
+        with open(__import__("os").environ["AUTORESEARCH_OUT"] + "/seen", "a") as file:
+            file.write(repr(tokens.tolist()) + "\\n")
+        return np.zeros((len(tokens), vocab))"""
+    rundir = scored_run(tmp_path, model_target(body), held_out=3)
+    score(rundir, rundir.read_spec(), Unsandboxed())
+    corpus = read_corpus(tmp_path / "documents.txt")
+    held_out = split_corpus(corpus, split_seed=3, held_out=3).held_out
+    seen = [eval(line) for line in (rundir.scratch / "seen").read_text().splitlines()]
+    assert seen[0] == [[corpus.bos]] * 3
+    for t, rows in enumerate(seen, start=1):
+        prefixes = [
+            (corpus.bos, *(corpus.characters.index(c) for c in d[: t - 1]))
+            for d in held_out
+            if len(d) >= t - 1
+        ]
+        assert Counter(map(tuple, rows)) == Counter(prefixes)
+
+
+def test_a_model_that_changes_what_it_was_given_harms_only_itself(tmp_path: Path) -> None:
+    body = "tokens += 1; return np.zeros((len(tokens), vocab))"
+    found = measure(tmp_path, model_target(body))
+    vocab = read_corpus(tmp_path / "documents.txt").vocab
+    assert found.value == pytest.approx(math.log2(vocab))
+
+
+def test_a_model_may_print_and_write_to_standard_output(tmp_path: Path) -> None:
+    body = """import os
+        print("x" * 100000); os.write(1, b"y" * 100000)
+        return np.zeros((len(tokens), vocab))"""
+    assert measure(tmp_path, model_target(body)).documents == 4
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (
+            "return np.zeros((len(tokens), vocab - 1))",
+            r"returned shape \(4, 13\) where \(4, 14\) was asked",
+        ),
+        ("return np.zeros((len(tokens), vocab), int)", "returned int64 where floats were asked"),
+        ("return None", "returned object where floats were asked"),
+        ("return np.full((len(tokens), vocab), np.inf)", "logits that are NaN or infinite"),
+        ("raise KeyError('lost\\nit')", "the model failed: KeyError: 'lost"),
+        ("raise SystemExit(0)", "the model failed: SystemExit: 0"),
+        ("import os; os._exit(7)", "the model's process ended with exit status 7"),
+        ("import os; os.kill(os.getpid(), 9)", "the model's process ended by signal 9"),
+        ("import time; time.sleep(1000)", "the model had not answered for all after 1.5 s"),
+    ],
+)
+def test_a_model_that_does_not_answer_fails_with_the_reason(
+    tmp_path: Path, body: str, words: str
+) -> None:
+    slow = {"score_s": 1.5} if "sleep" in body else {}
+    assert re.search(words, failure(tmp_path, model_target(body), **slow))
+
+
+def test_an_entry_that_is_not_there_fails_with_the_reason(tmp_path: Path) -> None:
+    words = failure(tmp_path, "x = 1")
+    assert words.startswith("train.py:load could not be loaded: AttributeError")
+
+
+def test_words_of_a_model_come_back_without_control_characters(tmp_path: Path) -> None:
+    words = failure(tmp_path, model_target('raise ValueError("\\x1b[2J\\u202e" * 500)'))
+    assert words.isprintable()
+    assert len(words) < 700
+
+
+def test_a_model_knows_no_documents(tmp_path: Path) -> None:
+    body = """import os, sys
+        told = [*os.environ.values(), *sys.argv]
+        assert not any("documents" in part for part in told), told
+        assert os.environ["AUTORESEARCH_DATA"] == "/dev/null"
+        return np.zeros((len(tokens), vocab))"""
+    assert measure(tmp_path, model_target(body)).documents == 4
+
+
+def test_a_failed_scoring_is_written_down(tmp_path: Path) -> None:
+    rundir = scored_run(tmp_path, model_target("return None"))
+    assert score_run(rundir.path) == 0
+    assert "floats were asked" in rundir.measurement_file.read_text()
+
+
+def test_the_scorer_never_loads_researched_code(tmp_path: Path) -> None:
+    measure(tmp_path, BIGRAM)
+    assert "train" not in sys.modules

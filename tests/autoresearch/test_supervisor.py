@@ -1,0 +1,326 @@
+"""A run from start to last write, with trainings that behave and trainings that don't."""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from autoresearch.executors.local import LocalExecutor
+from autoresearch.records import RunReport, RunState
+from autoresearch.rundir import RunDir
+from tests.fakes import (
+    BIGRAM,
+    final_report,
+    make_run,
+    model_target,
+    processes_with,
+    run_to_end,
+    wait_for,
+)
+
+LEAVES_CHECKPOINT = """
+import os, sys, time
+out = os.environ["AUTORESEARCH_OUT"]
+def load(path):
+    raise ValueError("never good")
+def save(size=8):
+    with open(out + "/saving", "wb") as file:
+        file.write(b"x" * size)
+    os.replace(out + "/saving", out + "/model.npy")
+"""
+
+
+def crash(tmp_path: Path, train: str, **changes: object) -> str:
+    _, report = run_to_end(tmp_path, train, **changes)
+    assert (report.state, report.measurement) == (RunState.CRASHED, None)
+    return report.reason
+
+
+def start(tmp_path: Path, train: str, **changes: object) -> RunDir:
+    rundir = make_run(tmp_path, train, **changes)
+    LocalExecutor(sys.executable).submit(rundir)
+    return rundir
+
+
+def training(rundir: RunDir) -> RunReport | None:
+    report = rundir.read_status()
+    return report if report is not None and report.state is RunState.TRAINING else None
+
+
+def test_a_good_training_is_scored_and_reported(tmp_path: Path) -> None:
+    rundir, report = run_to_end(tmp_path)
+    assert report.state is RunState.FINISHED, report.reason
+    assert report.measurement is not None
+    assert 0 < report.measurement.value < 4.8  # uniform over ids would be log2(27) or more
+    assert report.measurement.documents == 4
+    assert (report.sandbox, report.device) == ("unsandboxed", "cpu-0")
+    assert 490 <= report.tokens <= 500
+    assert report.cpu_s > 0
+    assert rundir.log_file.read_text().strip() == f"trained on {report.tokens} tokens"
+    assert not rundir.tree.exists()
+    assert not rundir.scratch.exists()
+    assert (rundir.out / "model.npy").is_file()
+    assert rundir.error_file.read_text() == ""
+
+
+def test_a_crash_is_reported_with_its_true_exception(tmp_path: Path) -> None:
+    train = LEAVES_CHECKPOINT + "save()\ntry:\n 1 / 0\nexcept Exception:\n raise ValueError('bad')"
+    assert crash(tmp_path, train) == "ValueError: bad"
+
+
+def test_a_syntax_error_is_reported(tmp_path: Path) -> None:
+    assert crash(tmp_path, "x = = 2").startswith("SyntaxError: invalid syntax")
+
+
+def test_a_death_by_signal_is_named(tmp_path: Path) -> None:
+    reason = crash(tmp_path, "import os\nos.kill(os.getpid(), 11)")
+    assert reason.startswith("killed by SIGSEGV after")
+
+
+def test_an_exit_status_is_reported_with_the_last_words(tmp_path: Path) -> None:
+    reason = crash(tmp_path, "import sys\nprint('no data')\nsys.exit(3)")
+    assert reason == "exit status 3; its last line: no data"
+
+
+def test_a_hang_is_killed_at_its_ceiling_and_said_to_hang(tmp_path: Path) -> None:
+    reason = crash(tmp_path, "import time\ntime.sleep(1000)", wall_ceiling_s=0.4)
+    assert reason.startswith("hung: no checkpoint after 0.")
+    assert "killed at its ceiling of 0.4 wall seconds" in reason
+
+
+def test_a_busy_training_is_killed_at_its_cpu_ceiling(tmp_path: Path) -> None:
+    reason = crash(tmp_path, "while True: pass", cpu_ceiling_s=0.4)
+    assert reason.startswith("no checkpoint after")
+    assert "killed at its ceiling of 0.4 CPU seconds" in reason
+
+
+def test_cpu_seconds_of_children_count(tmp_path: Path) -> None:
+    train = """
+import os, signal, time
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for them
+while True:
+    if not os.fork():
+        end = time.process_time() + .2
+        while time.process_time() < end: pass
+        os._exit(0)
+    time.sleep(.2)
+"""
+    assert "its ceiling of 0.6 CPU seconds" in crash(tmp_path, train, cpu_ceiling_s=0.6)
+
+
+def test_memory_over_the_whole_tree_is_limited(tmp_path: Path) -> None:
+    train = """
+import os, time
+for _ in range(4):
+    if not os.fork():
+        held = bytearray(b"x") * (40 << 20)
+        time.sleep(100)
+time.sleep(100)
+"""
+    reason = crash(tmp_path, train, memory_mb=120)
+    assert reason.startswith("killed after")
+    assert "over its 120 MB" in reason
+
+
+def test_memory_of_one_process_is_refused_and_explained(tmp_path: Path) -> None:
+    reason = crash(tmp_path, "x = bytearray(400 << 20)", memory_mb=120)
+    assert reason == "MemoryError (its limit is 120 MB)"
+
+
+def test_no_checkpoint_is_a_crash(tmp_path: Path) -> None:
+    assert "without a checkpoint model.npy" in crash(tmp_path, "pass")
+
+
+def test_a_symlink_is_no_checkpoint(tmp_path: Path) -> None:
+    train = "import os\nos.symlink('/etc/passwd', os.environ['AUTORESEARCH_OUT'] + '/model.npy')"
+    assert crash(tmp_path, train) == "the checkpoint model.npy is a symlink"
+
+
+def test_a_checkpoint_too_large_is_refused(tmp_path: Path) -> None:
+    reason = crash(tmp_path, LEAVES_CHECKPOINT + "save(1500 * 1024)")
+    assert reason == "the checkpoint has 1.5 MB, over its 1 MB"
+
+
+def test_no_file_can_grow_without_bound(tmp_path: Path) -> None:
+    reason = crash(tmp_path, LEAVES_CHECKPOINT + "save(5 << 20)")
+    assert reason == "OSError: [Errno 27] File too large"
+
+
+def test_a_checkpoint_that_does_not_load_is_a_crash(tmp_path: Path) -> None:
+    reason = crash(tmp_path, LEAVES_CHECKPOINT + "if __name__ == '__main__': save()")
+    assert reason == "train.py:load could not be loaded: ValueError: never good"
+
+
+def test_nan_from_the_model_is_a_crash(tmp_path: Path) -> None:
+    train = model_target("return np.full((len(tokens), vocab), np.nan)")
+    assert "NaN or infinite" in crash(tmp_path, train)
+
+
+def test_at_a_budget_of_wall_seconds_the_last_checkpoint_is_scored(tmp_path: Path) -> None:
+    train = LEAVES_CHECKPOINT.replace('raise ValueError("never good")', "return uniform")
+    train += """
+def uniform(tokens):
+    import numpy
+    return numpy.zeros((len(tokens), int(os.environ["AUTORESEARCH_VOCAB"])))
+if __name__ == "__main__":
+    save()
+    time.sleep(1000)
+"""
+    _, report = run_to_end(tmp_path, train, budget_unit="wall_s", budget=1.5, cpu_ceiling_s=None)
+    assert report.state is RunState.FINISHED, report.reason
+    assert report.wall_s >= 1.5
+    assert report.tokens == 0  # not what the budget counts
+
+
+def test_a_training_that_daemonises_leaves_nothing_behind(tmp_path: Path) -> None:
+    mark = f"left-over-{os.getpid()}-{tmp_path.name}"
+    daemon = f"""
+import os, subprocess, sys, time
+if not os.fork():
+    os.setsid()
+    if not os.fork():
+        os.environ.clear()
+        subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)", {mark!r}])
+        time.sleep(1000)
+    os._exit(0)
+"""
+    _, report = run_to_end(tmp_path, daemon + "time.sleep(.3)\n" + LEAVES_CHECKPOINT + "save()")
+    assert report.state is RunState.CRASHED
+    assert not processes_with(mark)
+
+
+def test_a_tree_of_sessions_is_dead_when_its_report_is_there(tmp_path: Path) -> None:
+    mark = f"tree-{os.getpid()}-{tmp_path.name}"
+    train = f"""
+import os, subprocess, sys, time
+for _ in range(3):
+    subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)", {mark!r}],
+                     start_new_session=True)
+time.sleep(1000)
+"""
+    rundir = start(tmp_path, train)
+    wait_for(lambda: len(processes_with(mark)) == 3)
+    rundir.stop_file.touch()
+    assert final_report(rundir).state is RunState.STOPPED
+    assert not processes_with(mark)
+
+
+def test_a_flood_of_carriage_returns_neither_hides_the_exception_nor_fills_the_disk(
+    tmp_path: Path,
+) -> None:
+    train = """
+import sys
+for n in range(20000):
+    sys.stdout.write("\\rstep %05d of 20000" % n)
+sys.stdout.flush()
+raise FloatingPointError("loss is nan")
+"""
+    (tmp_path / "a").mkdir()
+    rundir, report = run_to_end(tmp_path / "a", train, env={"PYTHONUNBUFFERED": ""})
+    assert report.reason == "FloatingPointError: loss is nan"
+    assert 200_000 < rundir.log_file.stat().st_size < 300_000
+
+
+def test_an_endless_flood_is_still_stopped_in_time_and_in_size(tmp_path: Path) -> None:
+    train = "import os\nwhile True: os.write(1, b'y' * 65536)"
+    rundir = start(tmp_path, train, wall_ceiling_s=1.0)
+    largest = 0
+
+    def seen_at_the_end() -> RunReport | None:
+        nonlocal largest
+        largest = max(largest, rundir.log_file.stat().st_size if rundir.log_file.exists() else 0)
+        report = rundir.read_status()
+        return report if report is not None and report.state.final else None
+
+    report = wait_for(seen_at_the_end)
+    assert report.state is RunState.CRASHED
+    assert largest < 600_000
+    assert b"bytes left out" in rundir.log_file.read_bytes()
+
+
+def test_the_log_can_be_read_while_it_is_written(tmp_path: Path) -> None:
+    rundir = start(tmp_path, "import time\nprint('alive')\ntime.sleep(1000)")
+    wait_for(lambda: rundir.log_file.exists() and rundir.log_file.read_text() == "alive\n")
+    rundir.stop_file.touch()
+    final_report(rundir)
+
+
+def test_a_stop_file_stops(tmp_path: Path) -> None:
+    rundir = start(tmp_path, "import time\ntime.sleep(1000)")
+    wait_for(lambda: training(rundir))
+    rundir.stop_file.touch()
+    report = final_report(rundir)
+    assert report.state is RunState.STOPPED
+    assert report.reason.startswith("asked to stop after")
+
+
+def test_a_run_that_waits_for_a_device_can_be_stopped(tmp_path: Path) -> None:
+    (tmp_path / "first").mkdir()
+    (tmp_path / "second").mkdir()
+    only = {"devices": ("cpu-0",), "devices_dir": str(tmp_path / "devices")}
+    first = start(tmp_path / "first", "import time\ntime.sleep(1000)", **only)
+    wait_for(lambda: training(first))
+    second = start(tmp_path / "second", "pass", **only)
+    second.stop_file.touch()
+    assert final_report(second).reason == "asked to stop before it began"
+    first.stop_file.touch()
+    assert final_report(first).device == "cpu-0"
+
+
+def test_a_terminated_supervisor_stops_its_run(tmp_path: Path) -> None:
+    rundir = start(tmp_path, "import time\ntime.sleep(1000)  # SIGTERM")
+    report = wait_for(lambda: training(rundir))
+    assert report.state is RunState.TRAINING
+    [supervisor] = processes_with(str(rundir.path.resolve()))
+    supervisor.send_signal(signal.SIGTERM)
+    assert final_report(rundir).state is RunState.STOPPED
+
+
+def test_a_supervisor_has_no_open_pipe_and_no_parent_of_ours(tmp_path: Path) -> None:
+    rundir = start(tmp_path, "import time\ntime.sleep(1000)")
+    wait_for(lambda: training(rundir))
+    [supervisor] = processes_with(str(rundir.path.resolve()))
+    assert os.getpid() not in [parent.pid for parent in supervisor.parents()]
+    assert os.getsid(supervisor.pid) != os.getsid(0)
+    if Path("/proc/self/fd").exists():
+        standard = [str(Path(f"/proc/{supervisor.pid}/fd/{n}").readlink()) for n in (0, 1, 2)]
+        assert standard == ["/dev/null", "/dev/null", str(rundir.error_file.resolve())]
+    rundir.stop_file.touch()
+    final_report(rundir)
+
+
+def test_a_training_sees_a_clean_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SECRET_TOKEN", "abc")
+    train = "import os\nprint(sorted(os.environ))\nprint(os.getcwd())"
+    rundir, report = run_to_end(tmp_path, train, env={"EXTRA": "1"}, budget=1_000_000)
+    names, cwd = rundir.log_file.read_text().splitlines()
+    assert "SECRET_TOKEN" not in names
+    assert "EXTRA" in names
+    assert cwd == str(rundir.tree.resolve())
+    assert report.state is RunState.CRASHED
+
+
+def test_a_training_cannot_change_the_code_that_is_scored(tmp_path: Path) -> None:
+    train = BIGRAM + "    open('train.py', 'a').write('# changed')\n"
+    assert crash(tmp_path, train) == "the training changed train.py in its own tree"
+
+
+def test_files_that_a_training_adds_are_not_there_when_it_is_scored(tmp_path: Path) -> None:
+    train = BIGRAM + "    open('numpy.py', 'w').write('raise RuntimeError')\n"
+    _, report = run_to_end(tmp_path, train)
+    assert report.state is RunState.FINISHED, report.reason
+
+
+def test_a_fault_of_the_lab_is_not_the_candidates(tmp_path: Path) -> None:
+    _, report = run_to_end(tmp_path, documents=str(tmp_path / "missing.txt"))
+    assert report.state is RunState.LOST
+    assert report.reason.startswith("the supervisor failed: FileNotFoundError")
+
+
+def test_no_process_is_left_after_these_tests() -> None:
+    assert not [p for p in psutil.Process().children(recursive=True) if "train.py" in p.cmdline()]
