@@ -58,21 +58,16 @@ class Cache:
         return self._use(ask)
 
     def compare(self, entries: Sequence[Entry]) -> str:
-        """Bring the cache up to date; a sentence on whether it agreed with git."""
+        """Compare every row with git: "agrees", or "rebuilt" when it was missing or differed."""
 
         def ask(db: sqlite3.Connection) -> str:
             stored = db.execute("SELECT n, hash, record FROM events ORDER BY n").fetchall()
-            agreed = all(
-                row == (e.n, e.commit, _record(e)) for row, e in zip(stored, entries, strict=False)
-            )
-            if not agreed or len(stored) > len(entries):
+            known = [(e.n, e.commit, _record(e)) for e in entries[: len(stored)]]
+            agrees = stored == known and bool(stored or not entries)
+            if not agrees:
                 _clear(db)
             _catch_up(db, entries)
-            if not stored:
-                return f"The cache was built from git ({len(entries)} events)."
-            if not agreed or len(stored) > len(entries):
-                return "The cache disagreed with git and was rebuilt from it."
-            return f"The cache agrees with git ({len(stored)} events)."
+            return "agrees" if agrees else "rebuilt"
 
         return self._use(ask)
 

@@ -16,12 +16,13 @@ JudgeAgain = Callable[[History, Verdict], Verdict]
 class Verification:
     """What was found; `ok` when there are no findings."""
 
-    entries: int  # events that replay
-    verdicts: int  # verdicts derived again
     ok: bool
+    entries: int  # events that replay
+    experiments: int
+    verdicts: int  # verdicts derived again
+    anchor: str  # which head, recorded outside git, the chain was compared with
+    cache: str  # "agrees" or "rebuilt"
     findings: tuple[str, ...]  # a sentence each
-    anchor: str  # which anchor was used, in a sentence
-    cache: str  # whether the cache agreed with git, in a sentence
 
 
 def verify(ledger: Ledger, judge_again: JudgeAgain | None = None) -> Verification:
@@ -49,12 +50,13 @@ def verify(ledger: Ledger, judge_again: JudgeAgain | None = None) -> Verificatio
     anchor, dropped = _compare_anchor(ledger, history)
     findings += dropped
     return Verification(
-        entries=len(history.entries),
-        verdicts=verdicts,
         ok=not findings,
-        findings=tuple(findings),
+        entries=len(history.entries),
+        experiments=len(history.experiments),
+        verdicts=verdicts,
         anchor=anchor,
         cache=ledger.cache.compare(history.entries),
+        findings=tuple(findings),
     )
 
 
