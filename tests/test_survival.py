@@ -1,0 +1,73 @@
+"""Runs outlive whoever started them: the server, its whole process tree, the client."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from autoresearch.lab import Lab
+from autoresearch.records import RunFinished, RunState
+from tests.fakes import wait_for
+from tests.repositories import make_repository, propose
+
+
+def the_server(client: psutil.Process) -> list[psutil.Process]:
+    return [p for p in client.children(recursive=True) if "autoresearch_mcp" in p.cmdline()]
+
+
+def the_tree_below_the_client(client: psutil.Process) -> list[psutil.Process]:
+    return client.children(recursive=True)
+
+
+def the_client_alone(client: psutil.Process) -> list[psutil.Process]:
+    return [client]
+
+
+def the_client_and_all_below(client: psutil.Process) -> list[psutil.Process]:
+    return [*client.children(recursive=True), client]
+
+
+@pytest.mark.parametrize(
+    "victims",
+    [the_server, the_tree_below_the_client, the_client_alone, the_client_and_all_below],
+)
+def test_a_run_ends_as_if_nothing_had_happened_and_is_recorded_once(
+    victims: Callable[[psutil.Process], list[psutil.Process]], tmp_path: Path
+) -> None:
+    home, go = tmp_path / "home", tmp_path / "go"
+    lab = Lab.open(str(make_repository(tmp_path / "repository")), home=home)
+    waiting = (
+        f"import time\nwhile not os.path.exists({str(go)!r}): time.sleep(.01)\nSMOOTHING = 3.0"
+    )
+    experiment = propose(lab, ("SMOOTHING = 30.0", waiting))
+    client = subprocess.Popen(
+        [sys.executable, "-m", "tests.client_process", lab.name, experiment],
+        cwd=Path(__file__).parents[1],
+        env={**os.environ, "AUTORESEARCH_HOME": str(home)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with client:
+        assert client.stdout is not None
+        run = client.stdout.readline().strip()
+        wait_for(lambda: lab.view_run(run).state is RunState.TRAINING)
+        chosen = victims(psutil.Process(client.pid))
+        assert chosen
+        for process in chosen:
+            process.kill()
+        psutil.wait_procs(chosen, timeout=10)
+        client.kill()
+    assert lab.view_run(run).state is RunState.TRAINING
+
+    go.touch()
+    wait_for(lambda: Lab.reopen(home=home).view_run(run).state.final)
+    seen = Lab.reopen(home=home).view_run(run)
+    assert seen.state is RunState.FINISHED, seen.reason
+    assert seen.value is not None
+    entries = Lab.reopen(home=home).history().entries
+    ends = [e.event for e in entries if isinstance(e.event, RunFinished)]
+    assert [event.report.run for event in ends] == [run]
