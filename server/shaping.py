@@ -34,7 +34,7 @@ def lab_result(view: Overview) -> results.LabResult:
     runs = sum(view.outcomes.values())
     return results.LabResult(
         summary=(
-            f"{view.target}: incumbent {tip.experiment} at {_incumbent_value(tip, view.unit)}; "
+            f"{view.target}: incumbent {incumbent_words(tip, view.unit)}; "
             f"{count(runs, 'verdict')} ({_tally(view.outcomes)}), "
             f"{len(view.open_experiments)} open, {count(len(view.running), 'run')} going."
         ),
@@ -143,7 +143,7 @@ def conclusion_result(view: Conclusion, unit: str) -> results.ConclusionResult:
         summary=(
             f"{view.experiment}: {outcome}{effect(view.effect, None, None, tip.sigma)}"
             f"{next_steps.taste(view.prediction, view.effect)}; the lesson is recorded; incumbent "
-            f"{tip.experiment} at {_incumbent_value(tip, unit)}."
+            f"{incumbent_words(tip, unit)}."
         ),
         next_step=next_steps.after_conclude(view),
         experiment=view.experiment,
@@ -184,7 +184,10 @@ def section_result(view: CodeSection) -> results.SectionResult:
         last=view.last,
         total_lines=view.total_lines,
         editable=view.editable,
-        within=[f"{span.kind} {span.name} {span.first}-{span.last}" for span in view.spans],
+        within=[
+            " ".join(filter(None, (span.kind, span.name, f"{span.first}-{span.last}")))
+            for span in view.spans
+        ],
         code=view.code,
         knobs=[
             results.KnobShown(
@@ -224,6 +227,16 @@ def incumbent_shown(tip: Incumbent) -> results.IncumbentShown:
     )
 
 
+def incumbent_words(tip: Incumbent, unit: str) -> str:
+    """For example "e3 at 2.9051 bits per byte ±0.0041 over 6 runs"."""
+    if tip.mean is None:
+        return f"{tip.experiment}, not measured yet"
+    shown = f"{tip.experiment} at {measured(tip.mean, unit, tip.sigma)}"
+    if tip.low is None or tip.high is None:
+        return shown
+    return f"{shown} ±{shorten((tip.high - tip.low) / 2, 2)} over {count(tip.runs, 'run')}"
+
+
 def prediction_shown(prediction: Prediction | None) -> results.PredictionShown | None:
     """What was expected, if anything was."""
     if prediction is None:
@@ -248,26 +261,18 @@ def _evaluation_summary(view: Evaluation, metric: Metric, prediction: Prediction
     if verdict is not None and verdict.outcome is Outcome.CRASHED:
         return f"{view.experiment} crashed: {quote(verdict.sentence)}."
     tip = view.incumbent
-    now = f"incumbent {tip.experiment} at {_incumbent_value(tip, metric.unit)}"
+    now = f"incumbent {incumbent_words(tip, metric.unit)}"
     if verdict is not None:
         taste = next_steps.taste(prediction, verdict.effect)
         return f"{view.experiment}: {verdict.sentence}{taste}; {now}."
     if not view.needs:
-        sigma = shorten(view.sigma, 3)
-        return f"{view.experiment} is measured: {now}; sigma of single runs {sigma}."
+        return f"{view.experiment} is measured: {now}; sigma of single runs {shorten(tip.sigma, 3)}."
     done = sum(one.value is not None for one in view.runs)
     so_far = effect(view.effect, view.low, view.high, view.sigma)
     return (
         f"{view.experiment}: no verdict yet after {count(done, 'measured run')}, {so_far}; "
         f"{count(len(view.running), 'run')} going; {view.needs}."
     )
-
-
-def _incumbent_value(tip: Incumbent, unit: str) -> str:
-    shown = measured(tip.mean, unit, tip.sigma)
-    if tip.mean is None or tip.low is None or tip.high is None:
-        return shown
-    return f"{shown} ±{shorten((tip.high - tip.low) / 2, 2)} over {count(tip.runs, 'run')}"
 
 
 def _value(one: RunValue) -> results.ValueShown:

@@ -47,7 +47,7 @@ async def test_open_lab_asks_for_the_baseline_before_anything_else(connect, lab)
     async with connect(lab) as client:
         seen = await call(client, "open_lab")
     assert 'evaluate_metric(experiment="e0", wait_s=45)' in seen["next_step"]
-    assert "not measured" in seen["summary"]
+    assert "e0, not measured yet" in seen["summary"]
     assert "mean" not in seen["incumbent"]
 
 

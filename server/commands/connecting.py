@@ -1,0 +1,131 @@
+"""`connect`: the client's configuration, printed or written, after the server answered from here."""
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import anyio
+from cyclopts import Parameter
+
+from autoresearch.errors import LabError
+from server import figures
+from server.clients import Plan, apply, plan_claude_code, plan_codex
+from server.commands.output import JsonOption, print_json, say
+from server.launching import Launch, environment, launch_command
+
+FIRST_START_S = 300.0  # a first start may have to download everything
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the server said when it was started as the client will start it."""
+
+    tools: int
+    readers: tuple[str, ...]
+    seconds: float
+
+
+def connect(
+    client: Annotated[
+        Literal["claude-code", "codex"], Parameter(help="The client.", show_choices=True)
+    ],
+    *,
+    write: Annotated[
+        bool, Parameter(help="Write it; what is there is kept, merged and backed up.")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """Print the client's configuration, or write it; starts the server once to see that it works.
+
+    That first start also fetches what is missing, so that the client's own does not run out of
+    time. Claude Code is configured for this folder, Codex for this user.
+    """
+    launch, env = launch_command(), environment()
+    answer = anyio.run(_try, launch)
+    plans = (
+        plan_claude_code(Path.cwd(), launch, env, answer.readers)
+        if client == "claude-code"
+        else plan_codex(_codex_home(), launch, env, answer.readers)
+    )
+    backups = apply(plans) if write else []
+    if json:
+        print_json(_report(client, launch, plans, backups, answer, written=write))
+        return
+    for plan in plans:
+        _show(plan, written=write)
+    for backup in backups:
+        say(f"the old one is kept as {backup}")
+    changed = sum(plan.changes for plan in plans) if write else 0
+    say(
+        f"the server answered with {figures.count(answer.tools, 'tool')} in "
+        f"{answer.seconds:.1f} s; {figures.count(changed, 'file')} written, "
+        f"{len(backups)} backed up"
+    )
+    if not write:
+        say(f"Next: autoresearch-mcp connect {client} --write")
+    elif client == "claude-code":
+        say("Next: claude, approve the server, then ask it to improve microgpt")
+    else:
+        say("Next: codex, then ask it to improve microgpt")
+
+
+async def _try(launch: Launch) -> Answer:
+    from fastmcp import Client
+    from fastmcp.client.transports import StdioTransport
+
+    started = time.monotonic()
+    transport = StdioTransport(
+        launch.command, list(launch.args), env=dict(os.environ), keep_alive=False
+    )
+    try:
+        async with Client(transport, init_timeout=FIRST_START_S) as client:
+            tools = await client.list_tools()
+    except Exception as error:  # noqa: BLE001 - whatever a client's start can end with
+        said = f"{launch.command} {' '.join(launch.args)}"
+        raise LabError(
+            f"The server did not answer when started as `{said}`: {error}.",
+            "Run that command by itself to see why; `autoresearch-mcp doctor` may help.",
+        ) from error
+    readers = [
+        tool.name for tool in tools if tool.annotations and tool.annotations.read_only_hint
+    ]
+    return Answer(len(tools), tuple(readers), time.monotonic() - started)
+
+
+def _codex_home() -> Path:
+    return Path(os.environ.get("CODEX_HOME") or Path.home() / ".codex")
+
+
+def _show(plan: Plan, *, written: bool) -> None:
+    if not plan.changes:
+        say(f"{plan.path}: already as it should be")
+    elif written:
+        say(f"{plan.path}: {'written' if plan.before is None else 'merged'}")
+    else:
+        say(f"# {plan.path}", "bold")
+        say(plan.ours)
+
+
+def _report(
+    client: str,
+    launch: Launch,
+    plans: list[Plan],
+    backups: list[Path],
+    answer: Answer,
+    *,
+    written: bool,
+) -> dict[str, object]:
+    return {
+        "client": client,
+        "command": launch.command,
+        "args": list(launch.args),
+        "files": [
+            {"path": str(plan.path), "changes": plan.changes, "written": written and plan.changes}
+            for plan in plans
+        ],
+        "backups": [str(backup) for backup in backups],
+        "tools": answer.tools,
+        "seconds": round(answer.seconds, 2),
+    }

@@ -1,0 +1,106 @@
+"""The doctor: what this machine offers a lab, what is missing, and the remedy."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from importlib.util import find_spec
+from tempfile import TemporaryFile
+
+from autoresearch.home import default_home
+from server import figures
+from server.commands.output import JsonOption, print_json, say
+
+OLDEST_GIT = (2, 31)
+NEEDED_GB = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing looked at. `good` is None where it is only worth knowing."""
+
+    name: str
+    good: bool | None
+    found: str
+    remedy: str = ""
+
+
+def doctor(*, json: JsonOption = False) -> int:
+    """Check Python, git, sandbox, devices and the home folder; exit 1 if a lab cannot work."""
+    checks = [_python(), _git(), _home(), _devices(), _sandbox(), _plots()]
+    bad = [check for check in checks if check.good is False]
+    if json:
+        print_json(checks)
+        return 1 if bad else 0
+    for check in checks:
+        mark = {True: "ok  ", False: "BAD ", None: "note"}[check.good]
+        style = {True: "green", False: "red", None: "yellow"}[check.good]
+        say(f"{mark} {check.name}: {check.found}", style)
+        if check.remedy:
+            say(f"       {check.remedy}")
+    good = sum(check.good is True for check in checks)
+    say(f"{figures.count(len(checks), 'check')}: {good} good, {len(bad)} bad")
+    return 1 if bad else 0
+
+
+def _python() -> Check:
+    found = f"{sys.version_info.major}.{sys.version_info.minor}.{sys.version_info.micro}"
+    return Check("python", True, f"{found} at {sys.executable}")
+
+
+def _git() -> Check:
+    remedy = f"Install git {'.'.join(map(str, OLDEST_GIT))} or newer."
+    program = shutil.which("git")
+    if program is None:
+        return Check("git", False, "not found", remedy)
+    words = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
+    version = re.search(r"(\d+)\.(\d+)", words.stdout)
+    if version is None:
+        return Check("git", False, f"{program} does not say its version", remedy)
+    new_enough = (int(version[1]), int(version[2])) >= OLDEST_GIT
+    return Check("git", new_enough, words.stdout.strip(), "" if new_enough else remedy)
+
+
+def _home() -> Check:
+    home = default_home()
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=home):
+            free = shutil.disk_usage(home).free / 1e9
+    except OSError as error:
+        return Check(
+            "home", False, f"{home}: {error.strerror}", "Set AUTORESEARCH_HOME to a folder of yours."
+        )
+    remedy = "" if free >= NEEDED_GB else f"Make room: a lab wants {NEEDED_GB:g} GB."
+    return Check("home", not remedy, f"{home} is writable, {free:,.0f} GB free", remedy)
+
+
+def _devices() -> Check:
+    from autoresearch.executors.local import device_names
+
+    names = device_names()
+    hidden = os.environ.get("CUDA_VISIBLE_DEVICES")
+    said = "" if hidden is None else f" (CUDA_VISIBLE_DEVICES={hidden})"
+    return Check("devices", bool(names), f"{', '.join(names)}{said}")
+
+
+def _sandbox() -> Check:
+    from autoresearch.sandbox import current_sandbox
+
+    sandbox = current_sandbox()
+    if not sandbox.gaps:
+        return Check("sandbox", True, sandbox.name)
+    return Check(
+        "sandbox",
+        None,
+        f"{sandbox.name}: code under research runs as you; {'; '.join(sandbox.gaps)}",
+        "Open only targets that you trust, or run the product in a container.",
+    )
+
+
+def _plots() -> Check:
+    if find_spec("matplotlib") is not None:
+        return Check("plots", True, "matplotlib is there")
+    return Check("plots", None, "no matplotlib, so no charts", "Install autoresearch-mcp[plots].")

@@ -1,0 +1,161 @@
+"""Commands that look at labs: init, status, log, verify, branch."""
+
+from typing import Annotated
+
+from cyclopts import Parameter
+from rich.text import Text
+
+from autoresearch.history import History
+from autoresearch.lab import Lab, list_labs
+from autoresearch.logs import clean_lines
+from autoresearch.views import Overview
+from server import figures
+from server.commands.output import JsonOption, LabOption, console, print_json, say, table
+from server.shaping import incumbent_words
+
+COLOURS = {"keep": "green", "discard": "red", "crashed": "magenta", "inconclusive": "yellow"}
+
+
+def init(
+    source: Annotated[str, Parameter(help="A shipped target, such as microgpt, or a folder.")],
+    *,
+    json: JsonOption = False,
+) -> None:
+    """Open a lab on a target: a clone of its own; your repository is only read.
+
+    A folder must be a git repository whose last commit holds autoresearch.toml.
+    """
+    view = Lab.open(source).overview()
+    if json:
+        print_json(view)
+        return
+    _show(view)
+    say(f"Lab {view.lab} is ready. Next: autoresearch-mcp connect claude-code")
+
+
+def status(*, lab: LabOption = "", json: JsonOption = False) -> None:
+    """Show each lab: incumbent, verdicts, what runs now."""
+    names = [lab] if lab else [info.name for info in list_labs()]
+    views = [Lab.reopen(name).overview() for name in names]
+    if json:
+        print_json(views)
+        return
+    for view in views:
+        _show(view)
+    if not views:
+        say("No lab yet. Next: autoresearch-mcp init microgpt")
+    verdicts = sum(sum(view.outcomes.values()) for view in views)
+    kept = sum(len(view.incumbent.kept) - 1 for view in views)
+    going = sum(len(view.running) for view in views)
+    say(
+        f"{figures.count(len(views), 'lab')}, {figures.count(verdicts, 'verdict')}, {kept} kept, "
+        f"{figures.count(going, 'run')} going"
+    )
+
+
+def log(
+    run: Annotated[str, Parameter(help="A run, such as e3-r1, to see what it wrote.")] = "",
+    *,
+    lab: LabOption = "",
+    json: JsonOption = False,
+) -> None:
+    """List the experiments with their verdicts, or show a run's log."""
+    here = Lab.reopen(lab or None)
+    if run:
+        lines = clean_lines(here.log(run))
+        print_json({"run": run, "untrusted_log": lines}) if json else say("\n".join(lines))
+        return
+    here.overview()  # takes in how runs ended
+    history = here.history()
+    if json:
+        print_json([_entry(history, name) for name in history.experiments])
+        return
+    _show_experiments(history)
+    kept = ", ".join(history.kept)
+    say(f"{figures.count(len(history.experiments) - 1, 'experiment')}; the kept line: {kept}")
+
+
+def verify(*, lab: LabOption = "", json: JsonOption = False) -> int:
+    """Replay the ledger from git and derive every verdict again; exit 1 if anything differs."""
+    here = Lab.reopen(lab or None)
+    found = here.verify()
+    if json:
+        print_json(found)
+        return 0 if found.ok else 1
+    for finding in found.findings:
+        say(f"- {finding}", "red")
+    say(
+        f"{here.name}: {'agrees' if found.ok else 'DOES NOT AGREE'}; "
+        f"{figures.count(found.entries, 'event')}, "
+        f"{figures.count(found.experiments, 'experiment')}, "
+        f"{figures.count(found.verdicts, 'verdict')} derived again; anchor: {found.anchor}; "
+        f"cache {found.cache}; {figures.count(len(found.findings), 'finding')}"
+    )
+    return 0 if found.ok else 1
+
+
+def branch(
+    name: Annotated[str, Parameter(help="The new branch; it must not exist.")],
+    *,
+    lab: LabOption = "",
+) -> None:
+    """Write the incumbent into your repository as a new branch; nothing else of yours moves."""
+    say(Lab.reopen(lab or None).branch(name))
+
+
+def _show(view: Overview) -> None:
+    tip = view.incumbent
+    tally = ", ".join(f"{number} {outcome}" for outcome, number in view.outcomes.items()) or "none"
+    better = "lower" if view.direction == "min" else "higher"
+    shown = table("", "")
+    shown.show_header = False
+    for key, value in (
+        ("lab", f"{view.lab} ({view.source})"),
+        ("metric", f"{view.metric} in {view.unit}, {better} is better, {view.scoring}"),
+        ("budget", f"{view.budget} a run"),
+        ("incumbent", incumbent_words(tip, view.unit)),
+        ("kept", " → ".join(tip.kept)),
+        ("verdicts", tally),
+        ("running", ", ".join(view.running) or "nothing"),
+        *(("note", notice) for notice in view.notices),
+    ):
+        shown.add_row(Text(key, style="bold"), Text(value))
+    console.print(shown)
+    console.print()
+
+
+def _show_experiments(history: History) -> None:
+    shown = table("id", "verdict", "effect (95 % interval)", "runs", "hypothesis")
+    for name, experiment in history.experiments.items():
+        verdict = history.verdicts.get(name)
+        outcome = str(verdict.outcome) if verdict else "baseline" if name == "e0" else "open"
+        effect = (
+            figures.effect(verdict.effect, verdict.low, verdict.high, verdict.sigma)
+            if verdict and verdict.effect is not None
+            else ""
+        )
+        shown.add_row(
+            name,
+            Text(outcome, style=COLOURS.get(outcome, "")),
+            effect,
+            str(len(history.reports_of(name))),
+            Text(experiment.hypothesis),
+        )
+    console.print(shown)
+
+
+def _entry(history: History, name: str) -> dict[str, object]:
+    verdict = history.verdicts.get(name)
+    experiment = history.experiments[name]
+    return {
+        "experiment": name,
+        "base": experiment.base,
+        "commit": experiment.commit,
+        "hypothesis": experiment.hypothesis,
+        "outcome": verdict.outcome if verdict else None,
+        "effect": verdict.effect if verdict else None,
+        "low": verdict.low if verdict else None,
+        "high": verdict.high if verdict else None,
+        "lessons": [one.lesson for one in history.lessons.get(name, ())],
+        "runs": [run.id for run in history.runs_of(name)],
+    }

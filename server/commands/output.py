@@ -1,0 +1,41 @@
+"""What the commands print with: one console, tables, JSON, and the options they share."""
+
+import dataclasses
+import json
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+from rich.console import Console
+from rich.table import Table
+
+LabOption = Annotated[str, Parameter(name="--lab", help="A lab's name, if there are several.")]
+JsonOption = Annotated[bool, Parameter(name="--json", help="Print JSON, for a program.")]
+
+console = Console(highlight=False, soft_wrap=True)
+
+
+def print_json(value: Any) -> None:  # noqa: ANN401 - anything that JSON can hold
+    """One JSON document on stdout."""
+    print(json.dumps(plain(value), indent=2, allow_nan=False))
+
+
+def plain(value: Any) -> Any:  # noqa: ANN401
+    """Dataclasses, at any depth, as what JSON can hold."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return dataclasses.asdict(value)
+    if isinstance(value, tuple | list):
+        return [plain(one) for one in value]
+    return value
+
+
+def say(words: str, style: str = "") -> None:
+    """A line for a person; markup in it is not interpreted."""
+    console.print(words, style=style or None, markup=False)
+
+
+def table(*columns: str) -> Table:
+    """An empty table in the house's style."""
+    made = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        made.add_column(column, overflow="fold")
+    return made
