@@ -78,12 +78,15 @@ class Cache:
             try:
                 return _ask(str(self.path), ask)
             except (sqlite3.DatabaseError, UnicodeDecodeError):
-                for suffix in ("", "-wal", "-shm", "-journal"):
-                    self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
-            try:
-                return _ask(str(self.path), ask)
-            except sqlite3.DatabaseError:  # a full or read-only disk
-                return _ask(":memory:", ask)
+                return self._use_new(ask)
+
+    def _use_new(self, ask: Callable[[sqlite3.Connection], T]) -> T:
+        try:
+            for suffix in ("", "-wal", "-shm", "-journal"):
+                self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
+            return _ask(str(self.path), ask)
+        except (sqlite3.DatabaseError, OSError):  # a full or read-only disk
+            return _ask(":memory:", ask)
 
 
 def _ask(database: str, ask: Callable[[sqlite3.Connection], T]) -> T:

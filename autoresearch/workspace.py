@@ -257,7 +257,7 @@ class Repository:
         self, tree: str, parents: Sequence[str], message: str, at: float | None = None
     ) -> str:
         """A commit of the tree by the lab's fixed identity; `at` is now unless given."""
-        date = f"{int(time.time() if at is None else at)} +0000"
+        date = f"@{int(time.time() if at is None else at)} +0000"
         text = message.replace("\0", "").encode(errors="replace") or b"(no message)"
         options = [option for parent in parents for option in ("-p", parent)]
         dates = {"GIT_AUTHOR_DATE": date, "GIT_COMMITTER_DATE": date}
