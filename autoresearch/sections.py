@@ -139,7 +139,7 @@ class LineMap:
             if tag == "equal"
             else (new_first, max(new_last, new_first + 1))
             for tag, old_first, old_last, new_first, new_last in self._blocks
-            if old_first < last and first - 1 < max(old_last, old_first + 1)
+            if max(old_first, first - 1) < min(old_last, last)
         ]
         if not touched:
             return first, last

@@ -10,10 +10,10 @@ from pathlib import Path
 from scipy import stats
 
 LAST = 120
-HEADER = '''"""Student's t quantiles by degrees of freedom; scripts/make_critical_values.py wrote them."""
-
-# fmt: off
-'''
+HEADER = (
+    '"""Student\'s t quantiles by degrees of freedom; scripts/make_critical_values.py wrote them."""'
+    "\n\n# fmt: off\n"
+)
 
 
 def table(name: str, quantile: float) -> str:
