@@ -13,21 +13,19 @@ from pathlib import Path
 from filelock import FileLock
 
 from autoresearch import evaluation, memory
-from autoresearch.contract import FILE_NAME, Contract, parse_contract, sha256
+from autoresearch.contract import FILE_NAME, Contract, parse_contract
 from autoresearch.errors import NotFound, NotNow, PatchRefused
 from autoresearch.executors.local import LocalExecutor
 from autoresearch.history import History
 from autoresearch.home import default_home, lab_folder, lab_names, lasting_python
 from autoresearch.ledger import Ledger
 from autoresearch.opening import create_lab, find_source
-from autoresearch.patch import Edit, PreparedPatch, prepare
+from autoresearch.patch import Edit, prepare
+from autoresearch.proposing import record, refuse_repeat, replay
 from autoresearch.records import (
     Concluded,
-    Event,
-    Experiment,
     Outcome,
     Prediction,
-    Proposed,
     Proposer,
 )
 from autoresearch.runs import Runs
@@ -145,8 +143,8 @@ class Lab:
             patch = prepare(
                 self.repository, commit, edits=edits, diff=diff, allow=self.contract.edit.allow
             )
-            _refuse_repeat(patch, history)
-            experiment = self._record(hypothesis, base, patch, prediction, proposer)
+            refuse_repeat(patch, history)
+            experiment = record(self, hypothesis, base, patch, prediction, proposer)
         return Proposal(experiment=experiment, similar=memory.similar(self, experiment))
 
     def start_run(self, experiment: str) -> RunView:
@@ -182,7 +180,7 @@ class Lab:
             self.history().experiment(experiment)
             found = evaluation.step(experiment, self.runs, self.ledger, self.contract)
             if found.verdict and found.verdict.outcome is Outcome.KEEP and not found.replayed_as:
-                self._replay(experiment)
+                replay(self, experiment)
             return evaluation.view(experiment, self.history(), self.contract)
 
     def conclude(self, experiment: str, lesson: str, proposer: Proposer) -> Conclusion:
@@ -308,6 +306,7 @@ class Lab:
         """The user's repository; only for labs that were opened on one."""
         return Path(self.settings.source)
 
+    @cached_property
     def brief(self) -> str:
         """The human's own words, or "" where the contract names none."""
         table = self.contract.brief
@@ -317,67 +316,6 @@ class Lab:
     def _lock(self) -> FileLock:
         # Servers on one lab take turns where a decision is followed by starting a process.
         return FileLock(self.folder / "lab.lock")
-
-    def _record(
-        self,
-        hypothesis: str,
-        base: str,
-        patch: PreparedPatch,
-        prediction: Prediction | None,
-        proposer: Proposer,
-        replay_of: str | None = None,
-    ) -> Experiment:
-        parent = self.history().experiments[base].commit
-        commit = self.repository.commit_tree(patch.tree, [parent], hypothesis)
-
-        def build(history: History) -> Event:
-            if history.incumbent != base:
-                raise NotNow("The incumbent moved while this was proposed.", "Propose it again.")
-            experiment = Experiment(
-                id=history.next_experiment,
-                hypothesis=hypothesis,
-                base=base,
-                commit=commit,
-                fingerprint=patch.fingerprint,
-                changes=patch.changes,
-                brief_sha256=sha256(self.brief().encode()),
-                prediction=prediction,
-                proposer=proposer,
-                replay_of=replay_of,
-            )
-            return Proposed(experiment=experiment)
-
-        entry = self.ledger.append(build)
-        assert entry is not None
-        assert isinstance(entry.event, Proposed)
-        return entry.event.experiment
-
-    def _replay(self, experiment: str) -> None:
-        """Propose a kept patch again on the incumbent that came while it was judged."""
-        history = self.history()
-        known = history.experiments[experiment]
-        if history.verdicts[experiment].moved_incumbent or known.base is None:
-            return
-        commit = history.experiments[history.kept[-1]].commit
-        try:
-            patch = prepare(
-                self.repository,
-                commit,
-                edits=(),
-                diff=self.diff(experiment),
-                allow=self.contract.edit.allow,
-            )
-            _refuse_repeat(patch, history)
-        except PatchRefused:
-            return  # it contradicts the new incumbent, or is in it already: nothing to replay
-        self._record(
-            f"{known.hypothesis} (replay of {experiment} on {history.kept[-1]})",
-            history.kept[-1],
-            patch,
-            known.prediction,
-            known.proposer,
-            replay_of=experiment,
-        )
 
 
 class _LabReader(Reader):
@@ -397,17 +335,6 @@ def _checked(name: str, text: str, longest: int) -> str:
             f"The {name} has {len(text)} characters.", f"At most {longest} are allowed."
         )
     return text
-
-
-def _refuse_repeat(patch: PreparedPatch, history: History) -> None:
-    repeated = history.same_code(patch.fingerprint)
-    if repeated is not None:
-        verdict = history.verdicts.get(repeated)
-        said = verdict.sentence if verdict else "it has no verdict yet"
-        raise PatchRefused(
-            f"This is the code of {repeated} again: {said}.",
-            "Change something that runs differently, or build on what it showed.",
-        )
 
 
 def _choose_run(run_or_experiment: str | None, history: History) -> str:

@@ -49,7 +49,7 @@ def overview(lab: "Lab") -> Overview:
         ),
         budget=contract.run.budget.describe(),
         sandbox=current_sandbox().name,
-        brief=lab.brief(),
+        brief=lab.brief,
         incumbent=incumbent_view(history, contract),
         outcomes=outcomes,
         running=tuple(run.id for run in history.unfinished()),

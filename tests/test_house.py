@@ -33,11 +33,21 @@ def imported(path: Path) -> set[str]:
     return names
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(ROOT)))
+@pytest.mark.parametrize("path", list(modules()), ids=lambda p: str(p.relative_to(ROOT)))
 def test_imports_go_one_way(path: Path) -> None:
     room = path.relative_to(ROOT).parts[0]
     reached = {name.partition(".")[0] for name in imported(path)} & set(ROOMS)
     assert reached <= ALLOWED[room]
+
+
+def test_only_the_workspace_and_what_it_is_made_of_reaches_git() -> None:
+    reaching = {
+        str(path.relative_to(ROOT))
+        for path in modules()
+        if imported(path) & {"autoresearch.git", "autoresearch.source"}
+        or '"git"' in path.read_text()
+    }
+    assert reaching <= GIT_MODULES
 
 
 def test_targets_import_nothing_of_the_lab() -> None:
