@@ -18,7 +18,7 @@ class CappedLog:
         self._path = path
         self._file = path.open("wb", buffering=0)
         self._head = b""
-        self._tail = b""
+        self._tail = bytearray()
         self._dropped = 0
 
     def write(self, chunk: bytes) -> None:
@@ -39,7 +39,7 @@ class CappedLog:
 
     def _compact(self) -> None:
         self._dropped += len(self._tail) - TAIL_BYTES
-        self._tail = self._tail[-TAIL_BYTES:]
+        del self._tail[:-TAIL_BYTES]
         temporary = self._path.with_name(f".{self._path.name}.{os.getpid()}")
         self._file.close()
         self._file = temporary.open("wb", buffering=0)

@@ -181,7 +181,9 @@ class _Host:
         poll.register(descriptor, event)
         left = self._deadline - time.monotonic()
         if left <= 0 or not poll.poll(left * 1000):
-            raise ScoringFailed(f"the model had not answered for all after {self._score_s:g} s")
+            raise ScoringFailed(
+                f"the model had not answered for all documents after {self._score_s:g} s"
+            )
 
     def _how_it_ended(self) -> str:
         self._process.kill()  # it closed its pipe, which is an end even if it lives on

@@ -17,19 +17,28 @@ def seal_tree(tree: Path) -> Seal:
 
 
 def broken_seal(tree: Path, seal: Seal) -> str | None:
-    """The first path that is not as it was, None where all are; removes what is new."""
+    """The first path that is not as it was, None where all are; removes what is new.
+
+    What is new and can't be removed counts as changed.
+    """
     here = {str(path.relative_to(tree)): path for path in _walk(tree)}
     for name in sorted(seal):
         path = here.get(name)
         if path is None or _state(path) != seal[name]:
             return name
     for name in sorted(set(here) - set(seal), reverse=True):
-        path = here[name]
-        if stat.S_ISDIR(path.lstat().st_mode):
-            path.rmdir()
-        else:
-            path.unlink()
+        try:
+            _remove(here[name])
+        except OSError:
+            return name
     return None
+
+
+def _remove(path: Path) -> None:
+    if stat.S_ISDIR(path.lstat().st_mode):
+        path.rmdir()
+    else:
+        path.unlink()
 
 
 def _walk(tree: Path) -> list[Path]:

@@ -93,7 +93,8 @@ class _Supervisor:
             traceback.print_exc()
             self._descendants.kill()
             state, measurement = RunState.LOST, None
-            reason = f"the supervisor failed: {type(error).__name__}: {error}"
+            words = " ".join(str(error).split())
+            reason = f"the supervisor failed: {type(error).__name__}: {words}"
         self._write(state, reason, measurement)
         if self._lease is not None:
             self._lease.release()
@@ -132,6 +133,7 @@ class _Supervisor:
 
     def _score(self, spec: RunSpec) -> End:
         self._rundir.measurement_file.unlink(missing_ok=True)
+        self._descendants = Descendants()  # a process number may come again
         argv = [sys.executable, "-P", "-m", "autoresearch_mcp", "_role", "score"]
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         scorer = subprocess.Popen(

@@ -189,7 +189,10 @@ def _plain(number: float) -> str:
 @contextlib.contextmanager
 def exit_signal(child: "subprocess.Popen[bytes]") -> Iterator[int | None]:
     """A descriptor that becomes readable when the child exits, None where there is none."""
-    descriptor = os.pidfd_open(child.pid) if hasattr(os, "pidfd_open") else None
+    descriptor = None
+    if hasattr(os, "pidfd_open"):
+        with contextlib.suppress(OSError):  # an old kernel: the next look finds the exit
+            descriptor = os.pidfd_open(child.pid)
     try:
         yield descriptor
     finally:

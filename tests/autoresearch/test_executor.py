@@ -40,6 +40,7 @@ def state_is(rundir: RunDir, state: RunState) -> RunReport | None:
 def test_a_submitted_run_is_alive_until_it_ends(tmp_path: Path, executor: LocalExecutor) -> None:
     rundir = make_run(tmp_path, "import time\ntime.sleep(1000)")
     executor.submit(rundir)
+    wait_for(lambda: state_is(rundir, RunState.TRAINING))
     assert executor.alive(rundir)
     assert executor.settle(rundir) is None
     rundir.stop_file.touch()

@@ -117,7 +117,10 @@ def test_a_model_may_print_and_write_to_standard_output(tmp_path: Path) -> None:
         ("raise SystemExit(0)", "the model failed: SystemExit: 0"),
         ("import os; os._exit(7)", "the model's process ended with exit status 7"),
         ("import os; os.kill(os.getpid(), 9)", "the model's process ended by signal 9"),
-        ("import time; time.sleep(1000)", "the model had not answered for all after 1.5 s"),
+        (
+            "import time; time.sleep(1000)",
+            "the model had not answered for all documents after 1.5 s",
+        ),
     ],
 )
 def test_a_model_that_does_not_answer_fails_with_the_reason(

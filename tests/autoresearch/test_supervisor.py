@@ -208,6 +208,26 @@ time.sleep(1000)
     assert not processes_with(mark)
 
 
+@pytest.mark.parametrize("session", ["", "os.setsid()"])
+def test_a_training_that_hops_from_process_to_process_is_caught(
+    tmp_path: Path, session: str
+) -> None:
+    train = f"""
+import os, time
+end = time.monotonic() + 60
+if not os.fork():
+    while time.monotonic() < end:
+        if os.fork():
+            os._exit(0)
+        {session}
+time.sleep(1000)
+"""
+    rundir = start(tmp_path, train, cpu_ceiling_s=0.5)
+    report = final_report(rundir)
+    assert report.state is RunState.CRASHED, report.reason
+    assert "CPU seconds" in report.reason
+
+
 def test_a_flood_of_carriage_returns_neither_hides_the_exception_nor_fills_the_disk(
     tmp_path: Path,
 ) -> None:
@@ -305,7 +325,7 @@ def test_a_training_sees_a_clean_environment(
     assert report.state is RunState.CRASHED
 
 
-def test_a_training_cannot_change_the_code_that_is_scored(tmp_path: Path) -> None:
+def test_a_training_that_changes_its_own_code_is_not_scored(tmp_path: Path) -> None:
     train = BIGRAM + "    open('train.py', 'a').write('# changed')\n"
     assert crash(tmp_path, train) == "the training changed train.py in its own tree"
 
