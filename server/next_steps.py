@@ -6,7 +6,7 @@ and none repeats what training code wrote.
 
 from collections.abc import Sequence
 
-from autoresearch.records import Outcome, Prediction, RunState
+from autoresearch.records import Outcome, Prediction, RunState, Verdict
 from autoresearch.views import (
     CodeSection,
     Conclusion,
@@ -88,6 +88,12 @@ def after_evaluate(view: Evaluation) -> str:
             f"{_call('evaluate_metric', experiment=view.replayed_as, wait_s=45)}: the incumbent "
             f"moved while {name} was judged, so its patch is tried anew as {view.replayed_as}."
         )
+    if view.verdict is not None and _overtaken(view.verdict):
+        return (
+            f"The incumbent became {view.incumbent.experiment} while {name} was judged: "
+            "propose_patch the same change on it, since it was better than the one before; and "
+            f"{_call('conclude_experiment', experiment=name, lesson='…')}."
+        )
     if view.verdict is not None:
         advice = LESSONS[view.verdict.outcome]
         return f"{_call('conclude_experiment', experiment=name, lesson='…')}: {advice}."
@@ -157,6 +163,10 @@ def after_stop(view: RunView) -> str:
         f"{_call('evaluate_metric', experiment=view.experiment)} records the outcome; then "
         "conclude_experiment with why you stopped it."
     )
+
+
+def _overtaken(verdict: Verdict) -> bool:
+    return verdict.outcome is Outcome.KEEP and not verdict.moved_incumbent
 
 
 def _look_somewhere(untouched: Sequence[Region]) -> str:

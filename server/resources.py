@@ -37,7 +37,7 @@ def _add_lab_resources(server: FastMCP, desk: Desk) -> None:
     async def brief(lab: str) -> str:
         """The human's own words on where to look and what to leave."""
         here = await desk.lab(lab)
-        return await desk.call(here, here.brief)
+        return await desk.call(here, lambda: here.brief)
 
     @server.resource("lab://{lab}/experiments/{experiment}/diff", mime_type="text/x-diff")
     async def diff(lab: str, experiment: str) -> str:

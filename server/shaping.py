@@ -266,7 +266,9 @@ def _evaluation_summary(view: Evaluation, metric: Metric, prediction: Prediction
         taste = next_steps.taste(prediction, verdict.effect)
         return f"{view.experiment}: {verdict.sentence}{taste}; {now}."
     if not view.needs:
-        return f"{view.experiment} is measured: {now}; sigma of single runs {shorten(tip.sigma, 3)}."
+        return (
+            f"{view.experiment} is measured: {now}; sigma of single runs {shorten(tip.sigma, 3)}."
+        )
     done = sum(one.value is not None for one in view.runs)
     so_far = effect(view.effect, view.low, view.high, view.sigma)
     return (

@@ -92,5 +92,5 @@ def _one_line(error: CycloptsError) -> str:
 
 
 def _say(words: str, status: int) -> int:
-    print(f"autoresearch-mcp: {words}", file=sys.stderr)  # noqa: T201 - this is the command line
+    print(f"autoresearch-mcp: {words}", file=sys.stderr)
     return status

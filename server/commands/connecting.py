@@ -1,4 +1,4 @@
-"""`connect`: the client's configuration, printed or written, after the server answered from here."""
+"""`connect`: the client's configuration, printed or written, once the server answered."""
 
 import os
 import time
@@ -82,15 +82,13 @@ async def _try(launch: Launch) -> Answer:
     try:
         async with Client(transport, init_timeout=FIRST_START_S) as client:
             tools = await client.list_tools()
-    except Exception as error:  # noqa: BLE001 - whatever a client's start can end with
+    except Exception as error:  # whatever the start of a program can end with
         said = f"{launch.command} {' '.join(launch.args)}"
         raise LabError(
             f"The server did not answer when started as `{said}`: {error}.",
             "Run that command by itself to see why; `autoresearch-mcp doctor` may help.",
         ) from error
-    readers = [
-        tool.name for tool in tools if tool.annotations and tool.annotations.read_only_hint
-    ]
+    readers = [tool.name for tool in tools if tool.annotations and tool.annotations.read_only_hint]
     return Answer(len(tools), tuple(readers), time.monotonic() - started)
 
 

@@ -71,16 +71,19 @@ def _home() -> Check:
             free = shutil.disk_usage(home).free / 1e9
     except OSError as error:
         return Check(
-            "home", False, f"{home}: {error.strerror}", "Set AUTORESEARCH_HOME to a folder of yours."
+            "home",
+            False,
+            f"{home}: {error.strerror}",
+            "Set AUTORESEARCH_HOME to a folder of yours.",
         )
     remedy = "" if free >= NEEDED_GB else f"Make room: a lab wants {NEEDED_GB:g} GB."
     return Check("home", not remedy, f"{home} is writable, {free:,.0f} GB free", remedy)
 
 
 def _devices() -> Check:
-    from autoresearch.executors.local import device_names
+    from autoresearch.executors.local import LocalExecutor
 
-    names = device_names()
+    names = LocalExecutor(sys.executable).device_names()
     hidden = os.environ.get("CUDA_VISIBLE_DEVICES")
     said = "" if hidden is None else f" (CUDA_VISIBLE_DEVICES={hidden})"
     return Check("devices", bool(names), f"{', '.join(names)}{said}")

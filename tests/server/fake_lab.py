@@ -258,6 +258,7 @@ class FakeLab:
     def contract_text(self):
         return '[target]\nname = "fake"\n'
 
+    @property
     def brief(self):
         return "Look at the optimiser."
 

@@ -1,0 +1,158 @@
+"""`demo` on a terminal: progress while it runs, then table, chart, report, what is next."""
+
+import shlex
+import time
+from pathlib import Path
+from typing import Annotated
+
+import anyio
+from cyclopts import Parameter
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+from autoresearch.errors import LabError
+from autoresearch.home import default_home
+from server.chart import draw_chart
+from server.commands.output import JsonOption, console, print_json, say, table
+from server.demo import EXPERIMENTS, DemoResult, Trial, run_demo
+from server.launching import launch_command
+from server.report import write_report
+
+STYLES = {
+    "keep": "green",
+    "discard": "red",
+    "crashed": "magenta",
+    "inconclusive": "yellow",
+    "overtaken": "blue",
+}
+ENDINGS = tuple(f": {outcome}" for outcome in (*STYLES, "tainted"))
+
+
+def demo(
+    *,
+    home: Annotated[
+        Path | None, Parameter(help="Where its lab goes; by default a new folder among the labs.")
+    ] = None,
+    experiments: Annotated[int, Parameter(help="How many to try.")] = EXPERIMENTS,
+    json: JsonOption = False,
+) -> None:
+    """Run a whole research loop on microgpt, without any agent: about a minute and a half.
+
+    Starts the server as a client would, measures the baseline and its noise, tries a handful of
+    honest changes, keeps what the verdict keeps, and leaves a chart and a report.
+    """
+    folder = (home or default_home() / "demo" / time.strftime("%Y%m%d-%H%M%S")).resolve()
+    if (folder / "labs").exists():
+        raise LabError(f"{folder} holds labs already.", "Name a new folder with --home.")
+    progress_on = Console(stderr=True, highlight=False) if json else console
+    if not json:
+        say(f"The lab of this demo lies in {folder}")
+    result = _watched(folder, experiments, progress_on)
+    chart = _chart(result, folder / "chart.png")
+    report = folder / "report.md"
+    again = f"AUTORESEARCH_HOME={shlex.quote(str(folder))} {_called()}"
+    write_report(result, report, chart=chart, again=again)
+    if json:
+        print_json({**_figures(result), "report": str(report), "chart": chart and str(chart)})
+        return
+    _show(result)
+    say(f"Report: {report}")
+    if chart:
+        say(f"Chart:  {chart}")
+    else:
+        say("No chart: install autoresearch-mcp[plots] for one, such as uvx --from '…[plots]'.")
+    say(f"Next:   {again} log")
+    say(_last_line(result))
+
+
+def _watched(folder: Path, experiments: int, on: Console) -> DemoResult:
+    with Progress(
+        SpinnerColumn(),
+        TextColumn("{task.completed:.0f}/{task.total:.0f} verdicts"),
+        BarColumn(bar_width=24),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}", markup=False),
+        console=on,
+    ) as progress:
+        task = progress.add_task("starting the server", total=experiments)
+
+        def watch(about: str, now: str) -> None:
+            done = now.endswith(ENDINGS)
+            progress.update(task, description=f"{about} {now}", advance=1 if done else 0)
+            if done or not on.is_terminal:
+                progress.console.print(Text(f"  {about} {now}"))
+
+        result = anyio.run(lambda: run_demo(folder, watch, most=experiments))
+        progress.update(task, description="done", completed=len(result.trials))
+        return result
+
+
+def _chart(result: DemoResult, path: Path) -> Path | None:
+    try:
+        draw_chart(result, path)
+    except ImportError:
+        return None
+    return path
+
+
+def _show(result: DemoResult) -> None:
+    shown = table("", "change", "verdict", "effect (95 %)", "runs", "incumbent")
+    shown.add_row("e0", "as it came", "baseline", "", "", f"{result.baseline:.4f}")
+    for trial in result.trials:
+        shown.add_row(
+            trial.experiment,
+            trial.change,
+            Text(trial.outcome, style=STYLES.get(trial.outcome, "")),
+            _effect(trial),
+            str(trial.runs),
+            f"{trial.incumbent:.4f}",
+        )
+    console.print(shown)
+    for trial in result.trials:
+        say(f"{'kept   ' if trial.kept else 'dropped'} {trial.experiment}: {trial.verdict}")
+
+
+def _effect(trial: Trial) -> str:
+    if trial.effect is None or trial.low is None or trial.high is None:
+        return ""
+    return f"{trial.effect:+.4f} ±{(trial.high - trial.low) / 2:.4f}"
+
+
+def _last_line(result: DemoResult) -> str:
+    kept = sum(trial.kept for trial in result.trials)
+    return (
+        f"{result.metric} {result.baseline:.4f} → {result.final:.4f} {result.unit} "
+        f"({result.gain:+.4f}, sigma {result.sigma:.4f}); {len(result.trials)} experiments, {kept} "
+        f"kept, {result.runs} runs, {result.seconds:.0f} s"
+    )
+
+
+def _figures(result: DemoResult) -> dict[str, object]:
+    return {
+        "home": str(result.home),
+        "baseline": result.baseline,
+        "final": result.final,
+        "gain": result.gain,
+        "sigma": result.sigma,
+        "kept": list(result.kept_line),
+        "runs": result.runs,
+        "seconds": round(result.seconds, 1),
+        "experiments": [
+            {
+                "experiment": trial.experiment,
+                "change": trial.change,
+                "outcome": trial.outcome,
+                "effect": trial.effect,
+                "low": trial.low,
+                "high": trial.high,
+                "runs": trial.runs,
+            }
+            for trial in result.trials
+        ],
+    }
+
+
+def _called() -> str:
+    launch = launch_command()
+    return shlex.join([launch.command, *launch.args])

@@ -1,0 +1,46 @@
+"""The one-page report of a demo, out of its template."""
+
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from server import figures
+from server.demo import DemoResult
+
+TEMPLATES = Path(__file__).resolve().parent / "templates"
+
+
+def write_report(result: DemoResult, path: Path, *, chart: Path | None, again: str) -> None:
+    """Write markdown; `again` is how the command line is called on this lab."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701 - markdown for people, from the demo's own figures
+    )
+    environment.filters["effect"] = lambda trial: figures.effect(
+        trial.effect, trial.low, trial.high, result.sigma
+    )
+    template = environment.get_template("report.md.j2")
+    path.write_text(
+        template.render(
+            result=result,
+            chart=chart.name if chart else None,
+            again=again,
+            kept=[trial for trial in result.trials if trial.kept],
+            dropped=[trial for trial in result.trials if not trial.kept],
+            right=_predicted_well(result),
+        )
+    )
+
+
+def _predicted_well(result: DemoResult) -> tuple[int, int]:
+    """How many measured predictions had the direction right, of how many."""
+    measured = [trial for trial in result.trials if trial.effect is not None]
+    right = sum(
+        (trial.effect or 0.0) > 0.0 if trial.confidence >= 0.5 else (trial.effect or 0.0) <= 0.0
+        for trial in measured
+    )
+    return right, len(measured)
