@@ -24,8 +24,8 @@ CREATE TABLE experiments (id TEXT PRIMARY KEY, n INTEGER NOT NULL, outcome TEXT)
 CREATE TABLE touched (experiment TEXT NOT NULL, path TEXT NOT NULL, first INTEGER, last INTEGER);
 CREATE INDEX touched_by ON touched (experiment);
 """
-_FTS = "CREATE VIRTUAL TABLE words USING fts5(text, tokenize='porter')"
-_PLAIN = "CREATE TABLE words (text TEXT NOT NULL)"
+_FTS = "CREATE VIRTUAL TABLE words USING fts5(experiment UNINDEXED, text, tokenize='porter')"
+_PLAIN = "CREATE TABLE words (experiment TEXT NOT NULL, text TEXT NOT NULL)"
 
 
 T = TypeVar("T")
@@ -140,9 +140,7 @@ def _add(db: sqlite3.Connection, entry: Entry) -> None:
             found = (verdict.outcome.value, verdict.experiment)
             db.execute("UPDATE experiments SET outcome = ? WHERE id = ?", found)
         case Concluded(experiment=name, lesson=lesson):
-            where = "rowid = (SELECT n FROM experiments WHERE id = ?)"
-            update = f"UPDATE words SET text = text || ? WHERE {where}"  # noqa: S608
-            db.execute(update, (f"\n{lesson}", name))
+            db.execute("INSERT INTO words VALUES (?, ?)", (name, lesson))
         case _:
             pass
 
@@ -150,7 +148,7 @@ def _add(db: sqlite3.Connection, entry: Entry) -> None:
 def _add_experiment(db: sqlite3.Connection, n: int, experiment: Experiment) -> None:
     db.execute("INSERT INTO experiments VALUES (?, ?, NULL)", (experiment.id, n))
     text = "\n".join([experiment.hypothesis, *(change.path for change in experiment.changes)])
-    db.execute("INSERT INTO words (rowid, text) VALUES (?, ?)", (n, text))
+    db.execute("INSERT INTO words VALUES (?, ?)", (experiment.id, text))
     for change in experiment.changes:
         for first, last in change.spans or ((None, None),):
             touched = (experiment.id, change.path, first, last)
@@ -159,15 +157,15 @@ def _add_experiment(db: sqlite3.Connection, n: int, experiment: Experiment) -> N
 
 def _search(db: sqlite3.Connection, question: Question) -> tuple[str, ...]:
     terms = re.findall(r"\w+", question.words)
-    joined, order, given = "", "e.n DESC", []
-    conditions = ["1"]
+    joined, order = "", "e.n DESC"
+    conditions, given = ["1"], list[str]()
     if terms and _full_text(db):
-        joined, order = "JOIN words ON words.rowid = e.n", "words.rank, e.n DESC"
+        joined, order = "JOIN words ON words.experiment = e.id", "words.rank, e.n DESC"
         conditions.append("words MATCH ?")
         given.append(" OR ".join(f'"{term}"*' for term in terms))
     elif terms:
-        score = " + ".join("(words.text LIKE ?)" for _ in terms)
-        joined = f"JOIN (SELECT rowid AS r, {score} AS score FROM words) w ON w.r = e.n"  # noqa: S608
+        score = " + ".join("(text LIKE ?)" for _ in terms)
+        joined = f"JOIN (SELECT experiment, {score} AS score FROM words) w ON w.experiment = e.id"  # noqa: S608
         order = "w.score DESC, e.n DESC"
         conditions.append("w.score > 0")
         given += [f"%{term}%" for term in terms]
@@ -179,8 +177,13 @@ def _search(db: sqlite3.Connection, question: Question) -> tuple[str, ...]:
         conditions.append(touching)
         given += values
     where = " AND ".join(conditions)
-    ask = f"SELECT e.id FROM experiments e {joined} WHERE {where} ORDER BY {order} LIMIT ?"  # noqa: S608
-    return tuple(row[0] for row in db.execute(ask, (*given, question.limit)))
+    ask = f"SELECT e.id FROM experiments e {joined} WHERE {where} ORDER BY {order}"  # noqa: S608
+    found: dict[str, None] = {}  # an experiment with several lessons is found several times
+    for (name,) in db.execute(ask, given):
+        found[name] = None
+        if len(found) >= question.limit:
+            break
+    return tuple(found)
 
 
 def _full_text(db: sqlite3.Connection) -> bool:

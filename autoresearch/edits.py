@@ -8,6 +8,8 @@ from pathlib import PurePosixPath
 from autoresearch.errors import PatchRefused
 
 SHOWN = 120  # characters of a line in an error
+MOST = 10  # places where a `find` occurs that are counted
+SEARCHED = 20_000  # lines in which something like a `find` is looked for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,10 +68,10 @@ def replace_once(before: bytes | None, edit: Edit, label: str, existing: Sequenc
         at = starts[0]
         return (text[:at] + replace + text[at + len(find) :]).encode(errors="replace")
     if starts:
-        lines = [text.count("\n", 0, at) + 1 for at in starts]
+        lines = ", ".join(str(text.count("\n", 0, at) + 1) for at in starts)
+        times = f"{len(starts)} times" if len(starts) < MOST else f"{MOST} times or more"
         raise PatchRefused(
-            f"{label}: `find` occurs {len(starts)} times in {edit.path}, "
-            f"at lines {', '.join(map(str, lines[:10]))}{', …' if len(lines) > 10 else ''}.",
+            f"{label}: `find` occurs {times} in {edit.path}, at lines {lines}.",
             "Take in enough of the lines around the one you mean.",
         )
     raise PatchRefused(
@@ -84,8 +86,9 @@ def _with_line_ends_of(text: str, given: str) -> str:
 
 
 def _starts(text: str, find: str) -> list[int]:
-    starts, at = [], text.find(find)
-    while at >= 0:
+    starts: list[int] = []
+    at = text.find(find)
+    while at >= 0 and len(starts) < MOST:
         starts.append(at)
         at = text.find(find, at + 1)
     return starts
@@ -93,7 +96,7 @@ def _starts(text: str, find: str) -> list[int]:
 
 def _closest(text: str, find: str) -> str:
     """Where the text is most like the first line of `find` that says something."""
-    lines = text.splitlines()
+    lines = text.splitlines()[:SEARCHED]
     wanted = next((line.strip() for line in find.splitlines() if line.strip()), "")
     stripped = [line.strip() for line in lines]
     near = difflib.get_close_matches(wanted[:SHOWN], {s[:SHOWN] for s in stripped}, n=3)

@@ -6,7 +6,6 @@ of a proposal has the experiment's commit as second parent. SQLite is only a cac
 
 import json
 import os
-import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 LEDGER_REF = "refs/heads/autoresearch/ledger"
 INCUMBENT_REF = "refs/heads/autoresearch/incumbent"
 FILE = "event.json"
-LOCK_S = 60.0
+LOCK_S = 30.0
 ATTEMPTS = 5
 
 
@@ -55,15 +54,14 @@ class Ledger:
         self.anchor_path = anchor_path
         self._clock = clock
         self._history = History()
-        self._reading = threading.Lock()
 
     def history(self) -> History:
         """Everything up to now. What was handed out before is not changed by it."""
-        with self._reading:
-            head = self.repo.resolve(LEDGER_REF)
-            if head != self._history.head:
-                self._history = extended(self.repo, self._history, head)
-            return self._history
+        known = self._history  # taken before the ref is read, so that it is never ahead of it
+        head = self.repo.resolve(LEDGER_REF)
+        if head != known.head:
+            known = self._history = extended(self.repo, known, head)
+        return known
 
     def append(
         self, build: Callable[[History], Event | None], moves: Moves | None = None
@@ -161,13 +159,13 @@ class Ledger:
 
 
 def extended(repo: Repository, history: History, head: str | None) -> History:
-    """The history up to `head`, reading only what is new; from the start if it is no longer so."""
+    """The history up to `head`, reading only what is new."""
     if head is None:
         if history.head is None:
             return history
         raise LedgerDamaged("The ledger's branch is gone.", "Run `autoresearch-mcp verify`.")
     chain = repo.parents(head, history.head)
-    if history.head and chain[0][1:2] != (history.head,):
+    if history.head and (not chain or chain[0][1:2] != (history.head,)):
         raise LedgerDamaged(
             "The ledger's branch no longer continues from where this server read it.",
             "Run `autoresearch-mcp verify`, then start the server again.",

@@ -30,6 +30,7 @@ class Limits:
     file_bytes: int = 200_000
     lines: int = 2_000  # added and removed
     files: int = 50
+    diff_bytes: int = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +57,10 @@ def prepare(
         given = "Both `edits` and a `diff`" if edits else "Neither `edits` nor a `diff`"
         raise PatchRefused(f"{given} were given.", "Give one of the two.")
     limits = limits or Limits()
+    if len(diff) > limits.diff_bytes:
+        raise PatchRefused(
+            f"The diff has {len(diff):,} characters.", f"At most {limits.diff_bytes:,} are read."
+        )
     tree = _apply_edits(repo, base, edits, limits) if edits else repo.apply_diff(base, diff)
     changes = repo.changes(base, tree)
     if not changes:

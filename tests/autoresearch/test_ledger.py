@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -181,6 +182,21 @@ def test_two_processes_lose_nothing_and_write_nothing_twice(small: Small) -> Non
     for name in ("left", "right"):
         assert [t for t in told if t.startswith(name)] == [f"{name} {i}" for i in range(50)]
     assert findings(small) == ""
+
+
+def test_threads_of_one_server_share_a_ledger(small: Small) -> None:
+    ledger = small.ledger()
+
+    def work(name: int) -> None:
+        for i in range(5):
+            ledger.append(one(concluded("e1", f"{name} {i}")))
+            assert f"{name} {i}" in [told.lesson for told in ledger.history().lessons["e1"]]
+            ledger.recall(str(i))
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(work, range(4)))
+    told = [one.lesson for one in small.ledger().history().lessons["e1"][1:]]
+    assert sorted(told) == sorted(f"{name} {i}" for name in range(4) for i in range(5))
 
 
 def test_a_ledger_with_no_events_is_empty_and_sound(tmp_path: Path) -> None:
@@ -406,8 +422,11 @@ def test_a_server_notices_that_the_branch_was_rewritten_under_it(small: Small) -
     forge(small, envelope.encode(15, 1_015.0, concluded("e2", "wider is better")), n=15)
     with pytest.raises(LedgerDamaged, match="no longer continues"):
         ledger.history()
-    head = small.repo.resolve(LEDGER_REF)
-    small.repo.move_refs({LEDGER_REF: (None, head)})
+    head, earlier = small.repo.resolve(LEDGER_REF), small.ledger().history().entries[3].commit
+    small.repo.move_refs({LEDGER_REF: (earlier, head)})
+    with pytest.raises(LedgerDamaged, match="no longer continues"):
+        ledger.history()
+    small.repo.move_refs({LEDGER_REF: (None, earlier)})
     with pytest.raises(LedgerDamaged, match="is gone"):
         ledger.history()
 

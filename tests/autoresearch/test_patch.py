@@ -37,6 +37,7 @@ def base(lab: Repository) -> str:
     files = {
         "train.py": TRAIN.encode(),
         "tensor.py": b"x = 1\n",
+        "models/many.py": b"a" * 100_000,
         "models/dos.py": b"a = 1\r\nb = 2\r\n",
         "models/new_syntax.py": b"a = = 1\n",
         "models/latin.py": b"# -*- coding: latin-1 -*-\nname = '\xe9'\n",
@@ -90,6 +91,7 @@ def test_line_ends_of_the_file_are_kept(lab: Repository, base: str) -> None:
         (("train.py", "lr = 1e-3", "x"), r"occurs 0 times.*4: lr = 1e-2"),
         (("train.py", "qqqqqqqq", "x"), r"occurs 0 times.*No line is like"),
         (("train.py", "step", "x"), r"occurs 4 times in train.py, at lines 7, 7, 9, 9"),
+        (("models/many.py", "aaa", "x"), r"10 times or more in models/many.py, at lines 1, 1"),
         (("trian.py", "lr", "x"), r"no file 'trian.py'.*There are: train.py"),
         (("train.py", "", "x = 1"), r"`find` is empty, but train.py exists"),
         (("train.py", "lr = 1e-2", "lr = 1e-2"), r"changes nothing"),
@@ -133,6 +135,8 @@ def test_one_of_edits_and_diff_must_be_given(lab: Repository, base: str) -> None
         prepare(lab, base, allow=ALLOW)
     with pytest.raises(PatchRefused, match="Both"):
         prepare(lab, base, edits=[edit], diff="--- a", allow=ALLOW)
+    with pytest.raises(PatchRefused, match="1,000,001 characters"):
+        prepare(lab, base, diff="-" * 1_000_001, allow=ALLOW)
 
 
 NEW_FILE = (
