@@ -12,24 +12,13 @@ import secrets
 import select
 import struct
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
-from autoresearch import model_host
 from autoresearch.errors import ScoringFailed
-from autoresearch.feed import Corpus, read_corpus, split_corpus
+from autoresearch.feed import read_corpus, split_corpus
 from autoresearch.records import Measurement
 from autoresearch.rundir import RunDir, RunSpec, write_json
 from autoresearch.sandbox import Confinement, Sandbox, clean_environment, current_sandbox
-
-Ids = npt.NDArray[np.int64]
-Logits = npt.NDArray[np.float64]
-
-_BATCH_ROWS = 512
-_BATCH_LOGITS = 4_000_000  # at most so many numbers an answer
 
 
 def score_run(path: Path) -> int:
@@ -48,17 +37,15 @@ def score(rundir: RunDir, spec: RunSpec, sandbox: Sandbox) -> Measurement:
     """Bits per byte on the held-out documents; raise ScoringFailed if the model fails to answer."""
     started = time.monotonic()
     corpus = read_corpus(Path(spec.documents))
-    host = _Host(rundir, spec, sandbox, corpus.vocab, deadline=started + spec.score_s)
+    host = Host(rundir, spec, sandbox, corpus.vocab, deadline=started + spec.score_s)
     try:
-        held_out = list(_held_out(corpus, spec))
+        from autoresearch.reveal import reveal  # numpy, while the host imports its own
+
+        split = split_corpus(corpus, split_seed=spec.split_seed, held_out=spec.held_out)
+        held_out = list(split.held_out)
         secrets.SystemRandom().shuffle(held_out)
         host.wait_until_loaded()
-        rows = max(1, min(_BATCH_ROWS, _BATCH_LOGITS // corpus.vocab))
-        nats, tokens = 0.0, 0
-        for first in range(0, len(held_out), rows):
-            batch = _padded(corpus, held_out[first : first + rows])
-            batch_nats, batch_tokens = _score_batch(host, batch, corpus.bos)
-            nats, tokens = nats + batch_nats, tokens + batch_tokens
+        nats, tokens = reveal(host, corpus, held_out)
     finally:
         host.kill()
     size = sum(len(document.encode()) + 1 for document in held_out)  # the end counts as a byte
@@ -70,48 +57,12 @@ def score(rundir: RunDir, spec: RunSpec, sandbox: Sandbox) -> Measurement:
     )
 
 
-def _held_out(corpus: Corpus, spec: RunSpec) -> tuple[str, ...]:
-    return split_corpus(corpus, split_seed=spec.split_seed, held_out=spec.held_out).held_out
-
-
-def _padded(corpus: Corpus, documents: Sequence[str]) -> Ids:
-    """(B, T + 2): BOS, the document's ids, and BOS to the end of the row."""
-    ids = corpus.ids()
-    batch = np.full((len(documents), max(map(len, documents)) + 2), corpus.bos, dtype=np.int64)
-    for row, document in zip(batch, documents, strict=True):
-        row[1 : len(document) + 1] = [ids[character] for character in document]
-    return batch
-
-
-def _score_batch(host: "_Host", batch: Ids, bos: int) -> tuple[float, int]:
-    """Nats and number of predictions; a row leaves after its end was predicted."""
-    nats, tokens = 0.0, 0
-    logits = host.ask_first(batch[:, 0])
-    for t in range(1, batch.shape[1]):
-        targets = batch[:, t]
-        nats += _nats(logits, targets)
-        tokens += len(targets)
-        kept = np.flatnonzero(targets != bos)
-        if not len(kept):
-            break
-        batch = batch[kept]
-        logits = host.ask_next(kept, batch[:, t])
-    return nats, tokens
-
-
-def _nats(logits: Logits, targets: Ids) -> float:
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    chosen = shifted[np.arange(len(targets)), targets]
-    return float((np.log(np.exp(shifted).sum(axis=1)) - chosen).sum())
-
-
-class _Host:
+class Host:
     """The model's process, asked over two pipes of its own, all within one deadline."""
 
     def __init__(
         self, rundir: RunDir, spec: RunSpec, sandbox: Sandbox, vocab: int, *, deadline: float
     ) -> None:
-        self._vocab = vocab
         self._deadline = deadline
         self._score_s = spec.score_s
         host_requests, self._requests = os.pipe()
@@ -127,26 +78,16 @@ class _Host:
         """Return when the model is there to be asked."""
         self._expect(b"R")
 
-    def ask_first(self, column: Ids) -> Logits:
-        """Begin a batch with its first column: (B,) to (B, V)."""
-        return self._ask(np.concatenate(([-1, len(column)], column)), len(column))
-
-    def ask_next(self, kept: Ids, column: Ids) -> Logits:
-        """Go on with the kept rows and one more column."""
-        return self._ask(np.concatenate(([len(kept)], kept, column)), len(column))
+    def ask(self, request: bytes, size: int) -> bytes:
+        """Send a request and return the answer, exactly `size` bytes."""
+        self._send(request)
+        self._expect(b"A")
+        return self._receive(size)
 
     def kill(self) -> None:
         """End the host; what it may have forked is the supervisor's to end."""
         self._process.kill()
         self._process.wait()
-
-    def _ask(self, request: Ids, rows: int) -> Logits:
-        self._send(request.astype(np.int64).tobytes())
-        self._expect(b"A")
-        answer = np.frombuffer(self._receive(8 * rows * self._vocab), dtype=np.float64)
-        if not np.isfinite(answer).all():
-            raise ScoringFailed("the model returned logits that are NaN or infinite")
-        return answer.reshape(rows, self._vocab)
 
     def _expect(self, kind: bytes) -> None:
         got = self._receive(1)
@@ -198,7 +139,7 @@ def host_confinement(
 
     It has the variables that the training has, since the same file may read them when imported.
     """
-    source = Path(model_host.__file__).read_text()
+    source = Path(__file__).with_name("model_host.py").read_text()
     checkpoint = str(rundir.out / spec.checkpoint)
     arguments = (spec.entry, checkpoint, str(vocab), str(requests), str(replies))
     environment = {

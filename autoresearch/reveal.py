@@ -1,0 +1,78 @@
+"""The loss of a model that is shown one column of tokens after the other.
+
+Holds the targets: a row's next token is sent only after the answer for it has come. The form of a
+request is at the top of model_host.py.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from autoresearch.errors import ScoringFailed
+from autoresearch.feed import Corpus
+
+Ids = npt.NDArray[np.int64]
+Logits = npt.NDArray[np.float64]
+
+_NEW_BATCH = -1
+_BATCH_ROWS = 512
+_BATCH_LOGITS = 4_000_000  # at most so many numbers an answer
+
+
+class Answering(Protocol):
+    """A model behind some pipe."""
+
+    def ask(self, request: bytes, size: int) -> bytes:
+        """Send a request and return the answer, exactly `size` bytes."""
+
+
+def reveal(model: Answering, corpus: Corpus, documents: Sequence[str]) -> tuple[float, int]:
+    """Nats that all tokens of the documents cost, their ends included, and how many they are."""
+    rows = max(1, min(_BATCH_ROWS, _BATCH_LOGITS // corpus.vocab))
+    nats, tokens = 0.0, 0
+    for first in range(0, len(documents), rows):
+        batch = _padded(corpus, documents[first : first + rows])
+        batch_nats, batch_tokens = _reveal_batch(model, corpus, batch)
+        nats, tokens = nats + batch_nats, tokens + batch_tokens
+    return nats, tokens
+
+
+def _padded(corpus: Corpus, documents: Sequence[str]) -> Ids:
+    """(B, T + 2): BOS, the document's ids, and BOS to the end of the row."""
+    ids = corpus.ids()
+    batch = np.full((len(documents), max(map(len, documents)) + 2), corpus.bos, dtype=np.int64)
+    for row, document in zip(batch, documents, strict=True):
+        row[1 : len(document) + 1] = [ids[character] for character in document]
+    return batch
+
+
+def _reveal_batch(model: Answering, corpus: Corpus, batch: Ids) -> tuple[float, int]:
+    """Nats and number of predictions; a row leaves after its end was predicted."""
+    nats, tokens = 0.0, 0
+    request = [_NEW_BATCH, len(batch), *batch[:, 0]]
+    for t in range(1, batch.shape[1]):
+        targets = batch[:, t]
+        nats += _nats(_asked(model, request, (len(batch), corpus.vocab)), targets)
+        tokens += len(targets)
+        kept = np.flatnonzero(targets != corpus.bos)
+        if not len(kept):
+            break
+        batch = batch[kept]
+        request = [len(kept), *kept, *batch[:, t]]
+    return nats, tokens
+
+
+def _asked(model: Answering, request: list[int], shape: tuple[int, int]) -> Logits:
+    answer = model.ask(np.array(request, dtype=np.int64).tobytes(), 8 * shape[0] * shape[1])
+    logits = np.frombuffer(answer, dtype=np.float64).reshape(shape)
+    if not np.isfinite(logits).all():
+        raise ScoringFailed("the model returned logits that are NaN or infinite")
+    return logits
+
+
+def _nats(logits: Logits, targets: Ids) -> float:
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    chosen = shifted[np.arange(len(targets)), targets]
+    return float((np.log(np.exp(shifted).sum(axis=1)) - chosen).sum())
