@@ -1,14 +1,13 @@
-"""Read what changed between two commits or trees, from git's machine-readable diff."""
+"""Read what changed between two commits or trees, from what `git diff-tree` printed."""
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from autoresearch.git import Git
-
 ABSENT = "000000"  # the mode of a file that is not there
 _HUNK = re.compile(r"@@ -(\d+)(?:,(\d+))? ")
-_FORM = ("--no-renames", "--no-color", "--no-ext-diff", "--no-textconv")
+PLAIN = ("--no-renames", "--no-color", "--no-ext-diff", "--no-textconv")
+OPTIONS = ("-r", "-z", "--raw", "--numstat", "-p", "-U0", *PLAIN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,10 +24,8 @@ class RawChange:
     spans: tuple[tuple[int, int], ...]  # touched lines in the base, (first, last), 1-based
 
 
-def read_changes(git: Git, base: str, other: str) -> tuple[RawChange, ...]:
-    """Every changed path from `base` to `other`, in git's order."""
-    wanted = ("--raw", "--numstat", "-p", "-U0")
-    out = git.run("diff-tree", "-r", "-z", *wanted, *_FORM, base, other)
+def read_changes(out: bytes) -> tuple[RawChange, ...]:
+    """Every changed path in what `git diff-tree` printed with OPTIONS."""
     tables, _, patch = out.decode(errors="surrogateescape").partition("\0\0")
     fields = tables.rstrip("\0").split("\0") if tables else []
     count = 2 * sum(field.startswith(":") for field in fields[::2])

@@ -17,7 +17,7 @@ from pathlib import Path
 from autoresearch import difftext
 from autoresearch.errors import GitFailed, NotFound, PatchRefused
 from autoresearch.git import LONG_TIMEOUT_S, Git, failure, words
-from autoresearch.rawdiff import RawChange, read_changes
+from autoresearch.rawdiff import OPTIONS, PLAIN, RawChange, read_changes
 from autoresearch.source import Source, Survey
 
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
@@ -190,12 +190,11 @@ class Repository:
 
     def changes(self, base: str, other: str) -> tuple[RawChange, ...]:
         """What changed from one commit or tree to another, file by file."""
-        return read_changes(self.git, base, other)
+        return read_changes(self.git.run("diff-tree", *OPTIONS, base, other))
 
     def diff(self, base: str, other: str) -> str:
         """The unified diff."""
-        form = ("-p", "--no-color", "--no-ext-diff", "--no-textconv", "--no-renames")
-        return self.git.run("diff-tree", "-r", *form, base, other).decode(errors="replace")
+        return self.git.run("diff-tree", "-r", "-p", *PLAIN, base, other).decode(errors="replace")
 
     # Writing
 
