@@ -83,15 +83,16 @@ def explain(lab: "Lab", section: str) -> CodeSection:
     last = min(place.last, place.first + LONGEST_SECTION - 1)
     ranges = {name: (knob.low, knob.high) for name, knob in lab.contract.knobs.items()}
     touched = touching(lab, history, place.path, place.first, last)
+    editable = place.path in lab.repository.matching(commit, lab.contract.edit.allow)
     return CodeSection(
         path=place.path,
         first=place.first,
         last=last,
         total_lines=len(text.splitlines()),
         code=number_lines(text, place.first, last),
-        editable=place.path in lab.repository.matching(commit, lab.contract.edit.allow),
+        editable=editable,
         spans=covering_spans(text, place.first, last),
-        knobs=find_knobs(text, place.first, last, ranges),
+        knobs=find_knobs(text, place.first, last, ranges) if editable else (),
         experiments=remember(history, touched[::-1][:MOST_REMEMBERED]),
         commit=commit,
     )
@@ -140,9 +141,10 @@ def _regions(lab: "Lab", history: History) -> tuple[Region, ...]:
                 any(a <= span.last and span.first <= b for a, b in spans) for spans in touched
             )
             if count == 0:
-                name = span.name or f"lines {span.first}-{span.last}"
                 found.append(
-                    Region(path=path, name=name, first=span.first, last=span.last, experiments=0)
+                    Region(
+                        path=path, name=span.name, first=span.first, last=span.last, experiments=0
+                    )
                 )
     return tuple(sorted(found, key=lambda r: r.first - r.last)[:MOST_REGIONS])
 
@@ -166,7 +168,9 @@ def _notices(lab: "Lab") -> tuple[str, ...]:
     said = []
     sandbox = current_sandbox()
     if sandbox.gaps:
-        said.append(f"Runs are {sandbox.name}: {'; '.join(sandbox.gaps)}.")
+        said.append(
+            f"Runs are {sandbox.name}. Training code is not held back: {'; '.join(sandbox.gaps)}."
+        )
     source = lab.settings.source
     if not source.startswith("shipped:"):
         changed = dirty(lab.source_path())

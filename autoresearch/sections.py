@@ -116,9 +116,13 @@ def definitions(text: str) -> tuple[Span, ...]:
                 Span(kind=kind_of(node), name=node.name, first=start_of(node), last=_end(node))
             )
         elif spans and spans[-1].kind == "code":
-            spans[-1] = Span(kind="code", name="", first=spans[-1].first, last=_end(node))
+            before = spans.pop()
+            name = f"{before.name.partition(' to ')[0]} to {_bound(node)}"
+            spans.append(Span(kind="code", name=name, first=before.first, last=_end(node)))
         else:
-            spans.append(Span(kind="code", name="", first=start_of(node), last=_end(node)))
+            spans.append(
+                Span(kind="code", name=_bound(node), first=start_of(node), last=_end(node))
+            )
     return tuple(spans)
 
 
@@ -172,6 +176,12 @@ def start_of(node: ast.stmt) -> int:
     """The first line, decorators included."""
     decorators: list[ast.expr] = getattr(node, "decorator_list", [])
     return min([node.lineno, *(decorator.lineno for decorator in decorators)])
+
+
+def _bound(node: ast.stmt) -> str:
+    """The name that a statement binds, else its own word."""
+    names = [n.id for n in ast.walk(node) if isinstance(n, ast.Name)]
+    return names[0] if isinstance(node, ast.Assign | ast.AnnAssign) and names else kind_of(node)
 
 
 def _end(node: ast.stmt) -> int:

@@ -5,6 +5,7 @@ touched. It knows git objects and refs, not what an experiment means.
 """
 
 import difflib
+import os
 import shutil
 import tarfile
 import tempfile
@@ -12,6 +13,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from autoresearch import difftext
@@ -30,6 +32,11 @@ _OLD_FLAWS = ("badTimezone", "missingSpaceBeforeDate", "zeroPaddedDate", "missin
 _NAMES = ("diff-tree", "-r", "--name-only", "-z", "--no-renames")
 
 Moves = Mapping[str, tuple[str | None, str | None]]  # ref: (new, old); None is "no such ref"
+
+
+def git_version() -> str:
+    """What `git --version` says; GitFailed where there is no git."""
+    return Git((), os.environ).run("--version").decode().strip()
 
 
 def survey(source: Path) -> Survey:
@@ -128,7 +135,7 @@ class Repository:
             except tarfile.FilterError as refusal:
                 raise GitFailed(
                     f"{refusal.tarinfo.name} leads out of the tree, so it is not given to a run.",
-                    "Commit the file itself, or name it under [inputs] read_only.",
+                    "Commit the file itself.",
                 ) from refusal
 
     # Reading
@@ -139,20 +146,17 @@ class Repository:
         return None if done.returncode else done.stdout.decode().strip()
 
     def list_files(self, commit: str) -> tuple[str, ...]:
-        """Every path in the commit."""
-        return self._names("ls-tree", "-r", "-z", "--name-only", "--full-tree", commit)
+        """Every path in the commit, which is given by its id."""
+        return _list_files(self, commit)
 
     def matching(self, commit: str, allow: Sequence[str]) -> tuple[str, ...]:
-        """The commit's files that a glob matches."""
-        if not allow:
-            return ()
-        globs = [f":(glob){glob}" for glob in allow]
-        return self._names(*_NAMES, EMPTY_TREE, commit, "--", *globs)
+        """The files of the commit, which is given by its id, that a glob matches."""
+        return _matching(self, commit, tuple(allow)) if allow else ()
 
     def outside(self, base: str, other: str, allow: Sequence[str]) -> tuple[str, ...]:
         """The changed paths that no glob matches."""
         globs = [f":(exclude,glob){glob}" for glob in allow]
-        return self._names(*_NAMES, base, other, "--", ".", *globs)
+        return self.names(*_NAMES, base, other, "--", ".", *globs)
 
     def read_file(self, commit: str, path: str) -> bytes:
         """One file's content; NotFound names the nearest paths."""
@@ -209,7 +213,7 @@ class Repository:
 
     def edit_tree(self, base: str, files: Mapping[str, bytes | None]) -> str:
         """The base's tree with new contents by path; None removes a file. Modes stay."""
-        listed = self._names("ls-tree", "-r", "-z", "--full-tree", base)
+        listed = self.names("ls-tree", "-r", "-z", "--full-tree", base)
         entries = {line.split("\t", 1)[1]: line for line in listed}
         for path, content in files.items():
             mode = entries.pop(path, "100644").split(" ", 1)[0]
@@ -284,7 +288,7 @@ class Repository:
             return None
         return words(done.stdout + done.stderr) or f"exit status {done.returncode}"
 
-    def _names(self, *args: str) -> tuple[str, ...]:
+    def names(self, *args: str) -> tuple[str, ...]:
         out = self.git.run(*args, timeout_s=LONG_TIMEOUT_S)
         return tuple(name for name in out.decode(errors="surrogateescape").split("\0") if name)
 
@@ -292,3 +296,15 @@ class Repository:
     def _scratch(self) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(prefix="scratch-", dir=self.path) as folder:
             yield Path(folder)
+
+
+# What a commit holds never changes, so it is asked for once.
+@lru_cache(maxsize=1024)
+def _list_files(repository: Repository, commit: str) -> tuple[str, ...]:
+    return repository.names("ls-tree", "-r", "-z", "--name-only", "--full-tree", commit)
+
+
+@lru_cache(maxsize=1024)
+def _matching(repository: Repository, commit: str, allow: tuple[str, ...]) -> tuple[str, ...]:
+    globs = [f":(glob){glob}" for glob in allow]
+    return repository.names(*_NAMES, EMPTY_TREE, commit, "--", *globs)

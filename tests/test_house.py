@@ -45,7 +45,7 @@ def test_only_the_workspace_and_what_it_is_made_of_reaches_git() -> None:
         str(path.relative_to(ROOT))
         for path in modules()
         if imported(path) & {"autoresearch.git", "autoresearch.source"}
-        or '"git"' in path.read_text()
+        or '["git"' in path.read_text()
     }
     assert reaching <= GIT_MODULES
 

@@ -3,17 +3,18 @@
 import os
 import re
 import shutil
-import subprocess
 import sys
 from dataclasses import dataclass
 from importlib.util import find_spec
 from tempfile import TemporaryFile
 
+from autoresearch.errors import GitFailed
 from autoresearch.home import default_home
+from autoresearch.workspace import git_version
 from server import figures
 from server.commands.output import JsonOption, print_json, say
 
-OLDEST_GIT = (2, 31)
+OLDEST_GIT = (2, 36)
 NEEDED_GB = 1.0
 
 
@@ -52,15 +53,15 @@ def _python() -> Check:
 
 def _git() -> Check:
     remedy = f"Install git {'.'.join(map(str, OLDEST_GIT))} or newer."
-    program = shutil.which("git")
-    if program is None:
-        return Check("git", False, "not found", remedy)
-    words = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
-    version = re.search(r"(\d+)\.(\d+)", words.stdout)
+    try:
+        said = git_version()
+    except GitFailed as error:
+        return Check("git", False, error.message, remedy)
+    version = re.search(r"(\d+)\.(\d+)", said)
     if version is None:
-        return Check("git", False, f"{program} does not say its version", remedy)
+        return Check("git", False, f"{said!r} names no version", remedy)
     new_enough = (int(version[1]), int(version[2])) >= OLDEST_GIT
-    return Check("git", new_enough, words.stdout.strip(), "" if new_enough else remedy)
+    return Check("git", new_enough, said, "" if new_enough else remedy)
 
 
 def _home() -> Check:

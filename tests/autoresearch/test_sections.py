@@ -98,7 +98,7 @@ def test_knobs_are_names_bound_to_literals_on_those_lines() -> None:
 
 def test_definitions_leave_out_imports_and_docstrings() -> None:
     assert [(d.kind, d.name, d.first, d.last) for d in definitions(TEXT)] == [
-        ("code", "", 4, 6),
+        ("code", "RATE to NAMES", 4, 6),
         ("function", "train", 9, 14),
         ("class", "Adam", 17, 21),
     ]
