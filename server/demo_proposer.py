@@ -1,4 +1,4 @@
-"""The demo's researcher: a handful of honest one-line changes, and one rule: push what was kept.
+"""The demo's researcher: a handful of honest one-line changes, in an order that wastes few runs.
 
 It turns the knobs that explain_code_section shows and knows nothing else of the target.
 """
@@ -18,7 +18,7 @@ class Move:
     confidence: float
     factor: float | None = None
     value: float | None = None
-    pushes: int = 1  # how often the same move may be repeated after it was kept
+    pushes: int = 0  # how often the same move may be repeated after it was kept
 
     def turn(self, written: str) -> str:
         """The knob's new value as source text, whole numbers staying whole."""
@@ -52,7 +52,6 @@ MOVES = (
         "this crashes, and says so",
         effect=0.0,
         confidence=0.3,
-        pushes=0,
     ),
     Move(
         knob="BETA1",
@@ -60,7 +59,20 @@ MOVES = (
         why="a longer mean of gradients smooths small batches",
         effect=0.005,
         confidence=0.4,
-        pushes=0,
+    ),
+    Move(
+        knob="WARMUP",
+        value=0.05,
+        why="a gentle start keeps Adam's first, badly scaled steps short",
+        effect=0.005,
+        confidence=0.45,
+    ),
+    Move(
+        knob="FINAL_RATE",
+        value=0.2,
+        why="a rate that never reaches zero goes on learning to the last token",
+        effect=0.0,
+        confidence=0.35,
     ),
     Move(
         knob="BATCH",
@@ -70,28 +82,12 @@ MOVES = (
         confidence=0.65,
     ),
     Move(
-        knob="WARMUP",
-        value=0.05,
-        why="a gentle start keeps Adam's first, badly scaled steps short",
-        effect=0.005,
-        confidence=0.45,
-        pushes=0,
-    ),
-    Move(
         knob="WIDTH",
         factor=2.0,
         why="sixteen numbers a letter may be too few to tell spellings apart",
         effect=0.04,
         confidence=0.6,
-        pushes=0,
-    ),
-    Move(
-        knob="FINAL_RATE",
-        value=0.2,
-        why="a rate that never reaches zero goes on learning to the last token",
-        effect=0.0,
-        confidence=0.35,
-        pushes=0,
+        pushes=1,
     ),
 )
 

@@ -11,6 +11,10 @@ from server.app import product_version
 from server.commands import connecting, doctor, labs, showing
 
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130
+INTERRUPTED_WORDS = (
+    "Stopped. What was recorded is kept, and runs that were started go on; "
+    "`autoresearch-mcp status` takes in how they ended."
+)
 HELP = """\
 A lab in which a coding agent runs real, sealed experiments on a model.
 
@@ -36,6 +40,7 @@ def build_app() -> App:
         help_format="plaintext",
         version=product_version(),
         default_parameter=Parameter(negative=()),
+        suppress_keyboard_interrupt=False,
     )
     app.command(showing.demo)
     app.command(connecting.connect)
@@ -62,35 +67,34 @@ def run(arguments: Sequence[str]) -> int:
             print_error=False,
             result_action="return_value",
         )
-    except CycloptsError as error:
-        command = " ".join(["autoresearch-mcp", *_named(arguments)])
-        return _say(f"{_one_line(error)} See `{command} --help`.", MISUSED)
-    except LabError as error:
-        return _say(str(error), FAILED)
-    except BrokenPipeError:
-        # The reader, such as `head`, has seen enough; Python must not complain at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILED
-    except KeyboardInterrupt:
-        return _say(
-            "Stopped. What was recorded is kept, and runs that were started go on; "
-            "`autoresearch-mcp status` takes in how they ended.",
-            INTERRUPTED,
-        )
-    except OSError as error:
-        return _say(f"{error.strerror or error}: {error.filename or ''}".rstrip(": "), FAILED)
+    except (Exception, KeyboardInterrupt) as error:
+        # The door: whatever went wrong, its user gets one line, unless they ask for more.
+        if os.environ.get("AUTORESEARCH_DEBUG"):
+            raise
+        words, status = _explain(error, arguments)
+        if words:
+            print(f"autoresearch-mcp: {words}", file=sys.stderr)
     return status if isinstance(status, int) else 0
+
+
+def _explain(error: BaseException, arguments: Sequence[str]) -> tuple[str, int]:
+    match error:
+        case CycloptsError():
+            command = " ".join(["autoresearch-mcp", *_named(arguments)])
+            return f"{' '.join(str(error).split())} See `{command} --help`.", MISUSED
+        case LabError():
+            return str(error), FAILED
+        case BrokenPipeError():
+            # The reader, such as `head`, has seen enough; Python must not complain at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return "", FAILED
+        case KeyboardInterrupt():
+            return INTERRUPTED_WORDS, INTERRUPTED
+        case OSError(strerror=str(why), filename=where):
+            return f"{why}: {where}" if where else why, FAILED
+    return f"{type(error).__name__}: {error} (AUTORESEARCH_DEBUG=1 shows where)", FAILED
 
 
 def _named(arguments: Sequence[str]) -> list[str]:
     commands = set(build_app())
     return [name for name in arguments[:1] if name in commands]
-
-
-def _one_line(error: CycloptsError) -> str:
-    return " ".join(str(error).split())
-
-
-def _say(words: str, status: int) -> int:
-    print(f"autoresearch-mcp: {words}", file=sys.stderr)
-    return status

@@ -1,15 +1,18 @@
 """`connect`: the client's configuration, printed or written, once the server answered."""
 
 import os
+import shlex
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Literal
 
 import anyio
 from cyclopts import Parameter
 
 from autoresearch.errors import LabError
+from autoresearch.logs import last_line
 from server import figures
 from server.clients import Plan, apply, plan_claude_code, plan_codex
 from server.commands.output import JsonOption, print_json, say
@@ -76,18 +79,25 @@ async def _try(launch: Launch) -> Answer:
     from fastmcp.client.transports import StdioTransport
 
     started = time.monotonic()
-    transport = StdioTransport(
-        launch.command, list(launch.args), env=dict(os.environ), keep_alive=False
-    )
-    try:
-        async with Client(transport, init_timeout=FIRST_START_S) as client:
-            tools = await client.list_tools()
-    except Exception as error:  # whatever the start of a program can end with
-        said = f"{launch.command} {' '.join(launch.args)}"
-        raise LabError(
-            f"The server did not answer when started as `{said}`: {error}.",
-            "Run that command by itself to see why; `autoresearch-mcp doctor` may help.",
-        ) from error
+    with TemporaryDirectory() as folder:
+        log = Path(folder) / "stderr"
+        transport = StdioTransport(
+            launch.command,
+            list(launch.args),
+            env=dict(os.environ),
+            keep_alive=False,
+            log_file=log,
+        )
+        try:
+            async with Client(transport, init_timeout=FIRST_START_S) as client:
+                tools = await client.list_tools()
+        except Exception as error:  # whatever the start of a program can end with
+            said = last_line(log) or str(error)
+            raise LabError(
+                f"The server did not answer when started as "
+                f"`{shlex.join([launch.command, *launch.args])}`: {said}.",
+                "Run that command by itself to see why; `autoresearch-mcp doctor` may help.",
+            ) from error
     readers = [tool.name for tool in tools if tool.annotations and tool.annotations.read_only_hint]
     return Answer(len(tools), tuple(readers), time.monotonic() - started)
 

@@ -79,7 +79,13 @@ def _watched(folder: Path, experiments: int, on: Console) -> DemoResult:
 
         def watch(about: str, now: str) -> None:
             done = now.endswith(ENDINGS)
-            progress.update(task, description=f"{about} {now}", advance=1 if done else 0)
+            completed = progress.tasks[0].completed + done
+            progress.update(
+                task,
+                description=f"{about} {now}",
+                completed=completed,
+                total=max(experiments, completed),  # a patch that was overtaken is tried again
+            )
             if done or not on.is_terminal:
                 progress.console.print(Text(f"  {about} {now}"))
 

@@ -1,0 +1,149 @@
+"""The demo: its proposer, its report and chart, and the whole of it on the real target."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from server.chart import draw_chart
+from server.commands import run
+from server.demo import DemoResult, Trial
+from server.demo_proposer import MOVES, DemoProposer, Move
+from server.report import write_report
+
+KNOBS = {
+    "LEARNING_RATE": "0.01",
+    "BATCH": "64",
+    "HEADS": "4",
+    "WIDTH": "16",
+    "BETA1": "0.85",
+    "WARMUP": "0.0",
+    "FINAL_RATE": "0.0",
+}
+TRIAL = Trial(
+    experiment="e1",
+    change="LEARNING_RATE 0.01 → 0.02",
+    hypothesis="longer steps",
+    outcome="keep",
+    effect=0.03,
+    low=0.02,
+    high=0.04,
+    predicted=0.03,
+    confidence=0.6,
+    runs=4,
+    verdict="+0.0300 bits per byte over 4 runs: keep",
+    incumbent=3.30,
+)
+DROPPED = replace(TRIAL, experiment="e2", outcome="discard", effect=-0.01, low=-0.02, high=0.0)
+CRASHED = replace(
+    TRIAL, experiment="e3", outcome="crashed", effect=None, low=None, high=None, verdict="a | b"
+)
+
+
+def result(*trials):
+    return DemoResult(
+        home=Path("/demo"),
+        target="microgpt",
+        metric="val_bpb",
+        unit="bits per byte",
+        lower_is_better=True,
+        budget="300,000 training tokens",
+        sandbox="unsandboxed",
+        baseline=3.33,
+        sigma=0.006,
+        final=3.30,
+        final_experiment="e1",
+        kept_line=("e0", "e1"),
+        trials=trials,
+        runs=12,
+        seconds=61.2,
+    )
+
+
+def test_the_proposer_turns_each_knob_once_from_the_value_it_has_now():
+    proposer = DemoProposer(most=20)
+    patches = list(iter(lambda: proposer.next(KNOBS), None))
+    assert [patch.move.knob for patch in patches] == [move.knob for move in MOVES]
+    assert ("BATCH = 64", "BATCH = 32") in [(patch.find, patch.replace) for patch in patches]
+    assert ("WARMUP = 0.0", "WARMUP = 0.05") in [(patch.find, patch.replace) for patch in patches]
+
+
+def test_the_proposer_skips_knobs_that_are_not_there_or_already_so():
+    proposer = DemoProposer(most=20)
+    assert proposer.next({"BETA1": "0.95", "WIDTH": "4 * HEADS"}) is None
+
+
+def test_the_proposer_stops_at_its_limit():
+    proposer = DemoProposer(most=2)
+    assert len(list(iter(lambda: proposer.next(KNOBS), None))) == 2
+
+
+def test_a_kept_move_is_pushed_as_often_as_it_may_be():
+    move = Move(knob="WIDTH", factor=2.0, why="w", effect=0.04, confidence=0.6, pushes=1)
+    proposer = DemoProposer(20, (move,))
+    first = proposer.next(KNOBS)
+    proposer.learn(first.move, kept=True)
+    second = proposer.next({"WIDTH": "32"})
+    assert second.change == "WIDTH 32 → 64"
+    proposer.learn(second.move, kept=True)
+    assert proposer.next({"WIDTH": "64"}) is None
+
+
+def test_a_patch_that_was_overtaken_is_tried_once_more_and_does_not_count_twice():
+    proposer = DemoProposer(most=1)
+    patch = proposer.next(KNOBS)
+    assert proposer.try_again(patch.move)
+    assert proposer.next(KNOBS).move == patch.move
+    assert not proposer.try_again(patch.move)
+    assert proposer.next(KNOBS) is None
+
+
+def test_the_report_says_what_was_kept_and_what_was_dropped_and_why(tmp_path):
+    write_report(
+        result(TRIAL, DROPPED, CRASHED),
+        tmp_path / "report.md",
+        chart=tmp_path / "chart.png",
+        again="autoresearch-mcp",
+    )
+    text = (tmp_path / "report.md").read_text()
+    kept, dropped = text.split("## Dropped, and why")
+    assert "| e1 | `LEARNING_RATE 0.01 → 0.02` | +0.0300 (95 % +0.0200 to +0.0400) |" in kept
+    assert "e0 → e1" in kept
+    assert "![" in kept
+    assert "| e2 |" in dropped
+    assert "| e3 |" in dropped
+    assert "a \\| b" in dropped
+    assert "Of 2 measured predictions, 1 had the direction right." in dropped
+
+
+def test_a_report_without_a_keep_or_a_chart_still_reads(tmp_path):
+    write_report(result(DROPPED), tmp_path / "report.md", chart=None, again="a")
+    text = (tmp_path / "report.md").read_text()
+    assert "Nothing was better beyond reasonable doubt." in text
+    assert "![" not in text
+
+
+def test_the_chart_is_a_png_whatever_the_outcomes(tmp_path):
+    pytest.importorskip("matplotlib")
+    for n, trials in enumerate([(TRIAL, DROPPED, CRASHED), (CRASHED,), ()]):
+        draw_chart(result(*trials), tmp_path / f"{n}.png")
+        assert (tmp_path / f"{n}.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.slow
+def test_the_whole_demo_leaves_a_lab_that_verifies_a_report_and_a_chart(
+    tmp_path, monkeypatch, capsys
+):
+    home = tmp_path / "demo"
+    assert run(["demo", "--home", str(home), "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    outcomes = {one["change"].split()[0]: one["outcome"] for one in report["experiments"]}
+    assert len(outcomes) >= 6
+    assert outcomes["HEADS"] == "crashed"
+    assert report["sigma"] > 0
+    assert (home / "report.md").read_text().startswith("# microgpt: ")
+    assert Path(report["chart"]).exists()
+    monkeypatch.setenv("AUTORESEARCH_HOME", str(home))
+    assert run(["verify"]) == 0
+    assert " 0 findings" in capsys.readouterr().out
