@@ -107,9 +107,7 @@ def view(experiment: str, history: History, contract: Contract) -> Evaluation:
     base = history.experiments[experiment].base
     verdict = history.verdicts.get(experiment)
     so_far = weigh_evidence(history, evidence, contract)
-    going = [
-        run.id for run in history.unfinished() if run.experiment in (experiment, base)
-    ]
+    going = [run.id for run in history.unfinished() if run.experiment in (experiment, base)]
     return Evaluation(
         experiment=experiment,
         verdict=verdict,
@@ -275,7 +273,7 @@ def _refuse_hopeless(history: History, experiment: str) -> None:
     lost = [report for report in ended if report.state is RunState.LOST]
     crashed = [report for report in ended if report.state is RunState.CRASHED]
     good = len(measured(history, experiment))
-    if len(lost) > MOST_LOST and len(lost) > good:
+    if len(lost) > MOST_LOST and (len(lost) > good or experiment not in history.kept):
         raise NotNow(
             f"{len(lost)} runs of {experiment} were lost: {lost[-1].reason}",
             "That is the machine's doing, not the patch's: see `autoresearch-mcp doctor`.",

@@ -6,12 +6,17 @@ from pathlib import Path
 
 def run_role(name: str, arguments: Sequence[str]) -> int:
     """Run a role to its end and return its exit status; `name` comes from our own code."""
+    folder = Path(arguments[0])
     if name == "supervise":
+        from autoresearch.detach import detach
+
+        if not detach(folder / "supervisor.err"):
+            return 0
         from autoresearch.supervisor import supervise
 
-        return supervise(Path(arguments[0]))
+        return supervise(folder)
     if name == "score":
         from autoresearch.scorer import score_run
 
-        return score_run(Path(arguments[0]))
+        return score_run(folder)
     raise ValueError(f"no role is named {name!r}")

@@ -1,7 +1,8 @@
 """One process that owns one run, from its start to its last write.
 
-It detaches first, then holds the run's lock as long as it lives; whatever it starts stays below it
-and is dead before it writes how the run ended. It needs nothing of the lab but the run directory.
+It is detached when it comes here, and holds the run's lock as long as it lives; whatever it starts
+stays below it and is dead before it writes how the run ended. It needs nothing of the lab but the
+run directory.
 """
 
 import os
@@ -33,10 +34,8 @@ End = tuple[RunState, str, Measurement | None]
 
 
 def supervise(path: Path) -> int:
-    """Return at once in the process that was started; the run goes on in a detached one."""
+    """Own the run in that directory to its end; return 1 where somebody else does or did."""
     rundir = RunDir(path.resolve())
-    if not _detach(rundir):
-        return 0
     become_subreaper()
     lock = FileLock(rundir.lock_file)
     try:
@@ -49,21 +48,6 @@ def supervise(path: Path) -> int:
         return 1
     _Supervisor(rundir).own()
     return 0
-
-
-def _detach(rundir: RunDir) -> bool:
-    """Fork twice, with a new session between; True in the grandchild, which has no pipe open."""
-    if os.fork():
-        return False
-    os.setsid()
-    if os.fork():
-        os._exit(0)
-    os.chdir("/")
-    null = os.open(os.devnull, os.O_RDWR)
-    errors = os.open(rundir.error_file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-    for opened, standard in ((null, 0), (null, 1), (errors, 2)):
-        os.dup2(opened, standard)
-    return True
 
 
 class _Supervisor:

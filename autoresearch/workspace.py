@@ -289,6 +289,7 @@ class Repository:
         return words(done.stdout + done.stderr) or f"exit status {done.returncode}"
 
     def names(self, *args: str) -> tuple[str, ...]:
+        """The names that git lists when it is asked with -z."""
         out = self.git.run(*args, timeout_s=LONG_TIMEOUT_S)
         return tuple(name for name in out.decode(errors="surrogateescape").split("\0") if name)
 

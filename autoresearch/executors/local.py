@@ -32,17 +32,13 @@ class LocalExecutor:
         self._python = python
 
     def submit(self, rundir: RunDir) -> None:
-        """Return when the supervisor, detached, holds its lock and has written its first status."""
+        """Return when the supervisor is on its own; it writes its first status a moment later."""
         if rundir.read_status() is not None:
             raise RunFailed(f"{rundir.path} was run before.", "Plan a new run.")
         code = self._spawn(rundir)
-        deadline = time.monotonic() + _START_S
-        while code == 0 and time.monotonic() < deadline:
-            if rundir.read_status() is not None:
-                return
-            time.sleep(0.005)
-        words = last_line(rundir.error_file) or f"exit status {code}"
-        raise RunFailed(f"The supervisor of {rundir.path} did not start: {words}.")
+        if code != 0:
+            words = last_line(rundir.error_file) or f"exit status {code}"
+            raise RunFailed(f"The supervisor of {rundir.path} did not start: {words}.")
 
     def _spawn(self, rundir: RunDir) -> int:
         """Start a supervisor; the exit status of the process that it detaches from."""
@@ -188,7 +184,7 @@ def _lost(rundir: RunDir, status: RunReport | None) -> RunReport:
         return RunReport(
             run=rundir.path.name,
             state=RunState.LOST,
-            reason="its supervisor never started",
+            reason=f"its supervisor never started: {last_line(rundir.error_file) or 'no word'}",
             started=now,
             ended=now,
             wall_s=0.0,

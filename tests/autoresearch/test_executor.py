@@ -117,7 +117,10 @@ def test_a_run_whose_supervisor_never_came_is_lost_after_a_while(
     age(rundir)
     report = executor.settle(rundir)
     assert report is not None
-    assert (report.state, report.reason) == (RunState.LOST, "its supervisor never started")
+    assert (report.state, report.reason) == (
+        RunState.LOST,
+        "its supervisor never started: no word",
+    )
 
 
 def test_a_supervisor_that_cannot_start_says_why(tmp_path: Path) -> None:
