@@ -33,13 +33,14 @@ def lab_names(home: Path) -> Iterator[str]:
         yield settings.parent.name
 
 
-def lasting_python(home: Path) -> str:
+def lasting_python(home: Path, prefix: Path | None = None) -> str:
     """An interpreter with this product in it that stays when uv's cache is pruned.
 
     `uvx` runs from a cached environment that `uv cache prune` deletes, so a run that takes hours
-    gets a copy below `home`, of hard links where the file system allows, made once.
+    gets a copy below `home`, of hard links where the file system allows, made once. `prefix` is
+    the environment's folder, by default this process's own.
     """
-    prefix = Path(sys.prefix).resolve()
+    prefix = (prefix or Path(sys.prefix)).resolve()
     if UV_CACHE_PARTS.isdisjoint(prefix.parts):
         return sys.executable
     copied = home / "runtime" / sha256(str(prefix).encode()).hexdigest()[:12]
