@@ -100,7 +100,8 @@ def _draw_effects(axes: "Axes", result: "DemoResult") -> None:
         fontsize=8,
     )
     axes.margins(y=0.2)
-    axes.legend(loc="best", frameon=False, fontsize=9)
+    if seen:
+        axes.legend(loc="best", frameon=False, fontsize=9)
 
 
 def _draw_effect(axes: "Axes", n: int, trial: "Trial", *, label: str) -> None:

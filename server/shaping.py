@@ -293,7 +293,9 @@ def _lines(change: FileChange) -> list[str]:
 
 
 def _outcome(one: Remembered) -> str:
-    return one.outcome if one.outcome is not None else "open"
+    if one.outcome is not None:
+        return one.outcome
+    return "open" if one.changes else "baseline"
 
 
 def _tally(outcomes: dict[str, int]) -> str:
