@@ -1,4 +1,4 @@
-"""Student's t quantiles by degrees of freedom; scripts/make_critical_values.py wrote them."""
+"""Student's t by degrees of freedom, as scripts/make_critical_values.py wrote it."""
 
 # fmt: off
 T_975 = (

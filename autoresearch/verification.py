@@ -118,12 +118,12 @@ def _compare_anchor(ledger: Ledger, history: History) -> tuple[str, list[str]]:
     try:
         anchor = ledger.anchor()
     except LedgerDamaged as error:
-        return "The anchor does not read.", [error.message]
+        return "unreadable", [error.message]
     if anchor is None:
         found = ["There are events, but no anchor to compare them with."] if history.entries else []
-        return f"There is no anchor at {ledger.anchor_path}.", found
-    said = f"{anchor.head[:12]} as event {anchor.count - 1}, from {ledger.anchor_path}"
-    return f"The anchor was {said}.", _off_anchor(history, anchor)
+        return f"none, there is no anchor at {ledger.anchor_path}", found
+    said = f"{anchor.head[:12]} as event {anchor.count - 1}, from {ledger.anchor_path.name}"
+    return said, _off_anchor(history, anchor)
 
 
 def _off_anchor(history: History, anchor: Anchor) -> list[str]:

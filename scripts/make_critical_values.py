@@ -11,7 +11,7 @@ from scipy import stats
 
 LAST = 120
 HEADER = (
-    '"""Student\'s t quantiles by degrees of freedom; scripts/make_critical_values.py wrote them."""'
+    '"""Student\'s t by degrees of freedom, as scripts/make_critical_values.py wrote it."""'
     "\n\n# fmt: off\n"
 )
 
