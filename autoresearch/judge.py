@@ -10,7 +10,7 @@ fooled: about 0.2 % of candidates without a gain are kept with 6 controls, 0.02 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import fmean, variance
+from statistics import fmean
 
 from autoresearch.critical_values import T_975, T_999
 from autoresearch.records import Outcome
@@ -65,10 +65,16 @@ def measure_noise(groups: Sequence[Sequence[float]]) -> Noise | None:
     freedom = sum(len(group) - 1 for group in several)
     if freedom == 0:
         return None
-    squares = sum(variance(group) * (len(group) - 1) for group in several)
+    squares = sum(_squares(group) for group in several)
     # Identical runs mean a metric without noise: any difference then counts, so sigma is not 0.
     floor = 1e-12 * max(1.0, *(abs(value) for group in several for value in group))
     return Noise(sigma=max(math.sqrt(squares / freedom), floor), freedom=freedom)
+
+
+def _squares(group: Sequence[float]) -> float:
+    """The sum of squared distances from the group's mean."""
+    mean = fmean(group)
+    return math.fsum((value - mean) ** 2 for value in group)
 
 
 def interval(effect: float, noise: Noise, runs: int, controls: int) -> tuple[float, float]:

@@ -54,13 +54,18 @@ class Ledger:
         self.anchor_path = anchor_path
         self._clock = clock
         self._history = History()
+        self._stamp: object = None  # of the ref as it was when the history was read
 
     def history(self) -> History:
         """Everything up to now. What was handed out before is not changed by it."""
         known = self._history  # taken before the ref is read, so that it is never ahead of it
+        stamp = self.repo.ref_stamp(LEDGER_REF)
+        if stamp == self._stamp:
+            return known
         head = self.repo.resolve(LEDGER_REF)
         if head != known.head:
-            known = self._history = extended(self.repo, known, head)
+            known = extended(self.repo, known, head)
+        self._history, self._stamp = known, stamp
         return known
 
     def append(
@@ -86,6 +91,7 @@ class Ledger:
         try:
             with FileLock(self.repo.path / "append.lock", timeout=LOCK_S):
                 for _ in range(ATTEMPTS):
+                    self._stamp = None  # what is built on must be the ref's own word
                     before = self.history()
                     events = build(before)
                     if not events:

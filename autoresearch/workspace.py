@@ -145,6 +145,10 @@ class Repository:
         done = self.git.attempt("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}")
         return None if done.returncode else done.stdout.decode().strip()
 
+    def ref_stamp(self, ref: str) -> object:
+        """Equal as long as no process has moved the ref: git moves one by renaming a new file."""
+        return tuple(map(_stamp, (self.path / ref, self.path / "packed-refs")))
+
     def list_files(self, commit: str) -> tuple[str, ...]:
         """Every path in the commit, which is given by its id."""
         return _list_files(self, commit)
@@ -159,8 +163,8 @@ class Repository:
         return self.names(*_NAMES, base, other, "--", ".", *globs)
 
     def read_file(self, commit: str, path: str) -> bytes:
-        """One file's content; NotFound names the nearest paths."""
-        content = self.read_many([f"{commit}:{path}"])[0] if "\n" not in path else None
+        """One file's content, by the commit's id; NotFound names the nearest paths."""
+        content = _read_file(self, commit, path)
         if content is not None:
             return content
         files = self.list_files(commit)
@@ -299,10 +303,23 @@ class Repository:
             yield Path(folder)
 
 
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_mtime_ns, status.st_ino, status.st_size
+
+
 # What a commit holds never changes, so it is asked for once.
 @lru_cache(maxsize=1024)
 def _list_files(repository: Repository, commit: str) -> tuple[str, ...]:
     return repository.names("ls-tree", "-r", "-z", "--name-only", "--full-tree", commit)
+
+
+@lru_cache(maxsize=128)
+def _read_file(repository: Repository, commit: str, path: str) -> bytes | None:
+    return repository.read_many([f"{commit}:{path}"])[0] if "\n" not in path else None
 
 
 @lru_cache(maxsize=1024)

@@ -108,7 +108,7 @@ def wait_for(look: Callable[[], T | None], within_s: float = 30.0) -> T:
     while time.monotonic() < deadline:
         if found := look():
             return found
-        time.sleep(0.01)
+        time.sleep(0.03)
     raise AssertionError(f"nothing came of {look} in {within_s} s")
 
 

@@ -114,5 +114,5 @@ def to_verdict(lab: Lab, experiment: str, within_s: float = 120.0) -> Evaluation
             return found
         if found.verdict is not None:
             return found
-        time.sleep(0.02)
+        time.sleep(0.1)
     raise AssertionError(f"{experiment} has no verdict after {within_s} s: {found}")

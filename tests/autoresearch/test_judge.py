@@ -90,6 +90,7 @@ def test_unchanged_code_is_kept_less_than_once_in_two_hundred_and_a_real_gain_mo
     assert kept_of(5.0, 200) >= 180
 
 
+@pytest.mark.slow
 def test_the_table_of_critical_values_is_scipys() -> None:
     stats = pytest.importorskip("scipy.stats", reason="needs SciPy: uv sync --group dev")
     for df in (1, 5, 30, 120):
