@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from autoresearch.lab import Lab
 
 T = TypeVar("T")
-LOOK_S = 0.2  # between two looks while a call waits
+LOOK_S = 0.2  # between the first two looks while a call waits
+SLOWER, SLOWEST = 1.25, 3.0  # each pause is longer, up to this many times the first: looks cost CPU
 
 
 class Desk:
@@ -54,10 +55,12 @@ class Desk:
     ) -> T:
         """Look until it is so or the time is up; the last look is the answer."""
         deadline = anyio.current_time() + wait_s
+        pause_s = self._look_s
         found = await self.call(lab, look)
         while not until(found) and anyio.current_time() < deadline:
             await report(found)
-            await anyio.sleep(self._look_s)
+            await anyio.sleep(min(pause_s, max(0.0, deadline - anyio.current_time())))
+            pause_s = min(pause_s * SLOWER, self._look_s * SLOWEST)
             found = await self.call(lab, look)
         return found
 

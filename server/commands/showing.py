@@ -9,6 +9,7 @@ import anyio
 from cyclopts import Parameter
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Column
 from rich.text import Text
 
 from autoresearch.errors import LabError
@@ -26,6 +27,8 @@ STYLES = {
     "inconclusive": "yellow",
     "overtaken": "blue",
 }
+BAR = 20
+BESIDE = BAR + 32  # what spinner, count, bar and clock take of a line
 ENDINGS = tuple(f": {outcome}" for outcome in (*STYLES, "tainted"))
 
 
@@ -69,10 +72,10 @@ def demo(
 def _watched(folder: Path, experiments: int, on: Console) -> DemoResult:
     with Progress(
         SpinnerColumn(),
-        TextColumn("{task.completed:.0f}/{task.total:.0f} verdicts"),
-        BarColumn(bar_width=24),
+        TextColumn("{task.completed:.0f}/{task.total:.0f} verdicts", table_column=fixed()),
+        BarColumn(bar_width=BAR),
         TimeElapsedColumn(),
-        TextColumn("{task.description}", markup=False),
+        TextColumn("{task.description}", markup=False, table_column=fixed()),
         console=on,
     ) as progress:
         task = progress.add_task("starting the server", total=experiments)
@@ -82,7 +85,7 @@ def _watched(folder: Path, experiments: int, on: Console) -> DemoResult:
             completed = progress.tasks[0].completed + done
             progress.update(
                 task,
-                description=f"{about} {now}",
+                description=_cut(f"{about} {now}", on.width - BESIDE),
                 completed=completed,
                 total=max(experiments, completed),  # a patch that was overtaken is tried again
             )
@@ -92,6 +95,15 @@ def _watched(folder: Path, experiments: int, on: Console) -> DemoResult:
         result = anyio.run(lambda: run_demo(folder, watch, most=experiments))
         progress.update(task, description="done", completed=len(result.trials))
         return result
+
+
+def _cut(words: str, width: int) -> str:
+    return words if len(words) <= width else words[: max(width - 1, 0)] + "…"
+
+
+def fixed() -> Column:
+    """A column that a long description beside it does not squeeze."""
+    return Column(no_wrap=True)
 
 
 def _chart(result: DemoResult, path: Path) -> Path | None:

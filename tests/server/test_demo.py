@@ -65,7 +65,7 @@ def test_the_proposer_turns_each_knob_once_from_the_value_it_has_now():
     proposer = DemoProposer(most=20)
     patches = list(iter(lambda: proposer.next(KNOBS), None))
     assert [patch.move.knob for patch in patches] == [move.knob for move in MOVES]
-    assert ("BATCH = 64", "BATCH = 32") in [(patch.find, patch.replace) for patch in patches]
+    assert ("BATCH = 64", "BATCH = 128") in [(patch.find, patch.replace) for patch in patches]
     assert ("WARMUP = 0.0", "WARMUP = 0.05") in [(patch.find, patch.replace) for patch in patches]
 
 
