@@ -155,13 +155,21 @@ def _decide(
 ) -> tuple[Outcome | None, str]:
     first = gains[0] / noise.sigma
     if first < gate.screen and len(gains) == 1:
-        return Outcome.DISCARD, f"the first run was {-first:.1f} sigma worse than the controls"
+        return Outcome.DISCARD, f"screened out: its first run was {-first:.1f} sigma worse"
     if len(gains) < gate.fewest_runs:
         return None, "one run, however good, is never enough: needs another"
     if evidence >= gate.keep:
-        return Outcome.KEEP, f"evidence {evidence:.1f} is over {gate.keep}"
+        return Outcome.KEEP, f"evidence {evidence:.1f} nats, {gate.keep} keep"
     if evidence <= gate.drop:
-        return Outcome.DISCARD, f"evidence {evidence:.1f} is under {gate.drop}"
+        return Outcome.DISCARD, f"evidence {evidence:.1f} nats, {gate.drop} drop"
     if len(gains) >= gate.most_runs:
-        return Outcome.INCONCLUSIVE, f"evidence {evidence:.1f} settles nothing in {len(gains)} runs"
-    return None, f"evidence {evidence:.1f} lies between {gate.drop} and {gate.keep}: needs another"
+        return (
+            Outcome.INCONCLUSIVE,
+            f"evidence {evidence:.1f} nats after all {len(gains)} runs; {gate.keep} keep",
+        )
+    left = gate.most_runs - len(gains)
+    return (
+        None,
+        f"evidence {evidence:.1f} nats lies between {gate.drop} (drop) and {gate.keep} (keep): "
+        f"needs another run, at most {left} more",
+    )

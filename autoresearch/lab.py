@@ -45,6 +45,7 @@ from autoresearch.workspace import Repository
 
 LONGEST_HYPOTHESIS = 2000  # characters
 LONGEST_LESSON = 2000
+SHORTEST = 8
 
 
 def list_labs(home: Path | None = None) -> tuple[LabInfo, ...]:
@@ -205,6 +206,7 @@ class Lab:
             effect=verdict.effect if verdict else None,
             prediction=known.prediction,
             incumbent=evaluation.incumbent_view(history, self.contract),
+            without_keep=memory.without_keep(history),
         )
 
     def recall(
@@ -217,10 +219,8 @@ class Lab:
         limit: int = 10,
     ) -> tuple[Remembered, ...]:
         """Earlier experiments that match, the best match first."""
-        found = self.ledger.recall(
-            words=words, path=path, lines=lines, outcome=outcome, limit=limit
-        )
-        return memory.remember(self.history(), found)
+        found = self.ledger.recall(words, path, lines, outcome, limit + 1)
+        return memory.remember(self.history(), [e for e in found if e != "e0"][:limit])
 
     def explain(self, section: str) -> CodeSection:
         """Lines of a file at the incumbent, with spans, knobs and the experiments on them."""
@@ -330,6 +330,10 @@ def _checked(name: str, text: str, longest: int) -> str:
     text = text.strip()
     if not text:
         raise PatchRefused(f"The {name} is empty.", "Say in a sentence what and why.")
+    if len(text) < SHORTEST:
+        raise PatchRefused(
+            f"The {name} {text!r} says too little.", "Say in a sentence what and why."
+        )
     if len(text) > longest:
         raise PatchRefused(
             f"The {name} has {len(text)} characters.", f"At most {longest} are allowed."

@@ -1,11 +1,12 @@
 """What the lab knows about its past and its code: overviews, recall, explained sections."""
 
 from collections.abc import Iterable, Sequence
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from autoresearch.evaluation import incumbent_view
 from autoresearch.history import History
-from autoresearch.records import Experiment
+from autoresearch.records import Experiment, Outcome
 from autoresearch.sandbox import current_sandbox
 from autoresearch.sections import (
     LineMap,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 LONGEST_SECTION = 160  # lines in one answer
 MOST_REMEMBERED = 8
 MOST_REGIONS = 8
+MOST_SIMILAR = 3
 
 
 def overview(lab: "Lab") -> Overview:
@@ -67,9 +69,23 @@ def remember(history: History, experiments: Iterable[str]) -> tuple[Remembered, 
 
 
 def similar(lab: "Lab", experiment: Experiment) -> tuple[Remembered, ...]:
-    """Earlier experiments whose hypothesis or lesson shares words with this one."""
-    found = lab.ledger.recall(words=experiment.hypothesis, limit=4)
-    return remember(lab.history(), [e for e in found if e != experiment.id][:3])
+    """Earlier experiments on the same lines, then those whose words are like this one's."""
+    history = lab.history()
+    found = [
+        earlier
+        for change in experiment.changes
+        for first, last in change.spans
+        for earlier in reversed(touching(lab, history, change.path, first, last))
+    ]
+    found += lab.ledger.recall(words=experiment.hypothesis, limit=MOST_SIMILAR + 2)
+    others = [e for e in dict.fromkeys(found) if e not in (experiment.id, "e0")]
+    return remember(history, others[:MOST_SIMILAR])
+
+
+def without_keep(history: History) -> int:
+    """How many of the latest verdicts in a row kept nothing."""
+    latest = reversed(history.verdicts.values())
+    return sum(1 for _ in takewhile(lambda verdict: verdict.outcome is not Outcome.KEEP, latest))
 
 
 def explain(lab: "Lab", section: str) -> CodeSection:
@@ -95,6 +111,7 @@ def explain(lab: "Lab", section: str) -> CodeSection:
         knobs=find_knobs(text, place.first, last, ranges) if editable else (),
         experiments=remember(history, touched[::-1][:MOST_REMEMBERED]),
         commit=commit,
+        rest=f"{place.path}:{last + 1}-{place.last}" if last < place.last else None,
     )
 
 
@@ -131,7 +148,7 @@ def _text_at(lab: "Lab", commit: str, path: str) -> str:
 
 
 def _regions(lab: "Lab", history: History) -> tuple[Region, ...]:
-    """The definitions that no experiment touched, the longest first."""
+    """The definitions that no experiment touched, in the order of the files."""
     commit = history.experiments[history.kept[-1]].commit
     found: list[Region] = []
     for path in lab.repository.matching(commit, lab.contract.edit.allow):
@@ -146,13 +163,14 @@ def _regions(lab: "Lab", history: History) -> tuple[Region, ...]:
                         path=path, name=span.name, first=span.first, last=span.last, experiments=0
                     )
                 )
-    return tuple(sorted(found, key=lambda r: r.first - r.last)[:MOST_REGIONS])
+    return tuple(found[:MOST_REGIONS])
 
 
 def _remember(history: History, experiment: Experiment) -> Remembered:
     verdict = history.verdicts.get(experiment.id)
     return Remembered(
         experiment=experiment.id,
+        base=experiment.base,
         hypothesis=experiment.hypothesis,
         outcome=verdict.outcome if verdict else None,
         effect=verdict.effect if verdict else None,

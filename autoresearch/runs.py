@@ -103,6 +103,7 @@ class Runs:
             seed=planned.seed,
             progress=self._progress(report),
             elapsed_s=report.wall_s or max(0.0, (report.ended or time.time()) - started),
+            cpu_s=report.cpu_s,
             tokens=report.tokens,
             value=report.measurement.value if report.measurement else None,
             device=report.device,

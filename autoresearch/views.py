@@ -27,7 +27,8 @@ class RunView:
     seed: int
     progress: float | None  # 0 to 1 of the budget, where it is known
     elapsed_s: float
-    tokens: int
+    cpu_s: float  # of the whole process tree
+    tokens: int  # served to the run
     value: float | None  # the measurement, in the metric's unit
     device: str
     sandbox: str
@@ -55,6 +56,7 @@ class Remembered:
     """One earlier experiment, with what it showed."""
 
     experiment: str
+    base: str | None  # what the effect is against
     hypothesis: str
     outcome: Outcome | None  # None while it is open
     effect: float | None
@@ -145,6 +147,7 @@ class Conclusion:
     effect: float | None
     prediction: Prediction | None
     incumbent: Incumbent
+    without_keep: int  # the latest verdicts in a row that kept nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,6 +185,7 @@ class CodeSection:
     knobs: tuple[Knob, ...]
     experiments: tuple[Remembered, ...]  # those that touched these lines
     commit: str  # the incumbent's
+    rest: str | None  # the section to ask for next, where this one was cut
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -255,7 +255,7 @@ class Repository:
                     return self.git.run("write-tree", env=env).decode().strip()
                 said = said or done.stderr
         raise PatchRefused(
-            f"The diff does not apply to the base: {words(said)}",
+            f"The diff does not apply to the base: {_told(said)}.",
             "Look at the file as it is in the base, and make the diff against that; "
             "or use `edits`, which need no line numbers.",
         )
@@ -301,6 +301,12 @@ class Repository:
     def _scratch(self) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(prefix="scratch-", dir=self.path) as folder:
             yield Path(folder)
+
+
+def _told(said: bytes) -> str:
+    """The complaints of git as one line."""
+    lines = [line.removeprefix("error: ") for line in words(said).splitlines()]
+    return "; ".join(lines)
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:

@@ -18,6 +18,7 @@ from autoresearch.views import (
     RunView,
 )
 
+LONG_STREAK = 5  # verdicts without a keep
 LESSONS = {
     Outcome.KEEP: "say what made it work and what could be pushed further",
     Outcome.DISCARD: "say what the result rules out",
@@ -86,7 +87,8 @@ def after_evaluate(view: Evaluation) -> str:
     if view.replayed_as:
         return (
             f"{_call('evaluate_metric', experiment=view.replayed_as, wait_s=45)}: the incumbent "
-            f"moved while {name} was judged, so its patch is tried anew as {view.replayed_as}."
+            f"moved while {name} was judged, so its patch is tried anew as {view.replayed_as}; and "
+            f"{_call('conclude_experiment', experiment=name, lesson='…')}."
         )
     if view.verdict is not None and _overtaken(view.verdict):
         return (
@@ -96,6 +98,8 @@ def after_evaluate(view: Evaluation) -> str:
         )
     if view.verdict is not None:
         advice = LESSONS[view.verdict.outcome]
+        if view.verdict.outcome is Outcome.DISCARD and len(view.verdict.candidate_runs) == 1:
+            advice = "one run screened it out, so say only what the interval rules out"
         return f"{_call('conclude_experiment', experiment=name, lesson='…')}: {advice}."
     if not view.needs:
         return (
@@ -114,6 +118,12 @@ def after_conclude(view: Conclusion) -> str:
         return (
             "Build on it: explain_code_section shows the new incumbent; propose_patch goes on from "
             "there, one change at a time."
+        )
+    if view.without_keep >= LONG_STREAK:
+        return (
+            f"{view.without_keep} verdicts in a row kept nothing: leave this direction. open_lab "
+            "lists code that no experiment has touched; propose_patch something larger, of which "
+            "you know a mechanism."
         )
     if view.outcome is Outcome.INCONCLUSIVE:
         return (
@@ -146,6 +156,8 @@ def after_explain(view: CodeSection) -> str:
     """Turn what was read into a patch."""
     if not view.editable:
         return f"{view.path} is frozen: it explains the target, but edit one of the editable files."
+    if view.rest is not None:
+        return f"{_call('explain_code_section', section=view.rest)} shows the rest of it."
     if not view.experiments:
         return (
             "No experiment has touched these lines: propose_patch one change here, with `find` "
@@ -189,6 +201,5 @@ def taste(prediction: Prediction | None, effect: float | None) -> str:
     """How the prediction fared, as a clause; "" where there is nothing to compare."""
     if prediction is None or effect is None:
         return ""
-    right = (effect > 0) == (prediction.confidence >= 0.5)
-    said = f"predicted {prediction.effect:+.3g} at {prediction.confidence:.0%}"
-    return f"; you {said}, {'the right' if right else 'the wrong'} way round"
+    said = f"gave it {prediction.confidence:.0%} to improve, by {prediction.effect:+.3g}"
+    return f"; you {said}, and it {'did' if effect > 0 else 'did not'}"

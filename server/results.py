@@ -28,7 +28,7 @@ def _strip(schema: dict[str, Any]) -> None:
 class Shown(BaseModel):
     """A part of a result; what is not known is left out instead of sent as null."""
 
-    model_config = ConfigDict(json_schema_extra=_strip)
+    model_config = ConfigDict(json_schema_extra=_strip, defer_build=True)
 
     @model_serializer(mode="wrap")
     def _drop_none(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -74,6 +74,7 @@ class Memory(Shown):
     """An earlier experiment."""
 
     experiment: str
+    base: str | None = None  # what the effect is against
     hypothesis: str
     outcome: str
     effect: float | None = None
@@ -129,11 +130,14 @@ class RunResult(Result):
     state: str
     progress: float | None = None
     elapsed_s: float
-    tokens: int
+    cpu_s: float
+    tokens: int  # served to it
     value: float | None = None
     device: str
     sandbox: str
-    untrusted_curve: list[tuple[float, float]]  # (training tokens or steps, loss)
+    untrusted_curve: Annotated[
+        list[tuple[float, float]], Field(description="[training tokens or steps, loss]")
+    ]
     untrusted_exception: str | None = None
     untrusted_log: str | None = None
 

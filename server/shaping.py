@@ -99,6 +99,7 @@ def run_result(view: RunView, metric: Metric, *, detail: bool) -> results.RunRes
         state=view.state,
         progress=shorten(view.progress, 3),
         elapsed_s=round(view.elapsed_s, 1),
+        cpu_s=round(view.cpu_s, 1),
         tokens=view.tokens,
         value=shorten(view.value),
         device=view.device,
@@ -204,6 +205,7 @@ def memory(one: Remembered) -> results.Memory:
     """An earlier experiment, for a list."""
     return results.Memory(
         experiment=one.experiment,
+        base=one.base,
         hypothesis=_cut(one.hypothesis, 300),
         outcome=_outcome(one),
         effect=shorten(one.effect, 4),
@@ -245,15 +247,15 @@ def prediction_shown(prediction: Prediction | None) -> results.PredictionShown |
 
 
 def _run_summary(view: RunView, metric: Metric) -> str:
-    took = f"after {view.elapsed_s:.1f} s on {view.device}" if view.device else ""
+    took = f" after {view.elapsed_s:.1f} s on {view.device}" if view.device else ""
     if view.state is RunState.FINISHED:
-        return f"{view.id} finished {took}: {metric.name} {measured(view.value, metric.unit)}."
+        return f"{view.id} finished{took}: {metric.name} {measured(view.value, metric.unit)}."
     if view.state.final:
         why = quote(view.exception or view.reason)
-        return f"{view.id} {view.state} {took}: {why}".rstrip() + "."
+        return f"{view.id} {view.state}{took}: {why}".rstrip() + "."
     done = f", {view.progress:.0%} of its budget" if view.progress is not None else ""
     loss = f", training loss {view.curve[-1].loss:.4g}" if view.curve else ""
-    return f"{view.id} is {view.state} {took}{done}{loss}."
+    return f"{view.id} is {view.state}{took}{done}{loss}."
 
 
 def _evaluation_summary(view: Evaluation, metric: Metric, prediction: Prediction | None) -> str:

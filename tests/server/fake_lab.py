@@ -47,6 +47,7 @@ TIP = Incumbent(
 )
 PAST = Remembered(
     experiment="e1",
+    base="e0",
     hypothesis="a higher learning rate learns faster",
     outcome=Outcome.DISCARD,
     effect=-0.0213456,
@@ -63,6 +64,7 @@ TRAINING = RunView(
     seed=7,
     progress=0.25,
     elapsed_s=1.23456,
+    cpu_s=1.11,
     tokens=64_000,
     value=None,
     device="cpu-0",
@@ -215,6 +217,7 @@ class FakeLab:
             effect=self.verdict.effect,
             prediction=prediction,
             incumbent=self.tip,
+            without_keep=0,
         )
 
     def recall(self, *, words="", path="", lines=None, outcome=None, limit=10):
@@ -237,6 +240,7 @@ class FakeLab:
             knobs=(Knob(name="LEARNING_RATE", line=12, value="0.01", low=1e-4, high=0.1),),
             experiments=self.recent,
             commit="c0ffee" * 6,
+            rest=None,
         )
 
     def history(self):

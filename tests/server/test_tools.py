@@ -159,7 +159,7 @@ async def test_evaluate_metric_goes_on_until_the_verdict(connect, lab):
     assert lab.calls["evaluate"] == 3
     assert seen["outcome"] == "keep"
     assert seen["moved_incumbent"] is True
-    assert "you predicted +0.02 at 70%, the right way round" in seen["summary"]
+    assert "you gave it 70% to improve, by +0.02, and it did" in seen["summary"]
     assert 'conclude_experiment(experiment="e2"' in seen["next_step"]
 
 
