@@ -101,7 +101,7 @@ async def test_an_agents_loop_keeps_a_gain_and_remembers_why(serve, repository, 
             client, "conclude_experiment", experiment="e1", lesson="smoothing drowned the counts"
         )
         assert concluded["incumbent"]["experiment"] == "e1"
-        assert "at 90%, the right way round" in concluded["summary"]
+        assert "you gave it 90% to improve" in concluded["summary"]
         recalled = await call(client, "recall_experiments", words="drowned")
         assert recalled["experiments"][0]["experiment"] == "e1"
         ledger = (await client.read_resource("lab://tiny/ledger"))[0].text
