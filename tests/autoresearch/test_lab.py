@@ -136,6 +136,7 @@ def test_a_run_whose_supervisor_is_killed_is_lost_once_and_replaced(
 ) -> None:
     experiment = propose(lab, HANGING)
     run = lab.start_run(experiment).id
+    wait_for(lambda: lab.view_run(run).state is RunState.TRAINING)
     mark = str(lab.runs.directory(run).path)
     [supervisor] = wait_for(lambda: processes_with(mark))
     os.kill(supervisor.pid, signal.SIGKILL)

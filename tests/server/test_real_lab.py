@@ -127,7 +127,7 @@ async def test_a_crash_a_loss_and_a_repeat_each_get_their_word(connect_home):
         assert (await to_verdict(client, "e1"))["outcome"] == "crashed"
         await propose(client, WORSE)
         assert (await to_verdict(client, "e2"))["outcome"] == "discard"
-        said = await refused(client, "propose_patch", hypothesis="again", edits=edit(WORSE))
+        said = await refused(client, "propose_patch", hypothesis="the same once more", edits=edit(WORSE))
         assert "e2" in said
         said = await refused(client, "propose_patch", hypothesis="h", edits=edit(("nope", "x")))
         assert "occurs 0 times in train.py" in said
@@ -186,4 +186,4 @@ async def test_the_lab_that_is_meant_needs_no_name(connect_home, repository, tmp
         assert first["lab"] in said
         assert later["lab"] in said
         seen = await call(client, "recall_experiments", lab=later["lab"])
-        assert seen["summary"] == "2 matching experiments (1 open, 1 baseline)."
+        assert seen["summary"] == "1 matching experiment (1 open)."
