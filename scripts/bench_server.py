@@ -103,7 +103,8 @@ async def time_experiments(session: Session, home: Path, experiments: int) -> li
         await session.call("run_training", experiment=name)
         judged = await session.evaluate(name)
         ended = time.time()
-        await session.call("conclude_experiment", experiment=name, lesson=judged["outcome"])
+        lesson = f"{patch.change} was tried: {judged['outcome']}"
+        await session.call("conclude_experiment", experiment=name, lesson=lesson)
         beside.append(ended - began - busy((began, ended), spans(home)))
         print(
             f"  {name} {patch.change}: {judged['outcome']}, {ended - began:.1f} s, "
@@ -136,7 +137,9 @@ async def time_calls(session: Session, calls: int) -> None:
         await session.call("evaluate_metric", experiment="e1", wait_s=0)
         await session.call("recall_experiments", words="rate")
         await session.call("explain_code_section", section="train.py:load")
-        await session.call("conclude_experiment", experiment="e1", lesson=f"lesson {n}")
+        await session.call(
+            "conclude_experiment", experiment="e1", lesson=f"the bench says so for the time {n}"
+        )
         section = await session.call("explain_code_section", section="EPSILON")
         written = section["knobs"][0]["value"]
         proposed = await session.call(

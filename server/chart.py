@@ -58,7 +58,15 @@ def _draw_incumbent(axes: "Axes", result: "DemoResult") -> None:
         zorder=0,
         label="baseline ± 2 sigma of single runs",
     )
-    axes.step(range(len(values)), values, where="post", color=INK, linewidth=2, zorder=2)
+    axes.step(
+        range(len(values)),
+        values,
+        where="post",
+        color=INK,
+        linewidth=2,
+        zorder=2,
+        label="incumbent (its mean sharpens as control runs come in)",
+    )
     axes.plot(0, values[0], "o", color=INK, markersize=7, zorder=3, label="e0, as it came")
     spots = [n for n, trial in enumerate(trials, 1) if trial.kept]
     axes.plot(

@@ -28,7 +28,7 @@ def _strip(schema: dict[str, Any]) -> None:
 class Shown(BaseModel):
     """A part of a result; what is not known is left out instead of sent as null."""
 
-    model_config = ConfigDict(json_schema_extra=_strip, defer_build=True)
+    model_config = ConfigDict(json_schema_extra=_strip)
 
     @model_serializer(mode="wrap")
     def _drop_none(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:

@@ -127,12 +127,21 @@ async def test_a_crash_a_loss_and_a_repeat_each_get_their_word(connect_home):
         assert (await to_verdict(client, "e1"))["outcome"] == "crashed"
         await propose(client, WORSE)
         assert (await to_verdict(client, "e2"))["outcome"] == "discard"
-        said = await refused(client, "propose_patch", hypothesis="the same once more", edits=edit(WORSE))
+        said = await refused(
+            client, "propose_patch", hypothesis="the same once more", edits=edit(WORSE)
+        )
         assert "e2" in said
-        said = await refused(client, "propose_patch", hypothesis="h", edits=edit(("nope", "x")))
+        said = await refused(
+            client,
+            "propose_patch",
+            hypothesis="turn a knob that is not there",
+            edits=edit(("nope", "x")),
+        )
         assert "occurs 0 times in train.py" in said
         frozen = [{"path": "notes.md", "find": "mine", "replace": "yours"}]
-        said = await refused(client, "propose_patch", hypothesis="h", edits=frozen)
+        said = await refused(
+            client, "propose_patch", hypothesis="change a frozen file", edits=frozen
+        )
         assert "train.py" in said
         said = await refused(client, "check_run", run="e9-r1")
         assert "e2-r1" in said
