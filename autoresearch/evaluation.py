@@ -29,9 +29,9 @@ class Evidence:
 
 
 def measured(history: History, experiment: str) -> tuple[str, ...]:
-    """The experiment's runs that have a measurement."""
+    """The experiment's runs that used their whole budget and have a measurement."""
     reports = history.reports_of(experiment)
-    return tuple(report.run for report in reports if report.measurement is not None)
+    return tuple(r.run for r in reports if r.measurement is not None and not r.cut)
 
 
 def line_to(history: History, experiment: str) -> tuple[str, ...]:
@@ -80,6 +80,7 @@ def incumbent_view(history: History, contract: Contract) -> Incumbent:
         experiment=tip,
         commit=history.experiments[tip].commit,
         runs=len(found),
+        cpu_s=_mean_cpu_s(history, tip),
         mean=mean,
         low=low,
         high=high,
@@ -88,12 +89,17 @@ def incumbent_view(history: History, contract: Contract) -> Incumbent:
     )
 
 
+def _mean_cpu_s(history: History, experiment: str) -> float | None:
+    whole = [history.reports[run].cpu_s for run in measured(history, experiment)]
+    return sum(whole) / len(whole) if whole else None
+
+
 def step(experiment: str, runs: Runs, ledger: Ledger, contract: Contract) -> Evaluation:
     """Take in what ended, give the verdict if it is due, else start what it needs."""
     runs.absorb()
     history = ledger.history()
     if experiment not in history.verdicts:
-        verdict = _verdict_due(experiment, history, contract)
+        verdict = due_verdict(experiment, history, contract)
         if verdict is not None:
             _give(verdict, ledger)
         else:
@@ -110,6 +116,8 @@ def view(experiment: str, history: History, contract: Contract) -> Evaluation:
     going = [run.id for run in history.unfinished() if run.experiment in (experiment, base)]
     return Evaluation(
         experiment=experiment,
+        hypothesis=history.experiments[experiment].hypothesis,
+        concluded=experiment in history.lessons,
         verdict=verdict,
         effect=verdict.effect if verdict else so_far.effect,
         low=verdict.low if verdict else so_far.low,
@@ -142,7 +150,8 @@ def judge_again(history: History, verdict: Verdict, contract: Contract) -> Verdi
     )
 
 
-def _verdict_due(experiment: str, history: History, contract: Contract) -> Verdict | None:
+def due_verdict(experiment: str, history: History, contract: Contract) -> Verdict | None:
+    """The verdict that the runs so far allow; None while more are needed or going."""
     base = history.experiments[experiment].base
     if base is None:
         return None
@@ -160,12 +169,16 @@ def _verdict_due(experiment: str, history: History, contract: Contract) -> Verdi
 
 
 def _ended_early(history: History, experiment: str) -> tuple[Outcome, str, str] | None:
-    """The first crash or stop, either of which counts against the candidate."""
+    """The first crash, stop or cut, each of which counts against the candidate."""
     for report in history.reports_of(experiment):
         if report.state is RunState.CRASHED:
             return Outcome.CRASHED, report.run, report.reason
         if report.state is RunState.STOPPED:
             return Outcome.DISCARD, report.run, "it was stopped before it could be measured"
+        if report.cut:
+            used = f" after {report.tokens:,} training tokens" if report.tokens else ""
+            words = f"cut at {report.cut}{used}: it costs more than a run may, so it was not judged"
+            return Outcome.DISCARD, report.run, words
     return None
 
 
@@ -271,7 +284,7 @@ def _going(history: History, experiment: str) -> int:
 def _refuse_hopeless(history: History, experiment: str) -> None:
     ended = history.reports_of(experiment)
     lost = [report for report in ended if report.state is RunState.LOST]
-    crashed = [report for report in ended if report.state is RunState.CRASHED]
+    crashed = [report for report in ended if report.state is RunState.CRASHED or report.cut]
     good = len(measured(history, experiment))
     if len(lost) > MOST_LOST and (len(lost) > good or experiment not in history.kept):
         raise NotNow(
@@ -280,8 +293,9 @@ def _refuse_hopeless(history: History, experiment: str) -> None:
         )
     if len(crashed) > MOST_LOST and len(crashed) > good:
         raise NotNow(
-            f"The incumbent {experiment} itself crashed {len(crashed)} times: {crashed[-1].reason}",
-            "Mend the target (its command, data or python) and open it as a new lab.",
+            f"The incumbent {experiment} itself failed {len(crashed)} times: "
+            f"{crashed[-1].cut or crashed[-1].reason}",
+            "Mend the target (its command, data, python or ceilings) and open it as a new lab.",
         )
 
 

@@ -201,6 +201,7 @@ class Lab:
         verdict = history.verdicts.get(experiment)
         return Conclusion(
             experiment=experiment,
+            hypothesis=known.hypothesis,
             lesson=lesson,
             outcome=verdict.outcome if verdict else None,
             effect=verdict.effect if verdict else None,

@@ -168,6 +168,7 @@ def _regions(lab: "Lab", history: History) -> tuple[Region, ...]:
 
 def _remember(history: History, experiment: Experiment) -> Remembered:
     verdict = history.verdicts.get(experiment.id)
+    told = history.lessons.get(experiment.id, ())
     return Remembered(
         experiment=experiment.id,
         base=experiment.base,
@@ -176,7 +177,7 @@ def _remember(history: History, experiment: Experiment) -> Remembered:
         effect=verdict.effect if verdict else None,
         low=verdict.low if verdict else None,
         high=verdict.high if verdict else None,
-        lesson=" ".join(told.lesson for told in history.lessons.get(experiment.id, ())),
+        lesson=told[-1].lesson if told else "",
         changes=experiment.changes,
     )
 

@@ -83,7 +83,7 @@ def replay(lab: "Lab", experiment: str) -> None:
         f"{known.hypothesis} (replay of {experiment} on {tip})",
         tip,
         patch,
-        known.prediction,
+        None,  # what was predicted was predicted for another base
         known.proposer,
         replay_of=experiment,
     )

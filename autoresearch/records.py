@@ -112,6 +112,7 @@ class RunReport:
     device: str
     sandbox: str
     measurement: Measurement | None
+    cut: str = ""  # the ceiling that ended the training before its budget was used
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -99,7 +99,7 @@ class Runs:
             id=run,
             experiment=planned.experiment,
             state=report.state,
-            reason=report.reason,
+            reason=f"{report.reason}; cut at {report.cut}" if report.cut else report.reason,
             seed=planned.seed,
             progress=self._progress(report),
             elapsed_s=report.wall_s or max(0.0, (report.ended or time.time()) - started),
@@ -120,7 +120,7 @@ class Runs:
         return tuple(CurvePoint(at=point.at, loss=point.loss) for point in points)
 
     def _progress(self, report: RunReport) -> float | None:
-        if report.state in (RunState.SCORING, RunState.FINISHED):
+        if report.state in (RunState.SCORING, RunState.FINISHED) and not report.cut:
             return 1.0
         budget = self.contract.run.budget
         used = {"tokens": report.tokens, "cpu_s": report.cpu_s, "wall_s": report.wall_s}

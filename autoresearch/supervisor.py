@@ -66,6 +66,7 @@ class _Supervisor:
         self._written = 0.0
         self._recorded: set[int] = set()
         self._terminated = False
+        self._cut = ""
         signal.signal(signal.SIGTERM, self._on_sigterm)
 
     def own(self) -> None:
@@ -99,6 +100,7 @@ class _Supervisor:
         self._write(RunState.TRAINING, "trains")
         end = training.run_to_end(self._stop_asked, self._on_progress)
         self._taken = end.taken
+        self._cut = end.limit if end.ending is Ending.CEILING else ""
         if failed := _failed(self._rundir, spec, end):
             return failed
         if changed := broken_seal(self._rundir.tree, seal):
@@ -180,6 +182,7 @@ class _Supervisor:
                 device=self._device,
                 sandbox=self._sandbox.name,
                 measurement=measurement,
+                cut=self._cut,
             )
         )
 

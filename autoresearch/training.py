@@ -28,7 +28,8 @@ class Ending(StrEnum):
     """Why a training is over."""
 
     EXITED = "exited"
-    TIME = "time"  # budget or ceiling: what it left is scored
+    BUDGET = "budget"  # its seconds are used up: what it left is scored
+    CEILING = "ceiling"  # cut before its budget was used
     MEMORY = "memory"
     STOPPED = "stopped"
 
@@ -131,15 +132,14 @@ class Training:
             return Ending.STOPPED, "asked to stop"
         if rss_mb > spec.memory_mb:
             return Ending.MEMORY, f"used {rss_mb:.0f} MB of memory, over its {spec.memory_mb} MB"
-        clocks = (
-            (spec.budget_unit == "wall_s", wall_s, spec.budget, "its budget of {:g} wall seconds"),
-            (spec.budget_unit == "cpu_s", cpu_s, spec.budget, "its budget of {:g} CPU seconds"),
-            (True, cpu_s, spec.cpu_ceiling_s, "its ceiling of {:g} CPU seconds"),
-            (True, wall_s, spec.wall_ceiling_s, "its ceiling of {:g} wall seconds"),
-        )
-        for applies, taken, allowed, words in clocks:
-            if applies and allowed is not None and taken >= allowed:
-                return Ending.TIME, words.format(allowed)
+        budgets = (("wall_s", wall_s, "wall"), ("cpu_s", cpu_s, "CPU"))
+        for unit, taken, clock in budgets:
+            if spec.budget_unit == unit and taken >= spec.budget:
+                return Ending.BUDGET, f"its budget of {spec.budget:g} {clock} seconds"
+        ceilings = ((spec.cpu_ceiling_s, cpu_s, "CPU"), (spec.wall_ceiling_s, wall_s, "wall"))
+        for allowed, taken, clock in ceilings:
+            if allowed is not None and taken >= allowed:
+                return Ending.CEILING, f"its ceiling of {allowed:g} {clock} seconds"
         return None
 
     def _progress(self) -> Progress:

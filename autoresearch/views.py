@@ -44,6 +44,7 @@ class Incumbent:
     experiment: str
     commit: str
     runs: int
+    cpu_s: float | None  # of one run, on average
     mean: float | None
     low: float | None  # 95 % interval of the mean, from the pooled noise
     high: float | None
@@ -124,6 +125,8 @@ class Evaluation:
     """How far an experiment is on its way to a verdict."""
 
     experiment: str
+    hypothesis: str
+    concluded: bool  # its lesson is written down
     verdict: Verdict | None
     effect: float | None  # so far
     low: float | None
@@ -142,6 +145,7 @@ class Conclusion:
     """A lesson beside its evidence."""
 
     experiment: str
+    hypothesis: str
     lesson: str
     outcome: Outcome | None
     effect: float | None

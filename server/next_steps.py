@@ -90,6 +90,11 @@ def after_evaluate(view: Evaluation) -> str:
             f"moved while {name} was judged, so its patch is tried anew as {view.replayed_as}; and "
             f"{_call('conclude_experiment', experiment=name, lesson='…')}."
         )
+    if view.verdict is not None and view.concluded:
+        return (
+            f"{name} has its verdict and its lesson: recall_experiments and explain_code_section, "
+            "then propose_patch with the next idea."
+        )
     if view.verdict is not None and _overtaken(view.verdict):
         return (
             f"The incumbent became {view.incumbent.experiment} while {name} was judged: "

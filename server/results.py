@@ -67,6 +67,7 @@ class IncumbentShown(Shown):
     high: float | None = None
     sigma: float | None = None
     runs: int
+    cpu_s: float | None = None  # of one run
     kept: list[str]
 
 
@@ -161,6 +162,7 @@ class EvaluationResult(Result):
     """How far an experiment is on its way to a verdict."""
 
     experiment: str
+    hypothesis: str
     outcome: str | None = None
     verdict: str | None = None
     effect: float | None = None
@@ -181,6 +183,7 @@ class ConclusionResult(Result):
     """A lesson beside its evidence."""
 
     experiment: str
+    hypothesis: str
     lesson: str
     outcome: str | None = None
     effect: float | None = None

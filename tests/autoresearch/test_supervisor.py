@@ -52,6 +52,7 @@ def training(rundir: RunDir) -> RunReport | None:
 
 def test_a_good_training_is_scored_and_reported(tmp_path: Path) -> None:
     rundir, report = run_to_end(tmp_path)
+    assert report.cut == ""
     assert report.state is RunState.FINISHED, report.reason
     assert report.measurement is not None
     assert 0 < report.measurement.value < 4.8  # uniform over ids would be log2(27) or more
@@ -95,6 +96,15 @@ def test_a_busy_training_is_killed_at_its_cpu_ceiling(tmp_path: Path) -> None:
     reason = crash(tmp_path, "while True: pass", cpu_ceiling_s=0.4)
     assert reason.startswith("no checkpoint after")
     assert "killed at its ceiling of 0.4 CPU seconds" in reason
+
+
+def test_a_checkpoint_left_before_a_ceiling_is_scored_and_the_run_is_called_cut(
+    tmp_path: Path,
+) -> None:
+    train = BIGRAM.replace('    print("trained', '    while True: pass\n    print("trained')
+    _, report = run_to_end(tmp_path, train, cpu_ceiling_s=1.5)
+    assert report.state is RunState.FINISHED
+    assert report.cut == "its ceiling of 1.5 CPU seconds"
 
 
 def test_cpu_seconds_of_children_count(tmp_path: Path) -> None:

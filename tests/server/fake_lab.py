@@ -39,6 +39,7 @@ TIP = Incumbent(
     experiment="e0",
     commit="c0ffee" * 6,
     runs=4,
+    cpu_s=3.14159,
     mean=2.9051234,
     low=2.9,
     high=2.91,
@@ -98,6 +99,8 @@ VERDICT = Verdict(
 )
 PENDING = Evaluation(
     experiment="e2",
+    hypothesis="h",
+    concluded=False,
     verdict=None,
     effect=0.01,
     low=-0.01,
@@ -212,6 +215,7 @@ class FakeLab:
         prediction = self.predictions[-1] if self.predictions else None
         return Conclusion(
             experiment=experiment,
+            hypothesis="h",
             lesson=lesson,
             outcome=self.verdict.outcome,
             effect=self.verdict.effect,
