@@ -31,6 +31,7 @@ def the_client_and_all_below(client: psutil.Process) -> list[psutil.Process]:
     return [*client.children(recursive=True), client]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "victims",
     [the_server, the_tree_below_the_client, the_client_alone, the_client_and_all_below],

@@ -50,6 +50,7 @@ def test_a_submitted_run_is_alive_until_it_ends(tmp_path: Path, executor: LocalE
         executor.submit(rundir)
 
 
+@pytest.mark.slow
 def test_a_run_that_lost_its_supervisor_is_settled_as_lost_and_its_tree_is_dead(
     tmp_path: Path, executor: LocalExecutor
 ) -> None:

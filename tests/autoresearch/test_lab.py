@@ -124,6 +124,7 @@ def test_a_stopped_run_ends_its_experiment_so_that_unlucky_seeds_cannot_be_dropp
     assert "stopped" in verdict.sentence
 
 
+@pytest.mark.slow
 def test_a_control_run_cannot_be_stopped(lab: Lab) -> None:
     run = lab.start_run("e0").id
     with pytest.raises(NotNow, match="bias"):
@@ -131,6 +132,7 @@ def test_a_control_run_cannot_be_stopped(lab: Lab) -> None:
     wait_for(lambda: lab.view_run(run).state.final)
 
 
+@pytest.mark.slow
 def test_a_run_whose_supervisor_is_killed_is_lost_once_and_replaced(
     lab: Lab, again: Callable[[], Lab]
 ) -> None:
@@ -150,6 +152,7 @@ def test_a_run_whose_supervisor_is_killed_is_lost_once_and_replaced(
     wait_for(lambda: lab.view_run(f"{experiment}-r2").state.final)
 
 
+@pytest.mark.slow
 def test_two_servers_on_one_lab_give_one_verdict(lab: Lab, again: Callable[[], Lab]) -> None:
     experiment = propose(lab, BETTER)
     failures: list[BaseException] = []
@@ -171,6 +174,7 @@ def test_two_servers_on_one_lab_give_one_verdict(lab: Lab, again: Callable[[], L
     assert lab.verify().ok
 
 
+@pytest.mark.slow
 def test_a_patch_kept_against_an_old_incumbent_is_replayed_on_the_new_one(lab: Lab) -> None:
     first = propose(lab, BETTER)
     second = propose(lab, ("+ SMOOTHING", "+ min(SMOOTHING, 0.05)"), "smooth even less")
@@ -217,6 +221,7 @@ def test_the_held_out_data_is_shown_to_nobody(lab: Lab) -> None:
     assert not (lab.runs.directory("e0-r1").tree / "names.txt").exists()
 
 
+@pytest.mark.slow
 def test_a_users_repository_is_byte_for_byte_the_same_until_a_branch_is_asked_for(
     tmp_path: Path,
 ) -> None:

@@ -172,6 +172,7 @@ def test_a_lost_race_is_run_again_on_the_newer_history(small: Small) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_two_processes_lose_nothing_and_write_nothing_twice(small: Small) -> None:
     command = [sys.executable, "-c", OTHER_PROCESS, str(small.folder)]
     children = [subprocess.Popen([*command, name], cwd=ROOT) for name in ("left", "right")]

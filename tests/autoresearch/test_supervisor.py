@@ -98,6 +98,7 @@ def test_a_busy_training_is_killed_at_its_cpu_ceiling(tmp_path: Path) -> None:
     assert "killed at its ceiling of 0.4 CPU seconds" in reason
 
 
+@pytest.mark.slow
 def test_a_checkpoint_left_before_a_ceiling_is_scored_and_the_run_is_called_cut(
     tmp_path: Path,
 ) -> None:
@@ -169,6 +170,7 @@ def test_nan_from_the_model_is_a_crash(tmp_path: Path) -> None:
     assert "NaN or infinite" in crash(tmp_path, train)
 
 
+@pytest.mark.slow
 def test_at_a_budget_of_wall_seconds_the_last_checkpoint_is_scored(tmp_path: Path) -> None:
     train = LEAVES_CHECKPOINT.replace('raise ValueError("never good")', "return uniform")
     train += """
@@ -219,6 +221,7 @@ time.sleep(1000)
 
 
 @pytest.mark.parametrize("session", ["", "os.setsid()"])
+@pytest.mark.slow
 def test_a_training_that_hops_from_process_to_process_is_caught(
     tmp_path: Path, session: str
 ) -> None:

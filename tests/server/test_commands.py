@@ -164,6 +164,7 @@ def test_demo_refuses_a_folder_that_holds_labs(tmp_path, capsys):
     assert "Name a new folder with --home" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_script_ends_with_the_commands_status(tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "autoresearch_mcp", "verify"],

@@ -166,6 +166,7 @@ def test_from_uvs_cache_the_command_is_uvx_from_the_same_source(monkeypatch, tmp
     assert launch_command() == Launch("uvx", ("autoresearch-mcp",))
 
 
+@pytest.mark.slow
 def test_connect_prints_by_default_and_writes_on_request(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CODEX_HOME", str(tmp_path / "codex"))

@@ -124,6 +124,7 @@ def test_a_report_without_a_keep_or_a_chart_still_reads(tmp_path):
     assert "![" not in text
 
 
+@pytest.mark.slow
 def test_the_chart_is_a_png_whatever_the_outcomes(tmp_path):
     pytest.importorskip("matplotlib")
     for n, trials in enumerate([(TRIAL, DROPPED, CRASHED), (CRASHED,), ()]):

@@ -7,27 +7,18 @@ import psutil
 import pytest
 from fastmcp import Client
 
-from autoresearch.lab import Lab
 from server.app import build_server
 from server.labs import HomeLabs
 from tests.repositories import BETTER, CRASHING, HANGING, WORSE, every_byte, make_repository
-from tests.repositories import to_verdict as measure
 from tests.server.conftest import call, over_stdio, refused
 
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture(scope="module")
-def repository(tmp_path_factory):
-    return make_repository(tmp_path_factory.mktemp("user") / "repository")
-
-
-@pytest.fixture(scope="module")
-def measured_home(repository, tmp_path_factory):
-    """A home whose one lab knows its noise already."""
-    home = tmp_path_factory.mktemp("measured") / "home"
-    measure(Lab.open(str(repository), home=home), "e0")
-    return home
+@pytest.fixture
+def repository(measured_home):
+    """The repository that the measured lab was opened on."""
+    return measured_home.parent / "repository"
 
 
 @pytest.fixture
@@ -79,6 +70,7 @@ def server_processes():
 
 
 @pytest.mark.usefixtures("measured")
+@pytest.mark.slow
 async def test_an_agents_loop_keeps_a_gain_and_remembers_why(serve, repository, tmp_path):
     before = every_byte(repository)
     async with serve("auto") as client:
@@ -149,6 +141,7 @@ async def test_a_crash_a_loss_and_a_repeat_each_get_their_word(connect_home):
 
 
 @pytest.mark.usefixtures("measured")
+@pytest.mark.slow
 async def test_a_run_outlives_its_killed_server_and_a_cancelled_call(serve):
     async with serve("auto") as client:
         await propose(client, HANGING)
@@ -171,6 +164,7 @@ async def test_a_run_outlives_its_killed_server_and_a_cancelled_call(serve):
 
 
 @pytest.mark.parametrize("mode", ["legacy"], indirect=True)
+@pytest.mark.slow
 async def test_two_servers_on_one_lab_agree(serve, connect_home, repository):
     async with serve("auto") as one, connect_home() as other:
         await call(one, "open_lab", source=str(repository))
