@@ -26,8 +26,14 @@ class Launch:
     args: tuple[str, ...]
 
 
-def launch_command() -> Launch:
+def launch_command(toolset: str = "all") -> Launch:
     """How a client starts the server: what works from here, now and after a restart."""
+    found = _launch()
+    asked = () if toolset == "all" else ("serve", "--toolset", toolset)
+    return Launch(found.command, (*found.args, *asked))
+
+
+def _launch() -> Launch:
     if UV_CACHE_PARTS.isdisjoint(Path(sys.prefix).resolve().parts):
         return Launch(sys.executable, ("-m", "autoresearch_mcp"))
     source = installed_from()

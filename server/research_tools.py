@@ -19,6 +19,14 @@ from server.desk import Desk
 if TYPE_CHECKING:
     from autoresearch.lab import Lab
 
+WRITERS = {
+    "open_lab",
+    "propose_patch",
+    "run_training",
+    "stop_run",
+    "evaluate_metric",
+    "conclude_experiment",
+}
 LONGEST_WAIT_S = 45  # some clients cut a call off at 60 s
 STOPPED_WITHIN_S = 5
 

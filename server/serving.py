@@ -6,10 +6,13 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from server.app import Toolset
     from server.labs import Labs
 
 
-def serve(labs: "Labs | None" = None, *, look_s: float | None = None) -> int:
+def serve(
+    labs: "Labs | None" = None, *, look_s: float | None = None, toolset: "Toolset" = "all"
+) -> int:
     """Until the client closes the pipe; Ctrl-C is a clean end too."""
     # FastMCP's own handlers draw boxes for people; a client's log wants lines.
     os.environ.setdefault("FASTMCP_LOG_ENABLED", "false")
@@ -22,7 +25,7 @@ def serve(labs: "Labs | None" = None, *, look_s: float | None = None) -> int:
     from server.desk import LOOK_S
 
     try:
-        server = build_server(labs, look_s=LOOK_S if look_s is None else look_s)
+        server = build_server(labs, look_s=LOOK_S if look_s is None else look_s, toolset=toolset)
         server.run("stdio", show_banner=False)
     except KeyboardInterrupt:
         return 130

@@ -3,11 +3,12 @@
 import os
 import sys
 from collections.abc import Sequence
+from typing import Annotated
 
 from cyclopts import App, CycloptsError, Parameter
 
 from autoresearch.errors import LabError
-from server.app import product_version
+from server.app import Toolset, product_version
 from server.commands import connecting, doctor, labs, showing
 
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130
@@ -51,11 +52,16 @@ def build_app() -> App:
     return app
 
 
-def serve() -> int:
+def serve(
+    *,
+    toolset: Annotated[
+        Toolset, Parameter(help="Which tools: all, or those that change nothing.")
+    ] = "all",
+) -> int:
     """Serve MCP over stdio, as without a command."""
     from server.serving import serve as serve_stdio
 
-    return serve_stdio()
+    return serve_stdio(toolset=toolset)
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -14,6 +14,7 @@ from cyclopts import Parameter
 from autoresearch.errors import LabError
 from autoresearch.logs import last_line
 from server import figures
+from server.app import Toolset
 from server.clients import Plan, apply, plan_claude_code, plan_codex
 from server.commands.output import JsonOption, print_json, say
 from server.launching import Launch, environment, launch_command
@@ -38,6 +39,9 @@ def connect(
     write: Annotated[
         bool, Parameter(help="Write it; what is there is kept, merged and backed up.")
     ] = False,
+    toolset: Annotated[
+        Toolset, Parameter(help="Which tools: all, or those that change nothing.")
+    ] = "all",
     json: JsonOption = False,
 ) -> None:
     """Print the client's configuration, or write it; starts the server once to see that it works.
@@ -45,7 +49,7 @@ def connect(
     That first start also fetches what is missing, so that the client's own does not run out of
     time. Claude Code is configured for this folder, Codex for this user.
     """
-    launch, env = launch_command(), environment()
+    launch, env = launch_command(toolset), environment()
     answer = anyio.run(_try, launch)
     plans = (
         plan_claude_code(Path.cwd(), launch, env, answer.readers)
