@@ -9,6 +9,7 @@ import ast
 import hashlib
 import warnings
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 
 from autoresearch.fold import fold
 from autoresearch.localnames import rename_locals
@@ -24,6 +25,7 @@ def fingerprint(files: Mapping[str, bytes]) -> str:
     return digest.hexdigest()
 
 
+@lru_cache(maxsize=64)  # the base is normalised once for all patches on it
 def normalised(path: str, content: bytes) -> bytes:
     """What counts of one file: its syntax tree if it is Python that parses, else its lines."""
     if path.endswith(".py"):
