@@ -6,7 +6,7 @@ and what only it may know. Nothing here waits, and nothing here holds state that
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from autoresearch.records import (
     Outcome,
     Prediction,
     Proposer,
+    Verdict,
 )
 from autoresearch.runs import Runs
 from autoresearch.sections import Reader
@@ -229,9 +230,7 @@ class Lab:
 
     def verify(self) -> Verification:
         """Replay the ledger from git and compare it with everything that should agree with it."""
-        return self.ledger.verify(
-            lambda history, verdict: evaluation.judge_again(history, verdict, self.contract)
-        )
+        return self.ledger.verify(self._judge_again)
 
     def branch(self, name: str) -> str:
         """Write the incumbent into the user's repository as a new branch; nothing else moves."""
@@ -275,6 +274,11 @@ class Lab:
     def reader(self, commit: str) -> Reader:
         """Reads files at a commit."""
         return _LabReader(self, commit)
+
+    def _judge_again(self, history: History, verdict: Verdict) -> Verdict:
+        """The verdict as the judge gives it now; how it is worded may change, what it says not."""
+        again = evaluation.judge_again(history, verdict, self.contract)
+        return replace(again, sentence=verdict.sentence)
 
     @cached_property
     def settings(self) -> Settings:
