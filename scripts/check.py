@@ -18,7 +18,7 @@ CHECKS = {
     "types": ["mypy"],
     "sizes": [sys.executable, "scripts/report_sizes.py"],
     "tests": ["pytest"],
-    "slow tests": ["pytest", "-n", "0", "-m", "slow"],
+    "slow tests": ["pytest", "-m", "slow"],
 }
 
 
