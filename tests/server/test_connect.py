@@ -189,7 +189,7 @@ def test_connect_prints_by_default_and_writes_on_request(tmp_path, monkeypatch, 
 def test_connect_says_so_when_the_server_does_not_answer(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     broken = Launch(sys.executable, ("-c", "raise SystemExit('no such thing')"))
-    monkeypatch.setattr("server.commands.connecting.launch_command", lambda: broken)
+    monkeypatch.setattr("server.commands.connecting.launch_command", lambda _: broken)
     assert run(["connect", "claude-code", "--write"]) == 1
     err = capsys.readouterr().err
     assert "did not answer" in err
