@@ -18,7 +18,7 @@ FILE_NAME = "autoresearch.toml"
 class Section(BaseModel):
     """A table of the contract: unknown keys are errors."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Target(Section):

@@ -4,11 +4,11 @@ Each call does what can be done now and returns; nothing waits here.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import floor, log10
 
 from autoresearch.contract import Contract
-from autoresearch.errors import NotNow
+from autoresearch.errors import LedgerDamaged, NotNow
 from autoresearch.history import History
 from autoresearch.judge import GATE, JUDGE_VERSION, Judgement, interval, judge, measure_noise
 from autoresearch.ledger import Ledger
@@ -34,6 +34,13 @@ def measured(history: History, experiment: str) -> tuple[str, ...]:
     return tuple(r.run for r in reports if r.measurement is not None and not r.cut)
 
 
+def controls_of(history: History, experiment: str) -> tuple[str, ...]:
+    """Its measured runs but those it was kept on, which were chosen for being good."""
+    verdict = history.verdicts.get(experiment)
+    chosen = verdict.candidate_runs if verdict else ()
+    return tuple(run for run in measured(history, experiment) if run not in chosen)
+
+
 def line_to(history: History, experiment: str) -> tuple[str, ...]:
     """The kept line up to an experiment that is on it."""
     return history.kept[: history.kept.index(experiment) + 1]
@@ -45,8 +52,8 @@ def gather(history: History, experiment: str) -> Evidence:
     line = line_to(history, base) if base else ()
     return Evidence(
         candidate=measured(history, experiment),
-        controls=measured(history, base) if base else (),
-        noise=tuple(measured(history, kept) for kept in line),
+        controls=controls_of(history, base) if base else (),
+        noise=tuple(controls_of(history, kept) for kept in line),
     )
 
 
@@ -69,8 +76,8 @@ def weigh_evidence(history: History, evidence: Evidence, contract: Contract) -> 
 def incumbent_view(history: History, contract: Contract) -> Incumbent:
     """The tip of the kept line, with the interval of its mean."""
     tip = history.kept[-1]
-    found = values(history, measured(history, tip))
-    noise = measure_noise([values(history, measured(history, kept)) for kept in history.kept])
+    found = values(history, controls_of(history, tip) or measured(history, tip))
+    noise = measure_noise([values(history, controls_of(history, kept)) for kept in history.kept])
     mean = sum(found) / len(found) if found else None
     low = high = None
     if mean is not None and noise is not None:
@@ -92,6 +99,31 @@ def incumbent_view(history: History, contract: Contract) -> Incumbent:
 def _mean_cpu_s(history: History, experiment: str) -> float | None:
     whole = [history.reports[run].cpu_s for run in measured(history, experiment)]
     return sum(whole) / len(whole) if whole else None
+
+
+def refuse_more_runs(experiment: str, history: History) -> None:
+    """Raise NotNow where another run would be one more than the judge asked for.
+
+    Who could add runs at will, seeing each value, could go on until it looks good.
+    """
+    known = history.experiment(experiment)
+    if experiment in history.kept:
+        if len(controls_of(history, experiment)) + _going(history, experiment) < GATE.most_controls:
+            return
+        raise NotNow(
+            f"{experiment} has its {GATE.most_controls} control runs.", "Propose an experiment."
+        )
+    if experiment in history.verdicts:
+        raise NotNow(
+            f"{experiment} has its verdict: {history.verdicts[experiment].outcome}.",
+            "Propose another experiment.",
+        )
+    states = [r.state for r in history.reports_of(known.id)]
+    if _going(history, experiment) or any(state is not RunState.LOST for state in states):
+        raise NotNow(
+            f"{experiment} has had its first run.",
+            f"evaluate_metric with experiment={experiment!r} starts the further ones it needs.",
+        )
 
 
 def step(experiment: str, runs: Runs, ledger: Ledger, contract: Contract) -> Evaluation:
@@ -135,19 +167,16 @@ def view(experiment: str, history: History, contract: Contract) -> Evaluation:
 
 
 def judge_again(history: History, verdict: Verdict, contract: Contract) -> Verdict:
-    """Derive a verdict anew from the runs that it names; `verify` compares the two."""
-    evidence = Evidence(
-        candidate=verdict.candidate_runs,
-        controls=verdict.control_runs,
-        noise=verdict.noise_runs,
-    )
-    ended = _ended_early(history, verdict.experiment)
-    if ended is not None:
-        return _early_verdict(verdict.experiment, verdict.base, *ended)
-    judgement = weigh_evidence(history, evidence, contract)
-    return _verdict(
-        verdict.experiment, verdict.base, evidence, judgement, contract, verdict.moved_incumbent
-    )
+    """Derive a verdict anew from everything that came before it; `verify` compares the two.
+
+    Nothing of the verdict is believed but which experiment it is on. How it is worded is left as
+    it is, since words may change and what they say may not. Raises LedgerDamaged where the runs
+    allow no verdict.
+    """
+    again = due_verdict(verdict.experiment, history, contract)
+    if again is None:
+        raise LedgerDamaged(f"The runs before the verdict on {verdict.experiment} allow none.")
+    return replace(again, sentence=verdict.sentence)
 
 
 def due_verdict(experiment: str, history: History, contract: Contract) -> Verdict | None:
@@ -169,7 +198,7 @@ def due_verdict(experiment: str, history: History, contract: Contract) -> Verdic
 
 
 def _ended_early(history: History, experiment: str) -> tuple[Outcome, str, str] | None:
-    """The first crash, stop or cut, each of which counts against the candidate."""
+    """The first crash, stop or cut, or too many losses: what ends an experiment unmeasured."""
     for report in history.reports_of(experiment):
         if report.state is RunState.CRASHED:
             return Outcome.CRASHED, report.run, report.reason
@@ -179,6 +208,13 @@ def _ended_early(history: History, experiment: str) -> tuple[Outcome, str, str] 
             used = f" after {report.tokens:,} training tokens" if report.tokens else ""
             words = f"cut at {report.cut}{used}: it costs more than a run may, so it was not judged"
             return Outcome.DISCARD, report.run, words
+    lost = [r for r in history.reports_of(experiment) if r.state is RunState.LOST]
+    if len(lost) > MOST_LOST:
+        return (
+            Outcome.TAINTED,
+            lost[-1].run,
+            f"{len(lost)} runs were lost, the last: {lost[-1].reason}",
+        )
     return None
 
 
@@ -270,7 +306,6 @@ def _start_missing(experiment: str, history: History, runs: Runs, contract: Cont
     else:
         judgement = weigh_evidence(history, gather(history, experiment), contract)
         _refuse_hopeless(history, base)
-        _refuse_hopeless(history, experiment)
         wanted += [experiment] * (judgement.more_runs - _going(history, experiment))
         wanted += [base] * (judgement.more_controls - _going(history, base))
     for one in wanted[: max(free, 0)]:
@@ -282,20 +317,14 @@ def _going(history: History, experiment: str) -> int:
 
 
 def _refuse_hopeless(history: History, experiment: str) -> None:
-    ended = history.reports_of(experiment)
-    lost = [report for report in ended if report.state is RunState.LOST]
-    crashed = [report for report in ended if report.state is RunState.CRASHED or report.cut]
-    good = len(measured(history, experiment))
-    if len(lost) > MOST_LOST and (len(lost) > good or experiment not in history.kept):
+    """Raise NotNow where the incumbent itself does not run, so that nothing can be compared."""
+    failed = [r for r in history.reports_of(experiment) if r.measurement is None or r.cut]
+    if len(failed) > MOST_LOST and len(failed) > len(measured(history, experiment)):
         raise NotNow(
-            f"{len(lost)} runs of {experiment} were lost: {lost[-1].reason}",
-            "That is the machine's doing, not the patch's: see `autoresearch-mcp doctor`.",
-        )
-    if len(crashed) > MOST_LOST and len(crashed) > good:
-        raise NotNow(
-            f"The incumbent {experiment} itself failed {len(crashed)} times: "
-            f"{crashed[-1].cut or crashed[-1].reason}",
-            "Mend the target (its command, data, python or ceilings) and open it as a new lab.",
+            f"{len(failed)} runs of the incumbent {experiment} failed: "
+            f"{failed[-1].cut or failed[-1].reason}",
+            "Mend the target (command, data, python, ceilings) or the machine "
+            "(`autoresearch-mcp doctor`), and open it as a new lab.",
         )
 
 

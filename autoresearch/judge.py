@@ -124,9 +124,10 @@ def judge(
 def weigh(gains: Sequence[float], noise: Noise, controls: int, gate: Gate = GATE) -> float:
     """Log likelihood ratio of "better by gate.gain" against "no different", in nats.
 
-    The factor t(.999, freedom) / z(.999) is the correction for a sigma from few runs.
+    The factor t(.999, df) / z(.999) is the correction for few runs: of those that sigma comes from,
+    or of the controls, whichever is fewer.
     """
-    small_sample = quantile(T_999, noise.freedom) / T_999[-1]
+    small_sample = quantile(T_999, min(noise.freedom, controls - 1)) / T_999[-1]
     spread = noise.sigma * small_sample * gate.widening * math.sqrt(1 + 1 / controls)
     return sum(gate.gain * (gain / spread - gate.gain / 2) for gain in gains)
 

@@ -5,16 +5,17 @@ and what only it may know. Nothing here waits, and nothing here holds state that
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from autoresearch import evaluation, memory
 from autoresearch.contract import FILE_NAME, Contract, parse_contract
-from autoresearch.errors import NotFound, NotNow, PatchRefused
+from autoresearch.errors import LabError, NotFound, NotNow
 from autoresearch.executors.local import LocalExecutor
 from autoresearch.history import History
 from autoresearch.home import default_home, lab_folder, lab_names, lasting_python
@@ -47,6 +48,7 @@ from autoresearch.workspace import Repository
 LONGEST_HYPOTHESIS = 2000  # characters
 LONGEST_LESSON = 2000
 SHORTEST = 8
+LOCK_S = 30.0
 
 
 def list_labs(home: Path | None = None) -> tuple[LabInfo, ...]:
@@ -155,11 +157,7 @@ class Lab:
             self.runs.absorb()
             history = self.history()
             history.experiment(experiment)
-            if experiment in history.verdicts and experiment not in history.kept:
-                raise NotNow(
-                    f"{experiment} has its verdict: {history.verdicts[experiment].outcome}.",
-                    "Propose another experiment.",
-                )
+            evaluation.refuse_more_runs(experiment, history)
             return self.runs.view(self.runs.start(experiment), detail=False)
 
     def view_run(self, run_or_experiment: str | None = None, *, detail: bool = False) -> RunView:
@@ -221,16 +219,22 @@ class Lab:
         limit: int = 10,
     ) -> tuple[Remembered, ...]:
         """Earlier experiments that match, the best match first."""
-        found = self.ledger.recall(words, path, lines, outcome, limit + 1)
-        return memory.remember(self.history(), [e for e in found if e != "e0"][:limit])
+        return memory.recall(self, words, path, lines, outcome)[:limit]
 
     def explain(self, section: str) -> CodeSection:
         """Lines of a file at the incumbent, with spans, knobs and the experiments on them."""
         return memory.explain(self, section)
 
+    @property
+    def running(self) -> tuple[str, ...]:
+        """The runs that have not ended."""
+        return tuple(run.id for run in self.history().unfinished())
+
     def verify(self) -> Verification:
         """Replay the ledger from git and compare it with everything that should agree with it."""
-        return self.ledger.verify(self._judge_again)
+        found = self.ledger.verify(self._judge_again)
+        changed = self.runs.changed_files()
+        return replace(found, ok=found.ok and not changed, findings=(*found.findings, *changed))
 
     def branch(self, name: str) -> str:
         """Write the incumbent into the user's repository as a new branch; nothing else moves."""
@@ -259,7 +263,7 @@ class Lab:
 
     def log(self, run: str) -> str:
         """A run's log as it was written: output of an untrusted program."""
-        _choose_run(run, self.history())
+        run = _choose_run(run, self.history())
         log = self.runs.directory(run).log_file
         return log.read_text(errors="replace") if log.exists() else ""
 
@@ -276,9 +280,8 @@ class Lab:
         return _LabReader(self, commit)
 
     def _judge_again(self, history: History, verdict: Verdict) -> Verdict:
-        """The verdict as the judge gives it now; how it is worded may change, what it says not."""
-        again = evaluation.judge_again(history, verdict, self.contract)
-        return replace(again, sentence=verdict.sentence)
+        """The verdict as the judge gives it now."""
+        return evaluation.judge_again(history, verdict, self.contract)
 
     @cached_property
     def settings(self) -> Settings:
@@ -317,10 +320,18 @@ class Lab:
         table = self.contract.brief
         return self.read_file(table.path, self.history().experiments["e0"].commit) if table else ""
 
-    @cached_property
-    def _lock(self) -> FileLock:
+    @property
+    @contextmanager
+    def _lock(self) -> Iterator[None]:
         # Servers on one lab take turns where a decision is followed by starting a process.
-        return FileLock(self.folder / "lab.lock")
+        try:
+            with FileLock(self.folder / "lab.lock", timeout=LOCK_S):
+                yield
+        except Timeout:
+            raise NotNow(
+                f"Another process has held the lab {self.name} for {LOCK_S:g} s.",
+                "Wait, then call again; a stopped server (Ctrl-Z) holds it until it goes on.",
+            ) from None
 
 
 class _LabReader(Reader):
@@ -334,15 +345,11 @@ class _LabReader(Reader):
 def _checked(name: str, text: str, longest: int) -> str:
     text = text.strip()
     if not text:
-        raise PatchRefused(f"The {name} is empty.", "Say in a sentence what and why.")
+        raise LabError(f"The {name} is empty.", "Say in a sentence what and why.")
     if len(text) < SHORTEST:
-        raise PatchRefused(
-            f"The {name} {text!r} says too little.", "Say in a sentence what and why."
-        )
+        raise LabError(f"The {name} {text!r} says too little.", "Say in a sentence what and why.")
     if len(text) > longest:
-        raise PatchRefused(
-            f"The {name} has {len(text)} characters.", f"At most {longest} are allowed."
-        )
+        raise LabError(f"The {name} has {len(text)} characters.", f"At most {longest} are allowed.")
     return text
 
 

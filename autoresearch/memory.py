@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
+from autoresearch.errors import LabError, NotFound
 from autoresearch.evaluation import incumbent_view
 from autoresearch.history import History
 from autoresearch.records import Experiment, Outcome
@@ -80,6 +81,25 @@ def similar(lab: "Lab", experiment: Experiment) -> tuple[Remembered, ...]:
     found += lab.ledger.recall(words=experiment.hypothesis, limit=MOST_SIMILAR + 2)
     others = [e for e in dict.fromkeys(found) if e not in (experiment.id, "e0")]
     return remember(history, others[:MOST_SIMILAR])
+
+
+def recall(
+    lab: "Lab",
+    words: str,
+    path: str,
+    lines: tuple[int, int] | None,
+    outcome: Outcome | None,
+) -> tuple[Remembered, ...]:
+    """Earlier experiments that match; `lines` are those of the incumbent's file."""
+    history = lab.history()
+    found = lab.ledger.recall(words, path, None, outcome, len(history.experiments))
+    if lines is not None:
+        first, last = lines
+        if first > last:
+            raise NotFound(f"Lines {first}-{last} end before they begin.", "Give them as 10-40.")
+        touched = touching(lab, history, path, first, last)
+        found = tuple(experiment for experiment in found if experiment in touched)
+    return remember(history, [experiment for experiment in found if experiment != "e0"])
 
 
 def without_keep(history: History) -> int:
@@ -192,7 +212,11 @@ def _notices(lab: "Lab") -> tuple[str, ...]:
         )
     source = lab.settings.source
     if not source.startswith("shipped:"):
-        changed = dirty(lab.source_path())
+        try:
+            changed = dirty(lab.source_path())
+        except LabError as error:
+            changed = ()
+            said.append(f"{source} cannot be looked at now: {error.message}")
         if changed:
             shown = ", ".join(changed[:5]) + (", ..." if len(changed) > 5 else "")
             said.append(f"Uncommitted files in {source} are not part of the lab: {shown}.")

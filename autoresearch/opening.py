@@ -16,7 +16,7 @@ from tempfile import mkdtemp
 from filelock import FileLock
 
 from autoresearch.contract import FILE_NAME, Contract, parse_contract, sha256
-from autoresearch.errors import ContractError, NotFound
+from autoresearch.errors import ContractError, NotFound, NotNow
 from autoresearch.feed import read_corpus
 from autoresearch.home import lab_folder, lab_names
 from autoresearch.ledger import Ledger
@@ -63,6 +63,8 @@ def create_lab(source: Source, home: Path) -> None:
     with FileLock(home / "labs" / ".lock"):
         folder = lab_folder(home, source.name)
         if (folder / "lab.json").exists():
+            if _settings(folder)["source"] != source.location:
+                raise NotNow(f"Another lab took the name {source.name} just now.", "Open it again.")
             return
         building = Path(mkdtemp(prefix=".building-", dir=home / "labs"))
         try:
@@ -177,12 +179,12 @@ def _write_first_events(
 
 def _check_documents(contract: Contract, documents: Path) -> None:
     try:
-        count = len(read_corpus(documents).documents)
+        count = len(set(read_corpus(documents).documents))
     except ValueError as error:
         raise ContractError(f"- sealed.data: {contract.sealed.data}: {error}") from error
     if count < 10 * contract.sealed.held_out:
         raise ContractError(
-            f"- sealed.held_out: {contract.sealed.held_out} documents of {count} in "
+            f"- sealed.held_out: {contract.sealed.held_out} documents of {count} different ones in "
             f"{contract.sealed.data} cannot be held out.",
             "A tenth is held out: ask for at most a tenth of the documents.",
         )

@@ -6,7 +6,7 @@ from autoresearch.contract import sha256
 from autoresearch.errors import NotNow, PatchRefused
 from autoresearch.history import History
 from autoresearch.patch import PreparedPatch, prepare
-from autoresearch.records import Event, Experiment, Prediction, Proposed, Proposer
+from autoresearch.records import Event, Experiment, Outcome, Prediction, Proposed, Proposer
 
 if TYPE_CHECKING:
     from autoresearch.lab import Lab
@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 def refuse_repeat(patch: PreparedPatch, history: History) -> None:
     """Raise PatchRefused, with what came of it, where the same code was proposed before."""
     repeated = history.same_code(patch.fingerprint)
-    if repeated is not None:
-        verdict = history.verdicts.get(repeated)
+    verdict = history.verdicts.get(repeated) if repeated else None
+    untested = verdict is not None and verdict.outcome is Outcome.TAINTED
+    if repeated is not None and not untested:
         said = verdict.sentence if verdict else "it has no verdict yet"
         raise PatchRefused(
             f"This is the code of {repeated} again: {said}.",

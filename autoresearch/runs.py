@@ -6,13 +6,13 @@ ended. `absorb` moves the second towards the first; it can be called at any time
 
 import secrets
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from autoresearch.contract import Contract
+from autoresearch.contract import Contract, sha256
 from autoresearch.curve import read_curve
-from autoresearch.errors import NotNow
-from autoresearch.executors.local import LocalExecutor
+from autoresearch.errors import LabError, NotNow
+from autoresearch.executors import Executor
 from autoresearch.history import History
 from autoresearch.ledger import Ledger
 from autoresearch.logs import digest, true_exception
@@ -31,7 +31,7 @@ class Runs:
     folder: Path
     repository: Repository
     ledger: Ledger
-    executor: LocalExecutor
+    executor: Executor
     contract: Contract
     documents: Path
     split_seed: int
@@ -49,18 +49,36 @@ class Runs:
             run = history.next_run(experiment)
             return RunStarted(run=Run(id=run, experiment=experiment, seed=secrets.randbelow(SEEDS)))
 
+        for changed in self.changed_files():
+            raise NotNow(changed, "Open the target as a new lab: these scores would not compare.")
         entry = self.ledger.append(plan)
         assert entry is not None
         assert isinstance(entry.event, RunStarted)
         run = entry.event.run
         directory = self.directory(run.id)
-        commit = self.ledger.history().experiments[experiment].commit
         directory.path.mkdir(parents=True, exist_ok=True)
+        try:
+            self._prepare(run, directory)
+            self.executor.submit(directory)
+        except (OSError, LabError) as error:
+            directory.write_status(_report(run.id, RunState.LOST, f"it did not start: {error}"))
+            directory.remove_leftovers()
+            raise
+        return run.id
+
+    def _prepare(self, run: Run, directory: RunDir) -> None:
+        commit = self.ledger.history().experiments[run.experiment].commit
         self.repository.export(commit, directory.tree, exclude=(self.contract.sealed.data,))
         directory.out.mkdir(exist_ok=True)
         directory.write_spec(self._spec(run))
-        self.executor.submit(directory)
-        return run.id
+
+    def changed_files(self) -> tuple[str, ...]:
+        """What is no longer as the lab was opened with it, a sentence each."""
+        opened = self.ledger.history().opened
+        assert opened is not None
+        if sha256(self.documents.read_bytes()) == opened.sealed_sha256:
+            return ()
+        return (f"{self.documents} is not the held-out data that the lab was opened with.",)
 
     def absorb(self) -> None:
         """Write into the ledger how every run ended that it still holds for open, once each."""
@@ -128,13 +146,20 @@ class Runs:
 
     def _final_report(self, run: str) -> RunReport | None:
         directory = self.directory(run)
+        report = directory.read_status()
+        if report is not None and report.state.final:
+            return self._trusted(report)
         if not directory.spec_file.exists():
             # The lab's lock is held while a run is started, so its starter died before the spec.
             return _lost(run, "the server ended while it was starting this run")
-        report = directory.read_status()
-        if report is not None and report.state.final:
-            return report
         return None if self.executor.alive(directory) else self.executor.settle(directory)
+
+    def _trusted(self, report: RunReport) -> RunReport:
+        """The report, without a score that was made on other data."""
+        changed = self.changed_files() if report.measurement is not None else ()
+        if not changed:
+            return report
+        return replace(report, state=RunState.LOST, reason=changed[0], measurement=None)
 
     def _spec(self, run: Run) -> RunSpec:
         table, sealed = self.contract.run, self.contract.sealed

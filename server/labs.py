@@ -45,6 +45,5 @@ class HomeLabs:
             from autoresearch.lab import Lab
 
             lab = Lab.reopen(wanted or None, home=self._home)
-            self._opened[lab.name] = lab
-            return lab
+            return self._opened.setdefault(lab.name, lab)
         return self._opened[wanted]

@@ -296,7 +296,7 @@ def _runs_meant(lab: "Lab", run: str) -> tuple[str | None, ...]:
     """The run asked for; with nothing asked, every run that is going, else the newest."""
     if run:
         return (lab.view_run(run).id,)
-    return tuple(lab.overview().running) or (None,)
+    return lab.running or (None,)
 
 
 def _proposer(context: Context, model: str) -> Proposer:

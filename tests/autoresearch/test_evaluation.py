@@ -5,9 +5,19 @@ from dataclasses import replace
 import pytest
 
 from autoresearch.contract import parse_contract
-from autoresearch.evaluation import due_verdict, incumbent_view, measured, view
+from autoresearch.errors import LedgerDamaged, NotNow
+from autoresearch.evaluation import (
+    controls_of,
+    due_verdict,
+    gather,
+    incumbent_view,
+    judge_again,
+    measured,
+    refuse_more_runs,
+    view,
+)
 from autoresearch.history import History
-from autoresearch.records import Entry, Event, Outcome, RunFinished, RunState
+from autoresearch.records import Entry, Event, Judged, Outcome, RunFinished, RunState
 from tests.autoresearch.samples import OPENED, finished, proposed, started
 from tests.repositories import CONTRACT
 
@@ -75,6 +85,55 @@ def test_nothing_is_decided_while_a_run_of_the_candidate_is_going(told: Told) ->
     verdict = due_verdict("e1", told.history, TINY)
     assert verdict is not None
     assert verdict.outcome is Outcome.CRASHED
+
+
+def test_an_experiment_whose_runs_are_lost_three_times_is_tainted_and_closed(told: Told) -> None:
+    for n in (1, 2, 3):
+        assert due_verdict("e1", told.history, TINY) is None
+        told.tell(started(told.history, "e1"))
+        told.tell(finished(f"e1-r{n}", RunState.LOST))
+    verdict = due_verdict("e1", told.history, TINY)
+    assert verdict is not None
+    assert verdict.outcome is Outcome.TAINTED
+    assert "3 runs were lost" in verdict.sentence
+
+
+def test_the_runs_that_a_keep_rests_on_are_no_controls_of_the_next(told: Told) -> None:
+    told.runs("e1", 3.0, 3.01)
+    verdict = due_verdict("e1", told.history, TINY)
+    assert verdict is not None
+    told.tell(Judged(verdict=verdict))
+    assert told.history.incumbent == "e1"
+    assert incumbent_view(told.history, TINY).mean == pytest.approx(3.005)
+    told.runs("e1", 3.1, 3.12)
+    assert controls_of(told.history, "e1") == ("e1-r3", "e1-r4")
+    assert incumbent_view(told.history, TINY).mean == pytest.approx(3.11)
+    told.tell(proposed(told.history, "c" * 40))
+    assert gather(told.history, "e2").controls == ("e1-r3", "e1-r4")
+
+
+def test_a_verdict_is_derived_from_the_runs_and_not_from_what_it_says(told: Told) -> None:
+    told.runs("e1", 3.4)
+    honest = due_verdict("e1", told.history, TINY)
+    assert honest is not None
+    assert judge_again(told.history, honest, TINY) == honest
+    forged = replace(honest, outcome=Outcome.KEEP, moved_incumbent=True, candidate_runs=())
+    assert judge_again(told.history, forged, TINY) == honest
+    told.tell(proposed(told.history, "c" * 40))
+    with pytest.raises(LedgerDamaged, match="allow none"):
+        judge_again(told.history, replace(honest, experiment="e2"), TINY)
+
+
+def test_only_the_judge_asks_for_further_runs(told: Told) -> None:
+    refuse_more_runs("e1", told.history)
+    told.tell(started(told.history, "e1"))
+    with pytest.raises(NotNow, match="evaluate_metric"):
+        refuse_more_runs("e1", told.history)
+    told.tell(finished("e1-r1", RunState.LOST))
+    refuse_more_runs("e1", told.history)
+    told.runs("e0", *[3.2] * 14)
+    with pytest.raises(NotNow, match="20 control runs"):
+        refuse_more_runs("e0", told.history)
 
 
 def test_a_verdict_names_the_runs_it_rests_on_and_explains_itself(told: Told) -> None:

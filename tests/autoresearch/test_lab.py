@@ -215,6 +215,30 @@ def test_an_explained_section_shows_knobs_and_what_experiments_on_it_showed(lab:
         lab.explain("train.py:lod")
 
 
+def test_held_out_data_that_was_changed_is_found_and_nothing_is_scored_on_it(lab: Lab) -> None:
+    documents = lab.folder / "sealed" / "documents"
+    documents.write_text(documents.read_text() + "zzz\n")
+    assert not lab.verify().ok
+    with pytest.raises(NotNow, match="is not the held-out data"):
+        lab.start_run(propose(lab, BETTER))
+    assert lab.running == ()
+
+
+def test_lines_to_recall_are_those_of_the_code_that_is_shown(lab: Lab) -> None:
+    longer = (BETTER[0], "A = 1\nB = 2\nSMOOTHING = 0.5")
+    first = propose(lab, longer, "smooth less, further down")
+    to_verdict(lab, first)
+    second = propose(lab, ("SMOOTHING = 0.5", "SMOOTHING = 400.0"), "smooth more again")
+    assert [m.experiment for m in lab.recall(path="train.py", lines=(7, 7))] == [second, first]
+    with pytest.raises(NotFound, match="end before they begin"):
+        lab.recall(path="train.py", lines=(9, 3))
+
+
+def test_a_log_is_found_by_its_experiment_too(lab: Lab) -> None:
+    assert "trained on" in lab.log("e0")
+    assert lab.log("e0") == lab.log("e0-r6")
+
+
 def test_the_held_out_data_is_shown_to_nobody(lab: Lab) -> None:
     with pytest.raises(NotFound):
         lab.explain("names.txt")
