@@ -15,9 +15,11 @@
 Standard library only: a supervisor must start fast.
 """
 
+import contextlib
 import dataclasses
 import json
 import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -143,12 +145,38 @@ class RunDir:
 
     def remove_leftovers(self) -> None:
         """Remove what nobody needs after the end, as far as it lets itself be removed."""
-        import shutil
-
         for folder in (self.tree, self.scratch):
-            if folder.is_symlink():
-                folder.unlink()
-            shutil.rmtree(folder, ignore_errors=True)
+            remove_tree(folder)
+
+
+def remove_tree(folder: Path) -> None:
+    """Remove a folder as far as it lets itself be removed, however deep or unwritable it is.
+
+    Every folder below is moved up before it is emptied: no recursion, and no path grows too long.
+    """
+    with contextlib.suppress(OSError):
+        if not stat.S_ISDIR(folder.lstat().st_mode):
+            folder.unlink()
+            return
+    waiting = [folder]
+    while waiting:
+        with contextlib.suppress(OSError):
+            emptied = waiting.pop()
+            emptied.chmod(0o700)
+            with os.scandir(emptied) as entries:
+                below = list(entries)
+            for entry in below:
+                with contextlib.suppress(OSError):
+                    if not entry.is_dir(follow_symlinks=False):
+                        Path(entry.path).unlink()
+                        continue
+                    moved = folder / os.urandom(12).hex()
+                    Path(entry.path).chmod(0o700)
+                    waiting.append(Path(entry.path).rename(moved))
+            if emptied != folder:
+                emptied.rmdir()
+    with contextlib.suppress(OSError):
+        folder.rmdir()
 
 
 def write_json(path: Path, fields: object, *, durable: bool = True) -> None:

@@ -1,56 +1,74 @@
 """Keeps a run's tree what its commit says: notices what the training changed in it.
 
-By size, inode and times, which no unprivileged program can set back. Files that are new are
-removed before the model is loaded, so that none stands in for a module.
+By size, inode and times, which no unprivileged program can set back. What is new is removed before
+the model is loaded, so that nothing stands in for a module. Nothing here fails because of what a
+training did: what can't be looked at or removed counts as changed.
 """
 
 import os
 import stat
 from pathlib import Path
 
+from autoresearch.rundir import remove_tree
+
 Seal = dict[str, tuple[int, int, int, int]]
 
 
 def seal_tree(tree: Path) -> Seal:
-    """The state of every file and folder below `tree`, by its relative path."""
-    return {str(path.relative_to(tree)): _state(path) for path in _walk(tree)}
+    """The state of `tree` and of every file and folder below it, by its relative path."""
+    seal = {"": _state(tree)}
+    folders = [""]
+    while folders:
+        folder = folders.pop()
+        for entry in _entries(tree, folder):
+            name = os.path.join(folder, entry.name)  # noqa: PTH118 - names are text, for the seal
+            seal[name] = _state(tree / name)
+            if entry.is_dir(follow_symlinks=False):
+                folders.append(name)
+    return seal
 
 
 def broken_seal(tree: Path, seal: Seal) -> str | None:
-    """The first path that is not as it was, None where all are; removes what is new.
-
-    What is new and can't be removed counts as changed.
-    """
-    here = {str(path.relative_to(tree)): path for path in _walk(tree)}
+    """The first path that is not as it was, None where all are; removes what is new."""
     for name in sorted(seal):
-        path = here.get(name)
-        if path is None or _state(path) != seal[name]:
-            return name
-    for name in sorted(set(here) - set(seal), reverse=True):
         try:
-            _remove(here[name])
+            if _state(tree / name) != seal[name]:
+                return name or "the top folder"
         except OSError:
-            return name
+            return name or "the top folder"
+    for folder in sorted(name for name in seal if _is_folder(seal[name])):
+        try:
+            _remove_new(tree, folder, seal)
+        except OSError:
+            return folder or "the top folder"
     return None
 
 
-def _remove(path: Path) -> None:
-    if stat.S_ISDIR(path.lstat().st_mode):
-        path.rmdir()
-    else:
-        path.unlink()
+def _remove_new(tree: Path, folder: str, seal: Seal) -> None:
+    """Never looks into a new folder: only what was sealed is walked."""
+    for entry in _entries(tree, folder):
+        if os.path.join(folder, entry.name) in seal:  # noqa: PTH118 - as in seal_tree
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            remove_tree(Path(entry.path))
+            if os.path.lexists(entry.path):
+                raise OSError(f"{entry.path} stays")
+        else:
+            Path(entry.path).unlink()
 
 
-def _walk(tree: Path) -> list[Path]:
-    found: list[Path] = []
-    for folder, folders, files in os.walk(tree):
-        found.extend(Path(folder) / name for name in (*folders, *files))
-    return found
+def _entries(tree: Path, folder: str) -> "list[os.DirEntry[str]]":
+    with os.scandir(tree / folder) as entries:
+        return list(entries)
 
 
 def _state(path: Path) -> tuple[int, int, int, int]:
     """Of a folder only the inode: its size and times change with what lies in it."""
     s = path.lstat()
     if stat.S_ISDIR(s.st_mode):
-        return (0, s.st_ino, 0, 0)
+        return (-1, s.st_ino, 0, 0)
     return (s.st_size, s.st_ino, s.st_mtime_ns, s.st_ctime_ns)
+
+
+def _is_folder(state: tuple[int, int, int, int]) -> bool:
+    return state[0] == -1

@@ -24,7 +24,15 @@ from autoresearch.records import Measurement, RunReport, RunState
 from autoresearch.rundir import RunDir, RunSpec, write_json
 from autoresearch.sandbox import current_sandbox
 from autoresearch.seal import broken_seal, seal_tree
-from autoresearch.training import POLL_S, Ending, Progress, Training, TrainingEnd, exit_signal
+from autoresearch.training import (
+    POLL_S,
+    Ending,
+    NotStarted,
+    Progress,
+    Training,
+    TrainingEnd,
+    exit_signal,
+)
 
 _LOCK_S = 5.0  # somebody may be asking whether the lock is held
 _HEARTBEAT_S = 1.0
@@ -95,7 +103,10 @@ class _Supervisor:
         self._rundir.scratch.mkdir(exist_ok=True)
         seal = seal_tree(self._rundir.tree)
         self._started = time.time()
-        training = Training(self._rundir, spec, self._sandbox, self._descendants)
+        try:
+            training = Training(self._rundir, spec, self._sandbox, self._descendants)
+        except NotStarted as refused:
+            return RunState.CRASHED, f"its command can't be started: {refused}", None
         self._record_processes()
         self._write(RunState.TRAINING, "trains")
         end = training.run_to_end(self._stop_asked, self._on_progress)
@@ -191,7 +202,7 @@ def _failed(rundir: RunDir, spec: RunSpec, end: TrainingEnd) -> End | None:
     """How the run ends if there is nothing to score, None where there is."""
     after = f"after {end.taken.wall_s:.1f} s"
     if not end.all_dead:
-        return RunState.LOST, f"processes of it could not be killed {after}", None
+        return RunState.CRASHED, f"processes of it could not be killed {after}", None
     if end.ending is Ending.STOPPED:
         return RunState.STOPPED, f"asked to stop {after} of training", None
     if end.ending is Ending.MEMORY:

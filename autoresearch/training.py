@@ -5,6 +5,7 @@ killed at once, without grace: what counts is the checkpoint that was renamed in
 """
 
 import contextlib
+import errno
 import os
 import selectors
 import subprocess
@@ -22,6 +23,7 @@ from autoresearch.sandbox import Confinement, Sandbox, clean_environment
 
 POLL_S = 0.05
 _READ_BYTES = 64 * 1024
+_MACHINE_IS_FULL = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
 
 
 class Ending(StrEnum):
@@ -54,6 +56,10 @@ class TrainingEnd:
     all_dead: bool
 
 
+class NotStarted(Exception):
+    """The training's own command can't be executed; the text says why."""
+
+
 class Training:
     """Owns every descendant of this process from `start` to the end of `run_to_end`.
 
@@ -75,7 +81,12 @@ class Training:
         self._feed = Feed(tokens_end)
         self._started = time.monotonic()
         confinement = training_confinement(rundir, spec, corpus.vocab, tokens, output_end)
-        self._child = sandbox.start(confinement)
+        try:
+            self._child = sandbox.start(confinement)
+        except OSError as error:
+            if error.filename != confinement.argv[0] or error.errno in _MACHINE_IS_FULL:
+                raise
+            raise NotStarted(f"{error.filename}: {error.strerror}") from error
         os.close(tokens)
         os.close(output_end)
         self._serve(corpus)  # after the start: drawing the split takes as long as a start

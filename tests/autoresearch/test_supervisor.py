@@ -11,10 +11,14 @@ import pytest
 from autoresearch.executors.local import LocalExecutor
 from autoresearch.records import RunReport, RunState
 from autoresearch.rundir import RunDir
+from autoresearch.seal import broken_seal, seal_tree
+from autoresearch.supervisor import _failed
+from autoresearch.training import Ending, Progress, TrainingEnd
 from tests.fakes import (
     BIGRAM,
     final_report,
     make_run,
+    make_spec,
     model_target,
     processes_with,
     run_to_end,
@@ -33,7 +37,7 @@ def save(size=8):
 """
 
 
-def crash(tmp_path: Path, train: str, **changes: object) -> str:
+def crash(tmp_path: Path, train: str = BIGRAM, **changes: object) -> str:
     _, report = run_to_end(tmp_path, train, **changes)
     assert (report.state, report.measurement) == (RunState.CRASHED, None)
     return report.reason
@@ -347,6 +351,106 @@ def test_files_that_a_training_adds_are_not_there_when_it_is_scored(tmp_path: Pa
     train = BIGRAM + "    open('numpy.py', 'w').write('raise RuntimeError')\n"
     _, report = run_to_end(tmp_path, train)
     assert report.state is RunState.FINISHED, report.reason
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("depth", [1200, 3000])
+def test_a_tree_made_too_deep_to_walk_is_removed_and_the_run_scored(
+    tmp_path: Path, depth: int
+) -> None:
+    train = BIGRAM + f"    for _ in range({depth}):\n        os.mkdir('d'); os.chdir('d')\n"
+    rundir, report = run_to_end(tmp_path, train)
+    assert report.state is RunState.FINISHED, report.reason
+    assert not rundir.tree.exists()
+
+
+def test_a_scratch_folder_too_deep_or_not_writable_is_removed(tmp_path: Path) -> None:
+    train = """
+import os
+os.chdir(os.environ["HOME"])
+for _ in range(1200):
+    os.mkdir("d"); os.chdir("d")
+os.chmod(".", 0)
+os.chdir(os.environ["HOME"])
+os.makedirs("a/b")
+open("a/b/file", "w").close()
+os.chmod("a/b", 0o444)
+os.chmod("a", 0o555)
+raise ValueError("done")
+"""
+    rundir, report = run_to_end(tmp_path, train)
+    assert report.reason == "ValueError: done"
+    assert not rundir.scratch.exists()
+
+
+@pytest.mark.parametrize("error", [PermissionError(13, "no"), OSError(36, "too long")])
+def test_a_tree_that_cannot_be_looked_at_counts_as_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: OSError
+) -> None:
+    (tmp_path / "train.py").touch()
+    seal = seal_tree(tmp_path)
+
+    def refuse(_: object) -> None:
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "scandir", refuse)
+        assert broken_seal(tmp_path, seal) == "the top folder"
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "lstat", refuse)
+        assert broken_seal(tmp_path, seal) == "the top folder"
+    assert broken_seal(tmp_path, seal) is None
+
+
+def test_a_tree_replaced_by_a_symlink_to_its_twin_counts_as_changed(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    (tree / "package").mkdir(parents=True)
+    seal = seal_tree(tree)
+    tree.rename(tmp_path / "twin")
+    tree.symlink_to(tmp_path / "twin")
+    assert broken_seal(tree, seal) == "the top folder"
+
+
+def test_new_folders_are_removed_wherever_they_are_and_sealed_ones_stay(tmp_path: Path) -> None:
+    (tmp_path / "package").mkdir()
+    (tmp_path / "package" / "code.py").touch()
+    seal = seal_tree(tmp_path)
+    (tmp_path / "package" / "new" / "below").mkdir(parents=True)
+    (tmp_path / "package" / "link").symlink_to("/")
+    assert broken_seal(tmp_path, seal) is None
+    assert [path.name for path in (tmp_path / "package").iterdir()] == ["code.py"]
+    (tmp_path / "package" / "code.py").write_text("changed")
+    assert broken_seal(tmp_path, seal) == "package/code.py"
+
+
+def test_a_command_that_cannot_be_started_is_the_candidates_fault(tmp_path: Path) -> None:
+    assert crash(tmp_path, command=("./missing",)) == (
+        "its command can't be started: ./missing: No such file or directory"
+    )
+
+
+def test_a_bad_interpreter_line_is_the_candidates_fault(tmp_path: Path) -> None:
+    rundir = make_run(tmp_path, "#!/no/such/interpreter\n", command=("./train.py",))
+    (rundir.tree / "train.py").chmod(0o755)
+    LocalExecutor(sys.executable).submit(rundir)
+    report = final_report(rundir)
+    assert report.state is RunState.CRASHED
+    assert report.reason.startswith("its command can't be started: ./train.py: ")
+
+
+def test_processes_that_cannot_be_killed_are_the_candidates_fault(tmp_path: Path) -> None:
+    end = TrainingEnd(
+        ending=Ending.CEILING,
+        limit="its ceiling",
+        exit_code=-9,
+        taken=Progress(2.0, 1.0, 0),
+        all_dead=False,
+    )
+    assert _failed(RunDir(tmp_path), make_spec(tmp_path), end) == (
+        RunState.CRASHED,
+        "processes of it could not be killed after 2.0 s",
+        None,
+    )
 
 
 def test_a_fault_of_the_lab_is_not_the_candidates(tmp_path: Path) -> None:
