@@ -5,6 +5,7 @@ stays below it and is dead before it writes how the run ended. It needs nothing 
 run directory.
 """
 
+import contextlib
 import os
 import select
 import signal
@@ -15,6 +16,7 @@ import traceback
 from pathlib import Path
 from types import FrameType
 
+import psutil
 from filelock import FileLock, Timeout
 
 from autoresearch.ending import checkpoint_problem, crash_words, scored
@@ -98,7 +100,7 @@ class _Supervisor:
         spec = self._rundir.read_spec()
         self._run, self._counts_tokens = spec.run, spec.budget_unit == "tokens"
         if not self._take_device(spec):
-            return RunState.STOPPED, "asked to stop before it began", None
+            return self._stopped("before it began")
         self._rundir.out.mkdir(exist_ok=True)
         self._rundir.scratch.mkdir(exist_ok=True)
         seal = seal_tree(self._rundir.tree)
@@ -112,6 +114,8 @@ class _Supervisor:
         end = training.run_to_end(self._stop_asked, self._on_progress)
         self._taken = end.taken
         self._cut = end.limit if end.ending is Ending.CEILING else ""
+        if end.all_dead and end.ending is Ending.STOPPED:
+            return self._stopped(f"after {end.taken.wall_s:.1f} s of training")
         if failed := _failed(self._rundir, spec, end):
             return failed
         if changed := broken_seal(self._rundir.tree, seal):
@@ -141,22 +145,34 @@ class _Supervisor:
             stdout=sys.stderr,
         )
         deadline = time.monotonic() + spec.score_s + _SCORER_GRACE_S
+        model_mb = 0.0
         with exit_signal(scorer) as exited:
             while (code := self._descendants.exit_code(scorer.pid)) is None:
                 if self._stop_asked() or time.monotonic() > deadline:
                     break
-                self._descendants.look()
+                model_mb = self._descendants.look().rss_mb - _rss_mb(scorer.pid)
+                if model_mb > spec.memory_mb:
+                    break
                 self._record_processes()
                 self._write_now_and_then(RunState.SCORING, "is scored")
                 select.select([exited] if exited is not None else [], [], [], POLL_S)
         self._descendants.kill()
         scorer.returncode = -9 if code is None else code
+        if model_mb > spec.memory_mb:
+            used = f"used {model_mb:.0f} MB of memory, over its {spec.memory_mb} MB"
+            return RunState.CRASHED, f"killed while it was scored: the model {used}", None
         if code is None and self._stop_asked():
-            return RunState.STOPPED, "asked to stop while it was scored", None
+            return self._stopped("while it was scored")
         return scored(self._rundir, code)
 
     def _stop_asked(self) -> bool:
         return self._terminated or self._rundir.stop_file.exists()
+
+    def _stopped(self, when: str) -> End:
+        """Only the stop file is a wish that the run ends; a signal comes with a logout too."""
+        if self._rundir.stop_file.exists():
+            return RunState.STOPPED, f"asked to stop {when}", None
+        return RunState.LOST, f"the supervisor was told to end {when}", None
 
     def _on_sigterm(self, _number: int, _frame: FrameType | None) -> None:
         self._terminated = True
@@ -198,13 +214,17 @@ class _Supervisor:
         )
 
 
+def _rss_mb(pid: int) -> float:
+    with contextlib.suppress(psutil.Error):
+        return psutil.Process(pid).memory_info().rss / 2**20
+    return 0.0
+
+
 def _failed(rundir: RunDir, spec: RunSpec, end: TrainingEnd) -> End | None:
     """How the run ends if there is nothing to score, None where there is."""
     after = f"after {end.taken.wall_s:.1f} s"
     if not end.all_dead:
         return RunState.CRASHED, f"processes of it could not be killed {after}", None
-    if end.ending is Ending.STOPPED:
-        return RunState.STOPPED, f"asked to stop {after} of training", None
     if end.ending is Ending.MEMORY:
         return RunState.CRASHED, f"killed {after}: {end.limit}", None
     if end.ending is Ending.EXITED and end.exit_code != 0:

@@ -43,7 +43,7 @@ def crash(tmp_path: Path, train: str = BIGRAM, **changes: object) -> str:
     return report.reason
 
 
-def start(tmp_path: Path, train: str, **changes: object) -> RunDir:
+def start(tmp_path: Path, train: str = BIGRAM, **changes: object) -> RunDir:
     rundir = make_run(tmp_path, train, **changes)
     LocalExecutor(sys.executable).submit(rundir)
     return rundir
@@ -307,13 +307,49 @@ def test_a_run_that_waits_for_a_device_can_be_stopped(tmp_path: Path) -> None:
     assert final_report(first).device == "cpu-0"
 
 
-def test_a_terminated_supervisor_stops_its_run(tmp_path: Path) -> None:
-    rundir = start(tmp_path, "import time\ntime.sleep(1000)  # SIGTERM")
-    report = wait_for(lambda: training(rundir))
-    assert report.state is RunState.TRAINING
+def test_a_terminated_supervisor_kills_its_run_and_calls_it_lost(tmp_path: Path) -> None:
+    mark = f"terminated-{os.getpid()}-{tmp_path.name}"
+    train = f"""
+import subprocess, sys, time
+subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)", {mark!r}],
+                 start_new_session=True)
+time.sleep(1000)
+"""
+    rundir = start(tmp_path, train)
+    wait_for(lambda: processes_with(mark))
     [supervisor] = processes_with(str(rundir.path.resolve()))
     supervisor.send_signal(signal.SIGTERM)
-    assert final_report(rundir).state is RunState.STOPPED
+    report = final_report(rundir)
+    assert report.state is RunState.LOST
+    assert report.reason.startswith("the supervisor was told to end after")
+    assert not processes_with(mark)
+
+
+def test_a_supervisor_terminated_before_it_has_a_device_is_lost(tmp_path: Path) -> None:
+    rundir = start(tmp_path, devices=())
+    wait_for(rundir.read_status)
+    [supervisor] = processes_with(str(rundir.path.resolve()))
+    supervisor.send_signal(signal.SIGTERM)
+    report = final_report(rundir)
+    assert report.state is RunState.LOST
+    assert report.reason == "the supervisor was told to end before it began"
+
+
+def test_memory_over_the_whole_tree_is_limited_while_it_is_scored(tmp_path: Path) -> None:
+    train = """
+import os, time
+if __name__ == "__main__":
+    open(os.environ["AUTORESEARCH_OUT"] + "/model.npy", "w").close()
+def load(path):
+    for _ in range(4):
+        if not os.fork():
+            held = bytearray(b"x") * (40 << 20)
+            time.sleep(100)
+    time.sleep(100)
+"""
+    reason = crash(tmp_path, train, memory_mb=120)
+    assert reason.startswith("killed while it was scored: the model used ")
+    assert reason.endswith(" MB of memory, over its 120 MB")
 
 
 def test_a_supervisor_has_no_open_pipe_and_no_parent_of_ours(tmp_path: Path) -> None:
