@@ -21,7 +21,8 @@ class LabError(Exception):
         self.remedy = remedy
 
     def __str__(self) -> str:
-        return f"{self.message} {self.remedy}".strip()
+        between = "\n" if "\n" in self.message else " "
+        return f"{self.message}{between}{self.remedy}".strip()
 
 
 class ContractError(LabError):

@@ -37,7 +37,6 @@ from autoresearch.views import (
     CodeSection,
     Conclusion,
     Evaluation,
-    LabInfo,
     Overview,
     Proposal,
     Remembered,
@@ -49,12 +48,6 @@ LONGEST_HYPOTHESIS = 2000  # characters
 LONGEST_LESSON = 2000
 SHORTEST = 8
 LOCK_S = 30.0
-
-
-def list_labs(home: Path | None = None) -> tuple[LabInfo, ...]:
-    """Every lab in the home, by name."""
-    home = home or default_home()
-    return tuple(Lab(home, name).info() for name in lab_names(home))
 
 
 @dataclass(frozen=True)
@@ -106,18 +99,6 @@ class Lab:
             remedy = f"Labs: {', '.join(names)}." if names else "Open one, such as 'microgpt'."
             raise NotFound(said, remedy)
         return cls(home, name)
-
-    def info(self) -> LabInfo:
-        """One line about the lab."""
-        history = self.history()
-        return LabInfo(
-            name=self.name,
-            target=self.contract.target.name,
-            source=self.settings.source,
-            path=str(self.folder),
-            experiments=len(history.experiments) - 1,
-            kept=len(history.kept) - 1,
-        )
 
     def history(self) -> History:
         """The ledger, replayed."""

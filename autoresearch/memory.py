@@ -18,7 +18,7 @@ from autoresearch.sections import (
     number_lines,
 )
 from autoresearch.views import CodeSection, Overview, Region, Remembered
-from autoresearch.workspace import dirty
+from autoresearch.workspace import survey
 
 if TYPE_CHECKING:
     from autoresearch.lab import Lab
@@ -202,6 +202,18 @@ def _remember(history: History, experiment: Experiment) -> Remembered:
     )
 
 
+def _moved_on(lab: "Lab", head: str) -> list[str]:
+    opened = lab.history().opened
+    assert opened is not None
+    if head == opened.source_commit:
+        return []
+    return [
+        f"{lab.settings.source} has moved on from {opened.source_commit[:12]} to {head[:12]}; this "
+        "lab, contract included, stays where it was opened. To begin anew, rename the target in "
+        f"its contract, or remove {lab.folder} and all that was learned in it."
+    ]
+
+
 def _notices(lab: "Lab") -> tuple[str, ...]:
     """What a careful reader should know before trusting a result."""
     said = []
@@ -212,10 +224,12 @@ def _notices(lab: "Lab") -> tuple[str, ...]:
         )
     source = lab.settings.source
     if not source.startswith("shipped:"):
+        changed: tuple[str, ...] = ()
         try:
-            changed = dirty(lab.source_path())
+            seen = survey(lab.source_path())
+            changed = (*seen.dirty, *seen.untracked)
+            said += _moved_on(lab, seen.head)
         except LabError as error:
-            changed = ()
             said.append(f"{source} cannot be looked at now: {error.message}")
         if changed:
             shown = ", ".join(changed[:5]) + (", ..." if len(changed) > 5 else "")

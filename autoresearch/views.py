@@ -190,15 +190,3 @@ class CodeSection:
     experiments: tuple[Remembered, ...]  # those that touched these lines
     commit: str  # the incumbent's
     rest: str | None  # the section to ask for next, where this one was cut
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LabInfo:
-    """A lab in the home folder."""
-
-    name: str
-    target: str
-    source: str
-    path: str
-    experiments: int
-    kept: int

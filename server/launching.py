@@ -38,8 +38,8 @@ def _launch() -> Launch:
         return Launch(sys.executable, ("-m", "autoresearch_mcp"))
     source = installed_from()
     if source is None:
-        return Launch("uvx", ("autoresearch-mcp",))
-    return Launch(_uvx(), ("--from", source, "autoresearch-mcp"))
+        return Launch("uvx", (*_python(), "autoresearch-mcp"))
+    return Launch(_uvx(), (*_python(), "--from", source, "autoresearch-mcp"))
 
 
 def installed_from() -> str | None:
@@ -65,6 +65,11 @@ def environment() -> dict[str, str]:
     """The variables that say where labs live, as they are set here."""
     home = os.environ.get("AUTORESEARCH_HOME")
     return {"AUTORESEARCH_HOME": str(Path(home).expanduser().resolve())} if home else {}
+
+
+def _python() -> tuple[str, str]:
+    """This interpreter: a client may start uvx without the settings that chose it."""
+    return "--python", str(Path(sys.executable).resolve())
 
 
 def _uvx() -> str:

@@ -5,8 +5,10 @@ from typing import Annotated
 from cyclopts import Parameter
 from rich.text import Text
 
+from autoresearch.errors import LabError
 from autoresearch.history import History
-from autoresearch.lab import Lab, list_labs
+from autoresearch.home import default_home, lab_names
+from autoresearch.lab import Lab
 from autoresearch.logs import clean_lines
 from autoresearch.views import Overview
 from server import figures
@@ -33,16 +35,25 @@ def init(
     say(f"Lab {view.lab} is ready. Next: autoresearch-mcp connect claude-code")
 
 
-def status(*, lab: LabOption = "", json: JsonOption = False) -> None:
-    """Show each lab: incumbent, verdicts, what runs now."""
-    names = [lab] if lab else [info.name for info in list_labs()]
-    views = [Lab.reopen(name).overview() for name in names]
+def status(*, lab: LabOption = "", json: JsonOption = False) -> int:
+    """Show each lab: incumbent, verdicts, what runs now; exit 1 if one cannot be read."""
+    names = [lab] if lab else list(lab_names(default_home()))
+    views, broken = [], []
+    for name in names:
+        try:
+            views.append(Lab.reopen(name).overview())
+        except LabError as error:
+            if lab:
+                raise
+            broken.append(f"{name}: {error}")
     if json:
         print_json(views)
-        return
+        return 1 if broken else 0
     for view in views:
         _show(view)
-    if not views:
+    for line in broken:
+        say(line, "red")
+    if not names:
         say("No lab yet. Next: autoresearch-mcp init microgpt")
     verdicts = sum(sum(view.outcomes.values()) for view in views)
     kept = sum(len(view.incumbent.kept) - 1 for view in views)
@@ -51,6 +62,7 @@ def status(*, lab: LabOption = "", json: JsonOption = False) -> None:
         f"{figures.count(len(views), 'lab')}, {figures.count(verdicts, 'verdict')}, {kept} kept, "
         f"{figures.count(going, 'run')} going"
     )
+    return 1 if broken else 0
 
 
 def log(

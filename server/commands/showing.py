@@ -40,7 +40,7 @@ def demo(
     experiments: Annotated[int, Parameter(help="How many to try.")] = EXPERIMENTS,
     json: JsonOption = False,
 ) -> None:
-    """Run a whole research loop on microgpt, without any agent: about a minute and a half.
+    """Run a whole research loop on microgpt, without any agent: one to two minutes.
 
     Starts the server as a client would, measures the baseline and its noise, tries a handful of
     honest changes, keeps what the verdict keeps, and leaves a chart and a report.

@@ -11,7 +11,7 @@ import pytest
 
 from autoresearch.errors import ContractError, LabError, NotFound, NotNow, PatchRefused
 from autoresearch.home import lab_names
-from autoresearch.lab import Lab, list_labs
+from autoresearch.lab import Lab
 from autoresearch.patch import Edit
 from autoresearch.records import Outcome, Prediction, RunState
 from tests.fakes import processes_with, wait_for
@@ -305,8 +305,19 @@ def test_unknown_names_are_answered_with_the_known_ones(lab: Lab, tmp_path: Path
         Lab.reopen(home=tmp_path)
 
 
-def test_a_lab_is_listed_and_opened_again_by_name_or_by_its_repository(lab: Lab) -> None:
-    [info] = list_labs(lab.home)
-    assert (info.name, info.target, info.experiments) == ("tiny", "tiny", 0)
+def test_a_lab_is_opened_again_by_name_or_by_its_repository(lab: Lab) -> None:
+    assert list(lab_names(lab.home)) == ["tiny"]
     assert Lab.open("tiny", home=lab.home).name == "tiny"
-    assert Lab.open(info.source, home=lab.home).name == "tiny"
+    assert Lab.open(lab.settings.source, home=lab.home).name == "tiny"
+    assert list(lab_names(lab.home)) == ["tiny"]
+
+
+def test_a_repository_that_moved_on_or_away_is_a_notice_and_no_failure(tmp_path: Path) -> None:
+    repository = make_repository(tmp_path / "repository")
+    lab = Lab.open(str(repository), home=tmp_path / "home")
+    assert not any("moved on" in notice for notice in lab.overview().notices)
+    commit = ("-c", "user.name=U", "-c", "user.email=u@example.org", "commit", "-qm", "more")
+    git(repository, *commit, "--allow-empty")
+    assert any("has moved on from" in notice for notice in lab.overview().notices)
+    repository.rename(tmp_path / "elsewhere")
+    assert any("cannot be looked at" in notice for notice in lab.overview().notices)

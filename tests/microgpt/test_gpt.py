@@ -117,15 +117,19 @@ def test_data_that_cannot_be_read_ends_in_one_clear_sentence(tmp_path, content):
     assert "Traceback" not in done.stderr
 
 
+# A job in the background starts with SIGINT ignored, and so would the program.
+HEEDING_SIGINT = """
+import runpy, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
 def test_ctrl_c_ends_the_program_without_a_traceback():
-    command = [sys.executable, str(SCRIPT), "--steps", "100000"]
+    command = [sys.executable, "-c", HEEDING_SIGINT, str(SCRIPT), "--steps", "100000"]
     with subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        # A job in the background starts with SIGINT ignored, and so would its children.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout.readline().startswith("step 1 / 100000")
         process.send_signal(signal.SIGINT)

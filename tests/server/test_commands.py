@@ -153,7 +153,7 @@ def test_however_a_command_ends_it_ends_in_words(home, monkeypatch, capsys, rais
     def fail(*_, **__):
         raise raised
 
-    monkeypatch.setattr("server.commands.labs.list_labs", fail)
+    monkeypatch.setattr("server.commands.labs.lab_names", fail)
     assert run(["status"]) == status
     assert words in capsys.readouterr().err
 

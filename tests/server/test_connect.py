@@ -3,6 +3,7 @@
 import json
 import sys
 import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -159,11 +160,14 @@ def test_the_source_is_what_the_installer_wrote_down(direct_url, source):
 
 def test_from_uvs_cache_the_command_is_uvx_from_the_same_source(monkeypatch, tmp_path):
     monkeypatch.setattr(sys, "prefix", str(tmp_path / "archive-v0" / "abc"))
+    python = str(Path(sys.executable).resolve())
     monkeypatch.setattr("server.launching.installed_from", lambda: "/d/x.whl")
     monkeypatch.setattr("shutil.which", lambda name: f"/bin/{name}")
-    assert launch_command() == Launch("/bin/uvx", ("--from", "/d/x.whl", "autoresearch-mcp"))
+    assert launch_command() == Launch(
+        "/bin/uvx", ("--python", python, "--from", "/d/x.whl", "autoresearch-mcp")
+    )
     monkeypatch.setattr("server.launching.installed_from", lambda: None)
-    assert launch_command() == Launch("uvx", ("autoresearch-mcp",))
+    assert launch_command() == Launch("uvx", ("--python", python, "autoresearch-mcp"))
 
 
 @pytest.mark.slow
