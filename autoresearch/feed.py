@@ -105,11 +105,16 @@ def _little_endian(ids: "array.array[int]") -> bytes:
 
 
 class Feed:
-    """The writing end of the pipe, never blocking; `fileno` is None when there is no more."""
+    """The writing end of the pipe, never blocking; `fileno` is None when there is no more.
 
-    def __init__(self, writing_end: int) -> None:
+    It keeps the reading end too, only to ask what was never read; so a reader that leaves is not
+    noticed, its pipe just stays full.
+    """
+
+    def __init__(self, writing_end: int, reading_end: int) -> None:
         os.set_blocking(writing_end, False)
         self._fd: int | None = writing_end
+        self._asked: int | None = os.dup(reading_end)
         self._stream: Iterator[bytes] = iter(())
         self._pending = b""
         self._written = 0
@@ -136,9 +141,6 @@ class Feed:
             written = os.write(self._fd, self._pending)
         except BlockingIOError:
             return True
-        except BrokenPipeError:
-            self.abandon()
-            return False
         self._written += written
         self._pending = self._pending[written:]
         return True
@@ -152,9 +154,12 @@ class Feed:
         """Close after the reader died: what lies in the pipe was never taken."""
         self._written -= self._unread()
         self.close()
+        if self._asked is not None:
+            os.close(self._asked)
+            self._asked = None
 
     def close(self) -> None:
-        """End the stream for the reader."""
+        """End the stream for the reader, who can still take what lies in the pipe."""
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None
@@ -170,9 +175,9 @@ class Feed:
 
     def _unread(self) -> int:
         """Bytes that lie in the pipe; taken to be none where the system does not say."""
-        if self._fd is None:
+        if self._asked is None:
             return 0
         size = array.array("i", [0])
         with contextlib.suppress(OSError):
-            fcntl.ioctl(self._fd, termios.FIONREAD, size)
+            fcntl.ioctl(self._asked, termios.FIONREAD, size)
         return size[0]

@@ -78,7 +78,7 @@ class Training:
         tokens, tokens_end = os.pipe()
         self._output, output_end = os.pipe()
         os.set_blocking(self._output, False)
-        self._feed = Feed(tokens_end)
+        self._feed = Feed(tokens_end, tokens)
         self._started = time.monotonic()
         confinement = training_confinement(rundir, spec, corpus.vocab, tokens, output_end)
         try:

@@ -96,7 +96,7 @@ def test_the_order_is_the_seeds(corpus: Corpus) -> None:
 
 def test_every_training_token_arrives_and_then_the_end(corpus: Corpus) -> None:
     reading, writing = os.pipe()
-    feed = Feed(writing)
+    feed = Feed(writing, reading)
     feed.serve(token_stream(corpus, split(corpus).training, seed=1, budget=100_000))
     got: list[bytes] = []
     with os.fdopen(reading, "rb") as file:
@@ -108,18 +108,38 @@ def test_every_training_token_arrives_and_then_the_end(corpus: Corpus) -> None:
     assert feed.fileno is None
     assert np.frombuffer(got[0], "<u2").tolist() == served(corpus, budget=100_000)
     assert feed.tokens == len(got[0]) // 2 - 1
+    feed.abandon()
 
 
 def test_a_reader_that_leaves_early_is_counted_for_what_it_took(corpus: Corpus) -> None:
     reading, writing = os.pipe()
-    feed = Feed(writing)
+    feed = Feed(writing, reading)
     feed.serve(token_stream(corpus, split(corpus).training, seed=1, budget=None))
     assert feed.pump()
     os.read(reading, 2002)
     assert feed.tokens == 1000
     os.close(reading)
-    assert not feed.pump()
+    assert feed.pump()
+    assert feed.pump()  # the pipe is full, and nobody reads
+    assert feed.tokens == 1000
+    feed.abandon()
     assert feed.fileno is None
+    assert feed.tokens == 1000
+
+
+def test_tokens_that_nobody_read_are_not_taken_after_the_end_of_the_stream(corpus: Corpus) -> None:
+    reading, writing = os.pipe()
+    feed = Feed(writing, reading)
+    feed.serve(token_stream(corpus, split(corpus).training, seed=1, budget=5000))
+    while feed.pump():
+        pass
+    assert feed.fileno is None
+    assert feed.tokens == 0
+    os.read(reading, 202)
+    assert feed.tokens == 100
+    os.close(reading)
+    feed.abandon()
+    assert feed.tokens == 100
 
 
 def test_many_characters_keep_their_ids(tmp_path: Path) -> None:
