@@ -37,6 +37,13 @@ def become_subreaper() -> None:
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
+def boot_id() -> str:
+    """Another one after every start of the machine; process numbers say nothing across starts."""
+    with contextlib.suppress(OSError):
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    return str(round(psutil.boot_time()))
+
+
 def die_with_parent() -> None:
     """The kernel kills this process when the thread that started it ends (Linux only)."""
     if LINUX:

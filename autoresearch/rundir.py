@@ -5,7 +5,7 @@
     lock           held by the supervisor as long as it lives
     stop           present when somebody asked the run to stop
     log            output of the training, capped
-    processes.json pid and start of every process of the run, to end orphans by
+    processes.json boot id, pid and start of every process of the run, to end orphans by
     measurement.json what the scorer found, or why it failed
     supervisor.err what went wrong with the supervisor or the scorer themselves
     tree/          the experiment's code without .git; removed when the run ends

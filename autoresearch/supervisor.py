@@ -21,7 +21,7 @@ from filelock import FileLock, Timeout
 
 from autoresearch.ending import checkpoint_problem, crash_words, scored
 from autoresearch.executors.local import try_lease
-from autoresearch.processes import Descendants, become_subreaper
+from autoresearch.processes import Descendants, become_subreaper, boot_id
 from autoresearch.records import Measurement, RunReport, RunState
 from autoresearch.rundir import RunDir, RunSpec, write_json
 from autoresearch.sandbox import current_sandbox
@@ -75,6 +75,7 @@ class _Supervisor:
         self._taken = Progress(0.0, 0.0, 0)
         self._written = 0.0
         self._recorded: set[int] = set()
+        self._boot = boot_id()
         self._terminated = False
         self._cut = ""
         signal.signal(signal.SIGTERM, self._on_sigterm)
@@ -114,7 +115,8 @@ class _Supervisor:
         end = training.run_to_end(self._stop_asked, self._on_progress)
         self._taken = end.taken
         self._cut = end.limit if end.ending is Ending.CEILING else ""
-        if end.all_dead and end.ending is Ending.STOPPED:
+        told_too = self._terminated and end.exit_code == -signal.SIGTERM  # a logout tells all
+        if end.all_dead and (end.ending is Ending.STOPPED or told_too):
             return self._stopped(f"after {end.taken.wall_s:.1f} s of training")
         if failed := _failed(self._rundir, spec, end):
             return failed
@@ -188,7 +190,8 @@ class _Supervisor:
         pids = {pid for pid, _ in identities}
         if pids != self._recorded:
             self._recorded = pids
-            write_json(self._rundir.processes_file, identities, durable=False)
+            record = {"boot": self._boot, "processes": identities}
+            write_json(self._rundir.processes_file, record, durable=False)
 
     def _write_now_and_then(self, state: RunState, reason: str) -> None:
         if time.monotonic() - self._written > _HEARTBEAT_S:

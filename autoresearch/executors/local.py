@@ -7,6 +7,7 @@ supervisor: `settle` ends what is left of it and writes that down, once.
 import contextlib
 import dataclasses
 import json
+import math
 import os
 import subprocess
 import time
@@ -18,11 +19,13 @@ from filelock import FileLock, Timeout
 
 from autoresearch.errors import RunFailed
 from autoresearch.logs import last_line
+from autoresearch.processes import boot_id
 from autoresearch.records import RunReport, RunState
 from autoresearch.rundir import RunDir
 
 _START_S = 30.0  # a supervisor that has not spoken by then never will
 _CLOCK_SLACK_S = 1.0  # how well two readings of one process's start agree
+_LAST_SIGN_SLACK_S = 5.0  # how long a supervisor lived after its last heartbeat, at most
 
 
 class LocalExecutor:
@@ -126,10 +129,9 @@ def kill_orphans(rundir: RunDir) -> None:
     A process that its supervisor never saw, in a session of its own and with a changed
     environment, is not found.
     """
-    recorded = _recorded(rundir)
-    mark = str(rundir.path.resolve()) + "/"
+    orphans = _Orphans(rundir)
     for _ in range(100):
-        found = [p for p in psutil.process_iter() if _is_orphan(p, recorded, mark)]
+        found = [p for p in psutil.process_iter() if orphans.has(p)]
         if not found:
             return
         for process in found:
@@ -138,44 +140,65 @@ def kill_orphans(rundir: RunDir) -> None:
         psutil.wait_procs(found, timeout=0.05)
 
 
-def _is_orphan(process: psutil.Process, recorded: dict[int, float], mark: str) -> bool:
-    try:
-        if process.pid == os.getpid() or process.status() == psutil.STATUS_ZOMBIE:
+class _Orphans:
+    """Tells the processes of one run from those of strangers that came to the same numbers."""
+
+    def __init__(self, rundir: RunDir) -> None:
+        self._recorded = _recorded(rundir)
+        self._mark = str(rundir.path.resolve()) + "/"
+        self._sessions: set[int] = set()  # known to be the run's, and kept so by their members
+        status = rundir.read_status()
+        self._last_sign = 0.0 if status is None else status.ended
+
+    def has(self, process: psutil.Process) -> bool:
+        """Whether that process is left of the run."""
+        try:
+            if process.pid == os.getpid() or process.status() == psutil.STATUS_ZOMBIE:
+                return False
+            born = process.create_time()
+            known = self._recorded.get(process.pid)
+            if known is not None and abs(known - born) < _CLOCK_SLACK_S:
+                return True
+            if self._is_session(os.getsid(process.pid), born):
+                return True
+            return process.environ().get("AUTORESEARCH_OUT", "").startswith(self._mark)
+        except (psutil.Error, OSError):
             return False
-        born = process.create_time()
-        known = recorded.get(process.pid)
-        if known is not None and abs(known - born) < _CLOCK_SLACK_S:
-            return True
-        if _leads_recorded_session(os.getsid(process.pid), recorded):
-            return True
-        return process.environ().get("AUTORESEARCH_OUT", "").startswith(mark)
-    except (psutil.Error, OSError):
-        return False
 
+    def _is_session(self, leader: int, born: float) -> bool:
+        """A session keeps its number from being reused for as long as it has a member.
 
-def _leads_recorded_session(leader: int, recorded: dict[int, float]) -> bool:
-    """A session keeps its number from being reused for as long as it has a member."""
-    if leader not in recorded:
-        return False
-    try:
-        return abs(psutil.Process(leader).create_time() - recorded[leader]) < _CLOCK_SLACK_S
-    except psutil.NoSuchProcess:
-        return True
+        A living leader says whose it is. Where it is dead, a member must have been born while the
+        supervisor lived: a later session may have come to the number and lost its leader too.
+        """
+        began = self._recorded.get(leader)
+        if began is None or leader in self._sessions:
+            return began is not None
+        try:
+            its = abs(psutil.Process(leader).create_time() - began) < _CLOCK_SLACK_S
+        except psutil.NoSuchProcess:
+            its = began - _CLOCK_SLACK_S < born < self._last_sign + _LAST_SIGN_SLACK_S
+        if its:
+            self._sessions.add(leader)
+        return its
 
 
 def _recorded(rundir: RunDir) -> dict[int, float]:
+    """Start by pid; nothing if it was written before this machine was started."""
     try:
-        return {
-            int(pid): float(born) for pid, born in json.loads(rundir.processes_file.read_text())
-        }
-    except (OSError, ValueError, TypeError):
+        record = json.loads(rundir.processes_file.read_text())
+        if record["boot"] != boot_id():
+            return {}
+        return {int(pid): float(born) for pid, born in record["processes"]}
+    except (OSError, ValueError, TypeError, KeyError):
         return {}
 
 
 def _age(rundir: RunDir) -> float:
-    """Seconds since the run could have been started."""
+    """Seconds since the run could have been started; endless if the clock was set back since."""
     written = rundir.spec_file if rundir.spec_file.exists() else rundir.path
-    return time.time() - written.stat().st_mtime
+    age = time.time() - written.stat().st_mtime
+    return age if age >= 0 else math.inf
 
 
 def _lost(rundir: RunDir, status: RunReport | None) -> RunReport:

@@ -3,14 +3,18 @@
 import json
 import os
 import signal
+import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
 from autoresearch.errors import RunFailed
-from autoresearch.executors.local import LocalExecutor, try_lease, try_lock
+from autoresearch.executors.local import LocalExecutor, kill_orphans, try_lease, try_lock
+from autoresearch.processes import boot_id
 from autoresearch.records import RunReport, RunState
 from autoresearch.rundir import RunDir
 from tests.fakes import final_report, make_run, processes_with, run_to_end, wait_for
@@ -25,6 +29,45 @@ def kill_supervisor(rundir: RunDir) -> None:
     [supervisor] = processes_with(str(rundir.path.resolve()))
     supervisor.send_signal(signal.SIGKILL)
     wait_for(lambda: not psutil.pid_exists(supervisor.pid))
+
+
+def recorded(rundir: RunDir) -> list[list[float]]:
+    found: list[list[float]] = json.loads(rundir.processes_file.read_text())["processes"]
+    return found
+
+
+@pytest.fixture
+def stranger() -> Iterator[tuple[int, psutil.Process]]:
+    """The id of a session whose leader is dead, and its one member."""
+    source = "import subprocess\nprint(subprocess.Popen(['sleep', '1000'], stdout=-3).pid)"
+    argv = [sys.executable, "-c", source]
+    with subprocess.Popen(argv, start_new_session=True, stdout=subprocess.PIPE) as leader:
+        assert leader.stdout is not None
+        member = psutil.Process(int(leader.stdout.read()))
+    yield leader.pid, member
+    member.kill()
+
+
+def left_by_a_dead_supervisor(folder: Path, record: object, last_sign: float) -> RunDir:
+    rundir = RunDir(folder / "run")
+    rundir.path.mkdir()
+    rundir.processes_file.write_text(json.dumps(record))
+    rundir.write_status(
+        RunReport(
+            run="e1-r1",
+            state=RunState.TRAINING,
+            reason="trains",
+            started=last_sign,
+            ended=last_sign,
+            wall_s=0.0,
+            cpu_s=0.0,
+            tokens=0,
+            device="",
+            sandbox="",
+            measurement=None,
+        )
+    )
+    return rundir
 
 
 def age(rundir: RunDir) -> None:
@@ -66,7 +109,7 @@ time.sleep(1000)
     rundir = make_run(tmp_path, train)
     executor.submit(rundir)
     wait_for(lambda: len(processes_with(mark)) == 3)
-    wait_for(lambda: len(json.loads(rundir.processes_file.read_text())) == 4)
+    wait_for(lambda: len(recorded(rundir)) == 4)
     kill_supervisor(rundir)
     assert not executor.alive(rundir)
     report = executor.settle(rundir)
@@ -101,6 +144,59 @@ def load(path):
     assert report is not None
     assert report.state is RunState.LOST
     assert not processes_with(str(rundir.path.resolve()))
+
+
+@pytest.mark.parametrize(
+    ("boot", "leader_born", "last_sign"),
+    [
+        ("another", -10, 10),  # before the machine was started again
+        (boot_id(), -1000, -100),  # the number came again after the supervisor's death
+        (boot_id(), 100, 200),  # older than the recorded leader
+    ],
+)
+def test_a_session_of_strangers_that_came_to_a_recorded_number_lives_on(
+    tmp_path: Path,
+    stranger: tuple[int, psutil.Process],
+    boot: str,
+    leader_born: float,
+    last_sign: float,
+) -> None:
+    session, member = stranger
+    born = member.create_time()
+    record = {"boot": boot, "processes": [[session, born + leader_born]]}
+    kill_orphans(left_by_a_dead_supervisor(tmp_path, record, born + last_sign))
+    assert member.status() != psutil.STATUS_ZOMBIE
+
+
+def test_a_record_without_a_boot_kills_nobody(
+    tmp_path: Path, stranger: tuple[int, psutil.Process]
+) -> None:
+    session, member = stranger
+    born = member.create_time()
+    record = [[session, born], [member.pid, born]]
+    kill_orphans(left_by_a_dead_supervisor(tmp_path, record, born))
+    assert member.status() != psutil.STATUS_ZOMBIE
+
+
+def test_a_session_whose_leader_is_dead_is_ended_if_it_is_the_runs(
+    tmp_path: Path, stranger: tuple[int, psutil.Process]
+) -> None:
+    session, member = stranger
+    born = member.create_time()
+    record = {"boot": boot_id(), "processes": [[session, born - 0.5]]}
+    kill_orphans(left_by_a_dead_supervisor(tmp_path, record, born + 1))
+    wait_for(lambda: not member.is_running() or member.status() == psutil.STATUS_ZOMBIE)
+
+
+def test_a_run_started_before_the_clock_was_set_back_is_old(
+    tmp_path: Path, executor: LocalExecutor
+) -> None:
+    rundir = make_run(tmp_path)
+    future = time.time() + 10_000
+    os.utime(rundir.spec_file, (future, future))
+    report = executor.settle(rundir)
+    assert report is not None
+    assert report.state is RunState.LOST
 
 
 def test_a_finished_run_is_never_overwritten(tmp_path: Path, executor: LocalExecutor) -> None:

@@ -400,6 +400,7 @@ def test_a_tree_made_too_deep_to_walk_is_removed_and_the_run_scored(
     assert not rundir.tree.exists()
 
 
+@pytest.mark.slow
 def test_a_scratch_folder_too_deep_or_not_writable_is_removed(tmp_path: Path) -> None:
     train = """
 import os
