@@ -153,6 +153,7 @@ def load(path):
         (boot_id(), -1000, -100),  # the number came again after the supervisor's death
         (boot_id(), 100, 200),  # older than the recorded leader
     ],
+    ids=["another boot", "born too late", "born too early"],
 )
 def test_a_session_of_strangers_that_came_to_a_recorded_number_lives_on(
     tmp_path: Path,
