@@ -58,15 +58,19 @@ class Cache:
         return self._use(ask)
 
     def compare(self, entries: Sequence[Entry]) -> str:
-        """Compare every row with git: "agrees", or "rebuilt" when it was missing or differed."""
+        """Compare every row with git: "agrees", or "rebuilt" when it was missing or differed.
+
+        Rows of later events than `entries` has are left: they may have been added meanwhile.
+        """
 
         def ask(db: sqlite3.Connection) -> str:
             stored = db.execute("SELECT n, hash, record FROM events ORDER BY n").fetchall()
             known = [(e.n, e.commit, _record(e)) for e in entries[: len(stored)]]
-            agrees = stored == known and bool(stored or not entries)
+            agrees = stored[: len(entries)] == known and bool(stored or not entries)
             if not agrees:
                 _clear(db)
-            _catch_up(db, entries)
+            if len(stored) < len(entries) or not agrees:
+                _catch_up(db, entries)
             return "agrees" if agrees else "rebuilt"
 
         return self._use(ask)

@@ -7,7 +7,8 @@ of a proposal has the experiment's commit as second parent. SQLite is only a cac
 import json
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -53,19 +54,23 @@ class Ledger:
         self.cache = Cache(cache_path)
         self.anchor_path = anchor_path
         self._clock = clock
-        self._history = History()
-        self._stamp: object = None  # of the ref as it was when the history was read
+        # What was read last, and the ref's stamp at that time; one value, for it is shared.
+        self._known: tuple[History, object] = (History(), None)
 
     def history(self) -> History:
         """Everything up to now. What was handed out before is not changed by it."""
-        known = self._history  # taken before the ref is read, so that it is never ahead of it
+        known, read_at = self._known
         stamp = self.repo.ref_stamp(LEDGER_REF)
-        if stamp == self._stamp:
-            return known
+        return known if stamp is not None and stamp == read_at else self._read()
+
+    def _read(self) -> History:
+        """Everything up to where the branch is now."""
+        known, _ = self._known  # taken before the ref is read, so that it is never ahead of it
+        stamp = self.repo.ref_stamp(LEDGER_REF)
         head = self.repo.resolve(LEDGER_REF)
         if head != known.head:
             known = extended(self.repo, known, head)
-        self._history, self._stamp = known, stamp
+        self._known = (known, stamp)
         return known
 
     def append(
@@ -88,29 +93,40 @@ class Ledger:
         `build` may be called again, on a newer history. The incumbent's branch moves by itself
         with the event that moves the incumbent; `moves` is for further refs.
         """
-        try:
-            with FileLock(self.repo.path / "append.lock", timeout=LOCK_S):
-                for _ in range(ATTEMPTS):
-                    self._stamp = None  # what is built on must be the ref's own word
-                    before = self.history()
-                    events = build(before)
-                    if not events:
-                        return ()
-                    after = self._commit(before, events)
-                    if self.repo.move_refs({**(moves or {}), **_moves(before, after)}):
-                        self._write_anchor(after)
-                        self._history = after
-                        return tuple(after.entries[len(before.entries) :])
-        except Timeout:
-            raise NotNow(
-                f"Another process has been writing to this lab for {LOCK_S:g} s.",
-                "Wait, then try again.",
-            ) from None
+        with self.lock():
+            # Left over by a git that was killed: only the holder of our lock moves these two.
+            self.repo.remove_locks((LEDGER_REF, INCUMBENT_REF))
+            for _ in range(ATTEMPTS):
+                before = self._read()
+                events = build(before)
+                if not events:
+                    return ()
+                after = self._commit(before, events)
+                if self.repo.move_refs({**(moves or {}), **self._moves(before, after)}):
+                    self._write_anchor(after)
+                    self._known = (after, None)
+                    return tuple(after.entries[len(before.entries) :])
         raise LedgerDamaged(
             f"The ledger could not be moved in {ATTEMPTS} attempts: one of its branches is not "
             "where the ledger says it is.",
             "Run `autoresearch-mcp verify` to see which.",
         )
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keep every other process and thread from appending; NotNow if one takes too long."""
+        lock = FileLock(self.repo.path / "append.lock", timeout=LOCK_S)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise NotNow(
+                f"Another process has been writing to this lab for {LOCK_S:g} s.",
+                "Wait, then try again.",
+            ) from None
+        try:
+            yield
+        finally:
+            lock.release()
 
     def recall(
         self,
@@ -156,6 +172,14 @@ class Ledger:
             after.apply(envelope.decode(commit, blob))
         return after
 
+    def _moves(self, before: History, after: History) -> Moves:
+        """The ledger's move, and the incumbent's from wherever it is: its branch is derived."""
+        moves = {LEDGER_REF: (after.head, before.head)}
+        present = self.repo.resolve(INCUMBENT_REF)
+        if present != after.incumbent_commit:
+            moves[INCUMBENT_REF] = (after.incumbent_commit, present)
+        return moves
+
     def _write_anchor(self, history: History) -> None:
         text = json.dumps({"head": history.head, "count": len(history.entries)})
         self.anchor_path.parent.mkdir(parents=True, exist_ok=True)
@@ -183,10 +207,3 @@ def extended(repo: Repository, history: History, head: str | None) -> History:
             raise LedgerDamaged(f"The ledger's commit {commit[:12]} has no {FILE}.")
         after.apply(envelope.decode(commit, blob))
     return after
-
-
-def _moves(before: History, after: History) -> Moves:
-    moves = {LEDGER_REF: (after.head, before.head)}
-    if after.incumbent_commit != before.incumbent_commit:
-        moves[INCUMBENT_REF] = (after.incumbent_commit, before.incumbent_commit)
-    return moves

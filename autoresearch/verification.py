@@ -32,12 +32,13 @@ def verify(ledger: Ledger, judge_again: JudgeAgain | None = None) -> Verificatio
     checked.
     """
     findings: list[str] = []
+    heads = _read_heads(ledger)
     unsound = ledger.repo.fsck()
     if unsound:
         findings.append(f"git fsck: {unsound}")
     history, verdicts = History(), 0
     try:
-        chain, entries = _read(ledger)
+        chain, entries = _read(ledger, heads.ledger)
         for parents, entry in zip(chain, entries, strict=True):
             findings += _wrong_parents(history, parents, entry)
             if judge_again and isinstance(entry.event, Judged):
@@ -46,8 +47,8 @@ def verify(ledger: Ledger, judge_again: JudgeAgain | None = None) -> Verificatio
             history.apply(entry)
     except (LedgerDamaged, GitFailed) as error:
         findings.append(error.message)
-    findings += _wrong_incumbent(ledger, history)
-    anchor, dropped = _compare_anchor(ledger, history)
+    findings += _wrong_incumbent(heads.incumbent, history)
+    anchor, dropped = _compare_anchor(ledger, heads.anchor, history)
     findings += dropped
     return Verification(
         ok=not findings,
@@ -60,9 +61,30 @@ def verify(ledger: Ledger, judge_again: JudgeAgain | None = None) -> Verificatio
     )
 
 
-def _read(ledger: Ledger) -> tuple[list[tuple[str, ...]], Iterator[Entry]]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Heads:
+    """What an append moves, as it was at one moment."""
+
+    ledger: str | None
+    incumbent: str | None
+    anchor: Anchor | LedgerDamaged | None  # the error if it does not read
+
+
+def _read_heads(ledger: Ledger) -> _Heads:
+    with ledger.lock():
+        try:
+            anchor: Anchor | LedgerDamaged | None = ledger.anchor()
+        except LedgerDamaged as error:
+            anchor = error
+        return _Heads(
+            ledger=ledger.repo.resolve(LEDGER_REF),
+            incumbent=ledger.repo.resolve(INCUMBENT_REF),
+            anchor=anchor,
+        )
+
+
+def _read(ledger: Ledger, head: str | None) -> tuple[list[tuple[str, ...]], Iterator[Entry]]:
     """The chain and its entries, decoded one by one, so that those before a damaged one count."""
-    head = ledger.repo.resolve(LEDGER_REF)
     if head is None:
         return [], iter(())
     chain = ledger.repo.parents(head)
@@ -102,8 +124,7 @@ def _wrong_verdict(history: History, verdict: Verdict, judge_again: JudgeAgain) 
     return [f"The verdict on {verdict.experiment} does not follow: {'; '.join(differing)}."]
 
 
-def _wrong_incumbent(ledger: Ledger, history: History) -> list[str]:
-    branch = ledger.repo.resolve(INCUMBENT_REF)
+def _wrong_incumbent(branch: str | None, history: History) -> list[str]:
     if branch == history.incumbent_commit:
         return []
     return [
@@ -113,12 +134,12 @@ def _wrong_incumbent(ledger: Ledger, history: History) -> list[str]:
     ]
 
 
-def _compare_anchor(ledger: Ledger, history: History) -> tuple[str, list[str]]:
+def _compare_anchor(
+    ledger: Ledger, anchor: Anchor | LedgerDamaged | None, history: History
+) -> tuple[str, list[str]]:
     """Which anchor was used, and what it shows."""
-    try:
-        anchor = ledger.anchor()
-    except LedgerDamaged as error:
-        return "unreadable", [error.message]
+    if isinstance(anchor, LedgerDamaged):
+        return "unreadable", [anchor.message]
     if anchor is None:
         found = ["There are events, but no anchor to compare them with."] if history.entries else []
         return f"none, there is no anchor at {ledger.anchor_path}", found

@@ -146,8 +146,12 @@ class Repository:
         return None if done.returncode else done.stdout.decode().strip()
 
     def ref_stamp(self, ref: str) -> object:
-        """Equal as long as no process has moved the ref: git moves one by renaming a new file."""
-        return tuple(map(_stamp, (self.path / ref, self.path / "packed-refs")))
+        """Equal as long as no process has moved the ref: git moves one by renaming a new file.
+
+        None where there are no such files, so that nothing is known.
+        """
+        stamps = tuple(map(_stamp, (self.path / ref, self.path / "packed-refs")))
+        return stamps if any(stamps) else None
 
     def list_files(self, commit: str) -> tuple[str, ...]:
         """Every path in the commit, which is given by its id."""
@@ -282,6 +286,11 @@ class Repository:
         if any(self.resolve(ref) != old for ref, (_, old) in moves.items()):
             return False
         raise failure(("update-ref",), done)
+
+    def remove_locks(self, refs: Sequence[str]) -> None:
+        """Remove what a killed git left over; the caller knows that no other git moves these."""
+        for ref in refs:
+            (self.path / f"{ref}.lock").unlink(missing_ok=True)
 
     def fsck(self) -> str | None:
         """None if every object is sound and connected, else git's words."""

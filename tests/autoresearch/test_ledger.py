@@ -138,6 +138,17 @@ def test_history_is_read_again_only_when_the_branch_moved(small: Small) -> None:
     assert before.lessons["e2"][-1].lesson == "wider is slower"
 
 
+def test_a_ref_that_git_keeps_in_no_file_is_read_every_time(
+    small: Small, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert small.repo.ref_stamp("refs/heads/nowhere") is None
+    monkeypatch.setattr(Repository, "ref_stamp", lambda *_: None)  # as with reftable
+    one_server, other = small.ledger(), small.ledger()
+    before = one_server.history()
+    other.append(one(concluded("e2", "seen from elsewhere")))
+    assert len(one_server.history().entries) == len(before.entries) + 1
+
+
 def test_an_event_that_contradicts_the_history_is_not_written(small: Small) -> None:
     ledger = small.ledger()
     before = ledger.history().head
@@ -316,6 +327,40 @@ def test_verify_sees_an_edited_row_of_the_cache(small: Small) -> None:
     assert small.ledger().verify().cache == "rebuilt"
 
 
+@pytest.mark.slow
+def test_verify_finds_nothing_while_another_process_appends(small: Small) -> None:
+    command = [sys.executable, "-c", OTHER_PROCESS, str(small.folder), "other"]
+    with subprocess.Popen(command, cwd=ROOT) as child:
+        seen = []
+        while child.poll() is None:
+            found = small.ledger().verify()
+            seen.append((found.findings, found.entries))
+    assert child.returncode == 0
+    assert {said for said, _ in seen} == {()}
+    assert len({entries for _, entries in seen}) > 2
+
+
+def test_verify_compares_what_belonged_together_when_it_began(
+    small: Small, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger, fsck = small.ledger(), Repository.fsck
+    ledger.recall()
+
+    def fsck_while_others_append(repo: Repository) -> str | None:
+        other = small.ledger()
+        commit = other.history().experiments["e2"].commit
+        other.append(lambda h: proposed(h, commit))
+        other.append(one(judged("e3", "e1", moved=True)))
+        other.recall()
+        return fsck(repo)
+
+    monkeypatch.setattr(Repository, "fsck", fsck_while_others_append)
+    found = ledger.verify()
+    assert (found.findings, found.entries, found.cache) == ((), 16, "agrees")
+    with sqlite3.connect(small.folder / "cache.sqlite") as db:
+        assert db.execute("SELECT count(*) FROM events").fetchone() == (18,)
+
+
 def test_verify_finds_a_flipped_byte_in_any_event(small: Small) -> None:
     for entry in small.ledger().history().entries[::5]:
         for suffix in ("", f":{FILE}"):
@@ -371,13 +416,43 @@ def test_verify_finds_an_incumbent_that_was_moved_by_hand(small: Small) -> None:
     assert "incumbent's branch is at" in findings(small)
 
 
-def test_a_moved_incumbent_stops_a_keep_and_says_so(small: Small) -> None:
+@pytest.mark.parametrize("there", ["e0", "e2", None], ids=["behind", "elsewhere", "gone"])
+def test_an_incumbent_that_is_not_where_the_ledger_says_is_put_back_by_the_next_event(
+    small: Small, there: str | None
+) -> None:
     ledger = small.ledger()
     commits = {e.id: e.commit for e in ledger.history().experiments.values()}
-    small.repo.move_refs({INCUMBENT_REF: (commits["e2"], commits["e1"])})
+    small.repo.move_refs({INCUMBENT_REF: (commits[there] if there else None, commits["e1"])})
     ledger.append(lambda h: proposed(h, commits["e2"]))
-    with pytest.raises(LedgerDamaged, match=r"autoresearch-mcp verify"):
-        ledger.append(one(judged("e3", "e1", moved=True)))
+    assert small.repo.resolve(INCUMBENT_REF) == commits["e1"]
+    assert findings(small) == ""
+
+
+@pytest.mark.parametrize("there", ["e0", "e3"], ids=["behind", "ahead"])
+def test_a_keep_moves_an_incumbent_that_a_killed_git_left_elsewhere(
+    small: Small, there: str
+) -> None:
+    ledger = small.ledger()
+    base = ledger.history().experiments["e2"].commit
+    commit = small.repo.commit_tree(small.repo.make_tree({}), [base], "e3")
+    ledger.append(lambda h: proposed(h, commit))
+    commits = {e.id: e.commit for e in ledger.history().experiments.values()}
+    small.repo.move_refs({INCUMBENT_REF: (commits[there], commits["e1"])})
+    ledger.append(one(judged("e3", "e1", moved=True)))
+    assert small.repo.resolve(INCUMBENT_REF) == commit
+    assert findings(small) == ""
+
+
+@pytest.mark.parametrize("ref", [LEDGER_REF, INCUMBENT_REF])
+def test_a_lock_that_a_killed_git_left_over_does_not_block_the_lab(small: Small, ref: str) -> None:
+    ledger = small.ledger()
+    commit = ledger.history().experiments["e2"].commit
+    ledger.append(lambda h: proposed(h, commit))
+    lock = small.repo.path / f"{ref}.lock"
+    lock.write_text("")
+    ledger.append(one(judged("e3", "e1", moved=True)))
+    assert not lock.exists()
+    assert findings(small) == ""
 
 
 def test_verify_finds_an_experiment_without_its_code(small: Small) -> None:
