@@ -23,7 +23,7 @@ from autoresearch.ending import checkpoint_problem, crash_words, scored
 from autoresearch.executors.local import try_lease
 from autoresearch.processes import Descendants, become_subreaper, boot_id
 from autoresearch.records import Measurement, RunReport, RunState
-from autoresearch.rundir import RunDir, RunSpec, write_json
+from autoresearch.rundir import RunDir, RunSpec, remove_tree, write_json
 from autoresearch.sandbox import current_sandbox
 from autoresearch.seal import broken_seal, seal_tree
 from autoresearch.training import (
@@ -135,7 +135,7 @@ class _Supervisor:
         return False
 
     def _score(self, spec: RunSpec) -> End:
-        self._rundir.measurement_file.unlink(missing_ok=True)
+        remove_tree(self._rundir.measurement_file)  # whatever the training put there
         self._descendants = Descendants()  # a process number may come again
         argv = [sys.executable, "-P", "-m", "autoresearch_mcp", "_role", "score"]
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
@@ -158,8 +158,10 @@ class _Supervisor:
                 self._record_processes()
                 self._write_now_and_then(RunState.SCORING, "is scored")
                 select.select([exited] if exited is not None else [], [], [], POLL_S)
-        self._descendants.kill()
+        all_dead = self._descendants.kill()
         scorer.returncode = -9 if code is None else code
+        if not all_dead:
+            return RunState.CRASHED, "processes of its model could not be killed", None
         if model_mb > spec.memory_mb:
             used = f"used {model_mb:.0f} MB of memory, over its {spec.memory_mb} MB"
             return RunState.CRASHED, f"killed while it was scored: the model {used}", None

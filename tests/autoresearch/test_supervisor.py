@@ -439,6 +439,12 @@ def test_a_tree_that_cannot_be_looked_at_counts_as_changed(
     assert broken_seal(tmp_path, seal) is None
 
 
+def test_a_folder_in_the_place_of_the_measurement_is_no_way_to_be_lost(tmp_path: Path) -> None:
+    train = BIGRAM + "    os.makedirs(os.environ['AUTORESEARCH_OUT'] + '/../measurement.json/x')\n"
+    _, report = run_to_end(tmp_path, train)
+    assert report.state is RunState.FINISHED, report.reason
+
+
 def test_a_tree_replaced_by_a_symlink_to_its_twin_counts_as_changed(tmp_path: Path) -> None:
     tree = tmp_path / "tree"
     (tree / "package").mkdir(parents=True)
