@@ -214,7 +214,7 @@ class Lab:
     def verify(self) -> Verification:
         """Replay the ledger from git and compare it with everything that should agree with it."""
         found = self.ledger.verify(self._judge_again)
-        changed = self.runs.changed_files()
+        changed = self.runs.changed_files() if found.ok else ()
         return replace(found, ok=found.ok and not changed, findings=(*found.findings, *changed))
 
     def branch(self, name: str) -> str:

@@ -68,6 +68,11 @@ class Ledger:
         known, _ = self._known  # taken before the ref is read, so that it is never ahead of it
         stamp = self.repo.ref_stamp(LEDGER_REF)
         head = self.repo.resolve(LEDGER_REF)
+        if head is None and known.head is None and self.anchor() is not None:
+            raise LedgerDamaged(
+                f"The ledger's last commit cannot be read in {self.repo.path}.",
+                "Run `autoresearch-mcp verify`; restore that folder from a copy.",
+            )
         if head != known.head:
             known = extended(self.repo, known, head)
         self._known = (known, stamp)

@@ -9,7 +9,14 @@ from pathlib import Path
 import psutil
 import pytest
 
-from autoresearch.errors import ContractError, LabError, NotFound, NotNow, PatchRefused
+from autoresearch.errors import (
+    ContractError,
+    LabError,
+    LedgerDamaged,
+    NotFound,
+    NotNow,
+    PatchRefused,
+)
 from autoresearch.home import lab_names
 from autoresearch.lab import Lab
 from autoresearch.patch import Edit
@@ -321,3 +328,17 @@ def test_a_repository_that_moved_on_or_away_is_a_notice_and_no_failure(tmp_path:
     assert any("has moved on from" in notice for notice in lab.overview().notices)
     repository.rename(tmp_path / "elsewhere")
     assert any("cannot be looked at" in notice for notice in lab.overview().notices)
+
+
+def test_a_ledger_whose_last_commit_is_damaged_is_said_to_be_and_not_taken_for_none(
+    lab: Lab, again: Callable[[], Lab]
+) -> None:
+    head = git(lab.repository.path, "rev-parse", "autoresearch/ledger").strip()
+    spoilt = lab.repository.path / "objects" / head[:2] / head[2:]
+    spoilt.chmod(0o644)
+    spoilt.write_bytes(b"\0" + spoilt.read_bytes()[1:])
+    with pytest.raises(LedgerDamaged, match="cannot be read"):
+        again().overview()
+    found = again().verify()
+    assert not found.ok
+    assert found.findings
