@@ -14,6 +14,7 @@ from autoresearch.records import (
     Experiment,
     Judged,
     LabOpened,
+    Outcome,
     Proposed,
     Run,
     RunFinished,
@@ -32,7 +33,7 @@ class History:
     experiments: dict[str, Experiment] = field(default_factory=dict)
     runs: dict[str, Run] = field(default_factory=dict)
     reports: dict[str, RunReport] = field(default_factory=dict)
-    verdicts: dict[str, Verdict] = field(default_factory=dict)  # the latest of each experiment
+    verdicts: dict[str, Verdict] = field(default_factory=dict)  # one an experiment
     lessons: dict[str, tuple[Concluded, ...]] = field(default_factory=dict)
     kept: tuple[str, ...] = ()  # the kept line, e0 first
     proposed_at: dict[str, float] = field(default_factory=dict)
@@ -162,6 +163,20 @@ class History:
         return "" if report.state.final else f"run {report.run} ended as {report.state.value}."
 
     def _wrong_verdict(self, verdict: Verdict) -> str:
+        unknown = self._unknown(verdict.experiment) or self._unknown(verdict.base)
+        return unknown or self._wrong_claim(verdict) or self._wrong_evidence(verdict)
+
+    def _wrong_claim(self, verdict: Verdict) -> str:
+        if verdict.experiment in self.verdicts:
+            return f"{verdict.experiment} is judged a second time."
+        base = self.experiments[verdict.experiment].base or verdict.experiment  # e0 has only itself
+        if verdict.base != base:
+            return f"{verdict.experiment} is judged against {verdict.base}, but its base is {base}."
+        if verdict.moved_incumbent and verdict.outcome is not Outcome.KEEP:
+            return f"{verdict.experiment} is made incumbent, but its outcome is {verdict.outcome}."
+        return ""
+
+    def _wrong_evidence(self, verdict: Verdict) -> str:
         groups = (verdict.candidate_runs, verdict.control_runs, *verdict.noise_runs)
         strangers = [run for group in groups for run in group if run not in self.reports]
         if strangers:
@@ -171,7 +186,7 @@ class History:
                 f"{verdict.experiment} was judged against {verdict.base} and made incumbent, "
                 f"but the incumbent is {self.incumbent}."
             )
-        return self._unknown(verdict.experiment) or self._unknown(verdict.base)
+        return ""
 
     def _unknown(self, experiment: str) -> str:
         return "" if experiment in self.experiments else f"experiment {experiment} is unknown."

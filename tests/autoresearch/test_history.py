@@ -8,7 +8,7 @@ import pytest
 from autoresearch import envelope
 from autoresearch.errors import LedgerDamaged, NotFound
 from autoresearch.history import History, replay
-from autoresearch.records import Entry, Event, RunState
+from autoresearch.records import Entry, Event, Outcome, RunState
 from tests.autoresearch.samples import (
     OPENED,
     all_kinds,
@@ -101,7 +101,8 @@ def test_a_copy_does_not_change_with_the_original(history: History) -> None:
         (finished("e1-r1", RunState.TRAINING), "ended as training"),
         (judged("e9", "e0"), "e9 is unknown"),
         (judged("e1", "e0", candidate_runs=("e1-r1",)), "rests on e1-r1"),
-        (judged("e1", "e1", moved=True), "judged against e1.*incumbent is e0"),
+        (judged("e1", "e1"), "e1 is judged against e1, but its base is e0"),
+        (judged("e1", "e0", moved=True, outcome=Outcome.DISCARD), "its outcome is discard"),
         (concluded("e9", "x"), "e9 is unknown"),
     ],
 )
@@ -112,6 +113,20 @@ def test_an_event_that_contradicts_the_history_is_refused(
     with pytest.raises(LedgerDamaged, match=why):
         add(history, event)
     assert history == before
+
+
+def test_an_experiment_is_judged_once(history: History) -> None:
+    add(history, judged("e1", "e0"))
+    with pytest.raises(LedgerDamaged, match="e1 is judged a second time"):
+        add(history, judged("e1", "e0", moved=True))
+    assert history.incumbent == "e0"
+
+
+def test_only_what_was_judged_against_the_incumbent_follows_it(history: History) -> None:
+    add(history, proposed(history, "commit2"))
+    add(history, judged("e1", "e0", moved=True))
+    with pytest.raises(LedgerDamaged, match=r"judged against e0.*incumbent is e1"):
+        add(history, judged("e2", "e0", moved=True))
 
 
 def test_a_run_ends_once(history: History) -> None:
