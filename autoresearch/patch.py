@@ -3,6 +3,7 @@
 Whether the same code was tried before is the caller's to ask, with the fingerprint.
 """
 
+import re
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -61,7 +62,10 @@ def prepare(
         raise PatchRefused(
             f"The diff has {len(diff):,} characters.", f"At most {limits.diff_bytes:,} are read."
         )
-    tree = _apply_edits(repo, base, edits, limits) if edits else repo.apply_diff(base, diff)
+    if edits:
+        tree = _apply_edits(repo, base, edits, allow, limits)
+    else:
+        tree = _apply_diff(repo, base, diff, allow)
     changes = repo.changes(base, tree)
     if not changes:
         raise PatchRefused("The patch changes nothing.", "Give one that changes the code.")
@@ -87,11 +91,15 @@ def fingerprint_of(repo: Repository, commit: str, allow: Sequence[str]) -> str:
     return fingerprint({p: c for p, c in zip(paths, contents, strict=True) if c is not None})
 
 
-def _apply_edits(repo: Repository, base: str, edits: Sequence[Edit], limits: Limits) -> str:
+def _apply_edits(
+    repo: Repository, base: str, edits: Sequence[Edit], allow: Sequence[str], limits: Limits
+) -> str:
     paths = [edit_texts.checked_path(edit.path) for edit in edits]
     existing = repo.list_files(base)
     for path in paths:
         edit_texts.check_place(path, {*existing, *paths})
+    frozen = _frozen(repo, base, allow)
+    _refuse_frozen([path for path in dict.fromkeys(paths) if path in frozen], allow)
     contents = repo.read_many([f"{base}:{path}" for path in paths])
     files = dict(zip(paths, contents, strict=True))
     for number, (path, edit) in enumerate(zip(paths, edits, strict=True), start=1):
@@ -102,8 +110,39 @@ def _apply_edits(repo: Repository, base: str, edits: Sequence[Edit], limits: Lim
     return repo.edit_tree(base, files)
 
 
+def _apply_diff(repo: Repository, base: str, diff: str, allow: Sequence[str]) -> str:
+    """The tree; whether a frozen file holds the diff's lines is not told by the refusal."""
+    frozen = _frozen(repo, base, allow)
+    copied = "\n".join(re.findall(r"^copy from .*", diff, re.MULTILINE))
+    _refuse_frozen(_named(frozen, copied), allow)  # the tree would not show it
+    try:
+        return repo.apply_diff(base, diff)
+    except PatchRefused as refused:
+        headers = re.findall(r"^(?:diff --git|---|\+\+\+|rename from) .*", diff, re.MULTILINE)
+        _refuse_frozen(_named(frozen, "\n".join([*headers, refused.message])), allow)
+        raise
+
+
+def _frozen(repo: Repository, base: str, allow: Sequence[str]) -> frozenset[str]:
+    """The files of the base that may not be edited, nor read through a refusal."""
+    return frozenset(repo.list_files(base)).difference(repo.matching(base, allow))
+
+
+def _named(paths: frozenset[str], text: str) -> list[str]:
+    """Those of the paths that stand in headers of a diff, or in what git says."""
+    around = r"(?:^|(?<=[\s\"']))(?:[abciow]/)?(?:\./)*{}(?=$|[\s\"':.;,])"
+    return sorted(
+        path
+        for path in paths
+        if path in text and re.search(around.format(re.escape(path)), text, re.MULTILINE)
+    )
+
+
 def _check_reach(repo: Repository, base: str, tree: str, allow: Sequence[str]) -> None:
-    outside = repo.outside(base, tree, allow)
+    _refuse_frozen(repo.outside(base, tree, allow), allow)
+
+
+def _refuse_frozen(outside: Sequence[str], allow: Sequence[str]) -> None:
     if outside:
         raise PatchRefused(
             f"The patch changes what is frozen: {_listed(outside)}.",

@@ -37,6 +37,7 @@ def base(lab: Repository) -> str:
     files = {
         "train.py": TRAIN.encode(),
         "tensor.py": b"x = 1\n",
+        "data/held_out.txt": b"the secret line\nand another\n",
         "models/many.py": b"a" * 100_000,
         "models/dos.py": b"a = 1\r\nb = 2\r\n",
         "models/new_syntax.py": b"a = = 1\n",
@@ -171,6 +172,49 @@ def test_a_diff_that_reaches_too_far_is_refused(
     lab: Repository, base: str, diff: str, why: str
 ) -> None:
     with pytest.raises(PatchRefused, match=why):
+        prepare(lab, base, diff=diff, allow=ALLOW)
+
+
+SEALED = "data/held_out.txt"
+SEALED_DIFF = f"--- a/{SEALED}\n+++ b/{SEALED}\n@@ -1,2 +1,2 @@\n-GUESS\n+x\n and another\n"
+
+
+@pytest.mark.parametrize("find", ["the secret lime", "the secret line", "", "\n"])
+@pytest.mark.parametrize("path", [SEALED, f"./{SEALED}", "data//held_out.txt"])
+def test_an_edit_of_a_sealed_file_learns_nothing_of_its_content(
+    lab: Repository, base: str, path: str, find: str
+) -> None:
+    with pytest.raises(PatchRefused) as refused:
+        edited(lab, base, (path, find, "x"))
+    assert refused.value.message == f"The patch changes what is frozen: {SEALED}."
+    assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("guess", ["the secret lime", "the secret line"])
+@pytest.mark.parametrize(
+    "diff",
+    [
+        SEALED_DIFF,
+        SEALED_DIFF.replace(" a/", " ").replace(" b/", " "),
+        f"diff --git z/{SEALED} z/{SEALED}\n{SEALED_DIFF.replace('a/', 'z/', 1)}",
+        NEW_FILE.format("models/x.py", "100644", "x = 1") + SEALED_DIFF,
+    ],
+    ids=["plain", "no prefixes", "other prefix", "second"],
+)
+def test_a_diff_of_a_sealed_file_does_not_learn_whether_it_guessed_a_line(
+    lab: Repository, base: str, diff: str, guess: str
+) -> None:
+    with pytest.raises(PatchRefused) as refused:
+        prepare(lab, base, diff=diff.replace("GUESS", guess), allow=ALLOW)
+    assert refused.value.message == f"The patch changes what is frozen: {SEALED}."
+
+
+def test_a_diff_does_not_copy_a_sealed_file_to_where_it_may_be_read(
+    lab: Repository, base: str
+) -> None:
+    diff = f"diff --git a/{SEALED} b/models/x.txt\nsimilarity index 100%\n"
+    diff += f"copy from {SEALED}\ncopy to models/x.txt\n"
+    with pytest.raises(PatchRefused, match="frozen: data/held_out"):
         prepare(lab, base, diff=diff, allow=ALLOW)
 
 
