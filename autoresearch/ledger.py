@@ -100,7 +100,7 @@ class Ledger:
         """
         with self.lock():
             # Left over by a git that was killed: only the holder of our lock moves these two.
-            self.repo.remove_locks((LEDGER_REF, INCUMBENT_REF))
+            self.repo.remove_locks((LEDGER_REF, INCUMBENT_REF, "HEAD"))
             for _ in range(ATTEMPTS):
                 before = self._read()
                 events = build(before)
