@@ -16,6 +16,7 @@ PAGES = sorted(
 LINK = re.compile(r"\[[^\]]*\]\(([^)#]+)(?:#[^)]*)?\)")
 
 
+@pytest.mark.slow
 def test_the_generated_pages_are_what_server_and_command_line_say() -> None:
     done = subprocess.run(
         [sys.executable, "scripts/make_docs.py", "--check"],

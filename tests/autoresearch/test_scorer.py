@@ -51,6 +51,7 @@ def test_a_uniform_model_costs_the_logarithm_of_the_vocabulary(tmp_path: Path) -
     assert found.value == pytest.approx(math.log2(corpus.vocab) * predictions / size, rel=1e-12)
 
 
+@pytest.mark.slow
 def test_it_equals_a_plain_computation_and_repeats_in_any_order(tmp_path: Path) -> None:
     (tmp_path / "documents.txt").write_text("\n".join(NAMES * 2 + ("a" * 40, "be" * 20)))
     rundir = scored_run(tmp_path, BIGRAM, held_out=30)

@@ -110,6 +110,7 @@ async def test_an_agents_loop_keeps_a_gain_and_remembers_why(serve, repository, 
 
 
 @pytest.mark.usefixtures("measured")
+@pytest.mark.slow
 async def test_a_crash_a_loss_and_a_repeat_each_get_their_word(connect_home):
     async with connect_home() as client:
         await propose(client, CRASHING)

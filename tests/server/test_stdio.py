@@ -40,6 +40,7 @@ async def test_every_tool_answers_over_stdio(mode, tmp_path):
     assert "Traceback" not in (tmp_path / "log").read_text()
 
 
+@pytest.mark.slow
 def test_starting_the_server_imports_nothing_heavy():
     code = (
         "import sys\n"
@@ -63,6 +64,7 @@ def test_nothing_but_protocol_goes_to_stdout(tmp_path):
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 
+@pytest.mark.slow
 def test_a_dotenv_file_in_the_clients_folder_does_not_configure_the_server(tmp_path):
     (tmp_path / ".env").write_text("FASTMCP_LOG_LEVEL=NONSENSE\n")
     done = subprocess.run(
