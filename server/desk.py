@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from autoresearch.lab import Lab
 
 T = TypeVar("T")
-LOOK_S = 0.2  # between the first two looks while a call waits
-SLOWER, SLOWEST = 1.25, 3.0  # each pause is longer, up to this many times the first: looks cost CPU
+LOOK_S = 0.1  # between the first two looks while a call waits
+SLOWER, SLOWEST = 1.25, 2.0  # each pause is longer, up to this many times the first: looks cost CPU
 
 
 class Desk:
