@@ -18,6 +18,7 @@ KINDS: dict[str, type[Any]] = {
     "run_finished": get_args(Event)[3],
     "judged": get_args(Event)[4],
     "concluded": get_args(Event)[5],
+    "reverted": get_args(Event)[6],
 }
 _NAMES = {record: kind for kind, record in KINDS.items()}
 _KEYS = {"n", "at", "kind", "event"}

@@ -16,6 +16,8 @@ from autoresearch.records import (
     LabOpened,
     Outcome,
     Proposed,
+    Reversal,
+    Reverted,
     Run,
     RunFinished,
     RunReport,
@@ -36,6 +38,7 @@ class History:
     verdicts: dict[str, Verdict] = field(default_factory=dict)  # one an experiment
     lessons: dict[str, tuple[Concluded, ...]] = field(default_factory=dict)
     kept: tuple[str, ...] = ()  # the kept line, e0 first
+    reversals: dict[str, Reversal] = field(default_factory=dict)  # of what was kept once
     proposed_at: dict[str, float] = field(default_factory=dict)
     _runs_of: dict[str, tuple[str, ...]] = field(default_factory=dict)
     _by_fingerprint: dict[str, str] = field(default_factory=dict)
@@ -104,6 +107,7 @@ class History:
             verdicts=dict(self.verdicts),
             lessons=dict(self.lessons),
             kept=self.kept,
+            reversals=dict(self.reversals),
             proposed_at=dict(self.proposed_at),
             _runs_of=dict(self._runs_of),
             _by_fingerprint=dict(self._by_fingerprint),
@@ -143,6 +147,8 @@ class History:
                 return self._wrong_verdict(verdict)
             case Concluded(experiment=name):
                 return self._unknown(name)
+            case Reverted(reversal=reversal):
+                return self._wrong_reversal(reversal)
 
     def _wrong_experiment(self, experiment: Experiment) -> str:
         if experiment.id != self.next_experiment:
@@ -176,11 +182,23 @@ class History:
             return f"{verdict.experiment} is made incumbent, but its outcome is {verdict.outcome}."
         return ""
 
+    def _wrong_reversal(self, reversal: Reversal) -> str:
+        name = reversal.experiment
+        if len(self.kept) < 2 or self.kept[-1] != name:
+            return f"{name} is taken back, but the incumbent is {self.incumbent}."
+        if reversal.base != self.kept[-2]:
+            return f"{name} is taken back to {reversal.base}, but was kept on {self.kept[-2]}."
+        stranger = self._without_end(reversal)
+        return f"taking back {name} rests on {stranger}, which has no end." if stranger else ""
+
+    def _without_end(self, word: Verdict | Reversal) -> str:
+        groups = (word.candidate_runs, word.control_runs, *word.noise_runs)
+        return next((run for group in groups for run in group if run not in self.reports), "")
+
     def _wrong_evidence(self, verdict: Verdict) -> str:
-        groups = (verdict.candidate_runs, verdict.control_runs, *verdict.noise_runs)
-        strangers = [run for group in groups for run in group if run not in self.reports]
-        if strangers:
-            return f"the verdict on {verdict.experiment} rests on {strangers[0]}, which has no end."
+        stranger = self._without_end(verdict)
+        if stranger:
+            return f"the verdict on {verdict.experiment} rests on {stranger}, which has no end."
         if verdict.moved_incumbent and verdict.base != self.incumbent:
             return (
                 f"{verdict.experiment} was judged against {verdict.base} and made incumbent, "
@@ -212,6 +230,9 @@ class History:
                     self.kept = (*self.kept, verdict.experiment)
             case Concluded(experiment=name):
                 self.lessons[name] = (*self.lessons.get(name, ()), event)
+            case Reverted(reversal=reversal):
+                self.kept = self.kept[:-1]
+                self.reversals[reversal.experiment] = reversal
 
     def _ids(self, what: str) -> str:
         names = list(self.experiments if what == "experiments" else self.runs)

@@ -19,7 +19,7 @@ class Outcome(StrEnum):
 
 
 class RunState(StrEnum):
-    """Where a run is. The last four are final."""
+    """Where a run is. The last five are final."""
 
     QUEUED = "queued"
     TRAINING = "training"
@@ -27,12 +27,18 @@ class RunState(StrEnum):
     FINISHED = "finished"
     CRASHED = "crashed"
     STOPPED = "stopped"
-    LOST = "lost"
+    LOST = "lost"  # to no fault of its own: it is run again
+    TAINTED = "tainted"  # the machine disturbed it, which was seen before its score was read
 
     @property
     def final(self) -> bool:
         """Whether a run in this state will never change again."""
-        return self in (RunState.FINISHED, RunState.CRASHED, RunState.STOPPED, RunState.LOST)
+        return self not in (RunState.QUEUED, RunState.TRAINING, RunState.SCORING)
+
+    @property
+    def repeated(self) -> bool:
+        """Whether a run that ended so says nothing of its code, so that another takes its place."""
+        return self in (RunState.LOST, RunState.TAINTED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +82,8 @@ class Experiment:
     prediction: Prediction | None
     proposer: Proposer
     replay_of: str | None = None  # the experiment whose patch this repeats on a newer incumbent
+    stack: tuple[str, ...] = ()  # the near misses whose patches this one puts together
+    simpler: int = 0  # syntax nodes fewer than its base, where that makes it a simplification
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +93,7 @@ class Run:
     id: str  # e7-r2
     experiment: str
     seed: int
+    spare_part: int = 0  # which spare part of the held-out documents its score is shown on too
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +104,7 @@ class Measurement:
     documents: int  # held-out documents scored
     tokens: int  # targets predicted
     score_s: float
+    spare: float | None = None  # the same on documents that no verdict uses; None: not measured
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +146,26 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reversal:
+    """The judge's word that a kept experiment, by runs made since, is behind what it was built on.
+
+    The incumbent is its base again. Numbers as in a verdict.
+    """
+
+    experiment: str
+    base: str
+    effect: float
+    low: float
+    high: float
+    sigma: float
+    candidate_runs: tuple[str, ...]  # made since it was kept
+    control_runs: tuple[str, ...]
+    noise_runs: tuple[tuple[str, ...], ...]
+    sentence: str
+    judge_version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LabOpened:
     """The first event: what is researched, and the hashes of what must not change."""
 
@@ -145,6 +175,7 @@ class LabOpened:
     contract_sha256: str
     sealed_sha256: str  # of the held-out data's source file, "" where there is none
     product_version: str
+    split_sha256: str = ""  # commits to the secret split; see opening.commitment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,6 +207,13 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reverted:
+    """A kept experiment was taken off the kept line again."""
+
+    reversal: Reversal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Concluded:
     """A lesson was written down beside the evidence."""
 
@@ -184,7 +222,7 @@ class Concluded:
     proposer: Proposer
 
 
-Event = LabOpened | Proposed | RunStarted | RunFinished | Judged | Concluded
+Event = LabOpened | Proposed | RunStarted | RunFinished | Judged | Concluded | Reverted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

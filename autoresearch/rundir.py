@@ -4,6 +4,7 @@
     status.json    RunReport so far; replaced by atomic rename
     lock           held by the supervisor as long as it lives
     stop           present when somebody asked the run to stop
+    yield          present when its device is wanted for an experiment: it ends as lost
     log            output of the training, capped
     processes.json boot id, pid and start of every process of the run, to end orphans by
     measurement.json what the scorer found, or why it failed
@@ -20,6 +21,7 @@ import dataclasses
 import json
 import os
 import stat
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,6 +48,7 @@ class RunSpec:
     documents: str  # file of documents, one a line, that only supervisor and scorer read
     split_seed: int  # which part is held out
     held_out: int  # documents scored
+    spare_part: int  # which part of the rest of the held-out tenth is scored for comparison
     entry: str  # "train.py:load"
     checkpoint: str  # file name below out/
     checkpoint_mb: float
@@ -77,6 +80,11 @@ class RunDir:
     def stop_file(self) -> Path:
         """Its presence asks the run to stop."""
         return self.path / "stop"
+
+    @property
+    def yield_file(self) -> Path:
+        """Its presence asks a control run to give its device up."""
+        return self.path / "yield"
 
     @property
     def log_file(self) -> Path:
@@ -147,6 +155,24 @@ class RunDir:
         """Remove what nobody needs after the end, as far as it lets itself be removed."""
         for folder in (self.tree, self.scratch):
             remove_tree(folder)
+
+
+def empty_report(run: str, state: RunState, reason: str) -> RunReport:
+    """The report of a run that took nothing and left nothing."""
+    now = time.time()
+    return RunReport(
+        run=run,
+        state=state,
+        reason=reason,
+        started=now,
+        ended=now,
+        wall_s=0.0,
+        cpu_s=0.0,
+        tokens=0,
+        device="",
+        sandbox="",
+        measurement=None,
+    )
 
 
 def remove_tree(folder: Path) -> None:

@@ -17,7 +17,7 @@ from autoresearch.history import History
 from autoresearch.ledger import Ledger
 from autoresearch.logs import digest, true_exception
 from autoresearch.records import Event, Run, RunFinished, RunReport, RunStarted, RunState
-from autoresearch.rundir import RunDir, RunSpec
+from autoresearch.rundir import RunDir, RunSpec, empty_report
 from autoresearch.views import CurvePoint, RunView
 from autoresearch.workspace import Repository
 
@@ -58,16 +58,29 @@ class Runs:
         directory = self.directory(run.id)
         directory.path.mkdir(parents=True, exist_ok=True)
         try:
-            self._prepare(run, directory)
+            commit = self.ledger.history().experiments[run.experiment].commit
+            self._prepare(run, commit, directory)
             self.executor.submit(directory)
         except (OSError, LabError) as error:
-            directory.write_status(_report(run.id, RunState.LOST, f"it did not start: {error}"))
+            lost = empty_report(run.id, RunState.LOST, f"it did not start: {error}")
+            directory.write_status(lost)
             directory.remove_leftovers()
             raise
         return run.id
 
-    def _prepare(self, run: Run, directory: RunDir) -> None:
-        commit = self.ledger.history().experiments[run.experiment].commit
+    def start_outside(self, run: Run, commit: str, directory: RunDir) -> None:
+        """Start a run of a commit that the ledger never hears of: a replay, a calibration.
+
+        Same sandbox, same scorer, same held-out part; only `executor.settle(directory)` tells how
+        it ended. Raises NotNow, RunFailed or OSError.
+        """
+        for changed in self.changed_files():
+            raise NotNow(changed, "Open the target as a new lab: these scores would not compare.")
+        directory.path.mkdir(parents=True)
+        self._prepare(run, commit, directory)
+        self.executor.submit(directory)
+
+    def _prepare(self, run: Run, commit: str, directory: RunDir) -> None:
         self.repository.export(commit, directory.tree, exclude=(self.contract.sealed.data,))
         directory.out.mkdir(exist_ok=True)
         directory.write_spec(self._spec(run))
@@ -151,7 +164,8 @@ class Runs:
             return self._trusted(report)
         if not directory.spec_file.exists():
             # The lab's lock is held while a run is started, so its starter died before the spec.
-            return _lost(run, "the server ended while it was starting this run")
+            lost = "the server ended while it was starting this run"
+            return empty_report(run, RunState.LOST, lost)
         return None if self.executor.alive(directory) else self.executor.settle(directory)
 
     def _trusted(self, report: RunReport) -> RunReport:
@@ -180,6 +194,7 @@ class Runs:
             documents=str(self.documents),
             split_seed=self.split_seed,
             held_out=sealed.held_out,
+            spare_part=run.spare_part,
             entry=sealed.entry,
             checkpoint=sealed.checkpoint,
             checkpoint_mb=sealed.checkpoint_mb,
@@ -188,25 +203,4 @@ class Runs:
 
 
 def _just_planned(run: Run) -> RunReport:
-    return _report(run.id, RunState.QUEUED, "waiting for its supervisor")
-
-
-def _lost(run: str, reason: str) -> RunReport:
-    return _report(run, RunState.LOST, reason)
-
-
-def _report(run: str, state: RunState, reason: str) -> RunReport:
-    now = time.time()
-    return RunReport(
-        run=run,
-        state=state,
-        reason=reason,
-        started=now,
-        ended=now,
-        wall_s=0.0,
-        cpu_s=0.0,
-        tokens=0,
-        device="",
-        sandbox="",
-        measurement=None,
-    )
+    return empty_report(run.id, RunState.QUEUED, "waiting for its supervisor")

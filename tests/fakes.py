@@ -94,6 +94,7 @@ def make_spec(folder: Path, **changes: Any) -> RunSpec:
         "documents": str(folder / "documents.txt"),
         "split_seed": 3,
         "held_out": 4,
+        "spare_part": 0,
         "entry": "train.py:load",
         "checkpoint": "model.npy",
         "checkpoint_mb": 1.0,

@@ -21,7 +21,7 @@ from autoresearch.errors import RunFailed
 from autoresearch.logs import last_line
 from autoresearch.processes import boot_id
 from autoresearch.records import RunReport, RunState
-from autoresearch.rundir import RunDir
+from autoresearch.rundir import RunDir, empty_report
 
 _START_S = 30.0  # a supervisor that has not spoken by then never will
 _CLOCK_SLACK_S = 1.0  # how well two readings of one process's start agree
@@ -202,20 +202,8 @@ def _age(rundir: RunDir) -> float:
 
 
 def _lost(rundir: RunDir, status: RunReport | None) -> RunReport:
-    now = time.time()
     if status is None:
-        return RunReport(
-            run=rundir.path.name,
-            state=RunState.LOST,
-            reason=f"its supervisor never started: {last_line(rundir.error_file) or 'no word'}",
-            started=now,
-            ended=now,
-            wall_s=0.0,
-            cpu_s=0.0,
-            tokens=0,
-            device="",
-            sandbox="",
-            measurement=None,
-        )
+        reason = f"its supervisor never started: {last_line(rundir.error_file) or 'no word'}"
+        return empty_report(rundir.path.name, RunState.LOST, reason)
     reason = f"its supervisor died while the run was {status.state}"
-    return dataclasses.replace(status, state=RunState.LOST, reason=reason, ended=now)
+    return dataclasses.replace(status, state=RunState.LOST, reason=reason, ended=time.time())
