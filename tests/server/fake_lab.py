@@ -3,11 +3,13 @@
 Same methods as autoresearch.lab.Lab. Runs end and verdicts fall after a set number of looks.
 """
 
+import threading
 from collections import Counter
 from dataclasses import replace
 from types import SimpleNamespace
 
 from autoresearch.contract import Metric
+from autoresearch.curve import CurvePoint
 from autoresearch.errors import NotFound, NotNow, PatchRefused
 from autoresearch.records import (
     Entry,
@@ -21,7 +23,6 @@ from autoresearch.records import (
 from autoresearch.views import (
     CodeSection,
     Conclusion,
-    CurvePoint,
     Evaluation,
     Incumbent,
     Knob,
@@ -32,6 +33,7 @@ from autoresearch.views import (
     RunValue,
     RunView,
     Span,
+    TrackRecord,
 )
 
 CHANGE = FileChange(path="train.py", added=1, removed=1, spans=((12, 12),))
@@ -56,6 +58,9 @@ PAST = Remembered(
     high=-0.01,
     lesson="0.05 diverges",
     changes=(CHANGE,),
+    taken_back=False,
+    built_on_taken_back=None,
+    sandbox="unsandboxed",
 )
 TRAINING = RunView(
     id="e2-r1",
@@ -112,7 +117,11 @@ PENDING = Evaluation(
     needs="needs 2 more runs",
     incumbent=TIP,
     replayed_as=None,
+    sandbox="unsandboxed",
+    taken_back=None,
+    built_on_taken_back=None,
 )
+RECORD = TrackRecord(candidates=3, false_keeps=0.0063, overfitting=None, proposers=())
 
 
 class FakeLab:
@@ -137,6 +146,11 @@ class FakeLab:
         self.asked = []
         self.stopped = False
         self.breaks = None
+        self.taken_back = ()
+        self.stackable = ()
+        self.record = RECORD
+        self.stacks = []
+        self.tended = threading.Semaphore(0)
 
     def overview(self):
         self._count("overview")
@@ -160,10 +174,22 @@ class FakeLab:
             open_experiments=self.open_experiments,
             recent=self.recent,
             untouched=(Region(path="train.py", name="schedule", first=30, last=41, experiments=0),),
+            taken_back=self.taken_back,
+            stackable=self.stackable,
+            record=self.record,
         )
 
-    def propose(self, hypothesis, *, edits=(), diff="", prediction=None, proposer):
+    @property
+    def awaited(self):
+        return self.running
+
+    def tend(self):
+        self.calls["tend"] += 1
+        self.tended.release()
+
+    def propose(self, hypothesis, *, edits=(), diff="", stack=(), prediction=None, proposer):
         self._count("propose")
+        self.stacks.append(tuple(stack))
         if edits and edits[0].path != "train.py":
             raise PatchRefused(f"{edits[0].path} is frozen.", "Editable: train.py.")
         self.proposers.append(proposer)
@@ -178,6 +204,7 @@ class FakeLab:
             brief_sha256="",
             prediction=prediction,
             proposer=proposer,
+            stack=tuple(stack),
         )
         return Proposal(experiment=experiment, similar=self.similar)
 
@@ -222,6 +249,8 @@ class FakeLab:
             prediction=prediction,
             incumbent=self.tip,
             without_keep=0,
+            stackable=self.stackable,
+            sandbox="unsandboxed",
         )
 
     def recall(self, *, words="", path="", lines=None, outcome=None, limit=10):
