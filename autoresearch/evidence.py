@@ -7,7 +7,7 @@ from autoresearch.contract import Contract
 from autoresearch.history import History
 from autoresearch.records import RunReport
 
-YIELDED = "gave its device to an experiment"  # the reason of a control run that made room
+YIELDED = "gave its device to an experiment"  # how the reason of such a control run begins
 HORIZON_S = 3600.0  # how long a machine's speed is taken to stay the same
 AGEING_SINCE = 2  # the first judge version that lets controls grow old
 
@@ -52,7 +52,7 @@ def failures(history: History, experiment: str) -> tuple[RunReport, ...]:
     return tuple(
         report
         for report in history.reports_of(experiment)
-        if (report.measurement is None or report.cut) and report.reason != YIELDED
+        if (report.measurement is None or report.cut) and not report.reason.startswith(YIELDED)
     )
 
 

@@ -10,7 +10,8 @@ from autoresearch.evaluation import incumbent_view, sandbox_names
 from autoresearch.history import History
 from autoresearch.records import Experiment, Outcome
 from autoresearch.reverting import built_on_taken_back
-from autoresearch.sandbox import current_sandbox
+from autoresearch.sandbox import current_sandbox, missing
+from autoresearch.sandboxes.unsandboxed import Unsandboxed
 from autoresearch.sections import (
     LineMap,
     covering_spans,
@@ -236,9 +237,9 @@ def _notices(lab: "Lab") -> tuple[str, ...]:
     said = []
     sandbox = current_sandbox()
     if sandbox.gaps:
-        said.append(
-            f"Runs are {sandbox.name}. Training code is not held back: {'; '.join(sandbox.gaps)}."
-        )
+        held = "UNSANDBOXED" if sandbox.name == Unsandboxed.name else f"held by {sandbox.name}"
+        why = f" ({' '.join(missing())})" if missing() else ""
+        said.append(f"Runs are {held}: the code can do this: {'; '.join(sandbox.gaps)}.{why}")
     source = lab.settings.source
     if not source.startswith("shipped:"):
         changed: tuple[str, ...] = ()

@@ -46,16 +46,16 @@ def build_server(
     labs: Labs | None = None,
     *,
     look_s: float = LOOK_S,
-    tend_s: float = TEND_S,
+    tend_s: float | None = TEND_S,
     toolset: Toolset = "all",
 ) -> FastMCP:
     """A server on these labs; without any, on those of the home folder.
 
-    It tends the labs in use every `tend_s` seconds, unless it may only read.
+    It tends the labs in use every `tend_s` seconds; not with None, nor if it may only read.
     """
     reading = toolset == "read-only"
     desk = Desk(labs or HomeLabs(), look_s=look_s)
-    tender = None if reading else Tender(desk, pause_s=tend_s)
+    tender = None if reading or tend_s is None else Tender(desk, pause_s=tend_s)
     server = FastMCP(
         NAME,
         READING if reading else INSTRUCTIONS,
