@@ -38,6 +38,7 @@ def lab_result(view: Overview) -> results.LabResult:
             f"{view.target}: incumbent {incumbent_words(tip, view.unit)}; "
             f"{count(runs, 'verdict')} ({_tally(view.outcomes)}), "
             f"{len(view.open_experiments)} open, {count(len(view.running), 'run')} going."
+            f"{loudly(view.sandbox)}"
         ),
         next_step=next_steps.after_open(view),
         lab=view.lab,
@@ -179,7 +180,7 @@ def recall_result(found: Sequence[Remembered]) -> results.RecallResult:
         outcomes[_outcome(one)] = outcomes.get(_outcome(one), 0) + 1
     tally = f" ({_tally(outcomes)})" if outcomes else ""
     return results.RecallResult(
-        summary=f"{count(len(found), 'matching experiment')}{tally}.",
+        summary=f"{count(len(found), 'matching experiment')}{tally}.{loudly(_sandboxes(found))}",
         next_step=next_steps.after_recall(found),
         experiments=[memory(one) for one in found],
         sandbox=_sandboxes(found),
@@ -195,6 +196,7 @@ def section_result(view: CodeSection) -> results.SectionResult:
             f"{view.path}:{view.first}-{view.last} of {view.total_lines} lines, "
             f"{'editable' if view.editable else 'frozen'}, {count(len(view.knobs), 'knob')}, "
             f"{tried} on these lines{f', best effect {best:+.3g}' if best is not None else ''}."
+            f"{loudly(_sandboxes(view.experiments))}"
         ),
         next_step=next_steps.after_explain(view),
         path=view.path,
@@ -263,7 +265,7 @@ def incumbent_words(tip: Incumbent, unit: str) -> str:
 
 def loudly(sandbox: str) -> str:
     """A sentence where the code under research was not held back; "" where it was."""
-    return " Its runs were UNSANDBOXED." if "unsandboxed" in sandbox else ""
+    return " Runs were UNSANDBOXED." if "unsandboxed" in sandbox else ""
 
 
 def prediction_shown(prediction: Prediction | None) -> results.PredictionShown | None:

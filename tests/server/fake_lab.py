@@ -17,6 +17,7 @@ from autoresearch.records import (
     FileChange,
     LabOpened,
     Outcome,
+    Reversal,
     RunState,
     Verdict,
 )
@@ -121,13 +122,26 @@ PENDING = Evaluation(
     taken_back=None,
     built_on_taken_back=None,
 )
+TAKEN_BACK = Reversal(
+    experiment="e5",
+    base="e0",
+    effect=-0.01,
+    low=-0.02,
+    high=0.0,
+    sigma=0.004,
+    candidate_runs=(),
+    control_runs=(),
+    noise_runs=(),
+    sentence="-0.01 bpb over 6 runs: taken back",
+    judge_version=2,
+)
 RECORD = TrackRecord(candidates=3, false_keeps=0.0063, overfitting=None, proposers=())
 
 
 class FakeLab:
     """One lab. `looks` is how many looks a run or a verdict takes."""
 
-    def __init__(self, name="fake", *, looks=2, run_ends=FINISHED, verdict=VERDICT):
+    def __init__(self, name="fake", *, looks=2, run_ends=FINISHED, verdict=VERDICT, changes=None):
         self.name = name
         self.contract = SimpleNamespace(
             metric=Metric(name="val_bpb", unit="bpb", direction="min", scoring="sealed")
@@ -135,6 +149,7 @@ class FakeLab:
         self.looks = looks
         self.run_ends = run_ends
         self.verdict = verdict
+        self.changes = changes or {}  # of its evaluations
         self.tip = TIP
         self.running = ()
         self.open_experiments = ()
@@ -150,6 +165,7 @@ class FakeLab:
         self.stackable = ()
         self.record = RECORD
         self.stacks = []
+        self.tending_breaks = None
         self.tended = threading.Semaphore(0)
 
     def overview(self):
@@ -186,6 +202,8 @@ class FakeLab:
     def tend(self):
         self.calls["tend"] += 1
         self.tended.release()
+        if self.tending_breaks is not None:
+            raise self.tending_breaks
 
     def propose(self, hypothesis, *, edits=(), diff="", stack=(), prediction=None, proposer):
         self._count("propose")
@@ -234,7 +252,7 @@ class FakeLab:
         self._count("evaluate")
         if self.calls["evaluate"] <= self.looks:
             return PENDING
-        return replace(PENDING, verdict=self.verdict, running=(), needs="")
+        return replace(PENDING, verdict=self.verdict, running=(), needs="", **self.changes)
 
     def conclude(self, experiment, lesson, proposer):
         self._count("conclude")
