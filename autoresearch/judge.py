@@ -13,7 +13,6 @@ import math
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import fmean
 from typing import NamedTuple
 
 from autoresearch.error_rates import FALSE_KEEPS
@@ -29,7 +28,7 @@ from autoresearch.gates import (
     Test,
     undecided,
 )
-from autoresearch.noise import Noise, interval, measure_noise, pooled, quantile, squares
+from autoresearch.noise import Noise, interval, mean, measure_noise, pooled, quantile, squares
 from autoresearch.records import Outcome
 
 __all__ = [
@@ -186,7 +185,7 @@ def expected_false_keeps(controls: Sequence[int]) -> float:
 
 def _difference(base: Sequence[float], runs: Sequence[float], lower_is_better: bool) -> float:
     """How much better the runs are than their base, on average; metric units."""
-    gain = fmean(base) - fmean(runs)
+    gain = mean(base) - mean(runs)
     return gain if lower_is_better else -gain
 
 

@@ -6,7 +6,6 @@ Plain numbers in metric units; knows no gate, no ledger and no clock.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import fmean
 
 from autoresearch.critical_values import T_975
 
@@ -31,10 +30,15 @@ def measure_noise(groups: Sequence[Sequence[float]]) -> Noise | None:
     return Noise(sigma=max(math.sqrt(total / freedom), floor), freedom=freedom)
 
 
+def mean(values: Sequence[float]) -> float:
+    """What statistics.fmean gives, to the last bit, in half its time."""
+    return math.fsum(values) / len(values)
+
+
 def squares(group: Sequence[float]) -> float:
     """The sum of squared distances from the group's mean."""
-    mean = fmean(group)
-    return math.fsum([(value - mean) ** 2 for value in group])
+    middle = mean(group)
+    return math.fsum([(value - middle) ** 2 for value in group])
 
 
 def pooled(noise: Noise, candidate: Sequence[float]) -> Noise:

@@ -16,7 +16,8 @@ from autoresearch.judge import LOOKS, falls_behind
 from autoresearch.records import Outcome
 
 NULLS = 10_000
-OTHERS = 1_000  # candidates of each effect that is not 0
+OTHERS = 500  # candidates of each effect that is not 0
+SIMPLER = 1_000  # simplifications of each effect
 EFFECTS = (0.0, -2.0, 0.5, 1.0, 1.5, 2.0, 3.0)  # sigma
 SIMPLER_EFFECTS = (0.0, -0.5, -1.0, -1.5, -2.0)
 MOST = GATE.most_controls
@@ -38,7 +39,7 @@ class Setting:
     def label(self) -> str:
         """As the table's first column says it."""
         number = f"{GATE.fewest_controls} to {self.controls}" if self.growing else self.controls
-        low = f", sigma {self.underestimated:g} times too low" if self.underestimated != 1 else ""
+        low = f", sigma / {self.underestimated:g}" if self.underestimated != 1 else ""
         return f"{number}{low}"
 
 
@@ -77,21 +78,25 @@ def simulate(
     *,
     seed: int,
     nulls: int = NULLS,
-    others: int = OTHERS,
     gate: Gate = GATE,
     done: Done = lambda _: None,
 ) -> Simulation:
     """Judge simulated candidates in every setting, and let the rivals judge the same nulls.
 
-    `nulls` and `others` are candidates a setting and effect; `done` is told as they end.
+    `nulls` are candidates without a gain a setting; `done` is told as candidates end.
     """
+
+    def number(setting: Setting, effect: float) -> int:
+        if setting.simpler:
+            return min(nulls, SIMPLER)
+        return min(nulls, OTHERS) if effect else nulls
 
     def row(setting: Setting, effects: tuple[float, ...]) -> Row:
         tallies = [
             simulate_cell(
                 setting,
                 effect,
-                nulls if effect == 0 and not setting.simpler else others,
+                number(setting, effect),
                 seed=seed,
                 gate=gate,
                 done=done,
@@ -109,10 +114,35 @@ def simulate(
     )
 
 
-def candidates_of(nulls: int, others: int) -> int:
+def broken_promises(found: Simulation) -> tuple[str, ...]:
+    """The bounds of docs/calibration.md that a simulation does not keep, a sentence each."""
+    by_label = {row.setting.label: row for row in found.rows}
+    full, low = by_label["60"], by_label["60, sigma / 1.5"]
+    bounds = [
+        ("60 controls: false keeps", full.at(0).rate, 0.001),
+        ("60 controls: runs a null", full.at(0).runs_each, 2.5),
+        ("60 controls: runs at 2 sigma worse", full.at(-2).runs_each, 1.1),
+        ("60 controls: missed at 1.5 sigma", 1 - full.at(1.5).rate, 0.35),
+        ("60 controls: missed at 2 sigma", 1 - full.at(2).rate, 0.07),
+        ("sigma 1.5 times too low: false keeps", low.at(0).rate, 0.012),
+    ]
+    bounds += [
+        (f"{row.setting.label} controls: false keeps", row.at(0).rate, 0.002)
+        for row in found.rows
+        if row not in (full, low)
+    ]
+    return tuple(
+        f"{what} {value:.4f}, at most {most:g} promised"
+        for what, value, most in bounds
+        if value > most
+    )
+
+
+def candidates_of(nulls: int) -> int:
     """How many verdicts `simulate` gives, for a progress bar."""
-    whole = len(SETTINGS) * (nulls + others * (len(EFFECTS) - 1))
-    return whole + len(SIMPLER_SETTINGS) * others * len(SIMPLER_EFFECTS)
+    others = min(nulls, OTHERS) * (len(EFFECTS) - 1)
+    simpler = min(nulls, SIMPLER) * len(SIMPLER_EFFECTS)
+    return len(SETTINGS) * (nulls + others) + len(SIMPLER_SETTINGS) * simpler
 
 
 def simulate_cell(
