@@ -5,6 +5,7 @@ import random
 import pytest
 
 from autoresearch.overfitting import Keep, measure_overfitting
+from autoresearch.records import Prediction, Proposer
 from autoresearch.track_record import track_record
 from tests.autoresearch.told import BASELINE, TINY, Told
 
@@ -66,3 +67,22 @@ def test_a_labs_keeps_are_compared_on_both_parts() -> None:
     assert found.overfitting.excess == pytest.approx(0.1)
     assert found.candidates == 1
     assert 0 < found.false_keeps < 0.01
+
+
+def test_predictions_are_scored_for_each_client_and_model_apart() -> None:
+    told = Told(*BASELINE)
+    told.propose(prediction=Prediction(effect=0.2, confidence=0.9))
+    told.runs("e1", 3.0, 3.01)
+    told.judge("e1")
+    told.propose(
+        prediction=Prediction(effect=0.2, confidence=0.9),
+        proposer=Proposer(client="test", model="other"),
+    )
+    told.runs("e1", *BASELINE)
+    told.runs("e2", 3.9)
+    told.judge("e2")
+    taste = track_record(told.history, TINY).taste
+    assert list(taste) == ["test m", "test other"]
+    assert taste["test m"].brier == pytest.approx(0.01)
+    assert taste["test other"].brier == pytest.approx(0.81)
+    assert taste["test m"].log_score > taste["test other"].log_score
