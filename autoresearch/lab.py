@@ -7,7 +7,7 @@ and what only it may know. Nothing here waits, and nothing here holds state that
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 
 from autoresearch import evaluation, memory
 from autoresearch.contract import FILE_NAME, Contract, parse_contract
-from autoresearch.errors import LabError, NotFound, NotNow
+from autoresearch.errors import LabError, LedgerDamaged, NotFound, NotNow
 from autoresearch.executors.local import LocalExecutor
 from autoresearch.history import History
 from autoresearch.home import default_home, lab_folder, lab_names, lasting_python
@@ -28,11 +28,14 @@ from autoresearch.records import (
     Outcome,
     Prediction,
     Proposer,
+    Reversal,
     Verdict,
 )
 from autoresearch.runs import Runs
 from autoresearch.sections import Reader
+from autoresearch.signing import load_signer
 from autoresearch.verification import Verification
+from autoresearch.verifying import verify_lab
 from autoresearch.views import (
     CodeSection,
     Conclusion,
@@ -56,6 +59,8 @@ class Settings:
 
     source: str
     split_seed: int
+    split_salt: str = ""  # hides the seed in the commitment to it; "" in older labs
+    sign: str = ""  # the SSH key that verdicts are signed with
 
 
 class Lab:
@@ -71,6 +76,7 @@ class Lab:
             self.repository,
             cache_path=self.folder / "cache.sqlite",
             anchor_path=self.folder / "ledger-head.json",
+            signer=load_signer(self.folder),
         )
 
     @classmethod
@@ -211,11 +217,9 @@ class Lab:
         """The runs that have not ended."""
         return tuple(run.id for run in self.history().unfinished())
 
-    def verify(self) -> Verification:
-        """Replay the ledger from git and compare it with everything that should agree with it."""
-        found = self.ledger.verify(self._judge_again)
-        changed = self.runs.changed_files() if found.ok else ()
-        return replace(found, ok=found.ok and not changed, findings=(*found.findings, *changed))
+    def verify(self, head: str = "") -> Verification:
+        """Compare the ledger with everything that should agree with it, and with that head."""
+        return verify_lab(self, self._judge_again, head)
 
     def branch(self, name: str) -> str:
         """Write the incumbent into the user's repository as a new branch; nothing else moves."""
@@ -260,9 +264,11 @@ class Lab:
         """Reads files at a commit."""
         return _LabReader(self, commit)
 
-    def _judge_again(self, history: History, verdict: Verdict) -> Verdict:
+    def _judge_again(self, history: History, word: Verdict | Reversal) -> Verdict | Reversal:
         """The verdict as the judge gives it now."""
-        return evaluation.judge_again(history, verdict, self.contract)
+        if isinstance(word, Reversal):
+            raise LedgerDamaged("no judge of this version takes a keep back.")
+        return evaluation.judge_again(history, word, self.contract)
 
     @cached_property
     def settings(self) -> Settings:

@@ -92,7 +92,7 @@ def recall(
 ) -> tuple[Remembered, ...]:
     """Earlier experiments that match; `lines` are those of the incumbent's file."""
     history = lab.history()
-    found = lab.ledger.recall(words, path, None, outcome, len(history.experiments))
+    found = lab.ledger.recall(words, path, outcome, len(history.experiments))
     if lines is not None:
         first, last = lines
         if first > last:
