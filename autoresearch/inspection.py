@@ -105,7 +105,8 @@ def _diffs(
             raise LedgerDamaged(f"git does not say what the commit {commit[:12]} changed.")
         starts.append(at)
         at += len(commit) + 1
-    for commit, start, end in zip(commits, starts, [*starts[1:], len(out)], strict=True):
+    ends = [*starts, len(out)][1:]
+    for commit, start, end in zip(commits, starts, ends, strict=True):
         yield commit, out[start + len(commit) + 1 : end]
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from autoresearch.lab import Lab
+from autoresearch.opening import open_signed
 from autoresearch.records import Measurement, RunReport, RunState
 from autoresearch.rundir import RunDir
 from tests.repositories import BETTER, TESTER, WORSE, make_repository, propose
@@ -77,9 +78,15 @@ def judge(lab: Lab, experiment: str) -> None:
     raise AssertionError(f"{experiment} has no verdict")
 
 
-def make_judged_lab(folder: Path, home: Path) -> Lab:
-    """The lab `tiny` on a repository in `folder`: e1 kept, e2 discarded, e3 without a run."""
-    lab = Lab.open(str(make_repository(folder)), home=home)
+def make_judged_lab(folder: Path, home: Path, key: Path | None = None) -> Lab:
+    """The lab `tiny` on a repository in `folder`: e1 kept, e2 discarded, e3 without a run.
+
+    With a `key` its verdicts are signed.
+    """
+    repository = str(make_repository(folder))
+    if key is not None:
+        open_signed(repository, home, key)
+    lab = Lab.open(repository, home=home)
     with_executor(lab, InstantExecutor())
     while lab.evaluate("e0").needs:
         pass
