@@ -1,15 +1,13 @@
 """A measured lab of the test's own."""
 
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
 
 from autoresearch.lab import Lab
-from tests.autoresearch.instant import InstantExecutor, make_judged_lab, with_executor
+from tests.autoresearch.instant import InstantExecutor, with_executor
 from tests.autoresearch.small import Small, copied, make_small
 
 
@@ -37,18 +35,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Small:
 def small(made: Small, tmp_path: Path) -> Small:
     """The same, for one test alone."""
     return copied(made, tmp_path / "small")
-
-
-@pytest.fixture(scope="session")
-def judged_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The home of `make_judged_lab`, made once for all workers; not to be changed."""
-    base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "judged"
-    with FileLock(f"{folder}.lock"):
-        if not (folder / "done").exists():
-            make_judged_lab(folder / "repository", folder / "home")
-            (folder / "done").touch()
-    return folder / "home"
 
 
 @pytest.fixture
