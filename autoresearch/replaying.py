@@ -5,6 +5,8 @@ whoever could add runs at will, seeing each value, would go on until it looks go
 """
 
 import contextlib
+import hashlib
+import stat
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -22,6 +24,7 @@ from autoresearch.rundir import RunDir, remove_tree
 
 LOOK_S = 0.1
 STOP_S = 60.0  # a supervisor that was asked to stop looks 20 times a second
+ROUNDING = 1e-9  # metric units; more than a sum's order can move its value
 FOLDER = "replays"  # below the lab's folder
 
 Watch = Callable[[Run, RunReport | None], None]  # None: no supervisor has spoken yet
@@ -50,11 +53,27 @@ class Replayed:
     recorded: RunReport
     replayed: RunReport
     sigmas: float | None  # how far apart; None where one has no value or no noise is known
+    same_model: bool | None  # to the last byte; None where not both left a checkpoint
 
     @property
     def same(self) -> bool:
         """Whether both ended alike, with the same value to the last bit, or both with none."""
         return self.recorded.state == self.replayed.state and self.values[0] == self.values[1]
+
+    @property
+    def words(self) -> str:
+        """How it compares; a score is a sum in a new order each time, so its last bits may move."""
+        before, now = self.values
+        if self.same:
+            return "bit for bit the same"
+        if before is None or now is None:
+            return "NOT the same: it ended differently"
+        apart = f"{now - before:+.3g}"
+        if self.sigmas is not None:
+            apart += f" ({self.sigmas:+.2g} sigma)"
+        if self.same_model and abs(now - before) < ROUNDING:
+            return f"bit for bit the same model, scored in another order: {apart}"
+        return f"NOT bit for bit the same: {apart}"
 
     @property
     def values(self) -> tuple[float | None, float | None]:
@@ -112,13 +131,17 @@ def replay(lab: Lab, planned: Plan, watch: Watch) -> Iterator[Replayed]:
     recorded = lab.history().reports
     for run in planned.runs:
         with _folder(lab.folder / FOLDER) as folder:
-            report = _run(lab, run, planned.experiment.commit, RunDir(folder / run.id), watch)
+            directory = RunDir(folder / run.id)
+            report = _run(lab, run, planned.experiment.commit, directory, watch)
+            name = lab.contract.sealed.checkpoint
+            models = [_digest(one.out / name) for one in (lab.runs.directory(run.id), directory)]
         yield Replayed(
             run=run.id,
             seed=run.seed,
             recorded=recorded[run.id],
             replayed=report,
             sigmas=_sigmas(recorded[run.id], report, planned.sigma),
+            same_model=None if None in models else models[0] == models[1],
         )
 
 
@@ -196,6 +219,15 @@ def _wait_for_its_end(executor: Executor, directory: RunDir) -> None:
         if executor.settle(directory) is not None and not executor.alive(directory):
             return
         time.sleep(LOOK_S)
+
+
+def _digest(checkpoint: Path) -> str | None:
+    """The hash of what a training left there; None where that is no plain file."""
+    with contextlib.suppress(OSError):
+        if stat.S_ISREG(checkpoint.lstat().st_mode):
+            with checkpoint.open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+    return None
 
 
 def _sigmas(recorded: RunReport, replayed: RunReport, sigma: float | None) -> float | None:

@@ -99,7 +99,7 @@ def _show_plan(planned: Plan, keep: Path | None) -> None:
 
 
 def _show(found: list[Replayed]) -> None:
-    shown = table("run", "seed", "recorded", "replayed", "difference", "sandbox then, now")
+    shown = table("run", "seed", "recorded", "replayed", "sandbox then, now")
     for one in found:
         before, now = one.values
         shown.add_row(
@@ -107,31 +107,24 @@ def _show(found: list[Replayed]) -> None:
             str(one.seed),
             Text(_value(one.recorded, before)),
             Text(_value(one.replayed, now)),
-            _difference(one),
             f"{one.recorded.sandbox or 'none'}, {one.replayed.sandbox or 'none'}",
         )
     console.print(shown)
+    for one in found:
+        say(f"{one.run}: {one.words}")
 
 
 def _value(report: RunReport, value: float | None) -> str:
     return f"{report.state}: {report.reason}" if value is None else repr(value)
 
 
-def _difference(one: Replayed) -> str:
-    if one.same:
-        return "none"
-    before, now = one.values
-    if before is None or now is None:
-        return "ended differently"
-    sigmas = f" ({one.sigmas:+.2f} sigma)" if one.sigmas is not None else ""
-    return f"{now - before:+.3g}{sigmas}"
-
-
 def _last_line(planned: Plan, found: list[Replayed]) -> str:
-    same = sum(one.same for one in found)
-    words = "bit for bit the same" if same == len(found) else "NOT bit for bit the same"
-    of = f"{same} of {figures.count(len(found), 'replay')} agree exactly"
-    return f"{planned.experiment.id}: {words}; {of}; nothing was recorded"
+    same, models = sum(one.same for one in found), sum(one.same_model is True for one in found)
+    of = figures.count(len(found), "replay")
+    return (
+        f"{planned.experiment.id}: {same} of {of} with the same value and {models} with the same "
+        "model, bit for bit; nothing was recorded"
+    )
 
 
 def _figures(planned: Plan, found: list[Replayed], keep: Path | None) -> dict[str, object]:
@@ -145,11 +138,14 @@ def _figures(planned: Plan, found: list[Replayed], keep: Path | None) -> dict[st
         "kept_in": str(keep) if keep else None,
         "sigma": planned.sigma,
         "same": all(one.same for one in found),
+        "same_model": all(one.same_model is True for one in found),
         "runs": [
             {
                 "run": one.run,
                 "seed": one.seed,
                 "same": one.same,
+                "same_model": one.same_model,
+                "words": one.words,
                 "sigmas": one.sigmas,
                 "recorded": _ending(one.recorded, one.values[0]),
                 "replayed": _ending(one.replayed, one.values[1]),

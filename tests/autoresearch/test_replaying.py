@@ -29,7 +29,7 @@ def test_the_same_code_and_seed_give_the_same_value_and_the_ledger_hears_nothing
     [found] = replayed(judged_lab, name)
     assert found.same
     assert found.values[0] == found.values[1] is not None
-    assert found.sigmas == 0.0
+    assert (found.sigmas, found.words) == (0.0, "bit for bit the same")
     assert found.seed == judged_lab.history().runs[found.run].seed
     assert judged_lab.history().head == before
     assert list((judged_lab.folder / "replays").iterdir()) == []
@@ -54,12 +54,14 @@ def test_another_value_is_told_in_sigmas(judged_lab: Lab) -> None:
     sigma = judged_lab.history().verdicts["e1"].sigma
     assert sigma is not None
     assert found.sigmas == pytest.approx(0.25 / sigma)
+    assert found.words.startswith("NOT bit for bit the same: +0.25 (+")
 
 
 def test_a_run_that_ends_otherwise_is_not_the_same(judged_lab: Lab) -> None:
     with_executor(judged_lab, InstantExecutor(state=RunState.CRASHED))
     [found] = replayed(judged_lab, "e1-r1")
     assert (found.same, found.sigmas, found.values[1]) == (False, None, None)
+    assert found.words == "NOT the same: it ended differently"
 
 
 def test_several_runs_of_an_experiment_or_one_run_several_times(judged_lab: Lab) -> None:
@@ -115,10 +117,14 @@ def test_what_cannot_be_replayed_says_why(
 
 
 @pytest.mark.slow
-def test_a_real_run_gives_its_value_again_bit_for_bit(lab: Lab) -> None:
+def test_a_real_run_gives_its_model_again_bit_for_bit_and_its_value(lab: Lab) -> None:
     [found] = replayed(lab, "e0-r1")
-    assert found.same
     assert found.replayed.state is RunState.FINISHED
+    assert found.same_model
+    assert found.words.startswith("bit for bit the same")
+    before, now = found.values
+    assert before is not None
+    assert now == pytest.approx(before, abs=replaying.ROUNDING)
     assert lab.verify().ok
 
 
