@@ -122,8 +122,8 @@ def _last_line(planned: Plan, found: list[Replayed]) -> str:
     same, models = sum(one.same for one in found), sum(one.same_model is True for one in found)
     of = figures.count(len(found), "replay")
     return (
-        f"{planned.experiment.id}: {same} of {of} with the same value and {models} with the same "
-        "model, bit for bit; nothing was recorded"
+        f"{planned.experiment.id}: {models} of {of} gave the same model bit for bit, {same} the "
+        "same value to the last bit; nothing was recorded"
     )
 
 

@@ -42,7 +42,7 @@ def test_a_replay_shows_both_values_and_says_how_they_compare(measured, tmp_path
     assert "e0-r2: bit for bit the same" in out
     assert measured.history().experiments["e0"].commit in out
     assert "not names.txt, the held-out data's file" in flowing
-    assert "1 with the same model, bit for bit; nothing was recorded" in out.splitlines()[-1]
+    assert "e0: 1 of 1 replay gave the same model bit for bit, " in out.splitlines()[-1]
     assert (kept / "train.py").exists()
     assert run(["replay", "e0-r2", "--keep", str(kept)]) == 1
     assert "is there already" in capsys.readouterr().err
