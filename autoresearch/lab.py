@@ -7,7 +7,7 @@ and what only it may know. Nothing here waits, and nothing here holds state that
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -34,9 +34,11 @@ from autoresearch.records import (
 )
 from autoresearch.runs import Runs
 from autoresearch.sections import Reader
+from autoresearch.signing import load_signer
 from autoresearch.stacking import stacked_diff
 from autoresearch.verdicts import Word, judge_again
 from autoresearch.verification import Verification
+from autoresearch.verifying import verify_lab
 from autoresearch.views import (
     CodeSection,
     Conclusion,
@@ -57,6 +59,8 @@ class Settings:
 
     source: str
     split_seed: int
+    split_salt: str = ""  # hides the seed in the commitment to it; "" in older labs
+    sign: str = ""  # the SSH key that verdicts are signed with
 
 
 class Lab:
@@ -72,6 +76,7 @@ class Lab:
             self.repository,
             cache_path=self.folder / "cache.sqlite",
             anchor_path=self.folder / "ledger-head.json",
+            signer=load_signer(self.folder),
         )
 
     @classmethod
@@ -267,11 +272,9 @@ class Lab:
         chosen = [run.id for run in going if not was_kept(history, run.experiment)]
         return tuple(chosen) or self.running
 
-    def verify(self) -> Verification:
-        """Replay the ledger from git and compare it with everything that should agree with it."""
-        found = self.ledger.verify(self._judge_again)
-        changed = self.runs.changed_files() if found.ok else ()
-        return replace(found, ok=found.ok and not changed, findings=(*found.findings, *changed))
+    def verify(self, head: str = "") -> Verification:
+        """Compare the ledger with everything that should agree with it, and with that head."""
+        return verify_lab(self, self._judge_again, head)
 
     def branch(self, name: str) -> str:
         """Write the incumbent into the user's repository as a new branch; nothing else moves."""
