@@ -42,6 +42,19 @@ def test_gains_that_the_judged_documents_alone_show_are_called_overfitted() -> N
     assert found.high - found.low < found.spare_high - found.spare_low
 
 
+def test_keeps_that_differ_much_from_each_other_widen_what_is_said_of_them() -> None:
+    alike = measure_overfitting(keeps(0.03, 0.02), lower_is_better=True)
+    rng = random.Random(3)
+    apart = [
+        Keep(candidate=scores(rng, 4, 2.97, 2.97 + by), controls=scores(rng, 20, 3, 3))
+        for by in (0.05, -0.03, 0.02, -0.02, 0.03)
+    ]
+    different = measure_overfitting(apart, lower_is_better=True)
+    assert alike is not None
+    assert different is not None
+    assert different.high - different.low > 3 * (alike.high - alike.low)
+
+
 def test_the_sign_follows_the_metrics_direction() -> None:
     up = measure_overfitting(keeps(-0.03, -0.02), lower_is_better=False)
     assert up is not None
