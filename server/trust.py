@@ -3,6 +3,8 @@
 Pure functions; effects are in metric units and positive is better.
 """
 
+from autoresearch.evidence import built_on_taken_back
+from autoresearch.history import History
 from autoresearch.overfitting import Overfitting
 from autoresearch.predictions import Taste
 from autoresearch.records import Reversal
@@ -51,6 +53,19 @@ def overfitting_words(found: Overfitting | None, unit: str, sigma: float | None)
         f"{effect(found.spare, found.spare_low, found.spare_high, sigma)}: selection has "
         f"overfitted by {effect(found.excess, found.low, found.high, sigma)}"
     )
+
+
+def note(taken_back: bool, built_on: str | None) -> str | None:
+    """What became of an experiment, or of what is below it, after its verdict."""
+    if taken_back:
+        return "kept, then taken back: its further runs did not bear it out"
+    return f"built on {built_on}, which was taken back" if built_on else None
+
+
+def after_verdict_words(history: History, experiment: str) -> str:
+    """The same in brackets, for a list of a history's experiments; "" where nothing did."""
+    said = note(experiment in history.reversals, built_on_taken_back(history, experiment))
+    return f" ({said})" if said else ""
 
 
 def taken_back_words(reversal: Reversal) -> str:
