@@ -82,7 +82,7 @@ def test_the_proposer_stops_at_its_limit():
 
 def test_a_kept_move_is_pushed_as_often_as_it_may_be():
     move = Move(knob="WIDTH", factor=2.0, why="w", effect=0.04, confidence=0.6, pushes=1)
-    proposer = DemoProposer(20, (move,))
+    proposer = DemoProposer(20, (move,), cheat=None)
     first = proposer.next(KNOBS)
     proposer.learn(first.move, kept=True)
     second = proposer.next({"WIDTH": "32"})
