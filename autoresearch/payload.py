@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from autoresearch.errors import PatchRefused
 from autoresearch.fingerprint import parse
 
-CONSTANT_BYTES = 600
-WORD_BYTES = 2_000
+CONSTANT_BYTES = 400
+WORD_BYTES = 1_200
 SEED_VARIABLE = "AUTORESEARCH_SEED"
 
 # What takes a seed, by the last part of its name: NumPy, the standard library, torch, JAX.
@@ -51,14 +51,14 @@ def check_payload(before: Files, after: Files) -> None:
     if found.constants > CONSTANT_BYTES:
         raise PatchRefused(
             f"The patch brings {found.constants:,} bytes of new strings and numbers (compressed).",
-            f"At most {CONSTANT_BYTES} are allowed, about 1,000 characters: a model must learn "
+            f"At most {CONSTANT_BYTES} are allowed, about 700 characters: a model must learn "
             "from its training tokens. Compute what you need from them, or from a formula.",
         )
     if found.words > WORD_BYTES:
         raise PatchRefused(
             f"The patch brings {found.words:,} bytes of new names, comments and docstrings "
             "(compressed).",
-            f"At most {WORD_BYTES:,} are allowed, about 4,000 characters: test one idea at a "
+            f"At most {WORD_BYTES:,} are allowed, about 2,500 characters: test one idea at a "
             "time, and comment only what the code cannot say.",
         )
 
