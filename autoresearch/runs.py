@@ -18,6 +18,7 @@ from autoresearch.ledger import Ledger
 from autoresearch.logs import digest, true_exception
 from autoresearch.records import Event, Run, RunFinished, RunReport, RunStarted, RunState
 from autoresearch.rundir import RunDir, RunSpec, empty_report
+from autoresearch.sandbox import current_sandbox
 from autoresearch.views import CurvePoint, RunView
 from autoresearch.workspace import Repository
 
@@ -199,6 +200,8 @@ class Runs:
             checkpoint=sealed.checkpoint,
             checkpoint_mb=sealed.checkpoint_mb,
             score_s=sealed.score_s,
+            sandbox=current_sandbox().name,
+            hidden=(str(self.folder.parent.parent.parent),),
         )
 
 
