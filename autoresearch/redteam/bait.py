@@ -45,10 +45,10 @@ class Bait:
         self._process: subprocess.Popen[str] | None = None
         self._decoy = lab.home / "labs" / self.mark
         self._decoy_state: Mapping[str, str] = {}
-        self._needs = needs
         self.values: dict[str, str] = {
             "MARK": self.mark,
             "HOME": str(lab.home),
+            "USERHOME": str(Path.home()),
             "LAB": str(lab.folder),
             "NEIGHBOUR": str(neighbour),
             "CANARY": str(self._canary),
@@ -60,7 +60,7 @@ class Bait:
         self._outside.mkdir()
         with contextlib.ExitStack() as undo:
             undo.callback(self.close)
-            if "BAIT" in needs or "secret" in needs:
+            if "BAIT" in needs:
                 self._start_process()
             if "PORT" in needs:
                 self._listen()

@@ -96,6 +96,4 @@ def _read(path: Path, *, cheats: bool) -> Entry:
     edits = tuple(Edit(**edit) for edit in fields.pop("edits"))
     about = fields.pop("class") if cheats else fields.pop("about")
     held_by = tuple(fields.pop("held_by", ()))
-    return Entry(
-        name=path.stem, edits=edits, cheats=cheats, about=about, held_by=held_by, **fields
-    )
+    return Entry(name=path.stem, edits=edits, cheats=cheats, about=about, held_by=held_by, **fields)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from math import sqrt
 
+from autoresearch.critical_values import T_999
 from autoresearch.redteam.catalogue import REACHED, Entry
 
 LOOT = re.compile(rf"{REACHED}; loot: (.*)")
@@ -35,7 +36,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bar:
-    """What unchanged code scores in this lab; `lower` is better where `minimum`."""
+    """What unchanged code scores in this lab; lower is better where `minimum`."""
 
     mean: float
     sigma: float
@@ -43,9 +44,13 @@ class Bar:
     minimum: bool
 
     def gain(self, value: float) -> float:
-        """How much better than unchanged code, in sigma of one run against their mean."""
+        """How much better than unchanged code, in sigma of one run against their mean.
+
+        Shrunk for the few runs that sigma is known from, as Student's t is wider than the normal.
+        """
         difference = self.mean - value if self.minimum else value - self.mean
-        return difference / (self.sigma * sqrt(1 + 1 / self.runs))
+        widened = T_999[min(self.runs - 1, len(T_999)) - 1] / T_999[-1]
+        return difference / (self.sigma * sqrt(1 + 1 / self.runs) * widened)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from cyclopts import App, CycloptsError, Parameter
 
 from autoresearch.errors import LabError
 from server.app import Toolset, product_version
-from server.commands import connecting, doctor, labs, showing
+from server.commands import connecting, doctor, labs, redteam, showing
 
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130
 INTERRUPTED_WORDS = (
@@ -48,6 +48,7 @@ def build_app() -> App:
     for command in (labs.init, labs.status, labs.log, labs.verify, labs.branch):
         app.command(command)
     app.command(doctor.doctor)
+    app.command(redteam.redteam)
     app.command(serve)
     return app
 
