@@ -60,19 +60,17 @@ def test_names_and_patches_are_unique() -> None:
     assert len({patched(entry)["train.py"] for entry in catalogue()}) == len(catalogue())
 
 
-@pytest.mark.parametrize("entry", catalogue(), ids=lambda entry: entry.name)
-def test_every_patch_applies_to_the_shipped_target_and_parses(entry: Entry) -> None:
-    ast.parse(patched(entry)["train.py"])
+def test_every_patch_applies_to_the_shipped_target_and_parses() -> None:
+    for entry in catalogue():
+        ast.parse(patched(entry)["train.py"], entry.name)
 
 
-@pytest.mark.parametrize("entry", CHEATS, ids=lambda entry: entry.name)
-def test_a_cheat_says_what_it_tries_what_holds_it_and_how_it_must_end(entry: Entry) -> None:
-    assert entry.tries
-    assert entry.signs
-    assert entry.held_by
-    assert set(entry.held_by) <= HELD_BY
-    assert re.compile(entry.ends)
-    assert entry.refused or "attempt: reached" in str(entry.edits)
+def test_a_cheat_says_what_it_tries_what_holds_it_and_how_it_must_end() -> None:
+    for entry in CHEATS:
+        assert entry.tries and entry.signs and entry.held_by, entry.name
+        assert set(entry.held_by) <= HELD_BY, entry.name
+        assert re.compile(entry.ends)
+        assert entry.refused or "attempt: reached" in str(entry.edits), entry.name
 
 
 def test_every_bait_that_a_patch_mentions_exists(tmp_path: Path, lab: Lab) -> None:
@@ -101,21 +99,22 @@ def test_a_bait_that_is_touched_says_so(tmp_path: Path, lab: Lab) -> None:
         bait.close()
 
 
-@pytest.mark.parametrize("entry", HONEST, ids=lambda entry: entry.name)
-def test_an_honest_patch_is_far_from_every_cap(entry: Entry) -> None:
-    before, after = {"train.py": TRAIN}, patched(entry)
-    check_seeds(before, after)
-    found = measure(before, after)
-    assert found.constants < CONSTANT_BYTES / 5
-    assert found.words < WORD_BYTES / 5
+def test_an_honest_patch_is_far_from_every_cap() -> None:
+    for entry in HONEST:
+        before, after = {"train.py": TRAIN}, patched(entry)
+        check_seeds(before, after)
+        found = measure(before, after)
+        assert found.constants < CONSTANT_BYTES / 5, entry.name
+        assert found.words < WORD_BYTES / 5, entry.name
 
 
-@pytest.mark.parametrize("entry", [e for e in CHEATS if e.refused], ids=lambda entry: entry.name)
-def test_what_the_door_should_refuse_is_refused_for_that_reason(entry: Entry) -> None:
-    with pytest.raises(PatchRefused) as refused:
-        check_seeds({"train.py": TRAIN}, patched(entry))
-        check_payload({"train.py": TRAIN}, patched(entry))
-    assert re.search(entry.ends, f"refused: {refused.value.message}")
+def test_what_the_door_should_refuse_is_refused_for_that_reason() -> None:
+    for entry in CHEATS:
+        if entry.refused:
+            with pytest.raises(PatchRefused) as refused:
+                check_seeds({"train.py": TRAIN}, patched(entry))
+                check_payload({"train.py": TRAIN}, patched(entry))
+            assert re.search(entry.ends, f"refused: {refused.value.message}"), entry.name
 
 
 def test_an_unknown_name_or_target_is_said_to_be_one() -> None:
