@@ -9,7 +9,7 @@ from cyclopts import App, CycloptsError, Parameter
 
 from autoresearch.errors import LabError
 from server.app import Toolset, product_version
-from server.commands import calibrating, connecting, doctor, labs, showing
+from server.commands import calibrating, connecting, doctor, labs, redteam, showing
 
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130
 INTERRUPTED_WORDS = (
@@ -50,6 +50,7 @@ def build_app() -> App:
     app.command(calibrating.aa_test)
     app.command(calibrating.replay_log_command, name="replay-log")
     app.command(doctor.doctor)
+    app.command(redteam.redteam)
     app.command(serve)
     return app
 
