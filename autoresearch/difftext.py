@@ -14,6 +14,17 @@ REMEDY = (
     "a space, - or +), or use `edits` with path, find and replace."
 )
 _HUNK = re.compile(r"@@ -\d+(?:,\d+)? \+\d+(?:,\d+)? @@")
+_QUOTED = re.compile(r'"((?:[^"\\\n]|\\.)*)"')
+_ESCAPED = re.compile(rb"\\([0-7]{3}|.)", re.DOTALL)
+_LETTERS = {
+    b"a": b"\a",
+    b"b": b"\b",
+    b"f": b"\f",
+    b"n": b"\n",
+    b"r": b"\r",
+    b"t": b"\t",
+    b"v": b"\v",
+}
 _PREFIXED = re.compile(r"(?:[abciow]/|/dev/null$)")
 
 
@@ -38,6 +49,20 @@ def clean(diff: str) -> CleanDiff:
             raise PatchRefused("There is no hunk (@@ … @@) in the diff.", REMEDY)
     strip = _strip(lines)
     return CleanDiff("\n".join(_with_git_headers(lines, strip)) + "\n", strip)
+
+
+def unquoted(text: str) -> str:
+    """The text with every path that git quoted, such as one with letters beyond ASCII, plain."""
+    return _QUOTED.sub(lambda found: _unescaped(found[1]), text)
+
+
+def _unescaped(quoted: str) -> str:
+    def plain(found: re.Match[bytes]) -> bytes:
+        what = found[1]
+        return bytes([int(what, 8) & 255]) if len(what) == 3 else _LETTERS.get(what, what)
+
+    escaped = quoted.encode(errors="surrogateescape")
+    return _ESCAPED.sub(plain, escaped).decode(errors="surrogateescape")
 
 
 def _without_surroundings(lines: list[str]) -> list[str]:
@@ -65,6 +90,7 @@ def _names_files(lines: list[str], i: int) -> bool:
 
 
 def _header_name(line: str) -> str:
+    """The name as a header gives it, still quoted if git quoted it."""
     return line[4:].split("\t", maxsplit=1)[0].strip()
 
 
@@ -75,7 +101,7 @@ def _strip(lines: list[str]) -> int:
         if _names_files(lines, i)
         for line in (header, lines[i + 1])
     ]
-    return 1 if all(_PREFIXED.match(name) for name in names) else 0
+    return 1 if all(_PREFIXED.match(name.lstrip('"')) for name in names) else 0
 
 
 def _with_git_headers(lines: list[str], strip: int) -> list[str]:
@@ -98,12 +124,19 @@ def _with_git_headers(lines: list[str], strip: int) -> list[str]:
 
 def _git_header(old: str, new: str, strip: int) -> list[str]:
     if old == "/dev/null":
-        name = new[2:] if strip else new
+        name = _stripped(new, strip)
         return [_git_line(name, strip), "new file mode 100644"]
-    name = old[2:] if strip else old
+    name = _stripped(old, strip)
     deleted = ["deleted file mode 100644"] if new == "/dev/null" else []
     return [_git_line(name, strip), *deleted]
 
 
+def _stripped(name: str, strip: int) -> str:
+    """Without its a/ or b/, and without quotes, inside which the escapes stay."""
+    return name.strip('"')[2:] if strip else name.strip('"')
+
+
 def _git_line(name: str, strip: int) -> str:
-    return f"diff --git a/{name} b/{name}" if strip else f"diff --git {name} {name}"
+    quote = '"' if "\\" in name else ""
+    old, new = (f"{quote}{prefix}{name}{quote}" for prefix in (("a/", "b/") if strip else ("", "")))
+    return f"diff --git {old} {new}"

@@ -15,7 +15,7 @@ _IDLE_SHARE = 0.1  # of its time on a CPU, below which a training hung rather th
 def crash_words(rundir: RunDir, spec: RunSpec, end: TrainingEnd) -> str:
     """What a training that did not exit well died of: its exception, its signal, its status."""
     exception = true_exception(rundir.log_file)
-    if end.exit_code < 0:
+    if end.exit_code is not None and end.exit_code < 0:
         words = f"killed by {_signal_name(-end.exit_code)} after {end.taken.wall_s:.1f} s"
         if -end.exit_code == signal.SIGXFSZ:
             words += f": a file above {2 * spec.checkpoint_mb:g} MB"
@@ -26,6 +26,15 @@ def crash_words(rundir: RunDir, spec: RunSpec, end: TrainingEnd) -> str:
     if "MemoryError" in exception:
         return f"{exception} (its limit is {spec.memory_mb} MB)"
     return exception
+
+
+def never_began(rundir: RunDir) -> tuple[RunState, str, Measurement | None]:
+    """The end of a run whose command the sandbox did not start; what it said is the whole log."""
+    words = last_line(rundir.log_file) or "it said nothing"
+    _, missing, command = words.partition("execvp ")
+    if missing:
+        return RunState.CRASHED, f"its command can't be started: {command}", None
+    return RunState.LOST, f"the sandbox could not be set up: {words}", None
 
 
 def checkpoint_problem(rundir: RunDir, spec: RunSpec, end: TrainingEnd) -> str | None:

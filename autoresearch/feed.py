@@ -46,10 +46,15 @@ class Corpus:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Which documents train and which are scored; the rest of the held-out tenth is spare."""
+    """Which documents train, which are scored, and the rest of the held-out tenth in parts."""
 
     training: tuple[str, ...]
     held_out: tuple[str, ...]
+    spare: tuple[tuple[str, ...], ...]  # each a quarter as large as what is scored
+
+    def spare_part(self, number: int) -> tuple[str, ...]:
+        """One of the spare parts, going round; empty where there is none."""
+        return self.spare[number % len(self.spare)] if self.spare else ()
 
 
 def read_corpus(path: Path) -> Corpus:
@@ -71,7 +76,9 @@ def split_corpus(corpus: Corpus, *, split_seed: int, held_out: int) -> Split:
     drawn = drawn[: max(1, round(len(drawn) * HELD_OUT_SHARE))]
     hidden = frozenset(drawn)
     training = tuple(d for d in corpus.documents if d not in hidden)
-    return Split(training=training, held_out=tuple(drawn[:held_out]))
+    size = max(1, held_out // 4)
+    spare = (tuple(drawn[i : i + size]) for i in range(held_out, len(drawn) - size + 1, size))
+    return Split(training=training, held_out=tuple(drawn[:held_out]), spare=tuple(spare))
 
 
 def token_stream(

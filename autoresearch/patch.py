@@ -9,18 +9,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from autoresearch import edits as edit_texts
+from autoresearch.difftext import unquoted
 from autoresearch.edits import Edit
 from autoresearch.errors import PatchRefused
-from autoresearch.fingerprint import fingerprint
+from autoresearch.fingerprint import fingerprint, size_of_code
+from autoresearch.payload import check_payload, check_seeds
 from autoresearch.rawdiff import ABSENT, RawChange
 from autoresearch.records import FileChange
 from autoresearch.workspace import Repository
 
-__all__ = ["Edit", "Limits", "PreparedPatch", "fingerprint", "fingerprint_of", "prepare"]
+__all__ = ["Edit", "Limits", "PreparedPatch", "fingerprint", "prepare"]
 
 Files = Mapping[str, bytes]
 
 _LINKS = {"120000": "a symbolic link", "160000": "a submodule"}
+_FEWEST_NODES = 8  # of a simplification
+_FEWEST_SHARE = 0.01
 _MODES = {**_LINKS, "100755": "an executable file", "100644": "a file that is not executable"}
 
 
@@ -41,6 +45,7 @@ class PreparedPatch:
     tree: str
     changes: tuple[FileChange, ...]
     fingerprint: str
+    simpler: int = 0  # syntax nodes fewer than the base, where that makes it a simplification
 
 
 def prepare(
@@ -81,14 +86,30 @@ def prepare(
             "numbers or the names of local variables differ from the base.",
             "Change what the code does.",
         )
-    return PreparedPatch(tree=tree, changes=tuple(map(_summary, changes)), fingerprint=mark)
+    check_seeds(before, after)
+    check_payload(before, after)
+    return PreparedPatch(
+        tree=tree,
+        changes=tuple(map(_summary, changes)),
+        fingerprint=mark,
+        simpler=simpler(before, after),
+    )
 
 
-def fingerprint_of(repo: Repository, commit: str, allow: Sequence[str]) -> str:
-    """The fingerprint of a commit's editable files."""
-    paths = repo.matching(commit, allow)
-    contents = repo.read_many([f"{commit}:{path}" for path in paths])
-    return fingerprint({p: c for p, c in zip(paths, contents, strict=True) if c is not None})
+def simpler(before: Files, after: Files) -> int:
+    """Syntax nodes fewer, 0 unless the patch takes code away and puts it nowhere else.
+
+    At least 8 nodes and 1 % of the changed files, and no new file.
+    """
+    changed = [path for path in before if before[path] != after.get(path)]
+    if after.keys() - before.keys() or not all(path.endswith(".py") for path in changed):
+        return 0
+    try:
+        nodes = sum(size_of_code(path, before[path]) for path in changed)
+        left = sum(size_of_code(path, after[path]) for path in changed if path in after)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return 0
+    return nodes - left if nodes - left >= max(_FEWEST_NODES, _FEWEST_SHARE * nodes) else 0
 
 
 def _apply_edits(
@@ -114,12 +135,13 @@ def _apply_diff(repo: Repository, base: str, diff: str, allow: Sequence[str]) ->
     """The tree; whether a frozen file holds the diff's lines is not told by the refusal."""
     frozen = _frozen(repo, base, allow)
     copied = "\n".join(re.findall(r"^copy from .*", diff, re.MULTILINE))
-    _refuse_frozen(_named(frozen, copied), allow)  # the tree would not show it
+    _refuse_frozen(_named(frozen, unquoted(copied)), allow)  # the tree would not show it
     try:
         return repo.apply_diff(base, diff)
     except PatchRefused as refused:
         headers = re.findall(r"^(?:diff --git|---|\+\+\+|rename from) .*", diff, re.MULTILINE)
-        _refuse_frozen(_named(frozen, "\n".join([*headers, refused.message])), allow)
+        told = unquoted("\n".join([*headers, refused.message]))
+        _refuse_frozen(_named(frozen, told), allow)
         raise
 
 

@@ -25,10 +25,11 @@ _KERNEL_LISTS_CHILDREN = Path(f"/proc/self/task/{os.getpid()}/children").exists(
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What all descendants use: CPU seconds since the start, memory now."""
+    """What all descendants use: CPU seconds since the start; memory now, and how many they are."""
 
     cpu_s: float
     rss_mb: float
+    processes: int
 
 
 def become_subreaper() -> None:
@@ -79,7 +80,7 @@ class Descendants:
         self._gone_cpu += sum(s for key, s in self._own_cpu.items() if key not in alive)
         self._own_cpu = alive
         self._cpu = max(self._cpu, sum(alive.values()) + max(waited, self._gone_cpu))
-        return Usage(self._cpu, rss / 2**20)
+        return Usage(self._cpu, rss / 2**20, len(alive))
 
     def identities(self) -> list[tuple[int, float]]:
         """(pid, create time) of every descendant at the last look."""

@@ -28,15 +28,14 @@ class Answering(Protocol):
         """Send a request and return the answer, exactly `size` bytes."""
 
 
-def reveal(model: Answering, corpus: Corpus, documents: Sequence[str]) -> tuple[float, int]:
-    """Nats that all tokens of the documents cost, their ends included, and how many they are."""
+def reveal(model: Answering, corpus: Corpus, documents: Sequence[str]) -> list[float]:
+    """Nats that each document costs, its end included, in the order given."""
     rows = max(1, min(_BATCH_ROWS, _BATCH_LOGITS // corpus.vocab))
-    nats, tokens = 0.0, 0
+    nats: list[float] = []
     for first in range(0, len(documents), rows):
         batch = _padded(corpus, documents[first : first + rows])
-        batch_nats, batch_tokens = _reveal_batch(model, corpus, batch)
-        nats, tokens = nats + batch_nats, tokens + batch_tokens
-    return nats, tokens
+        nats += _reveal_batch(model, corpus, batch).tolist()
+    return nats
 
 
 def _padded(corpus: Corpus, documents: Sequence[str]) -> Ids:
@@ -48,20 +47,20 @@ def _padded(corpus: Corpus, documents: Sequence[str]) -> Ids:
     return batch
 
 
-def _reveal_batch(model: Answering, corpus: Corpus, batch: Ids) -> tuple[float, int]:
-    """Nats and number of predictions; a row leaves after its end was predicted."""
-    nats, tokens = 0.0, 0
+def _reveal_batch(model: Answering, corpus: Corpus, batch: Ids) -> Logits:
+    """Nats of each row (B,); a row leaves after its end was predicted."""
+    nats = np.zeros(len(batch))
+    rows = np.arange(len(batch))  # places in `nats` of those that are left
     request = [_NEW_BATCH, len(batch), *batch[:, 0]]
     for t in range(1, batch.shape[1]):
         targets = batch[:, t]
-        nats += _nats(_asked(model, request, (len(batch), corpus.vocab)), targets)
-        tokens += len(targets)
+        nats[rows] += _nats(_asked(model, request, (len(batch), corpus.vocab)), targets)
         kept = np.flatnonzero(targets != corpus.bos)
         if not len(kept):
             break
-        batch = batch[kept]
+        batch, rows = batch[kept], rows[kept]
         request = [len(kept), *kept, *batch[:, t]]
-    return nats, tokens
+    return nats
 
 
 def _asked(model: Answering, request: list[int], shape: tuple[int, int]) -> Logits:
@@ -72,7 +71,8 @@ def _asked(model: Answering, request: list[int], shape: tuple[int, int]) -> Logi
     return logits
 
 
-def _nats(logits: Logits, targets: Ids) -> float:
+def _nats(logits: Logits, targets: Ids) -> Logits:
+    """What each row's target costs (B,)."""
     shifted = logits - logits.max(axis=1, keepdims=True)
     chosen = shifted[np.arange(len(targets)), targets]
-    return float((np.log(np.exp(shifted).sum(axis=1)) - chosen).sum())
+    return np.asarray(np.log(np.exp(shifted).sum(axis=1)) - chosen)

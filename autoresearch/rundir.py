@@ -53,6 +53,8 @@ class RunSpec:
     checkpoint: str  # file name below out/
     checkpoint_mb: float
     score_s: float
+    sandbox: str  # its name, as `sandbox.make_sandbox` knows it
+    hidden: tuple[str, ...]  # folders that no child may see, wherever they lie
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +175,22 @@ def empty_report(run: str, state: RunState, reason: str) -> RunReport:
         sandbox="",
         measurement=None,
     )
+
+
+def weigh_folder(folder: Path, most: int) -> tuple[float, int]:
+    """MB on disk and number of entries below a folder; stops looking at `most` entries."""
+    size, count, waiting = 0, 0, [folder]
+    while waiting and count < most:
+        with contextlib.suppress(OSError), os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                count += 1
+                with contextlib.suppress(OSError):
+                    size += entry.stat(follow_symlinks=False).st_blocks * 512
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(Path(entry.path))
+                if count >= most:
+                    break
+    return size / 2**20, count
 
 
 def remove_tree(folder: Path) -> None:

@@ -1,21 +1,22 @@
 """The boundary: what a child that runs researched code may see and use.
 
-Supervisor and scorer start such children only through a `Sandbox`. One exists now, `Unsandboxed`:
-it gives a clean environment, limits and a session of its own, and holds nothing else. `gaps` says
-so in words; the same `Confinement` is what a stronger sandbox will be given.
+Supervisor and scorer start such children only through a `Sandbox`, three of which exist: bubblewrap
+(namespaces), Landlock (where those are barred), and none at all, which says so. Each states in
+`gaps` what it does not hold. The lab chooses one by `current_sandbox`; its name goes into the run's
+spec and its report.
 """
 
 import os
-import resource
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Protocol
 
-from autoresearch.processes import die_with_parent
+from autoresearch.errors import LabError
 
-_OPEN_FILES = 1024
+CHOICE = "AUTORESEARCH_SANDBOX"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,11 +25,16 @@ class Confinement:
 
     argv: tuple[str, ...]
     cwd: Path
-    env: Mapping[str, str]  # all of it: nothing is inherited
+    env: Mapping[str, str]  # what it gets beside `clean_environment`; nothing is inherited
+    interpreter: str  # the Python whose libraries it may read
     readable: tuple[Path, ...]
     writable: tuple[Path, ...]
-    memory_mb: int
+    scratch: Path  # its home and temporary folder, empty; a sandbox may give it another
+    hidden: tuple[Path, ...] = ()  # never seen, even where they lie in something readable
+    devices: tuple[Path, ...] = ()  # device files, of a GPU for example
+    memory_mb: int  # of one process, and of each folder that lies in memory
     file_mb: float  # the largest file it may write
+    tasks: int = 512  # processes and threads at once
     pass_fds: tuple[int, ...] = ()
     output: int = subprocess.DEVNULL
 
@@ -45,66 +51,79 @@ class Sandbox(Protocol):
         """What it does not hold, in words."""
 
     def start(self, confinement: Confinement) -> "subprocess.Popen[bytes]":
-        """Start it in a session of its own; raise OSError where it can't be started."""
+        """Start it in a session of its own; raise OSError where it can't be started.
+
+        Only a process without threads may call this: limits are set between fork and exec.
+        """
+
+    def exit_code(self, child: "subprocess.Popen[bytes]", code: int) -> int | None:
+        """The command's own exit code, negative for a signal, from that of the started process.
+
+        None where the command never began: what the sandbox said of it is in the output.
+        """
+
+    def release(self) -> None:
+        """Give back what was made for children that are all dead now."""
 
 
-class Unsandboxed:
-    """Clean environment, rlimits, own session. Not a wall: it says so in `gaps`."""
-
-    name: Final = "unsandboxed"
-    gaps: Final[tuple[str, ...]] = (
-        "it can read and write every file that this user can",
-        "it can use the network",
-        "it can signal and trace this user's other processes",
-        "it can fill the disk with many files, each below the size limit",
-    )
-
-    def start(self, confinement: Confinement) -> "subprocess.Popen[bytes]":
-        """Only a process without threads may call this: limits are set between fork and exec."""
-        memory = confinement.memory_mb * 2**20
-        file_bytes = int(confinement.file_mb * 2**20)
-
-        def limit() -> None:
-            die_with_parent()
-            for kind, value in (
-                (resource.RLIMIT_DATA, memory),
-                (resource.RLIMIT_FSIZE, file_bytes),
-                (resource.RLIMIT_CORE, 0),
-                (resource.RLIMIT_NOFILE, _OPEN_FILES),
-            ):
-                hard = resource.getrlimit(kind)[1]
-                most = value if hard == resource.RLIM_INFINITY else min(value, hard)
-                resource.setrlimit(kind, (most, most))
-
-        return subprocess.Popen(
-            confinement.argv,
-            cwd=confinement.cwd,
-            env=dict(confinement.env),
-            stdin=subprocess.DEVNULL,
-            stdout=confinement.output,
-            stderr=confinement.output,
-            pass_fds=confinement.pass_fds,
-            start_new_session=True,
-            preexec_fn=limit,  # noqa: PLW1509 - see the docstring
-        )
-
-
-def clean_environment(scratch: Path, additions: Mapping[str, str]) -> dict[str, str]:
-    """The whole environment of a child whose home and temporary folder are `scratch`."""
+def clean_environment(folder: Path, additions: Mapping[str, str]) -> dict[str, str]:
+    """The whole environment of a child whose home and temporary folder is `folder`."""
     return {
-        "PATH": os.environ.get("PATH", os.defpath),
-        "HOME": str(scratch),
-        "TMPDIR": str(scratch),
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "HOME": str(folder),
+        "TMPDIR": str(folder),
+        "USER": "lab",
         "LANG": "C.UTF-8",
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
         "MKL_NUM_THREADS": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONNOUSERSITE": "1",
         "PYTHONUNBUFFERED": "1",  # so that the log is live, and whole after a kill
         **additions,
     }
 
 
 def current_sandbox() -> Sandbox:
-    """The strongest sandbox that works here."""
-    return Unsandboxed()
+    """The strongest sandbox that works here, or the one that $AUTORESEARCH_SANDBOX names."""
+    return make_sandbox(os.environ.get(CHOICE) or _strongest())
+
+
+def make_sandbox(name: str) -> Sandbox:
+    """The sandbox of that name; raise LabError where there is none or it does not work here."""
+    from autoresearch.sandboxes.bubblewrap import Bubblewrap
+    from autoresearch.sandboxes.landlocked import Landlocked
+    from autoresearch.sandboxes.unsandboxed import Unsandboxed
+
+    match name:
+        case Bubblewrap.name:
+            return Bubblewrap()
+        case Landlocked.name:
+            return Landlocked()
+        case Unsandboxed.name:
+            return Unsandboxed()
+    raise LabError(
+        f"There is no sandbox {name!r}.",
+        f"{CHOICE} may be {', '.join(NAMES)}, or unset: then the strongest that works is taken.",
+    )
+
+
+NAMES = ("bubblewrap", "landlock", "unsandboxed")
+
+
+@cache
+def missing() -> tuple[str, ...]:
+    """Why the sandboxes stronger than `current_sandbox` do not work here, a sentence each."""
+    from autoresearch.sandboxes import bubblewrap, landlocked
+
+    why = []
+    for problem in (bubblewrap.problem, landlocked.problem):
+        found = problem()
+        if not found:
+            break
+        why.append(found)
+    return tuple(why)
+
+
+def _strongest() -> str:
+    return NAMES[len(missing())]

@@ -2,7 +2,9 @@
 
 A process of its own, which holds the targets and never imports researched code. The model sits in
 another process, behind the sandbox boundary, and must answer for column t before t is sent, so it
-can't look ahead. What it could do is learn while it is scored: that is not held here.
+can't look ahead. A second fresh process scores a secret sample of the same documents in another
+order, mixed with spare ones, and must agree document by document: who learns while being scored, or
+keeps anything from one batch to the next, does not.
 """
 
 import dataclasses
@@ -12,23 +14,31 @@ import secrets
 import select
 import struct
 import time
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from autoresearch.errors import ScoringFailed
 from autoresearch.feed import read_corpus, split_corpus
 from autoresearch.records import Measurement
 from autoresearch.rundir import RunDir, RunSpec, write_json
-from autoresearch.sandbox import Confinement, Sandbox, clean_environment, current_sandbox
+from autoresearch.sandbox import Confinement, Sandbox, make_sandbox
+
+CHECKED = 250  # documents that a second process scores again
+TOLERANCE = 1e-4  # of a document's nats, or of one nat where it costs less
 
 
 def score_run(path: Path) -> int:
     """Score the checkpoint of a run directory into measurement.json: a measurement or why none."""
     rundir = RunDir(path.resolve())
+    spec = rundir.read_spec()
+    sandbox = make_sandbox(spec.sandbox)
     try:
-        measurement = score(rundir, rundir.read_spec(), current_sandbox())
+        measurement = score(rundir, spec, sandbox)
     except ScoringFailed as failure:
         write_json(rundir.measurement_file, {"failed": failure.message})
         return 0
+    finally:
+        sandbox.release()
     write_json(rundir.measurement_file, dataclasses.asdict(measurement))
     return 0
 
@@ -37,24 +47,56 @@ def score(rundir: RunDir, spec: RunSpec, sandbox: Sandbox) -> Measurement:
     """Bits per byte on the held-out documents; raise ScoringFailed if the model fails to answer."""
     started = time.monotonic()
     corpus = read_corpus(Path(spec.documents))
-    host = Host(rundir, spec, sandbox, corpus.vocab, deadline=started + spec.score_s)
-    try:
-        from autoresearch.reveal import reveal  # numpy, while the host imports its own
+    deadline = started + spec.score_s
+    with (
+        Host(rundir, spec, sandbox, corpus.vocab, deadline=deadline) as first,
+        Host(rundir, spec, sandbox, corpus.vocab, deadline=deadline) as second,
+    ):
+        from autoresearch.reveal import reveal  # numpy, while the hosts import their own
 
         split = split_corpus(corpus, split_seed=spec.split_seed, held_out=spec.held_out)
-        held_out = list(split.held_out)
-        secrets.SystemRandom().shuffle(held_out)
-        host.wait_until_loaded()
-        nats, tokens = reveal(host, corpus, held_out)
-    finally:
-        host.kill()
-    size = sum(len(document.encode()) + 1 for document in held_out)  # the end counts as a byte
-    value = nats / math.log(2) / size
-    if not math.isfinite(value):
+        spare = split.spare_part(spec.spare_part)
+        held_out = _shuffled(split.held_out)
+        nats = dict(zip(held_out, reveal(first, corpus, held_out), strict=True))
+        first.kill()
+        again = _shuffled((*_shuffled(held_out)[:CHECKED], *spare))
+        nats_again = dict(zip(again, reveal(second, corpus, again), strict=True))
+    value = _bits_per_byte(nats)
+    if value is None or not math.isfinite(value):
         raise ScoringFailed(f"the metric is {value}")
+    _check_agreement(nats, nats_again)
     return Measurement(
-        value=value, documents=len(held_out), tokens=tokens, score_s=time.monotonic() - started
+        value=value,
+        documents=len(nats),
+        tokens=sum(map(len, nats)) + len(nats),
+        score_s=time.monotonic() - started,
+        spare=_bits_per_byte({document: nats_again[document] for document in spare}),
     )
+
+
+def _shuffled(documents: Iterable[str]) -> list[str]:
+    """In an order that nobody else knows."""
+    shuffled = list(documents)
+    secrets.SystemRandom().shuffle(shuffled)
+    return shuffled
+
+
+def _bits_per_byte(nats: Mapping[str, float]) -> float | None:
+    """Of these documents, the end of each counted as a byte."""
+    size = sum(len(document.encode()) + 1 for document in nats)
+    return math.fsum(nats.values()) / math.log(2) / size if size else None
+
+
+def _check_agreement(first: Mapping[str, float], second: Mapping[str, float]) -> None:
+    """Raise ScoringFailed where a document's cost depends on what was shown before it."""
+    both = [(cost, second[document]) for document, cost in first.items() if document in second]
+    off = [abs(a - b) for a, b in both if not abs(a - b) <= TOLERANCE * max(1.0, a)]
+    if off:
+        raise ScoringFailed(
+            "the model's answers depend on what it was asked before: asked again in another order, "
+            f"a fresh process of it answered so that {len(off)} of {len(both)} documents cost up to "
+            f"{max(off):.4f} nats more or less"
+        )
 
 
 class Host:
@@ -70,16 +112,23 @@ class Host:
         os.set_blocking(self._requests, False)
         os.set_blocking(self._replies, False)
         confinement = host_confinement(rundir, spec, vocab, host_requests, host_replies)
+        self._sandbox = sandbox
+        self._loaded = False
         self._process = sandbox.start(confinement)
         os.close(host_requests)
         os.close(host_replies)
 
-    def wait_until_loaded(self) -> None:
-        """Return when the model is there to be asked."""
-        self._expect(b"R")
+    def __enter__(self) -> "Host":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
 
     def ask(self, request: bytes, size: int) -> bytes:
-        """Send a request and return the answer, exactly `size` bytes."""
+        """Send a request and return the answer, exactly `size` bytes; wait for the model first."""
+        if not self._loaded:
+            self._expect(b"R")
+            self._loaded = True
         self._send(request)
         self._expect(b"A")
         return self._receive(size)
@@ -128,7 +177,9 @@ class Host:
 
     def _how_it_ended(self) -> str:
         self._process.kill()  # it closed its pipe, which is an end even if it lives on
-        code = self._process.wait()
+        code = self._sandbox.exit_code(self._process, self._process.wait())
+        if code is None:
+            raise RuntimeError("the sandbox could not start the model's process")
         return f"with exit status {code}" if code >= 0 else f"by signal {-code}"
 
 
@@ -153,9 +204,12 @@ def host_confinement(
     return Confinement(
         argv=(spec.python, "-c", source, *arguments),
         cwd=rundir.tree,
-        env=clean_environment(rundir.scratch, environment),
-        readable=(rundir.tree, rundir.out),
-        writable=(rundir.scratch,),
+        env=environment,
+        interpreter=spec.python,
+        readable=(rundir.tree, rundir.out / spec.checkpoint),
+        writable=(),
+        scratch=rundir.scratch,
+        hidden=tuple(map(Path, spec.hidden)),
         memory_mb=spec.memory_mb,
         file_mb=spec.checkpoint_mb,
         pass_fds=(requests, replies),

@@ -1,17 +1,18 @@
 """Keeps a run's tree what its commit says: notices what the training changed in it.
 
-By size, inode and times, which no unprivileged program can set back. What is new is removed before
-the model is loaded, so that nothing stands in for a module. Nothing here fails because of what a
-training did: what can't be looked at or removed counts as changed.
+By hash, and by size, inode and times, which no unprivileged program can set back. What is new is
+removed before the model is loaded, so that nothing stands in for a module. Nothing here fails
+because of what a training did: what can't be looked at or removed counts as changed.
 """
 
+import hashlib
 import os
 import stat
 from pathlib import Path
 
 from autoresearch.rundir import remove_tree
 
-Seal = dict[str, tuple[int, int, int, int]]
+Seal = dict[str, tuple[int, int, int, int, str]]
 
 
 def seal_tree(tree: Path) -> Seal:
@@ -62,13 +63,17 @@ def _entries(tree: Path, folder: str) -> "list[os.DirEntry[str]]":
         return list(entries)
 
 
-def _state(path: Path) -> tuple[int, int, int, int]:
+def _state(path: Path) -> tuple[int, int, int, int, str]:
     """Of a folder only the inode: its size and times change with what lies in it."""
     s = path.lstat()
     if stat.S_ISDIR(s.st_mode):
-        return (-1, s.st_ino, 0, 0)
-    return (s.st_size, s.st_ino, s.st_mtime_ns, s.st_ctime_ns)
+        return (-1, s.st_ino, 0, 0, "")
+    sha256 = ""
+    if stat.S_ISREG(s.st_mode):
+        with path.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    return (s.st_size, s.st_ino, s.st_mtime_ns, s.st_ctime_ns, sha256)
 
 
-def _is_folder(state: tuple[int, int, int, int]) -> bool:
+def _is_folder(state: tuple[int, int, int, int, str]) -> bool:
     return state[0] == -1

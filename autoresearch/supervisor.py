@@ -19,13 +19,14 @@ from types import FrameType
 import psutil
 from filelock import FileLock, Timeout
 
-from autoresearch.ending import checkpoint_problem, crash_words, scored
+from autoresearch.disturbance import Reading, disturbed, read_machine
+from autoresearch.ending import checkpoint_problem, crash_words, never_began, scored
 from autoresearch.executors.local import try_lease
 from autoresearch.processes import Descendants, become_subreaper, boot_id
 from autoresearch.records import Measurement, RunReport, RunState
 from autoresearch.rundir import RunDir, RunSpec, remove_tree, write_json
-from autoresearch.sandbox import current_sandbox
-from autoresearch.seal import broken_seal, seal_tree
+from autoresearch.sandbox import Sandbox, make_sandbox
+from autoresearch.seal import Seal, broken_seal, seal_tree
 from autoresearch.training import (
     POLL_S,
     Ending,
@@ -38,6 +39,7 @@ from autoresearch.training import (
 
 _LOCK_S = 5.0  # somebody may be asking whether the lock is held
 _HEARTBEAT_S = 1.0
+_MODELS = 2  # the scorer asks two processes of it
 _SCORER_GRACE_S = 30.0  # the scorer keeps its own deadline; this one is for a scorer that hangs
 
 End = tuple[RunState, str, Measurement | None]
@@ -67,7 +69,7 @@ class _Supervisor:
         self._rundir = rundir
         self._run = rundir.path.name
         self._descendants = Descendants()
-        self._sandbox = current_sandbox()
+        self._sandbox: Sandbox | None = None
         self._device = ""
         self._lease: FileLock | None = None
         self._counts_tokens = False
@@ -92,6 +94,8 @@ class _Supervisor:
             words = " ".join(str(error).split())
             reason = f"the supervisor failed: {type(error).__name__}: {words}"
         self._write(state, reason, measurement)
+        if self._sandbox is not None:
+            self._sandbox.release()
         if self._lease is not None:
             self._lease.release()
         self._rundir.remove_leftovers()
@@ -105,7 +109,8 @@ class _Supervisor:
         self._rundir.out.mkdir(exist_ok=True)
         self._rundir.scratch.mkdir(exist_ok=True)
         seal = seal_tree(self._rundir.tree)
-        self._started = time.time()
+        self._sandbox = make_sandbox(spec.sandbox)
+        self._started, before = time.time(), read_machine()
         try:
             training = Training(self._rundir, spec, self._sandbox, self._descendants)
         except NotStarted as refused:
@@ -118,10 +123,22 @@ class _Supervisor:
         told_too = self._terminated and end.exit_code == -signal.SIGTERM  # a logout tells all
         if end.all_dead and (end.ending is Ending.STOPPED or told_too):
             return self._stopped(f"after {end.taken.wall_s:.1f} s of training")
-        if failed := _failed(self._rundir, spec, end):
-            return failed
-        if changed := broken_seal(self._rundir.tree, seal):
-            return RunState.CRASHED, f"the training changed {changed} in its own tree", None
+        failed = _failed(self._rundir, spec, end) or _changed(self._rundir, seal)
+        return failed or self._score_undisturbed(spec, end, before)
+
+    def _score_undisturbed(self, spec: RunSpec, end: TrainingEnd, before: Reading) -> End:
+        """Whether the run counts is decided before its score is known."""
+        taint = disturbed(
+            before,
+            read_machine(),
+            own_cpu_s=end.taken.cpu_s,
+            own_peak_mb=end.peak_mb,
+            timed=not self._counts_tokens,
+        )
+        if taint:
+            return RunState.TAINTED, taint, None
+        remove_tree(self._rundir.scratch)  # nothing but the checkpoint goes from here to scoring
+        self._rundir.scratch.mkdir()
         self._write(RunState.SCORING, "is scored")
         return self._score(spec)
 
@@ -153,7 +170,7 @@ class _Supervisor:
                 if self._stop_asked() or time.monotonic() > deadline:
                     break
                 model_mb = self._descendants.look().rss_mb - _rss_mb(scorer.pid)
-                if model_mb > spec.memory_mb:
+                if model_mb > _MODELS * spec.memory_mb:
                     break
                 self._record_processes()
                 self._write_now_and_then(RunState.SCORING, "is scored")
@@ -162,20 +179,24 @@ class _Supervisor:
         scorer.returncode = -9 if code is None else code
         if not all_dead:
             return RunState.CRASHED, "processes of its model could not be killed", None
-        if model_mb > spec.memory_mb:
-            used = f"used {model_mb:.0f} MB of memory, over its {spec.memory_mb} MB"
+        if model_mb > _MODELS * spec.memory_mb:
+            most = _MODELS * spec.memory_mb
+            used = f"used {model_mb:.0f} MB of memory in {_MODELS} processes, over {most} MB"
             return RunState.CRASHED, f"killed while it was scored: the model {used}", None
         if code is None and self._stop_asked():
             return self._stopped("while it was scored")
         return scored(self._rundir, code)
 
     def _stop_asked(self) -> bool:
-        return self._terminated or self._rundir.stop_file.exists()
+        rundir = self._rundir
+        return self._terminated or rundir.stop_file.exists() or rundir.yield_file.exists()
 
     def _stopped(self, when: str) -> End:
         """Only the stop file is a wish that the run ends; a signal comes with a logout too."""
         if self._rundir.stop_file.exists():
             return RunState.STOPPED, f"asked to stop {when}", None
+        if self._rundir.yield_file.exists():
+            return RunState.LOST, f"gave its device to an experiment {when}", None
         return RunState.LOST, f"the supervisor was told to end {when}", None
 
     def _on_sigterm(self, _number: int, _frame: FrameType | None) -> None:
@@ -212,7 +233,7 @@ class _Supervisor:
                 cpu_s=self._taken.cpu_s,
                 tokens=self._taken.tokens if self._counts_tokens else 0,
                 device=self._device,
-                sandbox=self._sandbox.name,
+                sandbox=self._sandbox.name if self._sandbox else "",
                 measurement=measurement,
                 cut=self._cut,
             )
@@ -225,12 +246,21 @@ def _rss_mb(pid: int) -> float:
     return 0.0
 
 
+def _changed(rundir: RunDir, seal: Seal) -> End | None:
+    changed = broken_seal(rundir.tree, seal)
+    if changed is None:
+        return None
+    return RunState.CRASHED, f"the training changed {changed} in its own tree", None
+
+
 def _failed(rundir: RunDir, spec: RunSpec, end: TrainingEnd) -> End | None:
     """How the run ends if there is nothing to score, None where there is."""
     after = f"after {end.taken.wall_s:.1f} s"
     if not end.all_dead:
         return RunState.CRASHED, f"processes of it could not be killed {after}", None
-    if end.ending is Ending.MEMORY:
+    if end.exit_code is None:
+        return never_began(rundir)
+    if end.ending is Ending.LIMIT:
         return RunState.CRASHED, f"killed {after}: {end.limit}", None
     if end.ending is Ending.EXITED and end.exit_code != 0:
         return RunState.CRASHED, crash_words(rundir, spec, end), None

@@ -18,10 +18,15 @@ from pathlib import Path
 from autoresearch.capped_log import CappedLog
 from autoresearch.feed import Corpus, Feed, read_corpus, split_corpus, token_stream
 from autoresearch.processes import Descendants, Usage
-from autoresearch.rundir import RunDir, RunSpec
-from autoresearch.sandbox import Confinement, Sandbox, clean_environment
+from autoresearch.rundir import RunDir, RunSpec, weigh_folder
+from autoresearch.sandbox import Confinement, Sandbox
 
 POLL_S = 0.05
+MOST_PROCESSES = 512
+MOST_FILES = 1000
+_LEAST_OUT_MB = 64.0
+_OUT_CHECKPOINTS = 4  # as many checkpoints as may lie beside each other
+_WEIGH_EVERY_S = 0.3
 _READ_BYTES = 64 * 1024
 _MACHINE_IS_FULL = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
 
@@ -32,7 +37,7 @@ class Ending(StrEnum):
     EXITED = "exited"
     BUDGET = "budget"  # its seconds are used up: what it left is scored
     CEILING = "ceiling"  # cut before its budget was used
-    MEMORY = "memory"
+    LIMIT = "limit"  # of memory, processes or disk
     STOPPED = "stopped"
 
 
@@ -47,12 +52,16 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingEnd:
-    """How a training ended and what it took. `exit_code` is negative for a signal."""
+    """How a training ended and what it took.
+
+    `exit_code` is negative for a signal, None where the sandbox never got as far as its command.
+    """
 
     ending: Ending
     limit: str  # which limit, with its number; "" where it exited
-    exit_code: int
+    exit_code: int | None
     taken: Progress
+    peak_mb: float  # of memory, as far as it was seen
     all_dead: bool
 
 
@@ -72,7 +81,10 @@ class Training:
         self._rundir = rundir
         self._spec = spec
         self._descendants = descendants
-        self._usage = Usage(0.0, 0.0)
+        self._sandbox = sandbox
+        self._usage = Usage(0.0, 0.0, 0)
+        self._weighed_s = 0.0
+        self._peak_mb = 0.0
         self._log = CappedLog(rundir.log_file)
         corpus = read_corpus(Path(spec.documents))
         tokens, tokens_end = os.pipe()
@@ -107,8 +119,9 @@ class Training:
         return TrainingEnd(
             ending=ending,
             limit=limit,
-            exit_code=self._child.returncode,
+            exit_code=self._sandbox.exit_code(self._child, self._child.returncode),
             taken=self._progress(),
+            peak_mb=self._peak_mb,
             all_dead=all_dead,
         )
 
@@ -129,6 +142,7 @@ class Training:
                 selector.register(exited, selectors.EVENT_READ, None)
             while True:
                 self._usage = self._descendants.look()
+                self._peak_mb = max(self._peak_mb, self._usage.rss_mb)
                 if self._descendants.exit_code(self._child.pid) is not None:
                     return Ending.EXITED, ""
                 if met := self._limit_met(stop_asked):
@@ -137,12 +151,12 @@ class Training:
                 _move_data(selector, until=time.monotonic() + POLL_S)
 
     def _limit_met(self, stop_asked: Callable[[], bool]) -> tuple[Ending, str] | None:
-        spec, cpu_s, rss_mb = self._spec, self._usage.cpu_s, self._usage.rss_mb
+        spec, cpu_s = self._spec, self._usage.cpu_s
         wall_s = time.monotonic() - self._started
         if stop_asked():
             return Ending.STOPPED, "asked to stop"
-        if rss_mb > spec.memory_mb:
-            return Ending.MEMORY, f"used {rss_mb:.0f} MB of memory, over its {spec.memory_mb} MB"
+        if took := self._took_too_much(wall_s):
+            return Ending.LIMIT, took
         budgets = (("wall_s", wall_s, "wall"), ("cpu_s", cpu_s, "CPU"))
         for unit, taken, clock in budgets:
             if spec.budget_unit == unit and taken >= spec.budget:
@@ -152,6 +166,26 @@ class Training:
             if allowed is not None and taken >= allowed:
                 return Ending.CEILING, f"its ceiling of {allowed:g} {clock} seconds"
         return None
+
+    def _took_too_much(self, wall_s: float) -> str:
+        """Which limit of memory, processes or disk is exceeded, "" if none."""
+        if self._usage.rss_mb > self._spec.memory_mb:
+            used, most = self._usage.rss_mb, self._spec.memory_mb
+            return f"used {used:.0f} MB of memory, over its {most} MB"
+        if self._usage.processes > MOST_PROCESSES:
+            return f"ran more than {MOST_PROCESSES} processes at once"
+        return self._wrote_too_much(wall_s)
+
+    def _wrote_too_much(self, wall_s: float) -> str:
+        """Looked at now and then, since it takes longer than the other looks."""
+        if wall_s < self._weighed_s + _WEIGH_EVERY_S:
+            return ""
+        self._weighed_s = wall_s
+        most_mb = max(_LEAST_OUT_MB, _OUT_CHECKPOINTS * self._spec.checkpoint_mb)
+        size_mb, files = weigh_folder(self._rundir.out, MOST_FILES)
+        if files >= MOST_FILES:
+            return f"wrote {MOST_FILES} files or more into its out folder"
+        return f"wrote {size_mb:.0f} MB, over {most_mb:.0f} MB" if size_mb > most_mb else ""
 
     def _progress(self) -> Progress:
         wall_s = time.monotonic() - self._started
@@ -183,9 +217,12 @@ def training_confinement(
     return Confinement(
         argv=spec.command,
         cwd=rundir.tree,
-        env=clean_environment(rundir.scratch, environment),
+        env=environment,
+        interpreter=spec.python,
         readable=(rundir.tree,),
-        writable=(rundir.out, rundir.scratch),
+        writable=(rundir.out,),
+        scratch=rundir.scratch,
+        hidden=tuple(map(Path, spec.hidden)),
         memory_mb=spec.memory_mb,
         file_mb=2 * spec.checkpoint_mb,  # so that one a little too large gets its own sentence
         pass_fds=(tokens,),

@@ -15,6 +15,7 @@ import psutil
 from autoresearch.executors.local import LocalExecutor
 from autoresearch.records import RunReport
 from autoresearch.rundir import RunDir, RunSpec
+from autoresearch.sandbox import current_sandbox
 
 T = TypeVar("T")
 
@@ -99,6 +100,8 @@ def make_spec(folder: Path, **changes: Any) -> RunSpec:
         "checkpoint": "model.npy",
         "checkpoint_mb": 1.0,
         "score_s": 20.0,
+        "sandbox": current_sandbox().name,
+        "hidden": (),
     }
     return RunSpec(**{**fields, **changes})
 

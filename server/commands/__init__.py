@@ -9,7 +9,7 @@ from cyclopts import App, CycloptsError, Parameter
 
 from autoresearch.errors import LabError
 from server.app import Toolset, product_version
-from server.commands import connecting, doctor, labs, replaying, showing
+from server.commands import calibrating, connecting, doctor, labs, replaying, showing
 
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130
 INTERRUPTED_WORDS = (
@@ -48,6 +48,8 @@ def build_app() -> App:
     for command in (labs.init, labs.status, labs.log, labs.verify, labs.branch):
         app.command(command)
     app.command(replaying.replay)
+    app.command(calibrating.aa_test)
+    app.command(calibrating.replay_log_command, name="replay-log")
     app.command(doctor.doctor)
     app.command(serve)
     return app

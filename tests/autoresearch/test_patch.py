@@ -6,7 +6,7 @@ import pytest
 
 from autoresearch.errors import PatchRefused
 from autoresearch.fingerprint import fingerprint
-from autoresearch.patch import Edit, Limits, PreparedPatch, fingerprint_of, prepare
+from autoresearch.patch import Edit, Limits, PreparedPatch, prepare
 from autoresearch.workspace import Repository
 
 TRAIN = '''"""Train."""
@@ -51,14 +51,18 @@ def edited(lab: Repository, base: str, *edits: tuple[str, str, str]) -> Prepared
     return prepare(lab, base, edits=given, allow=ALLOW)
 
 
+def editable_fingerprint(lab: Repository, commit: str) -> str:
+    return fingerprint({p: lab.read_file(commit, p) for p in lab.matching(commit, ALLOW)})
+
+
 def test_an_edit_gives_a_tree_its_changes_and_a_fingerprint(lab: Repository, base: str) -> None:
     patch = edited(lab, base, ("train.py", "lr = 1e-2", "lr = 2e-2"))
     assert lab.read_file(patch.tree, "train.py").decode() == TRAIN.replace("1e-2", "2e-2")
     [change] = patch.changes
     assert (change.path, change.added, change.removed) == ("train.py", 1, 1)
     assert change.spans == ((4, 4),)
-    assert patch.fingerprint != fingerprint_of(lab, base, ALLOW)
-    assert patch.fingerprint == fingerprint_of(lab, patch.tree, ALLOW)
+    assert patch.fingerprint == editable_fingerprint(lab, patch.tree)
+    assert patch.fingerprint != editable_fingerprint(lab, base)
 
 
 def test_edits_apply_one_after_the_other_and_may_write_new_files(
@@ -240,6 +244,56 @@ def test_the_number_of_files_is_limited(lab: Repository, base: str) -> None:
     edits = [Edit(path=f"models/m{i}.py", find="", replace="x = 1\n") for i in range(3)]
     with pytest.raises(PatchRefused, match="in 3 files"):
         prepare(lab, base, edits=edits, allow=ALLOW, limits=Limits(files=2))
+
+
+ODD = "data/\u00e4 \u20ac.txt"  # git writes such a path in quotes, with octal escapes
+QUOTED = r'"{}/data/\303\244 \342\202\254.txt"'
+
+
+@pytest.mark.parametrize("guess", ["the secret line", "another line"])
+def test_a_frozen_path_that_git_quotes_is_known_too(lab: Repository, guess: str) -> None:
+    odd = lab.import_files({"train.py": b"x = 1\n", ODD: b"the secret line\n"}, "odd")
+    old, new = QUOTED.format("a"), QUOTED.format("b")
+    bare = f"--- {old}\n+++ {new}\n@@ -1 +1 @@\n-{guess}\n+x\n"
+    for diff in (bare, f"diff --git {old} {new}\n{bare}"):
+        with pytest.raises(PatchRefused, match=f"^The patch changes what is frozen: {ODD}") as no:
+            prepare(lab, odd, diff=diff, allow=ALLOW)
+        assert "secret" not in str(no.value)
+
+
+def test_a_file_whose_path_git_quotes_may_be_edited_where_it_is_allowed(lab: Repository) -> None:
+    odd = lab.import_files({"models/\u00e4.py": b"x = 1\n"}, "odd")
+    changed = lab.edit_tree(odd, {"models/\u00e4.py": b"x = 2\n"})
+    diff = lab.diff(odd, changed)
+    bare = "\n".join(line for line in diff.split("\n") if not line.startswith(("diff", "index")))
+    for text in (diff, bare):
+        assert prepare(lab, odd, diff=text, allow=ALLOW).tree == changed
+
+
+@pytest.mark.parametrize(
+    ("find", "replace", "simpler"),
+    [
+        ("    rest = 1 - step / steps\n    return lr * rest  # linear", "    return lr", True),
+        (
+            "    rest = 1 - step / steps\n    return lr * rest",
+            "    return eval('(lambda rest: lr * rest)(1 - step / steps)')",
+            False,
+        ),
+        ("steps=10", "steps=12", False),
+        ("import math\n", "", False),  # two nodes are no simplification
+        ('    """Decay."""\n    rest = 1', "    rest = 2", False),  # a docstring is no code
+    ],
+)
+def test_less_code_is_known_as_a_simplification(
+    lab: Repository, base: str, find: str, replace: str, simpler: bool
+) -> None:
+    assert (edited(lab, base, ("train.py", find, replace)).simpler > 0) is simpler
+
+
+def test_code_that_moves_to_a_new_file_is_no_simplification(lab: Repository, base: str) -> None:
+    body = "    rest = 1 - step / steps\n    return lr * rest  # linear"
+    moved = ("models/new.py", "", "lr = 1\n")
+    assert edited(lab, base, ("train.py", body, "    return lr"), moved).simpler == 0
 
 
 def same(one: str, other: str) -> bool:

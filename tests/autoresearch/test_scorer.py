@@ -14,7 +14,7 @@ from autoresearch.errors import ScoringFailed
 from autoresearch.feed import read_corpus, split_corpus
 from autoresearch.records import Measurement
 from autoresearch.rundir import RunDir
-from autoresearch.sandbox import Unsandboxed
+from autoresearch.sandboxes.unsandboxed import Unsandboxed
 from autoresearch.scorer import score, score_run
 from tests.fakes import BIGRAM, NAMES, make_run, model_target
 
@@ -72,22 +72,28 @@ def test_it_equals_a_plain_computation_and_repeats_in_any_order(tmp_path: Path) 
 def test_a_model_sees_prefixes_only_each_grown_by_one_column(tmp_path: Path) -> None:
     """It writes down all it is shown; a prefix is never shown before it was asked about."""
     body = """open("/dev/fd/2", "wb").close()
-        with open(__import__("os").environ["AUTORESEARCH_OUT"] + "/seen", "a") as file:
+        import os
+        with open(os.environ["AUTORESEARCH_OUT"] + f"/seen-{os.getpid()}", "a") as file:
             file.write(repr(tokens.tolist()) + "\\n")
         return np.zeros((len(tokens), vocab))"""
     rundir = scored_run(tmp_path, model_target(body), held_out=3)
     score(rundir, rundir.read_spec(), Unsandboxed())
     corpus = read_corpus(tmp_path / "documents.txt")
-    held_out = split_corpus(corpus, split_seed=3, held_out=3).held_out
-    seen = [eval(line) for line in (rundir.scratch / "seen").read_text().splitlines()]
-    assert seen[0] == [[corpus.bos]] * 3
-    for t, rows in enumerate(seen, start=1):
-        prefixes = [
-            (corpus.bos, *(corpus.characters.index(c) for c in d[: t - 1]))
-            for d in held_out
-            if len(d) >= t - 1
-        ]
-        assert Counter(map(tuple, rows)) == Counter(prefixes)
+    split = split_corpus(corpus, split_seed=3, held_out=3)
+    both = {3: split.held_out, 4: (*split.held_out, *split.spare_part(0))}
+    by_process = list(rundir.scratch.glob("seen-*"))
+    assert len(by_process) == 2
+    for file in by_process:
+        seen = [eval(line) for line in file.read_text().splitlines()]
+        shown = both.pop(len(seen[0]))
+        assert seen[0] == [[corpus.bos]] * len(shown)
+        for t, rows in enumerate(seen, start=1):
+            prefixes = [
+                (corpus.bos, *(corpus.characters.index(c) for c in d[: t - 1]))
+                for d in shown
+                if len(d) >= t - 1
+            ]
+            assert Counter(map(tuple, rows)) == Counter(prefixes)
 
 
 def test_a_model_that_changes_what_it_was_given_harms_only_itself(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from autoresearch.executors.local import LocalExecutor
 from autoresearch.records import RunReport, RunState
 from autoresearch.rundir import RunDir
+from autoresearch.sandbox import current_sandbox
 from autoresearch.seal import broken_seal, seal_tree
 from autoresearch.supervisor import _failed
 from autoresearch.training import Ending, Progress, TrainingEnd
@@ -61,7 +62,7 @@ def test_a_good_training_is_scored_and_reported(tmp_path: Path) -> None:
     assert report.measurement is not None
     assert 0 < report.measurement.value < 4.8  # uniform over ids would be log2(27) or more
     assert report.measurement.documents == 4
-    assert (report.sandbox, report.device) == ("unsandboxed", "cpu-0")
+    assert (report.sandbox, report.device) == (current_sandbox().name, "cpu-0")
     assert 490 <= report.tokens <= 500
     assert report.cpu_s > 0
     assert rundir.log_file.read_text().strip() == f"trained on {report.tokens} tokens"
@@ -349,7 +350,7 @@ def load(path):
 """
     reason = crash(tmp_path, train, memory_mb=120)
     assert reason.startswith("killed while it was scored: the model used ")
-    assert reason.endswith(" MB of memory, over its 120 MB")
+    assert reason.endswith(" MB of memory in 2 processes, over 240 MB")
 
 
 def test_a_supervisor_has_no_open_pipe_and_no_parent_of_ours(tmp_path: Path) -> None:
@@ -380,12 +381,13 @@ def test_a_training_sees_a_clean_environment(
 
 def test_a_training_that_changes_its_own_code_is_not_scored(tmp_path: Path) -> None:
     train = BIGRAM + "    open('train.py', 'a').write('# changed')\n"
-    assert crash(tmp_path, train) == "the training changed train.py in its own tree"
+    reason = crash(tmp_path, train, sandbox="unsandboxed")
+    assert reason == "the training changed train.py in its own tree"
 
 
 def test_files_that_a_training_adds_are_not_there_when_it_is_scored(tmp_path: Path) -> None:
     train = BIGRAM + "    open('numpy.py', 'w').write('raise RuntimeError')\n"
-    _, report = run_to_end(tmp_path, train)
+    _, report = run_to_end(tmp_path, train, sandbox="unsandboxed")
     assert report.state is RunState.FINISHED, report.reason
 
 
@@ -395,7 +397,7 @@ def test_a_tree_made_too_deep_to_walk_is_removed_and_the_run_scored(
     tmp_path: Path, depth: int
 ) -> None:
     train = BIGRAM + f"    for _ in range({depth}):\n        os.mkdir('d'); os.chdir('d')\n"
-    rundir, report = run_to_end(tmp_path, train)
+    rundir, report = run_to_end(tmp_path, train, sandbox="unsandboxed")
     assert report.state is RunState.FINISHED, report.reason
     assert not rundir.tree.exists()
 
@@ -441,7 +443,7 @@ def test_a_tree_that_cannot_be_looked_at_counts_as_changed(
 
 def test_a_folder_in_the_place_of_the_measurement_is_no_way_to_be_lost(tmp_path: Path) -> None:
     train = BIGRAM + "    os.makedirs(os.environ['AUTORESEARCH_OUT'] + '/../measurement.json/x')\n"
-    _, report = run_to_end(tmp_path, train)
+    _, report = run_to_end(tmp_path, train, sandbox="unsandboxed")
     assert report.state is RunState.FINISHED, report.reason
 
 
@@ -487,6 +489,7 @@ def test_processes_that_cannot_be_killed_are_the_candidates_fault(tmp_path: Path
         limit="its ceiling",
         exit_code=-9,
         taken=Progress(2.0, 1.0, 0),
+        peak_mb=50.0,
         all_dead=False,
     )
     assert _failed(RunDir(tmp_path), make_spec(tmp_path), end) == (

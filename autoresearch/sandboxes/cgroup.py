@@ -1,0 +1,107 @@
+"""Control groups for a child and all that it starts, where this process may make them.
+
+Both hierarchies are known: version 2 where it is delegated (systemd does that for a user's own
+slice), version 1 as root. Where neither can be written, resource limits are what is left.
+"""
+
+import contextlib
+import os
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+
+_MOUNT = Path("/sys/fs/cgroup")
+_PREFIX = "autoresearch-"
+_SLACK = 1.1  # the supervisor speaks first, with a better sentence than the kernel's
+
+
+class Cgroups:
+    """The groups made for the children of one process."""
+
+    def __init__(self, mount: Path = _MOUNT, own: str | None = None) -> None:
+        """`own` is the text of /proc/self/cgroup, read there by default."""
+        self._mount = mount
+        self._own = own
+        self._made: list[Path] = []
+
+    @property
+    def limit_tasks(self) -> bool:
+        """Whether the number of processes can be limited."""
+        return "pids" in self._parents
+
+    def make(self, memory_mb: int, tasks: int) -> Callable[[], None]:
+        """Make a group; what is returned lets the process that calls it join, after a fork."""
+        limits = {"pids": ("pids.max", tasks), "memory": ("memory.max", _bytes(memory_mb))}
+        joined = []
+        for parent in dict.fromkeys(self._parents.values()):
+            group = parent / f"{_PREFIX}{os.getpid()}-{len(self._made)}"
+            with contextlib.suppress(OSError):
+                group.mkdir()
+                self._made.append(group)
+                for controller, (file, most) in limits.items():
+                    if self._parents.get(controller) == parent:
+                        (group / file).write_text(f"{most}\n")
+                joined.append(str(group / "cgroup.procs"))
+
+        def join() -> None:
+            for procs in joined:
+                descriptor = os.open(procs, os.O_WRONLY)
+                os.write(descriptor, b"0")
+                os.close(descriptor)
+
+        return join
+
+    def remove(self) -> None:
+        """Remove them; those that still hold a process stay, for `_sweep` to find later."""
+        for group in self._made:
+            with contextlib.suppress(OSError):
+                group.rmdir()
+        self._made.clear()
+
+    @cached_property
+    def _parents(self) -> dict[str, Path]:
+        """Where a group with that controller can be made."""
+        found: dict[str, Path] = {}
+        for line in self._own_groups():
+            number, controllers, path = line.split(":", 2)
+            if number == "0":
+                folder = self._unified() / path.lstrip("/")
+                # A group with processes in it can't have groups below it, but for the root.
+                parent = folder if path == "/" else folder.parent
+                for name in _words(parent / "cgroup.subtree_control") & {"pids", "memory"}:
+                    found.setdefault(name, parent)
+            elif controllers == "pids":
+                found["pids"] = self._mount / "pids" / path.lstrip("/")
+        usable = {name: path for name, path in found.items() if os.access(path, os.W_OK)}
+        for folder in usable.values():
+            _sweep(folder)
+        return usable
+
+    def _own_groups(self) -> list[str]:
+        with contextlib.suppress(OSError):
+            own = Path("/proc/self/cgroup").read_text() if self._own is None else self._own
+            return own.splitlines()
+        return []
+
+    def _unified(self) -> Path:
+        beside = self._mount / "unified"
+        return beside if beside.is_dir() else self._mount
+
+
+def _bytes(memory_mb: int) -> int:
+    return int(memory_mb * 2**20 * _SLACK)
+
+
+def _words(file: Path) -> set[str]:
+    with contextlib.suppress(OSError):
+        return set(file.read_text().split())
+    return set()
+
+
+def _sweep(folder: Path) -> None:
+    """Remove groups whose maker died before it could."""
+    for group in folder.glob(f"{_PREFIX}*"):
+        maker = group.name.removeprefix(_PREFIX).partition("-")[0]
+        if not Path("/proc", maker).exists():
+            with contextlib.suppress(OSError):
+                group.rmdir()

@@ -1,0 +1,34 @@
+"""Limits that a child sets on itself between fork and exec, and keeps."""
+
+import resource
+from collections.abc import Callable
+
+from autoresearch.processes import die_with_parent
+
+_OPEN_FILES = 1024
+
+
+def limiter(
+    memory_mb: int, file_mb: float, further: Callable[[], None] | None = None
+) -> Callable[[], None]:
+    """A `preexec_fn`: dies with its parent, is limited; then `further`.
+
+    It may only be used where the parent has no threads.
+    """
+    limits = (
+        (resource.RLIMIT_DATA, memory_mb * 2**20),
+        (resource.RLIMIT_FSIZE, int(file_mb * 2**20)),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_NOFILE, _OPEN_FILES),
+    )
+
+    def limit() -> None:
+        die_with_parent()
+        for kind, value in limits:
+            hard = resource.getrlimit(kind)[1]
+            most = value if hard == resource.RLIM_INFINITY else min(value, hard)
+            resource.setrlimit(kind, (most, most))
+        if further is not None:
+            further()
+
+    return limit

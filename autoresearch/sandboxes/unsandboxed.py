@@ -1,0 +1,40 @@
+"""No sandbox: a clean environment, limits, a session of its own. It is no wall, and says so."""
+
+import subprocess
+from typing import Final
+
+from autoresearch.sandbox import Confinement, clean_environment
+from autoresearch.sandboxes.limits import limiter
+
+
+class Unsandboxed:
+    """Starts a child as this user."""
+
+    name: Final = "unsandboxed"
+    gaps: Final[tuple[str, ...]] = (
+        "it can read and write every file that this user can",
+        "it can use the network",
+        "it can signal and trace this user's other processes",
+        "it can fill the disk with many files, each below the size limit",
+    )
+
+    def start(self, confinement: Confinement) -> "subprocess.Popen[bytes]":
+        """Start it; what it may read and write is only said, not held."""
+        return subprocess.Popen(
+            confinement.argv,
+            cwd=confinement.cwd,
+            env=clean_environment(confinement.scratch, confinement.env),
+            stdin=subprocess.DEVNULL,
+            stdout=confinement.output,
+            stderr=confinement.output,
+            pass_fds=confinement.pass_fds,
+            start_new_session=True,
+            preexec_fn=limiter(confinement.memory_mb, confinement.file_mb),  # noqa: PLW1509
+        )
+
+    def exit_code(self, child: "subprocess.Popen[bytes]", code: int) -> int | None:
+        """As it is."""
+        return code
+
+    def release(self) -> None:
+        """Nothing was made."""
