@@ -76,7 +76,7 @@ def test_an_interrupt_ends_the_replay_and_says_so(measured):
         _, err = child.communicate(timeout=60)
     assert child.returncode == 130
     assert "nothing was recorded" in err
-    assert processes_with(mark) == []
+    wait_for(lambda: not processes_with(mark))
 
 
 def test_what_cannot_be_replayed_is_one_line_and_exit_1(judged, capsys):
