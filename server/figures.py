@@ -3,14 +3,7 @@
 Pure functions. Effects are in metric units and positive is better.
 """
 
-from math import floor, log10
-
-
-def digits_for(sigma: float | None) -> int:
-    """Decimals that say something beside that noise: one digit below sigma's first."""
-    if not sigma or sigma <= 0:
-        return 4
-    return min(8, max(1, 1 - floor(log10(sigma))))
+from autoresearch.decimals import decimals
 
 
 def shorten(value: float | None, digits: int = 6) -> float | None:
@@ -22,7 +15,7 @@ def measured(value: float | None, unit: str, sigma: float | None = None) -> str:
     """For example "2.9051 bits per byte", or "not measured"."""
     if value is None:
         return "not measured"
-    return f"{value:.{digits_for(sigma)}f} {unit}".rstrip()
+    return f"{value:.{decimals(sigma)}f} {unit}".rstrip()
 
 
 def effect(
@@ -31,7 +24,7 @@ def effect(
     """For example "+0.0121 (95 % +0.0034 to +0.0208)", or "no effect measured"."""
     if value is None:
         return "no effect measured"
-    digits = digits_for(sigma)
+    digits = decimals(sigma)
     shown = f"{value:+.{digits}f}"
     if low is None or high is None:
         return shown
