@@ -8,14 +8,14 @@ from collections.abc import Mapping, Sequence
 
 from autoresearch.contract import Contract
 from autoresearch.errors import NotNow
-from autoresearch.evidence import controls_of, gather, going, measured, values
+from autoresearch.evidence import built_on_taken_back, controls_of, gather, going, measured, values
 from autoresearch.history import History
 from autoresearch.idle import hopeless
 from autoresearch.judge import GATE, JUDGE_VERSION, Judgement
 from autoresearch.ledger import Ledger
 from autoresearch.noise import interval, measure_noise
 from autoresearch.records import Event, Judged, RunState, Verdict
-from autoresearch.reverting import built_on_taken_back, take_back
+from autoresearch.reverting import take_back
 from autoresearch.runs import Runs
 from autoresearch.verdicts import due_verdict
 from autoresearch.views import Evaluation, Incumbent, RunValue

@@ -41,6 +41,12 @@ def was_kept(history: History, experiment: str) -> bool:
     return verdict is not None and verdict.moved_incumbent
 
 
+def built_on_taken_back(history: History, experiment: str) -> str | None:
+    """The experiment below this one that was kept and then taken back; None if all below stands."""
+    below = lineage(history, experiment)[:-1]
+    return next((name for name in below if name in history.reversals), None)
+
+
 def measured(history: History, experiment: str) -> tuple[str, ...]:
     """The experiment's runs that used their whole budget and have a measurement."""
     reports = history.reports_of(experiment)

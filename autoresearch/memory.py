@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from autoresearch.cache import Question
 from autoresearch.errors import LabError, NotFound
 from autoresearch.evaluation import incumbent_view, sandbox_names
+from autoresearch.evidence import built_on_taken_back
 from autoresearch.history import History
 from autoresearch.records import Experiment, Outcome
-from autoresearch.reverting import built_on_taken_back
 from autoresearch.sandbox import current_sandbox, missing
 from autoresearch.sandboxes.unsandboxed import Unsandboxed
 from autoresearch.sections import (

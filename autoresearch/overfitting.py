@@ -3,16 +3,20 @@
 Every run is scored on two parts of the held-out documents. Verdicts see only the first. A gain
 that selection found by chance in those documents is not there in the spare ones. Pure functions
 on arrays; the runs are the same, so luck in training moves both parts and is not seen here.
+
+An excess differs from keep to keep by more than the runs' noise, since two sets of documents never
+agree exactly: from three keeps on their spread widens its interval, and fewer say little.
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import fmean
+from statistics import fmean, stdev
 
 from autoresearch.critical_values import T_975
 from autoresearch.noise import measure_noise, quantile
 
+FEWEST_KEEPS = 3  # whose spread says something
 Scores = Sequence[tuple[float, float]]  # one run: on the judged part, on the spare part
 
 
@@ -52,7 +56,8 @@ def measure_overfitting(keeps: Sequence[Keep], *, lower_is_better: bool) -> Over
     spare = sign * sum(_difference(keep, 1) for keep in scored)
     runs = sum(1 / len(keep.candidate) + 1 / len(keep.controls) for keep in scored)
     wide = quantile(T_975, spare_noise.freedom) * spare_noise.sigma * math.sqrt(runs)
-    narrow = quantile(T_975, apart.freedom) * apart.sigma * math.sqrt(runs)
+    excesses = [sign * (_difference(keep, 0) - _difference(keep, 1)) for keep in scored]
+    narrow = max(quantile(T_975, apart.freedom) * apart.sigma * math.sqrt(runs), _between(excesses))
     return Overfitting(
         keeps=len(scored),
         claimed=claimed,
@@ -63,6 +68,14 @@ def measure_overfitting(keeps: Sequence[Keep], *, lower_is_better: bool) -> Over
         low=claimed - spare - narrow,
         high=claimed - spare + narrow,
     )
+
+
+def _between(excesses: Sequence[float]) -> float:
+    """Half the 95 % interval of their sum, from how they differ; 0 below three of them."""
+    if len(excesses) < FEWEST_KEEPS:
+        return 0.0
+    spread = quantile(T_975, len(excesses) - 1) * stdev(excesses)
+    return spread * math.sqrt(len(excesses))
 
 
 def _difference(keep: Keep, part: int) -> float:

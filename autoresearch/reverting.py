@@ -1,4 +1,4 @@
-"""Take a keep back that its own further runs do not bear out, and know what was built on it."""
+"""Take a keep back that its own further runs do not bear out."""
 
 from autoresearch.contract import Contract
 from autoresearch.decimals import decimals
@@ -8,7 +8,6 @@ from autoresearch.evidence import (
     began,
     comparable,
     controls_of,
-    lineage,
     noise_groups,
     values,
 )
@@ -69,12 +68,6 @@ def take_back(ledger: Ledger, contract: Contract) -> None:
 
     if due_reversal(ledger.history(), contract) is not None:
         ledger.append(build)
-
-
-def built_on_taken_back(history: History, experiment: str) -> str | None:
-    """The experiment below this one that was kept and then taken back; None if all below stands."""
-    below = lineage(history, experiment)[:-1]
-    return next((name for name in below if name in history.reversals), None)
 
 
 def _sentence(tip: str, parent: str, word: Setback, unit: str) -> str:

@@ -1,9 +1,12 @@
 """How far a lab's conclusions can be trusted: false keeps, overfitting, predictions by proposer."""
 
+from collections.abc import Iterator
+
 from autoresearch.contract import Contract
 from autoresearch.history import History
 from autoresearch.judge import expected_false_keeps
 from autoresearch.overfitting import Keep, Overfitting, Scores, measure_overfitting
+from autoresearch.predictions import Forecast, score_predictions
 from autoresearch.views import TrackRecord
 from autoresearch.weighing import lower_is_better
 
@@ -15,7 +18,7 @@ def track_record(history: History, contract: Contract) -> TrackRecord:
         candidates=len(judged),
         false_keeps=expected_false_keeps([len(v.control_runs) for v in judged]),
         overfitting=overfitting(history, contract),
-        proposers=(),
+        taste=score_predictions(_forecasts(history)),
     )
 
 
@@ -30,6 +33,20 @@ def overfitting(history: History, contract: Contract) -> Overfitting | None:
         if verdict.moved_incumbent
     ]
     return measure_overfitting(keeps, lower_is_better=lower_is_better(contract))
+
+
+def _forecasts(history: History) -> Iterator[Forecast]:
+    for name, verdict in history.verdicts.items():
+        experiment = history.experiments[name]
+        who = experiment.proposer
+        yield Forecast(
+            proposer=f"{who.client} {who.model}".strip(),
+            prediction=experiment.prediction,
+            effect=verdict.effect,
+            low=verdict.low,
+            high=verdict.high,
+            sigma=verdict.sigma,
+        )
 
 
 def _scores(history: History, runs: tuple[str, ...]) -> Scores:

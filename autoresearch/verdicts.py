@@ -5,7 +5,6 @@ it, so that a newer product does not call an old ledger wrong.
 """
 
 from dataclasses import replace
-from typing import TypeVar
 
 from autoresearch.contract import Contract
 from autoresearch.decimals import decimals
@@ -20,7 +19,7 @@ from autoresearch.weighing import weigh_evidence
 
 MOST_REPEATS = 2  # of runs that were lost or disturbed to no fault of their own
 
-Word = TypeVar("Word", Verdict, Reversal)
+Word = Verdict | Reversal
 
 
 def judge_again(history: History, word: Word, contract: Contract) -> Word:
@@ -31,7 +30,7 @@ def judge_again(history: History, word: Word, contract: Contract) -> Word:
     LedgerDamaged where the runs allow no such word, or the version is unknown.
     """
     known_gate(word.judge_version, word.experiment)
-    again: Verdict | Reversal | None
+    again: Word | None
     if isinstance(word, Verdict):
         again = due_verdict(word.experiment, history, contract, word.judge_version)
     else:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from autoresearch.curve import CurvePoint
 from autoresearch.overfitting import Overfitting
+from autoresearch.predictions import Taste
 from autoresearch.records import (
     Experiment,
     FileChange,
@@ -85,23 +86,13 @@ class Region:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ProposerScore:
-    """How one proposer's predictions fared; both scores are means, smaller Brier is better."""
-
-    proposer: str  # the client and its model
-    predictions: int
-    brier: float  # of the sign: 0 is perfect, 0.25 is what a confidence of one half gets
-    log_score: float | None  # of the effect, in nats
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class TrackRecord:
     """How far the lab's own conclusions, and its proposers' predictions, can be trusted."""
 
     candidates: int  # judged on measurements
     false_keeps: float  # to be expected among them if none had been a gain
     overfitting: Overfitting | None  # of all keeps together
-    proposers: tuple[ProposerScore, ...]
+    taste: dict[str, Taste]  # by proposer: the client and its model
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,8 @@ Pure functions. Effects are in metric units and positive is better.
 
 from autoresearch.decimals import decimals
 
+digits_for = decimals  # one rule for sentences of the lab and tables of the server
+
 
 def shorten(value: float | None, digits: int = 6) -> float | None:
     """A float of that many significant digits, so that a result costs few tokens."""
@@ -15,7 +17,7 @@ def measured(value: float | None, unit: str, sigma: float | None = None) -> str:
     """For example "2.9051 bits per byte", or "not measured"."""
     if value is None:
         return "not measured"
-    return f"{value:.{decimals(sigma)}f} {unit}".rstrip()
+    return f"{value:.{digits_for(sigma)}f} {unit}".rstrip()
 
 
 def effect(
@@ -24,7 +26,7 @@ def effect(
     """For example "+0.0121 (95 % +0.0034 to +0.0208)", or "no effect measured"."""
     if value is None:
         return "no effect measured"
-    digits = decimals(sigma)
+    digits = digits_for(sigma)
     shown = f"{value:+.{digits}f}"
     if low is None or high is None:
         return shown

@@ -22,7 +22,7 @@ from autoresearch.views import (
 )
 from server import next_steps, results
 from server.figures import count, effect, measured, quote, shorten
-from server.trust import taken_back_words, trust_shown
+from server.trust import note, taken_back_words, trust_shown
 
 BRIEF_CHARACTERS = 3000
 CONCISE_POINTS = 6
@@ -145,7 +145,7 @@ def evaluation_result(
         needs=view.needs or None,
         moved_incumbent=verdict.moved_incumbent if verdict else None,
         replayed_as=view.replayed_as,
-        note=_note(view.taken_back is not None, view.built_on_taken_back),
+        note=note(view.taken_back is not None, view.built_on_taken_back),
         sandbox=view.sandbox,
         incumbent=incumbent_shown(view.incumbent),
     )
@@ -233,7 +233,7 @@ def memory(one: Remembered) -> results.Memory:
         high=shorten(one.high, 4),
         lesson=_cut(one.lesson, 400),
         touched=[f"{change.path}:{span}" for change in one.changes for span in _lines(change)],
-        note=_note(one.taken_back, one.built_on_taken_back),
+        note=note(one.taken_back, one.built_on_taken_back),
     )
 
 
@@ -309,13 +309,6 @@ def _evaluation_summary(view: Evaluation, metric: Metric, prediction: Prediction
         f"{view.experiment}: no verdict yet after {count(done, 'measured run')}, {so_far}; "
         f"{count(len(view.running), 'run')} going; {view.needs}.{loudly(view.sandbox)}"
     )
-
-
-def _note(taken_back: bool, built_on: str | None) -> str | None:
-    """What became of an experiment, or of what is below it, after its verdict."""
-    if taken_back:
-        return "kept, then taken back: its further runs did not bear it out"
-    return f"built on {built_on}, which was taken back" if built_on else None
 
 
 def _sandboxes(found: Sequence[Remembered]) -> str:

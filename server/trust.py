@@ -3,9 +3,12 @@
 Pure functions; effects are in metric units and positive is better.
 """
 
+from autoresearch.evidence import built_on_taken_back
+from autoresearch.history import History
 from autoresearch.overfitting import Overfitting
+from autoresearch.predictions import Taste
 from autoresearch.records import Reversal
-from autoresearch.views import Overview, ProposerScore, TrackRecord
+from autoresearch.views import Overview, TrackRecord
 from server import results
 from server.figures import count, effect
 
@@ -15,7 +18,7 @@ def trust_shown(record: TrackRecord, unit: str, sigma: float | None) -> results.
     return results.TrustShown(
         false_keeps=false_keep_words(record),
         overfitting=overfitting_words(record.overfitting, unit, sigma),
-        predictions=[proposer_words(one, unit) for one in record.proposers],
+        predictions=[taste_words(who, taste) for who, taste in record.taste.items()],
     )
 
 
@@ -27,7 +30,7 @@ def trust_rows(view: Overview) -> list[tuple[str, str]]:
         *(("taken back", words) for words in map(taken_back_words, view.taken_back)),
         ("luck", false_keep_words(record)),
         *([("overfitting", found)] if found else []),
-        *(("predictions", proposer_words(one, view.unit)) for one in record.proposers),
+        *(("predictions", taste_words(who, taste)) for who, taste in record.taste.items()),
     ]
 
 
@@ -52,15 +55,28 @@ def overfitting_words(found: Overfitting | None, unit: str, sigma: float | None)
     )
 
 
+def note(taken_back: bool, built_on: str | None) -> str | None:
+    """What became of an experiment, or of what is below it, after its verdict."""
+    if taken_back:
+        return "kept, then taken back: its further runs did not bear it out"
+    return f"built on {built_on}, which was taken back" if built_on else None
+
+
+def after_verdict_words(history: History, experiment: str) -> str:
+    """The same in brackets, for a list of a history's experiments; "" where nothing did."""
+    said = note(experiment in history.reversals, built_on_taken_back(history, experiment))
+    return f" ({said})" if said else ""
+
+
 def taken_back_words(reversal: Reversal) -> str:
     """For example "e5, so e3 is the incumbent again: -0.0042 bpb …"."""
     return f"{reversal.experiment} on {reversal.base}: {reversal.sentence}"
 
 
-def proposer_words(one: ProposerScore, unit: str) -> str:
-    """For example "claude-code opus: 12 predictions, Brier 0.21 (0.25 is a coin's), …"."""
-    log = f", log score {one.log_score:+.2f} a prediction" if one.log_score is not None else ""
+def taste_words(who: str, taste: Taste) -> str:
+    """How one proposer's predictions fared, with what a coin and one who knows nothing get."""
     return (
-        f"{one.proposer}: {count(one.predictions, 'prediction')} scored, Brier {one.brier:.2f} "
-        f"(0.25 is a coin's){log}"
+        f"{who}: {count(taste.scored, 'prediction')} scored, Brier {taste.brier:.2f} (a coin: "
+        f"0.25, lower is better), log score {taste.log_score:+.2f} (knowing nothing: "
+        f"{taste.know_nothing:+.2f}, higher is better)"
     )

@@ -48,10 +48,10 @@ def build_app() -> App:
     for command in (labs.init, labs.status, labs.log, labs.verify, labs.branch):
         app.command(command)
     app.command(replaying.replay)
+    app.command(redteam.redteam)
     app.command(calibrating.aa_test)
     app.command(calibrating.replay_log_command, name="replay-log")
     app.command(doctor.doctor)
-    app.command(redteam.redteam)
     app.command(serve)
     return app
 

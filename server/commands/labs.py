@@ -16,6 +16,7 @@ from autoresearch.views import Overview
 from server import figures
 from server.commands.output import JsonOption, LabOption, console, print_json, say, table
 from server.shaping import incumbent_words
+from server.trust import after_verdict_words, trust_rows
 
 COLOURS = {"keep": "green", "discard": "red", "crashed": "magenta", "inconclusive": "yellow"}
 
@@ -154,6 +155,7 @@ def _show(view: Overview) -> None:
         ("kept", " → ".join(tip.kept)),
         ("verdicts", tally),
         ("running", ", ".join(view.running) or "nothing"),
+        *trust_rows(view),
         *(("note", notice) for notice in view.notices),
     ):
         shown.add_row(Text(key, style="bold"), Text(value))
@@ -176,7 +178,7 @@ def _show_experiments(history: History) -> None:
             Text(outcome, style=COLOURS.get(outcome, "")),
             effect,
             str(len(history.reports_of(name))),
-            Text(experiment.hypothesis),
+            Text(f"{experiment.hypothesis}{after_verdict_words(history, name)}"),
         )
     console.print(shown)
 

@@ -6,9 +6,10 @@ import pytest
 
 from autoresearch.errors import LedgerDamaged
 from autoresearch.evaluation import incumbent_view, view
+from autoresearch.evidence import built_on_taken_back
 from autoresearch.judge import LOOKS
 from autoresearch.records import Outcome, Reversal, Reverted
-from autoresearch.reverting import built_on_taken_back, due_reversal
+from autoresearch.reverting import due_reversal
 from autoresearch.verdicts import due_verdict, judge_again
 from tests.autoresearch.told import BASELINE, IN_SECONDS, TINY, Told
 

@@ -135,7 +135,7 @@ TAKEN_BACK = Reversal(
     sentence="-0.01 bpb over 6 runs: taken back",
     judge_version=2,
 )
-RECORD = TrackRecord(candidates=3, false_keeps=0.0063, overfitting=None, proposers=())
+RECORD = TrackRecord(candidates=3, false_keeps=0.0063, overfitting=None, taste={})
 
 
 class FakeLab:

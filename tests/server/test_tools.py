@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from autoresearch.overfitting import Overfitting
+from autoresearch.predictions import Taste
 from autoresearch.records import Outcome, Prediction, Proposer
 from autoresearch.views import TrackRecord
 from tests.server.conftest import call
@@ -143,7 +144,7 @@ async def test_open_lab_says_how_far_the_lab_can_be_trusted(connect, lab):
             low=-0.001,
             high=0.021,
         ),
-        proposers=(),
+        taste={"some-client": Taste(scored=3, brier=0.1, log_score=-1.2, know_nothing=-1.7)},
     )
     async with connect(lab) as client:
         trust = (await call(client, "open_lab"))["trust"]
@@ -155,6 +156,10 @@ async def test_open_lab_says_how_far_the_lab_can_be_trusted(connect, lab):
         "+0.0200 (95 % +0.0100 to +0.0300): selection has overfitted by "
         "+0.0100 (95 % -0.0010 to +0.0210)"
     )
+    assert trust["predictions"] == [
+        "some-client: 3 predictions scored, Brier 0.10 (a coin: 0.25, lower is better), "
+        "log score -1.20 (knowing nothing: -1.70, higher is better)"
+    ]
 
 
 async def test_every_result_with_a_score_names_its_sandbox_and_says_unsandboxed_loudly(connect):
