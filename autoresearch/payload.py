@@ -16,12 +16,13 @@ import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from autoresearch.errors import PatchRefused
 from autoresearch.fingerprint import parse
 
-CONSTANT_BYTES = 600
-WORD_BYTES = 2_000
+CONSTANT_BYTES = 400
+WORD_BYTES = 1_000
 SEED_VARIABLE = "AUTORESEARCH_SEED"
 
 # What takes a seed, by the last part of its name: NumPy, the standard library, torch, JAX.
@@ -51,14 +52,14 @@ def check_payload(before: Files, after: Files) -> None:
     if found.constants > CONSTANT_BYTES:
         raise PatchRefused(
             f"The patch brings {found.constants:,} bytes of new strings and numbers (compressed).",
-            f"At most {CONSTANT_BYTES} are allowed, about 1,000 characters: a model must learn "
+            f"At most {CONSTANT_BYTES} are allowed, about 700 characters: a model must learn "
             "from its training tokens. Compute what you need from them, or from a formula.",
         )
     if found.words > WORD_BYTES:
         raise PatchRefused(
             f"The patch brings {found.words:,} bytes of new names, comments and docstrings "
             "(compressed).",
-            f"At most {WORD_BYTES:,} are allowed, about 4,000 characters: test one idea at a "
+            f"At most {WORD_BYTES:,} are allowed, about 2,000 characters: test one idea at a "
             "time, and comment only what the code cannot say.",
         )
 
@@ -98,21 +99,25 @@ class _Parts:
     """The constants and the words of some files, in their order."""
 
     def __init__(self, files: Files) -> None:
-        self.constants: list[str] = []
-        self.words: list[str] = []
-        for path in sorted(files):
-            tree = _tree(path, files[path])
-            if tree is None:  # not code: every line is data
-                self.constants += files[path].decode(errors="replace").splitlines()
-                continue
-            documented = _docstrings(tree)
-            for node in _in_order(tree):
-                if isinstance(node, ast.Constant):
-                    text = _constant(node.value)
-                    (self.words if id(node) in documented else self.constants).extend(text)
-                else:
-                    self.words += _names(node)
-            self.words += _comments(files[path])
+        parts = [_parts(path, files[path]) for path in sorted(files)]
+        self.constants = [text for constants, _ in parts for text in constants]
+        self.words = [text for _, words in parts for text in words]
+
+
+@lru_cache(maxsize=64)  # the base is read once for all patches on it
+def _parts(path: str, content: bytes) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    tree = _tree(path, content)
+    if tree is None:  # not code: every line is data
+        return tuple(content.decode(errors="replace").splitlines()), ()
+    constants: list[str] = []
+    words: list[str] = []
+    documented = _docstrings(tree)
+    for node in _in_order(tree):
+        if isinstance(node, ast.Constant):
+            (words if id(node) in documented else constants).extend(_constant(node.value))
+        else:
+            words += _names(node)
+    return tuple(constants), (*words, *_comments(content))
 
 
 def _tree(path: str, content: bytes) -> ast.Module | None:
@@ -206,11 +211,12 @@ def _mentions_seed(contents: Iterable[bytes]) -> bool:
     return False
 
 
-def _constant_seeds(path: str, content: bytes) -> list[tuple[str, int]]:
+@lru_cache(maxsize=64)
+def _constant_seeds(path: str, content: bytes) -> tuple[tuple[str, int], ...]:
     """Calls that seed with what does not change from run to run: their text and line."""
     tree = _tree(path, content)
     if tree is None:
-        return []
+        return ()
     constants = _constant_names(tree)
     found = []
     for node in _in_order(tree):
@@ -221,7 +227,7 @@ def _constant_seeds(path: str, content: bytes) -> list[tuple[str, int]]:
             seeds += [*node.args[:1], *(k.value for k in node.keywords if k.arg == "key")]
         if any(_is_constant(seed, constants) for seed in seeds):
             found.append((_text(node), node.lineno))
-    return found
+    return tuple(found)
 
 
 def _text(node: ast.AST) -> str:

@@ -130,7 +130,7 @@ def replay(lab: Lab, planned: Plan, watch: Watch) -> Iterator[Replayed]:
     """
     recorded = lab.history().reports
     for run in planned.runs:
-        with _folder(lab.folder / FOLDER) as folder:
+        with _folder(lab.folder / FOLDER, lab.runs.executor) as folder:
             directory = RunDir(folder / run.id)
             report = _run(lab, run, planned.experiment.commit, directory, watch)
             name = lab.contract.sealed.checkpoint
@@ -173,11 +173,11 @@ def _chosen(history: History, name: str, runs: int) -> tuple[Run, ...]:
 
 
 @contextlib.contextmanager
-def _folder(below: Path) -> Iterator[Path]:
+def _folder(below: Path, executor: Executor) -> Iterator[Path]:
     """A new folder, locked as long as it is in use; what dead replays left is removed."""
     below.mkdir(exist_ok=True)
     with contextlib.ExitStack() as stack:
-        _sweep(below)
+        _sweep(below, executor)
         folder = Path(mkdtemp(prefix="replay-", dir=below))
         lock = try_lock(folder / "lock")
         assert lock is not None
@@ -186,13 +186,19 @@ def _folder(below: Path) -> Iterator[Path]:
         yield folder
 
 
-def _sweep(below: Path) -> None:
+def _sweep(below: Path, executor: Executor) -> None:
+    """Remove what replays left that were killed; one whose run goes on still is asked to end."""
     for folder in below.iterdir():
         if time.time() - folder.stat().st_mtime < STOP_S:
             continue  # perhaps it was made at this moment, and is not locked yet
         lock = try_lock(folder / "lock")
-        if lock is not None:
-            lock.release()
+        if lock is None:
+            continue
+        lock.release()
+        going = [one for one in map(RunDir, folder.glob("*-r*")) if executor.alive(one)]
+        for directory in going:
+            directory.stop_file.touch()
+        if not going:
             remove_tree(folder)
 
 

@@ -5,6 +5,7 @@ Whatever was done to the lab's folder, this ends in findings and not in an error
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 from autoresearch import envelope
 from autoresearch.anchor import Anchor, Written
@@ -16,12 +17,18 @@ from autoresearch.recheck import Note
 from autoresearch.records import Entry, Judged, Proposed, Reversal, Reverted, Verdict
 from autoresearch.signing import ALLOWED
 
-Word = Verdict | Reversal
-JudgeAgain = Callable[[History, Word], Word]  # given the history before it
+Word = TypeVar("Word", Verdict, Reversal)
 Check = Callable[[History], Iterable[str]]  # findings, a sentence each, and Notes
 GOOD = "G"  # git's letter for a signature by a key that is allowed
 # What deriving something from a forged record may end in.
 _CONTRADICTIONS = (LabError, ArithmeticError, AssertionError, LookupError, TypeError, ValueError)
+
+
+class JudgeAgain(Protocol):
+    """Derives a verdict or a reversal anew."""
+
+    def __call__(self, history: History, word: Word, /) -> Word:
+        """The word as the judge of its version gives it on the history before it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,10 +169,15 @@ def _wrong_parents(history: History, parents: tuple[str, ...], entry: Entry) -> 
 
 
 def _wrong_word(history: History, event: Judged | Reverted, judge_again: JudgeAgain) -> list[str]:
-    word = event.verdict if isinstance(event, Judged) else event.reversal
-    what = f"The {'verdict on' if isinstance(event, Judged) else 'reversal of'} {word.experiment}"
+    word: Verdict | Reversal
+    again: Verdict | Reversal
     try:
-        again = judge_again(history, word)
+        if isinstance(event, Judged):
+            what, word = f"The verdict on {event.verdict.experiment}", event.verdict
+            again = judge_again(history, event.verdict)
+        else:
+            what, word = f"The reversal of {event.reversal.experiment}", event.reversal
+            again = judge_again(history, event.reversal)
     except _CONTRADICTIONS as error:
         said = error.message if isinstance(error, LabError) else f"{type(error).__name__}: {error}"
         return [f"{what} cannot be derived again: {said}"]

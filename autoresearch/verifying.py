@@ -7,6 +7,7 @@ from autoresearch.anchor import parse_written
 from autoresearch.contract import sha256
 from autoresearch.history import History
 from autoresearch.opening import commitment
+from autoresearch.patch import simpler
 from autoresearch.recheck import Note, check_experiments
 from autoresearch.verification import Verification
 
@@ -21,7 +22,7 @@ def verify_lab(lab: "Lab", judge_again: "JudgeAgain", head: str = "") -> Verific
     `head` is one that was written down elsewhere, HASH or HASH:COUNT; LabError if it is neither.
     """
     checks = (
-        lambda history: check_experiments(lab.repository, history),
+        lambda history: check_experiments(lab.repository, history, simpler),
         lambda history: _wrong_settings(lab, history),
         lambda history: _wrong_documents(lab, history),
     )

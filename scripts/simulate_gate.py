@@ -4,7 +4,7 @@
 
 With --write it writes the false keeps into autoresearch/error_rates.py, from which
 `expected_false_keeps` reads them. Every candidate is judged by autoresearch/judge.py itself, one
-by one: 200,000 a number of controls take some minutes. `autoresearch-mcp aa-test --simulate` has
+by one: 100,000 a number of controls take a minute or two. `autoresearch-mcp aa-test --simulate` has
 the shorter tables. Prints one row a number of controls, then one an effect.
 """
 
@@ -43,7 +43,7 @@ def written(rates: list[tuple[int, float]], candidates: int) -> str:
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--candidates", type=int, default=200_000, help="a row (200,000)")
+    parser.add_argument("--candidates", type=int, default=100_000, help="a row (100,000)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--write", action="store_true", help=f"write {TARGET.name}")
     args = parser.parse_args()

@@ -31,7 +31,7 @@ ENDING_S = 40.0  # how long runs may take to end when they are told to
 
 PLANTED = {
     "microgpt": (
-        Edit(path="train.py", find="LEARNING_RATE = 0.01 ", replace="LEARNING_RATE = 0.014 "),
+        Edit(path="train.py", find="LEARNING_RATE = 0.01 ", replace="LEARNING_RATE = 0.015 "),
     )
 }
 """Edits that are known to be a gain of 3 sigma or more, by target."""
@@ -81,9 +81,21 @@ class _Subject:
 
 
 def calibrate(
-    nulls: int, *, target: str = "microgpt", repeats: int = REPEATS, watch: Watch
+    nulls: int,
+    *,
+    watch: Watch,
+    target: str = "microgpt",
+    planted: Sequence[Edit] | None = None,
+    repeats: int = REPEATS,
 ) -> Calibration:
-    """Measure 20 controls, then judge unchanged code `nulls` times, then the planted gain.
+    """Measure 20 controls, then judge unchanged code `nulls` times, then a planted gain.
+
+    Args:
+        nulls: candidates of unchanged code.
+        watch: told as each control and candidate ends.
+        target: what `Lab.open` takes.
+        planted: edits that are a gain; None takes the one known for the target, () plants none.
+        repeats: candidates of the planted gain.
 
     Raises LabError where the target does not run, NotFound where there is none of that name.
     """
@@ -93,7 +105,8 @@ def calibrate(
     try:
         bench = _Bench(Lab.open(target, home=home), watch)
         try:
-            return bench.calibrate(nulls, repeats if target in PLANTED else 0)
+            edits = PLANTED.get(target, ()) if planted is None else planted
+            return bench.calibrate(nulls, edits, repeats if edits else 0)
         finally:
             bench.end_all()
     finally:
@@ -126,14 +139,14 @@ class _Bench:
         self._all = 0
         self._sandbox = ""
 
-    def calibrate(self, nulls: int, repeats: int) -> Calibration:
+    def calibrate(self, nulls: int, edits: Sequence[Edit], repeats: int) -> Calibration:
         began = time.monotonic()
         self._all = CONTROLS + nulls + repeats
         subjects = [_Subject(self._base, control=True) for _ in range(CONTROLS)]
         self._run(subjects, ())
         controls = [subject.values[0] for subject in subjects]
         found = self._candidates(self._base, nulls, controls)
-        planted = self._candidates(self._plant(), repeats, controls) if repeats else []
+        planted = self._candidates(self._plant(edits), repeats, controls) if repeats else []
         noise = measure_noise([controls])
         assert noise is not None
         return Calibration(
@@ -236,10 +249,9 @@ class _Bench:
                 test=now.test,
             )
 
-    def _plant(self) -> str:
+    def _plant(self, edits: Sequence[Edit]) -> str:
         """A commit of the planted gain on e0."""
         lab = self._lab
-        edits = PLANTED[lab.contract.target.name]
         patch = prepare(lab.repository, self._base, edits=edits, allow=lab.contract.edit.allow)
         return lab.repository.commit_tree(patch.tree, (self._base,), "a planted gain")
 

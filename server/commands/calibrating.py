@@ -13,7 +13,7 @@ from autoresearch.errors import LabError
 from autoresearch.records import Outcome
 from autoresearch.replay_log import LogReplay, replay_log
 from server import figures
-from server.commands.output import JsonOption, console, print_json, say, table
+from server.commands.output import JsonOption, console, plain, print_json, say, table
 
 if TYPE_CHECKING:
     from autoresearch.calibration.real import Calibration
@@ -73,12 +73,11 @@ def replay_log_command(
 
 def _simulate(candidates: int, seed: int, json: bool) -> int:
     from autoresearch.calibration import simulate
-    from autoresearch.calibration.rivals import SESSION
 
-    if candidates < SESSION or seed < 0:
+    if candidates < 1 or seed < 0:
         raise LabError(
             f"--candidates {candidates} --seed {seed} cannot be simulated.",
-            f"At least {SESSION} candidates, and a seed of 0 or more.",
+            "At least 1 candidate, and a seed of 0 or more.",
         )
     with _progress(json) as progress:
         total = simulate.candidates_of(candidates)
@@ -91,7 +90,7 @@ def _simulate(candidates: int, seed: int, json: bool) -> int:
     # With fewer candidates than were promised for, a bound may be missed by chance.
     broken = simulate.broken_promises(found) if candidates >= NULLS else ()
     if json:
-        print_json({"simulation": found, "broken": broken})
+        print_json({"simulation": plain(found), "broken": broken})
     else:
         _show_simulation(found)
         for words in broken:
@@ -113,7 +112,7 @@ def _real(nulls: int, target: str, json: bool) -> int:
         found = calibrate(nulls, target=target, watch=watch)
     broken = broken_promises(found)
     if json:
-        print_json({"calibration": found, "broken": broken})
+        print_json({"calibration": plain(found), "broken": broken})
         return 1 if broken else 0
     _show_real(found)
     for words in broken:

@@ -1,5 +1,6 @@
 """Running again what was recorded: the same tree, command and seeds, outside the ledger."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from autoresearch import replaying
 from autoresearch.errors import LabError, NotFound, NotNow
 from autoresearch.lab import Lab
 from autoresearch.records import Run, RunReport, RunState
+from autoresearch.rundir import RunDir
 from tests.autoresearch.instant import InstantExecutor, with_executor
 from tests.fakes import processes_with, wait_for
 from tests.repositories import HANGING, every_byte, propose
@@ -100,6 +102,25 @@ def test_the_tree_is_left_where_it_was_asked_for_and_nothing_is_overwritten(
         replaying.keep_tree(judged_lab, planned, tmp_path / "kept")
 
 
+def test_what_a_killed_replay_left_is_stopped_then_removed_by_the_next(judged_lab: Lab) -> None:
+    left = judged_lab.folder / "replays" / "replay-left"
+    directory = RunDir(left / "e1-r1")
+    directory.out.mkdir(parents=True)
+    os.utime(left, (1.0, 1.0))
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with_executor(judged_lab, InstantExecutor(state=RunState.TRAINING))
+    with pytest.raises(KeyboardInterrupt):
+        list(replaying.replay(judged_lab, replaying.plan(judged_lab, "e1"), interrupted))
+    assert directory.stop_file.exists()
+    os.utime(left, (1.0, 1.0))
+    with_executor(judged_lab, InstantExecutor())
+    replayed(judged_lab, "e1")
+    assert not left.exists()
+
+
 @pytest.mark.parametrize(
     ("name", "runs", "error", "words"),
     [
@@ -142,5 +163,6 @@ def test_an_interrupted_replay_leaves_no_process_and_no_file(lab: Lab) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         list(replaying.replay(lab, replaying.plan(lab, run), watch))
-    assert processes_with(str(lab.folder / "replays")) == []
+    # Its supervisor lets go of its lock as the last thing it does.
+    wait_for(lambda: not processes_with(str(lab.folder / "replays")))
     assert list((lab.folder / "replays").iterdir()) == []

@@ -254,14 +254,14 @@ def test_a_consistent_rewrite_is_not_where_the_anchor_says(
 def test_who_rewrites_the_anchor_too_is_found_by_a_head_that_was_written_down_elsewhere(
     judged_lab: Lab, change: Rewrite
 ) -> None:
-    head = judged_lab.verify().head
+    head, count = judged_lab.verify().head, len(judged_lab.history().entries)
     rewrite(judged_lab, change)
     also_the_anchor(judged_lab)
     said = found_in(judged_lab, head)
     if change is an_added_run:  # what was written down is in it still, and may go on
         assert said == ""
         head = Lab.reopen(judged_lab.name, home=judged_lab.home).verify().head
-        assert head.endswith(":40")
+        assert head.endswith(f":{count + 2}")
     else:
         assert "that was written down elsewhere is not in the ledger" in said
 
@@ -318,6 +318,13 @@ def test_an_experiment_that_does_not_stand_on_its_base_is_found(judged_lab: Lab)
         lambda _: Proposed(experiment=replace(known, id="e4", base="e0", commit=known.commit))
     )
     assert "The commit of e4 does not stand on e0" in found_in(judged_lab)
+
+
+def test_a_simplification_that_is_none_is_found(judged_lab: Lab) -> None:
+    base = judged_lab.history().experiments["e1"].commit
+    train = judged_lab.read_file("train.py", base).replace("SMOOTHING = 0.5", "SMOOTHING = 0.25")
+    propose_by_hand(judged_lab, {"train.py": train.encode()}, simpler=40)
+    assert found_in(judged_lab) == "e4 is recorded to be 40 nodes simpler than e1, but it is 0."
 
 
 # The secret that chose the held-out part

@@ -1,0 +1,99 @@
+"""The patches: one TOML file each, below `cheats/` and `honest/`, against the target's train.py.
+
+A cheat names its class, what it tries, how one would see that it worked, what should hold it, and
+exactly how its run must end, so that one which fails for a silly reason is not counted as caught.
+"""
+
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from autoresearch.edits import Edit
+from autoresearch.errors import NotFound
+
+HERE = Path(__file__).resolve().parent
+TARGETS = ("microgpt",)
+PLACEHOLDER = re.compile(r"@([A-Z]+)@")
+HELD_BY = frozenset(
+    (
+        *("payload cap", "seed check", "sandbox", "reveal", "second order", "split", "seal"),
+        *("budget", "judge", "scorer", "supervisor", "lab"),
+    )
+)
+REACHED = r"attempt: reached"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One patch, and for a cheat what is expected of it."""
+
+    name: str
+    edits: tuple[Edit, ...]
+    cheats: bool
+    about: str  # of an honest one: what it changes; of a cheat: its class
+    tries: str = ""
+    signs: str = ""  # how one would see that it worked
+    held_by: tuple[str, ...] = ()
+    ends: str = "^finished"  # how "STATE: REASON" of its run, or "refused: WORDS", must read
+    alone: bool = False  # nothing else runs meanwhile, since it disturbs the machine
+
+    @property
+    def only_sandbox(self) -> bool:
+        """Whether nothing but a sandbox stops it."""
+        return self.held_by == ("sandbox",)
+
+    @property
+    def refused(self) -> bool:
+        """Whether it should be refused at the door."""
+        return self.ends.startswith("^refused")
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """The names of the baits that its edits mention."""
+        return frozenset(PLACEHOLDER.findall("".join(edit.replace for edit in self.edits)))
+
+    def filled(self, values: Mapping[str, str]) -> tuple[Edit, ...]:
+        """Its edits with the baits' names put in."""
+        return tuple(
+            replace(edit, replace=PLACEHOLDER.sub(lambda m: values[m[1]], edit.replace))
+            for edit in self.edits
+        )
+
+
+@cache
+def catalogue() -> tuple[Entry, ...]:
+    """Every cheat, then every honest patch, each by name."""
+    folders = ((HERE / "cheats", True), (HERE / "honest", False))
+    return tuple(
+        _read(path, cheats=cheats)
+        for folder, cheats in folders
+        for path in sorted(folder.glob("*.toml"))
+    )
+
+
+def chosen(target: str, only: Sequence[str] = ()) -> tuple[Entry, ...]:
+    """The entries for a target, all or those named; NotFound says what there is."""
+    if target not in TARGETS:
+        raise NotFound(
+            f"The red team has no patches for {target!r}.", f"It has some for {TARGETS[0]}."
+        )
+    entries = catalogue()
+    unknown = [name for name in only if name not in {entry.name for entry in entries}]
+    if unknown:
+        raise NotFound(
+            f"There is no cheat and no honest patch {unknown[0]!r}.",
+            f"There are: {', '.join(entry.name for entry in entries)}.",
+        )
+    return tuple(entry for entry in entries if not only or entry.name in only)
+
+
+def _read(path: Path, *, cheats: bool) -> Entry:
+    fields: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+    edits = tuple(Edit(**edit) for edit in fields.pop("edits"))
+    about = fields.pop("class") if cheats else fields.pop("about")
+    held_by = tuple(fields.pop("held_by", ()))
+    return Entry(name=path.stem, edits=edits, cheats=cheats, about=about, held_by=held_by, **fields)
