@@ -16,14 +16,16 @@ from filelock import FileLock
 from autoresearch import envelope
 from autoresearch.records import Concluded, Entry, Experiment, Judged, Outcome, Proposed
 
-SCHEMA = 1  # raise it when a table changes
+SCHEMA = 2  # raise it when a table changes
 BUSY_S = 10.0
 _TABLES = """
 CREATE TABLE events (n INTEGER PRIMARY KEY, hash TEXT NOT NULL, record TEXT NOT NULL);
 CREATE TABLE experiments (id TEXT PRIMARY KEY, n INTEGER NOT NULL, outcome TEXT);
-CREATE TABLE touched (experiment TEXT NOT NULL, path TEXT NOT NULL, first INTEGER, last INTEGER);
+CREATE TABLE touched (experiment TEXT NOT NULL, path TEXT NOT NULL);
 CREATE INDEX touched_by ON touched (experiment);
 """
+_TOUCHING = """EXISTS (SELECT 1 FROM touched t WHERE t.experiment = e.id
+AND (t.path = ? OR substr(t.path, 1, length(?)) = ?))"""
 _FTS = "CREATE VIRTUAL TABLE words USING fts5(experiment UNINDEXED, text, tokenize='porter')"
 _PLAIN = "CREATE TABLE words (experiment TEXT NOT NULL, text TEXT NOT NULL)"
 
@@ -37,7 +39,6 @@ class Question:
 
     words: str = ""  # in hypothesis, lessons and paths
     path: str = ""  # a file, or a folder
-    lines: tuple[int, int] | None = None  # (first, last) in the base
     outcome: Outcome | None = None  # of the latest verdict
     limit: int = 10
 
@@ -154,9 +155,7 @@ def _add_experiment(db: sqlite3.Connection, n: int, experiment: Experiment) -> N
     text = "\n".join([experiment.hypothesis, *(change.path for change in experiment.changes)])
     db.execute("INSERT INTO words VALUES (?, ?)", (experiment.id, text))
     for change in experiment.changes:
-        for first, last in change.spans or ((None, None),):
-            touched = (experiment.id, change.path, first, last)
-            db.execute("INSERT INTO touched VALUES (?, ?, ?, ?)", touched)
+        db.execute("INSERT INTO touched VALUES (?, ?)", (experiment.id, change.path))
 
 
 def _search(db: sqlite3.Connection, question: Question) -> tuple[str, ...]:
@@ -176,10 +175,10 @@ def _search(db: sqlite3.Connection, question: Question) -> tuple[str, ...]:
     if question.outcome is not None:
         conditions.append("e.outcome = ?")
         given.append(question.outcome.value)
-    if question.path or question.lines:
-        touching, values = _touching(question.path, question.lines)
-        conditions.append(touching)
-        given += values
+    if question.path:
+        folder = question.path.rstrip("/") + "/"
+        conditions.append(_TOUCHING)
+        given += [question.path, folder, folder]
     where = " AND ".join(conditions)
     ask = f"SELECT e.id FROM experiments e {joined} WHERE {where} ORDER BY {order}"  # noqa: S608
     found: dict[str, None] = {}  # an experiment with several lessons is found several times
@@ -193,16 +192,3 @@ def _search(db: sqlite3.Connection, question: Question) -> tuple[str, ...]:
 def _full_text(db: sqlite3.Connection) -> bool:
     made = db.execute("SELECT sql FROM sqlite_master WHERE name = 'words'").fetchone()
     return "fts5" in made[0]
-
-
-def _touching(path: str, lines: tuple[int, int] | None) -> tuple[str, list[str]]:
-    """The condition that an experiment touched this file or folder, and these lines."""
-    conditions, values = ["t.experiment = e.id"], []
-    if path:
-        conditions.append("(t.path = ? OR substr(t.path, 1, length(?)) = ?)")
-        folder = path.rstrip("/") + "/"
-        values += [path, folder, folder]
-    if lines:
-        conditions.append("t.first <= CAST(? AS INTEGER) AND t.last >= CAST(? AS INTEGER)")
-        values += [str(lines[1]), str(lines[0])]
-    return f"EXISTS (SELECT 1 FROM touched t WHERE {' AND '.join(conditions)})", values  # noqa: S608

@@ -37,6 +37,9 @@ _LAB = (
     *("-c", f"core.excludesFile={os.devnull}"),
     *("-c", "core.autocrlf=false"),
     *("-c", "core.logAllRefUpdates=false"),
+    # Only objects are believed, not what somebody wrote down about them.
+    *("-c", "core.commitGraph=false"),
+    *("-c", "core.multiPackIndex=false"),
 )
 _IDENTITY = {
     f"GIT_{who}_{what}": value
@@ -101,8 +104,12 @@ class Git:
         stdout: IO[bytes] | None = None,
         env: Mapping[str, str] | None = None,
         timeout_s: float = TIMEOUT_S,
+        terminal: bool = True,
     ) -> subprocess.CompletedProcess[bytes]:
-        """The same, for callers to whom a failure is an answer."""
+        """The same, for callers to whom a failure is an answer.
+
+        Without a `terminal` nothing that git starts can ask a question.
+        """
         try:
             return subprocess.run(
                 ["git", *self.options, *args],
@@ -112,6 +119,7 @@ class Git:
                 stderr=subprocess.PIPE,
                 env={**self.env, **(env or {})},
                 timeout=timeout_s,
+                start_new_session=not terminal,
                 check=False,
             )
         except FileNotFoundError:

@@ -3,7 +3,6 @@
 An event that contradicts what came before it is refused (LedgerDamaged) before anything changes.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from autoresearch.errors import LedgerDamaged, NotFound
@@ -240,11 +239,3 @@ class History:
             return f"There are no {what} yet."
         shown = names if len(names) <= 5 else [names[0], "…", *names[-3:]]
         return f"There are: {', '.join(shown)}."
-
-
-def replay(entries: Sequence[Entry]) -> History:
-    """The history that these entries add up to."""
-    history = History()
-    for entry in entries:
-        history.apply(entry)
-    return history

@@ -1,91 +1,86 @@
 """Pure statistics on arrays: verdicts. Knows no files, no ledger and no clock.
 
-A candidate's runs are compared one by one with the incumbent's. Each run adds to a log likelihood
-ratio between "better by 1.25 s" and "no different", where s is the spread of single runs, widened
-for the number of runs it was estimated from (Wald's sequential test with a small-sample factor).
-One lucky run never keeps: two runs is the least. scripts/simulate_gate.py prints how often it is
-fooled: about 0.2 % of candidates without a gain are kept with 6 controls, 0.02 % with 60.
+A candidate's runs are compared with the incumbent's by a sequential test (Wald's, truncated). Its
+evidence is the log likelihood ratio, in nats, between "better by 1.4 sigma" and "no different",
+given the mean of n runs, the mean of K controls, and the spread of single runs pooled over all of
+them. On the way to a keep the effect is divided by t(.999, df) / z(.999), the price of a sigma
+that comes from few runs; a drop pays no such price, for it claims nothing. 8 nats keep, -0.7 drop,
+and after the tenth and last run 3.3 standard errors are enough. One lucky run never keeps.
+`autoresearch-mcp aa-test --simulate` calls this very function and prints how often it is fooled.
 """
 
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import fmean
+from typing import NamedTuple
 
-from autoresearch.critical_values import T_975, T_999
+from autoresearch.error_rates import FALSE_KEEPS
+from autoresearch.first_gate import judge_first
+from autoresearch.gates import (
+    GAIN,
+    GATE,
+    GATES,
+    JUDGE_VERSION,
+    NON_INFERIORITY,
+    Gate,
+    Judgement,
+    Test,
+    undecided,
+)
+from autoresearch.noise import Noise, interval, mean, measure_noise, pooled, quantile, squares
 from autoresearch.records import Outcome
 
-JUDGE_VERSION = 1
+__all__ = [
+    "GATE",
+    "GATES",
+    "JUDGE_VERSION",
+    "LOOKS",
+    "Gate",
+    "Judgement",
+    "Noise",
+    "Setback",
+    "expected_false_keeps",
+    "falls_behind",
+    "interval",
+    "judge",
+    "measure_noise",
+]
+
+LOOKS = (6, 12, 20)  # fresh runs at which a kept experiment is compared with its base again
+ALIKE = 0.01  # of sigma: runs closer than this do not differ by their seeds
+ALIKE_RUNS = 3  # so many runs alike are no coincidence
+NOISELESS = 1e-9  # of a value: below this the metric has no noise that runs could share
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Gate:
-    """The settings of the sequential test, in units of s unless said otherwise."""
+class Setback:
+    """A kept experiment that its own later runs put behind what it was built on."""
 
-    gain: float = 1.25  # the smallest gain worth looking for
-    keep: float = 6.8  # evidence, in nats, that keeps
-    drop: float = -0.7  # evidence that discards
-    screen: float = -0.25  # a first run further below the controls than this, in sigma, ends it
-    widening: float = 1.1  # for a sigma that is underestimated
-    fewest_runs: int = 2
-    most_runs: int = 10
-    fewest_controls: int = 6
-    most_controls: int = 20
+    effect: float  # metric units, positive is better; here below 0
+    low: float
+    high: float
+    noise: Noise
+    runs: int  # of the fresh ones, from the first: those the look was at
+    controls: int
+    reason: str
 
 
-GATE = Gate()
+class _Standing(NamedTuple):
+    """Where a candidate stands: its effect in sigma, and how well that is known."""
+
+    effect: float
+    runs: int
+    controls: int
+    freedom: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Noise:
-    """The pooled spread of single runs of unchanged code."""
-
-    sigma: float  # metric units
-    freedom: int  # degrees of freedom it was estimated with
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Judgement:
-    """What the arrays say so far; `outcome` is None while more runs are needed."""
+class _Answer(NamedTuple):
+    """What one test says of a standing."""
 
     outcome: Outcome | None
-    effect: float | None
-    low: float | None
-    high: float | None
-    noise: Noise | None
-    evidence: float | None
-    more_runs: int  # of the candidate, to go on
-    more_controls: int  # of the incumbent, to go on
-    reason: str  # why this outcome, or what is still needed
-
-
-def measure_noise(groups: Sequence[Sequence[float]]) -> Noise | None:
-    """Pool the spread within groups of runs of the same code; None below two runs in one group."""
-    several = [group for group in groups if len(group) > 1]
-    freedom = sum(len(group) - 1 for group in several)
-    if freedom == 0:
-        return None
-    squares = sum(_squares(group) for group in several)
-    # Identical runs mean a metric without noise: any difference then counts, so sigma is not 0.
-    floor = 1e-12 * max(1.0, *(abs(value) for group in several for value in group))
-    return Noise(sigma=max(math.sqrt(squares / freedom), floor), freedom=freedom)
-
-
-def _squares(group: Sequence[float]) -> float:
-    """The sum of squared distances from the group's mean."""
-    mean = fmean(group)
-    return math.fsum((value - mean) ** 2 for value in group)
-
-
-def interval(effect: float, noise: Noise, runs: int, controls: int) -> tuple[float, float]:
-    """The 95 % interval of a difference of two means, metric units."""
-    half = quantile(T_975, noise.freedom) * noise.sigma * math.sqrt(1 / runs + 1 / controls)
-    return effect - half, effect + half
-
-
-def quantile(table: Sequence[float], freedom: int) -> float:
-    """Student's t quantile; the normal's beyond the table's end."""
-    return table[min(freedom, len(table)) - 1]
+    evidence: float
+    reason: str
 
 
 def judge(
@@ -95,82 +90,170 @@ def judge(
     *,
     lower_is_better: bool,
     gate: Gate = GATE,
+    simpler: bool = False,
 ) -> Judgement:
-    """Judge a candidate's measurements against the incumbent's, in the order they were made."""
+    """Judge a candidate's measurements against the incumbent's, in the order they were made.
+
+    `noise_groups` are groups of runs of the same code, metric units; the controls are one of them.
+    A simplification (`simpler`) is also kept if it is no worse by more than the gate's margin.
+    """
+    if gate.version == 1:
+        return judge_first(
+            candidate, controls, noise_groups, lower_is_better=lower_is_better, gate=gate
+        )
     noise = measure_noise(noise_groups)
     short = gate.fewest_controls - len(controls)
     if short > 0 or noise is None or not candidate:
-        return _undecided(candidate, max(short, 0), noise)
-    sign = 1.0 if lower_is_better else -1.0
-    gains = [sign * (fmean(controls) - value) for value in candidate]
-    effect = fmean(gains)
-    low, high = interval(effect, noise, len(candidate), len(controls))
-    evidence = weigh(gains, noise, len(controls), gate)
-    outcome, reason = _decide(gains, noise, evidence, gate)
-    wanted = min(gate.most_controls, 2 * (len(candidate) + 1))
+        return undecided(candidate, max(short, 0), noise)
+    runs, known = len(candidate), len(controls)
+    all_noise = pooled(noise, candidate)
+    effect = _difference(controls, candidate, lower_is_better)
+    low, high = interval(effect, all_noise, runs, known)
+    standing = _Standing(effect / all_noise.sigma, runs, known, all_noise.freedom)
+    test, answer = _ask(standing, gate, simpler)
+    if answer.outcome is Outcome.KEEP and _alike(candidate, noise):
+        answer = _withhold(answer, runs)
+    wanted = min(gate.most_controls, 2 * (runs + 1))
     return Judgement(
-        outcome=outcome,
+        outcome=answer.outcome,
         effect=effect,
         low=low,
         high=high,
-        noise=noise,
-        evidence=evidence,
-        more_runs=0 if outcome else 1,
-        more_controls=0 if outcome else max(0, wanted - len(controls)),
-        reason=reason,
+        noise=all_noise,
+        evidence=answer.evidence,
+        more_runs=0 if answer.outcome else 1,
+        more_controls=0 if answer.outcome else max(0, wanted - known),
+        reason=answer.reason,
+        test=test,
     )
 
 
-def weigh(gains: Sequence[float], noise: Noise, controls: int, gate: Gate = GATE) -> float:
-    """Log likelihood ratio of "better by gate.gain" against "no different", in nats.
+def falls_behind(
+    fresh: Sequence[float],
+    parent: Sequence[float],
+    noise_groups: Sequence[Sequence[float]],
+    *,
+    lower_is_better: bool,
+    margin_sigmas: float = 0.0,
+) -> Setback | None:
+    """Whether a kept experiment's runs made since it was kept put it behind its base's controls.
 
-    The factor t(.999, df) / z(.999) is the correction for few runs: of those that sigma comes from,
-    or of the controls, whichever is fewer.
+    Looks only after 6, 12 and 20 fresh runs, so that it is not asked until it fails: between two
+    looks the answer is that of the earlier one. Behind is an estimated effect below minus the
+    margin, which is for what was kept as a simplification. None while no look is due or it is not
+    behind. docs/calibration.md has its error rates.
     """
-    small_sample = quantile(T_999, min(noise.freedom, controls - 1)) / T_999[-1]
-    spread = noise.sigma * small_sample * gate.widening * math.sqrt(1 + 1 / controls)
-    return sum(gate.gain * (gain / spread - gate.gain / 2) for gain in gains)
-
-
-def _undecided(candidate: Sequence[float], short: int, noise: Noise | None) -> Judgement:
-    needs = []
-    if not candidate:
-        needs.append("1 run of the experiment")
-    if short:
-        needs.append(f"{short} more control runs of the incumbent")
-    return Judgement(
-        outcome=None,
-        effect=None,
-        low=None,
-        high=None,
-        noise=noise,
-        evidence=None,
-        more_runs=0 if candidate else 1,
-        more_controls=short,
-        reason=f"needs {' and '.join(needs) or 'repeat runs to measure the noise'}",
+    look = max((look for look in LOOKS if look <= len(fresh)), default=0)
+    noise = measure_noise(noise_groups)
+    if look == 0 or noise is None or len(parent) < GATE.fewest_controls:
+        return None
+    seen = fresh[:look]
+    all_noise = pooled(noise, seen)
+    effect = _difference(parent, seen, lower_is_better)
+    if effect >= -margin_sigmas * all_noise.sigma:
+        return None
+    low, high = interval(effect, all_noise, look, len(parent))
+    allowed = f", {margin_sigmas:g} were allowed" if margin_sigmas else ""
+    return Setback(
+        effect=effect,
+        low=low,
+        high=high,
+        noise=all_noise,
+        runs=look,
+        controls=len(parent),
+        reason=f"its {look} runs since it was kept are {-effect / all_noise.sigma:.1f} sigma "
+        f"behind its base{allowed}",
     )
 
 
-def _decide(
-    gains: Sequence[float], noise: Noise, evidence: float, gate: Gate
-) -> tuple[Outcome | None, str]:
-    first = gains[0] / noise.sigma
-    if first < gate.screen and len(gains) == 1:
-        return Outcome.DISCARD, f"screened out: its first run was {-first:.1f} sigma worse"
-    if len(gains) < gate.fewest_runs:
-        return None, "one run, however good, is never enough: needs another"
-    if evidence >= gate.keep:
-        return Outcome.KEEP, f"evidence {evidence:.1f} nats, {gate.keep} keep"
-    if evidence <= gate.drop:
-        return Outcome.DISCARD, f"evidence {evidence:.1f} nats, {gate.drop} drop"
-    if len(gains) >= gate.most_runs:
-        return (
-            Outcome.INCONCLUSIVE,
-            f"evidence {evidence:.1f} nats after all {len(gains)} runs; {gate.keep} keep",
-        )
-    left = gate.most_runs - len(gains)
-    return (
-        None,
-        f"evidence {evidence:.1f} nats lies between {gate.drop} (drop) and {gate.keep} (keep): "
-        f"needs another run, at most {left} more",
+def expected_false_keeps(controls: Sequence[int]) -> float:
+    """How many candidates would have been kept if none of them changed anything.
+
+    One number of controls a candidate. That is an upper bound on the false keeps to expect among
+    them, since those that do change something cannot be kept falsely. The rates are simulated
+    (scripts/simulate_gate.py); between two that were, the higher one counts.
+    """
+    known = [number for number, _ in FALSE_KEEPS]
+    total = 0.0
+    for given in controls:
+        number = min(given, known[-1])
+        above = bisect_left(known, number)
+        below = max(0, above - (known[above] != number))
+        total += max(FALSE_KEEPS[above][1], FALSE_KEEPS[below][1])
+    return total
+
+
+def _difference(base: Sequence[float], runs: Sequence[float], lower_is_better: bool) -> float:
+    """How much better the runs are than their base, on average; metric units."""
+    gain = mean(base) - mean(runs)
+    return gain if lower_is_better else -gain
+
+
+def _ask(standing: _Standing, gate: Gate, simpler: bool) -> tuple[str, _Answer]:
+    """Which test answers, and what: either one keeps, and only both together drop."""
+    gain = _test(standing, gate.gain, gate)
+    if not simpler or gate.no_worse is None or gain.outcome is Outcome.KEEP:
+        return GAIN, gain
+    no_worse = _test(standing, gate.no_worse, gate)
+    if no_worse.outcome is Outcome.DISCARD and gain.outcome is not Outcome.DISCARD:
+        return GAIN, gain
+    reason = f"as a simplification, {gate.no_worse.shift:g} sigma worse allowed: {no_worse.reason}"
+    return NON_INFERIORITY, _Answer(no_worse.outcome, no_worse.evidence, reason)
+
+
+def _test(standing: _Standing, test: Test, gate: Gate) -> _Answer:
+    """One test's answer; its evidence is what its outcome was decided by."""
+    effect = standing.effect + test.shift
+    cautious = effect / (quantile(test.tail, standing.freedom) / test.tail[-1])
+    kept_by, dropped_by = (_evidence(size, standing, test) for size in (cautious, effect))
+    if standing.runs < gate.fewest_runs and effect < test.screen:
+        reason = f"screened out: its first run was {-standing.effect:.1f} sigma worse"
+        return _Answer(Outcome.DISCARD, dropped_by, reason)
+    if standing.runs < gate.fewest_runs:
+        return _Answer(None, kept_by, "one run, however good, is never enough: needs another")
+    so_far = f"evidence {kept_by:.1f} nats, {test.keep:g} keep"
+    left = gate.most_runs - standing.runs
+    if kept_by >= test.keep:
+        return _Answer(Outcome.KEEP, kept_by, so_far)
+    if left > 0 and dropped_by > test.drop:
+        return _Answer(None, kept_by, f"{so_far}: needs another run, at most {left} more")
+    return _last_word(cautious * math.sqrt(_weight(standing)), kept_by, dropped_by, test, left)
+
+
+def _last_word(errors: float, kept_by: float, dropped_by: float, test: Test, left: int) -> _Answer:
+    """The answer where the evidence drops, or where no run is left; `errors`: standard errors."""
+    if left <= 0 and errors >= test.last_look:
+        reason = f"{errors:.1f} standard errors after the last run, {test.last_look:g} keep"
+        return _Answer(Outcome.KEEP, kept_by, reason)
+    if dropped_by <= test.drop:
+        reason = f"evidence {dropped_by:.1f} nats, {test.drop:g} drop"
+        return _Answer(Outcome.DISCARD, dropped_by, reason)
+    words = f"evidence {kept_by:.1f} nats, {test.keep:g} keep, and {errors:.1f} standard errors"
+    return _Answer(
+        Outcome.INCONCLUSIVE, kept_by, f"{words} after the last run, {test.last_look:g} keep"
     )
+
+
+def _weight(standing: _Standing) -> float:
+    """One over the variance of the difference of the two means, in 1 / sigma^2."""
+    return 1 / (1 / standing.runs + 1 / standing.controls)
+
+
+def _evidence(effect: float, standing: _Standing, test: Test) -> float:
+    """Log likelihood ratio, nats, of a shifted effect of `test.gain` against one of 0."""
+    return _weight(standing) * test.gain * (effect - test.gain / 2)
+
+
+def _alike(candidate: Sequence[float], noise: Noise) -> bool:
+    """Whether the runs hardly differ though the noise says that runs with other seeds do."""
+    if len(candidate) < 2 or noise.sigma < NOISELESS * max(1.0, abs(candidate[0])):
+        return False
+    return math.sqrt(squares(candidate) / (len(candidate) - 1)) < ALIKE * noise.sigma
+
+
+def _withhold(answer: _Answer, runs: int) -> _Answer:
+    """Runs that do not depend on the lab's seed are one draw, and one draw never keeps."""
+    reason = f"its {runs} runs hardly differ, as if the lab's seed did not reach them"
+    if runs < ALIKE_RUNS:
+        return _Answer(None, answer.evidence, f"{reason}: needs another run")
+    return _Answer(Outcome.INCONCLUSIVE, answer.evidence, f"{reason}: they count as one run")

@@ -7,32 +7,38 @@ and what only it may know. Nothing here waits, and nothing here holds state that
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from autoresearch import evaluation, memory
+from autoresearch import evaluation, idle, memory
+from autoresearch.asking import checked, choose_run
+from autoresearch.cache import Question
 from autoresearch.contract import FILE_NAME, Contract, parse_contract
 from autoresearch.errors import LabError, NotFound, NotNow
-from autoresearch.executors.local import LocalExecutor
+from autoresearch.evidence import was_kept
+from autoresearch.executors.local import LocalExecutor, try_lock
 from autoresearch.history import History
 from autoresearch.home import default_home, lab_folder, lab_names, lasting_python
 from autoresearch.ledger import Ledger
 from autoresearch.opening import create_lab, find_source
 from autoresearch.patch import Edit, prepare
-from autoresearch.proposing import record, refuse_repeat, replay
+from autoresearch.proposing import Idea, record, refuse_repeat, replay
 from autoresearch.records import (
     Concluded,
     Outcome,
     Prediction,
     Proposer,
-    Verdict,
 )
 from autoresearch.runs import Runs
 from autoresearch.sections import Reader
+from autoresearch.signing import load_signer
+from autoresearch.stacking import stacked_diff
+from autoresearch.verdicts import Word, judge_again
 from autoresearch.verification import Verification
+from autoresearch.verifying import verify_lab
 from autoresearch.views import (
     CodeSection,
     Conclusion,
@@ -44,9 +50,6 @@ from autoresearch.views import (
 )
 from autoresearch.workspace import Repository
 
-LONGEST_HYPOTHESIS = 2000  # characters
-LONGEST_LESSON = 2000
-SHORTEST = 8
 LOCK_S = 30.0
 
 
@@ -56,6 +59,8 @@ class Settings:
 
     source: str
     split_seed: int
+    split_salt: str = ""  # hides the seed in the commitment to it; "" in older labs
+    sign: str = ""  # the SSH key that verdicts are signed with
 
 
 class Lab:
@@ -71,6 +76,7 @@ class Lab:
             self.repository,
             cache_path=self.folder / "cache.sqlite",
             anchor_path=self.folder / "ledger-head.json",
+            signer=load_signer(self.folder),
         )
 
     @classmethod
@@ -116,29 +122,50 @@ class Lab:
         *,
         edits: Sequence[Edit] = (),
         diff: str = "",
+        stack: Sequence[str] = (),
         prediction: Prediction | None = None,
         proposer: Proposer,
     ) -> Proposal:
-        """Commit a patch on the incumbent as an experiment; PatchRefused costs nothing."""
-        hypothesis = _checked("hypothesis", hypothesis, LONGEST_HYPOTHESIS)
+        """Commit a patch on the incumbent as an experiment; PatchRefused costs nothing.
+
+        Give edits, or a diff, or a stack: near misses whose patches are tried together.
+        """
+        hypothesis = checked("hypothesis", hypothesis)
         with self._lock:
             history = self.history()
             base = history.kept[-1]
             commit = history.experiments[base].commit
+            if stack and (edits or diff):
+                raise LabError("A stack came with a patch of its own.", "Give one of the two.")
             patch = prepare(
-                self.repository, commit, edits=edits, diff=diff, allow=self.contract.edit.allow
+                self.repository,
+                commit,
+                edits=edits,
+                diff=stacked_diff(self, stack) if stack else diff,
+                allow=self.contract.edit.allow,
             )
             refuse_repeat(patch, history)
-            experiment = record(self, hypothesis, base, patch, prediction, proposer)
+            idea = Idea(
+                hypothesis=hypothesis,
+                prediction=prediction,
+                proposer=proposer,
+                stack=tuple(stack),
+            )
+            experiment = record(self, base, patch, idea)
         return Proposal(experiment=experiment, similar=memory.similar(self, experiment))
 
     def start_run(self, experiment: str) -> RunView:
-        """Start one more run of an experiment; it goes on whatever happens to this process."""
+        """Start one more run of an experiment; it goes on whatever happens to this process.
+
+        A control run gives its device up where an experiment would have to wait for one.
+        """
         with self._lock:
             self.runs.absorb()
             history = self.history()
             history.experiment(experiment)
             evaluation.refuse_more_runs(experiment, history)
+            if not was_kept(history, experiment):
+                self.runs.make_room()
             return self.runs.view(self.runs.start(experiment), detail=False)
 
     def view_run(self, run_or_experiment: str | None = None, *, detail: bool = False) -> RunView:
@@ -146,7 +173,7 @@ class Lab:
         with self._lock:
             self.runs.absorb()
         history = self.history()
-        return self.runs.view(_choose_run(run_or_experiment, history), detail=detail)
+        return self.runs.view(choose_run(run_or_experiment, history), detail=detail)
 
     def stop_run(self, run: str) -> RunView:
         """Ask a run to end; its process tree is dead a moment later. What it left is kept."""
@@ -159,14 +186,36 @@ class Lab:
         """One step towards a verdict; call again until there is one."""
         with self._lock:
             self.history().experiment(experiment)
-            found = evaluation.step(experiment, self.runs, self.ledger, self.contract)
-            if found.verdict and found.verdict.outcome is Outcome.KEEP and not found.replayed_as:
+            evaluation.step(experiment, self.runs, self.ledger, self.contract)
+            verdict = self.history().verdicts.get(experiment)
+            if verdict and verdict.outcome is Outcome.KEEP:
                 replay(self, experiment)
-            return evaluation.view(experiment, self.history(), self.contract)
+            return self._evaluation(experiment)
+
+    def _evaluation(self, experiment: str) -> Evaluation:
+        history = self.history()
+        states = {run.id: self.runs.state(run.id) for run in history.unfinished()}
+        return evaluation.view(experiment, history, self.contract, states)
+
+    def tend(self) -> None:
+        """Take in what ended and give idle devices to control runs; cheap where nothing is due.
+
+        For whoever keeps the lab open: called every few seconds, it keeps the baseline and the
+        incumbent measured while an agent thinks.
+        """
+        if idle.at_rest(self.history(), self.contract):
+            return
+        lock = try_lock(self.folder / "lab.lock")
+        if lock is None:
+            return  # somebody is at work on this lab; there is a next time
+        try:
+            idle.tend(self.runs, self.ledger, self.contract)
+        finally:
+            lock.release()
 
     def conclude(self, experiment: str, lesson: str, proposer: Proposer) -> Conclusion:
         """Write the lesson beside the evidence."""
-        lesson = _checked("lesson", lesson, LONGEST_LESSON)
+        lesson = checked("lesson", lesson)
         history = self.history()
         known = history.experiment(experiment)
         if known.base is not None and experiment not in history.verdicts:
@@ -188,6 +237,8 @@ class Lab:
             prediction=known.prediction,
             incumbent=evaluation.incumbent_view(history, self.contract),
             without_keep=memory.without_keep(history),
+            stackable=memory.stackable(self, history),
+            sandbox=evaluation.sandbox_names(history, verdict.candidate_runs if verdict else ()),
         )
 
     def recall(
@@ -200,7 +251,9 @@ class Lab:
         limit: int = 10,
     ) -> tuple[Remembered, ...]:
         """Earlier experiments that match, the best match first."""
-        return memory.recall(self, words, path, lines, outcome)[:limit]
+        everything = len(self.history().experiments)
+        question = Question(words=words, path=path, outcome=outcome, limit=everything)
+        return memory.recall(self, question, lines)[:limit]
 
     def explain(self, section: str) -> CodeSection:
         """Lines of a file at the incumbent, with spans, knobs and the experiments on them."""
@@ -211,11 +264,17 @@ class Lab:
         """The runs that have not ended."""
         return tuple(run.id for run in self.history().unfinished())
 
-    def verify(self) -> Verification:
-        """Replay the ledger from git and compare it with everything that should agree with it."""
-        found = self.ledger.verify(self._judge_again)
-        changed = self.runs.changed_files() if found.ok else ()
-        return replace(found, ok=found.ok and not changed, findings=(*found.findings, *changed))
+    @property
+    def awaited(self) -> tuple[str, ...]:
+        """The runs that somebody waits for: those of experiments, else all that go on."""
+        history = self.history()
+        going = history.unfinished()
+        chosen = [run.id for run in going if not was_kept(history, run.experiment)]
+        return tuple(chosen) or self.running
+
+    def verify(self, head: str = "") -> Verification:
+        """Compare the ledger with everything that should agree with it, and with that head."""
+        return verify_lab(self, self._judge_again, head)
 
     def branch(self, name: str) -> str:
         """Write the incumbent into the user's repository as a new branch; nothing else moves."""
@@ -243,8 +302,13 @@ class Lab:
         return self.read_file(FILE_NAME, self.history().experiments["e0"].commit)
 
     def log(self, run: str) -> str:
-        """A run's log as it was written: output of an untrusted program."""
-        run = _choose_run(run, self.history())
+        """A run's log as it was written: output of an untrusted program.
+
+        Empty while a control run goes on, which nobody may choose by how it does.
+        """
+        run = choose_run(run, self.history())
+        if self.runs.is_going_control(run):
+            return ""
         log = self.runs.directory(run).log_file
         return log.read_text(errors="replace") if log.exists() else ""
 
@@ -260,9 +324,9 @@ class Lab:
         """Reads files at a commit."""
         return _LabReader(self, commit)
 
-    def _judge_again(self, history: History, verdict: Verdict) -> Verdict:
-        """The verdict as the judge gives it now."""
-        return evaluation.judge_again(history, verdict, self.contract)
+    def _judge_again(self, history: History, word: Word) -> Word:
+        """The verdict or reversal as the judge of its version gives it now."""
+        return judge_again(history, word, self.contract)
 
     @cached_property
     def settings(self) -> Settings:
@@ -321,36 +385,3 @@ class _LabReader(Reader):
 
     def __call__(self, path: str) -> str:
         return self._lab.read_file(path, self._commit)
-
-
-def _checked(name: str, text: str, longest: int) -> str:
-    text = text.strip()
-    if not text:
-        raise LabError(f"The {name} is empty.", "Say in a sentence what and why.")
-    if len(text) < SHORTEST:
-        raise LabError(f"The {name} {text!r} says too little.", "Say in a sentence what and why.")
-    if len(text) > longest:
-        raise LabError(f"The {name} has {len(text)} characters.", f"At most {longest} are allowed.")
-    return text
-
-
-def _choose_run(run_or_experiment: str | None, history: History) -> str:
-    if run_or_experiment is None:
-        going = history.unfinished()
-        if not history.runs:
-            raise NotFound("No run was started yet.", "Call run_training with an experiment.")
-        return going[0].id if going else list(history.runs)[-1]
-    if run_or_experiment in history.runs:
-        return run_or_experiment
-    if run_or_experiment in history.experiments:
-        runs = history.runs_of(run_or_experiment)
-        if not runs:
-            raise NotFound(
-                f"{run_or_experiment} has no run yet.",
-                f"Call run_training with experiment={run_or_experiment!r}.",
-            )
-        return runs[-1].id
-    newest = ", ".join(list(history.runs)[-8:]) or "none yet"
-    raise NotFound(
-        f"No run and no experiment {run_or_experiment!r}.", f"The newest runs: {newest}."
-    )

@@ -4,40 +4,32 @@ Each commit's tree holds one `event.json`; the first parent is the event before 
 of a proposal has the experiment's commit as second parent. SQLite is only a cache.
 """
 
-import json
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
 from autoresearch import envelope
+from autoresearch.anchor import Anchor, Written, read_anchor, write_anchor
 from autoresearch.cache import Cache, Question
 from autoresearch.errors import LedgerDamaged, NotNow
 from autoresearch.history import History
-from autoresearch.records import Entry, Event, Outcome, Proposed
+from autoresearch.records import Entry, Event, Judged, LabOpened, Outcome, Proposed, Reverted
+from autoresearch.signing import Signer
 from autoresearch.workspace import Moves, Repository
 
 if TYPE_CHECKING:
-    from autoresearch.verification import JudgeAgain, Verification
+    from autoresearch.verification import Check, JudgeAgain, Verification
 
 LEDGER_REF = "refs/heads/autoresearch/ledger"
 INCUMBENT_REF = "refs/heads/autoresearch/incumbent"
 FILE = "event.json"
 LOCK_S = 30.0
 ATTEMPTS = 5
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Anchor:
-    """A head of the ledger that was written down outside git."""
-
-    head: str
-    count: int
+SIGNED = (LabOpened, Judged, Reverted)  # events that are signed, where a lab signs
 
 
 class Ledger:
@@ -49,8 +41,10 @@ class Ledger:
         cache_path: Path,
         anchor_path: Path,
         clock: Callable[[], float] = time.time,
+        signer: Signer | None = None,
     ) -> None:
         self.repo = repo
+        self.signer = signer
         self.cache = Cache(cache_path)
         self.anchor_path = anchor_path
         self._clock = clock
@@ -68,7 +62,8 @@ class Ledger:
         known, _ = self._known  # taken before the ref is read, so that it is never ahead of it
         stamp = self.repo.ref_stamp(LEDGER_REF)
         head = self.repo.resolve(LEDGER_REF)
-        if head is None and known.head is None and self.anchor() is not None:
+        anchor = self.anchor() if head is None and known.head is None else None
+        if anchor is not None and anchor.count:
             raise LedgerDamaged(
                 f"The ledger's last commit cannot be read in {self.repo.path}.",
                 "Run `autoresearch-mcp verify`; restore that folder from a copy.",
@@ -78,37 +73,38 @@ class Ledger:
         self._known = (known, stamp)
         return known
 
-    def append(
-        self, build: Callable[[History], Event | None], moves: Moves | None = None
-    ) -> Entry | None:
+    def append(self, build: Callable[[History], Event | None]) -> Entry | None:
         """Add the event that `build` makes of the present history; None if it makes none."""
 
         def build_all(history: History) -> tuple[Event, ...]:
             event = build(history)
             return () if event is None else (event,)
 
-        entries = self.append_all(build_all, moves)
+        entries = self.append_all(build_all)
         return entries[0] if entries else None
 
-    def append_all(
-        self, build: Callable[[History], Sequence[Event]], moves: Moves | None = None
-    ) -> tuple[Entry, ...]:
+    def append_all(self, build: Callable[[History], Sequence[Event]]) -> tuple[Entry, ...]:
         """Add several events, or none of them, in one move.
 
         `build` may be called again, on a newer history. The incumbent's branch moves by itself
-        with the event that moves the incumbent; `moves` is for further refs.
+        with the event that moves the incumbent. Raises LedgerDamaged where the ledger is not at
+        the head that was written down, so that nothing is built on what others put there.
         """
         with self.lock():
             # Left over by a git that was killed: only the holder of our lock moves these two.
             self.repo.remove_locks((LEDGER_REF, INCUMBENT_REF, "HEAD"))
             for _ in range(ATTEMPTS):
                 before = self._read()
+                self._refuse_strange(before)
                 events = build(before)
                 if not events:
                     return ()
                 after = self._commit(before, events)
-                if self.repo.move_refs({**(moves or {}), **self._moves(before, after)}):
-                    self._write_anchor(after)
+                then = Anchor(head=after.head, count=len(after.entries))
+                now = Anchor(head=before.head, count=len(before.entries), next=then)
+                write_anchor(self.anchor_path, now)
+                if self.repo.move_refs(self._moves(before, after)):
+                    write_anchor(self.anchor_path, then)
                     self._known = (after, None)
                     return tuple(after.entries[len(before.entries) :])
         raise LedgerDamaged(
@@ -137,29 +133,41 @@ class Ledger:
         self,
         words: str = "",
         path: str = "",
-        lines: tuple[int, int] | None = None,
         outcome: Outcome | None = None,
         limit: int = 10,
     ) -> tuple[str, ...]:
         """Ids of matching experiments: best words first, newest first without words."""
-        question = Question(words=words, path=path, lines=lines, outcome=outcome, limit=limit)
+        question = Question(words=words, path=path, outcome=outcome, limit=limit)
         return self.cache.recall(self.history().entries, question)
 
-    def verify(self, judge_again: "JudgeAgain | None" = None) -> "Verification":
+    def verify(
+        self,
+        judge_again: "JudgeAgain | None" = None,
+        *,
+        written: Written | None = None,
+        checks: "Sequence[Check]" = (),
+    ) -> "Verification":
         """Read everything again and compare it: see `verification.verify`."""
         from autoresearch.verification import verify
 
-        return verify(self, judge_again)
+        return verify(self, judge_again, written=written, checks=checks)
 
     def anchor(self) -> Anchor | None:
         """The head that was last written down; None if there is no such file."""
-        try:
-            stored = json.loads(self.anchor_path.read_bytes())
-            return Anchor(head=str(stored["head"]), count=int(stored["count"]))
-        except FileNotFoundError:
-            return None
-        except (ValueError, KeyError, TypeError) as error:
-            raise LedgerDamaged(f"The anchor {self.anchor_path} does not read: {error}") from error
+        return read_anchor(self.anchor_path)
+
+    def _refuse_strange(self, history: History) -> None:
+        """Raise LedgerDamaged unless the ledger is where it was last written down to be."""
+        anchor, count = self.anchor(), len(history.entries)
+        if anchor is None and not count:
+            return
+        if anchor is None or not anchor.at(history.head, count):
+            said = f"names event {anchor.count - 1}" if anchor else "is gone"
+            raise LedgerDamaged(
+                f"The ledger ends with event {count - 1}, but {self.anchor_path}, where the lab "
+                f"writes its head down, {said}.",
+                "Run `autoresearch-mcp verify`; restore the lab's folder from a copy.",
+            )
 
     def _commit(self, before: History, events: Sequence[Event]) -> History:
         """Write the events as commits that no ref points at yet."""
@@ -173,7 +181,8 @@ class Ledger:
             if isinstance(event, Proposed):
                 parents.append(event.experiment.commit)
             subject = f"{n} {envelope.kind_of(event)}"
-            commit = self.repo.commit_tree(tree, parents, subject, at=at)
+            sign = self.signer.key if self.signer and isinstance(event, SIGNED) else None
+            commit = self.repo.commit_tree(tree, parents, subject, at=at, sign=sign)
             after.apply(envelope.decode(commit, blob))
         return after
 
@@ -184,13 +193,6 @@ class Ledger:
         if present != after.incumbent_commit:
             moves[INCUMBENT_REF] = (after.incumbent_commit, present)
         return moves
-
-    def _write_anchor(self, history: History) -> None:
-        text = json.dumps({"head": history.head, "count": len(history.entries)})
-        self.anchor_path.parent.mkdir(parents=True, exist_ok=True)
-        new = self.anchor_path.with_name(f"{self.anchor_path.name}.{os.getpid()}.new")
-        new.write_text(text + "\n")
-        new.replace(self.anchor_path)
 
 
 def extended(repo: Repository, history: History, head: str | None) -> History:

@@ -4,11 +4,14 @@ from collections.abc import Iterable, Sequence
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
+from autoresearch.cache import Question
 from autoresearch.errors import LabError, NotFound
-from autoresearch.evaluation import incumbent_view
+from autoresearch.evaluation import incumbent_view, sandbox_names
+from autoresearch.evidence import built_on_taken_back
 from autoresearch.history import History
 from autoresearch.records import Experiment, Outcome
-from autoresearch.sandbox import current_sandbox
+from autoresearch.sandbox import current_sandbox, missing
+from autoresearch.sandboxes.unsandboxed import Unsandboxed
 from autoresearch.sections import (
     LineMap,
     covering_spans,
@@ -17,6 +20,8 @@ from autoresearch.sections import (
     find_section,
     number_lines,
 )
+from autoresearch.stacking import Spans, near_misses
+from autoresearch.track_record import track_record
 from autoresearch.views import CodeSection, Overview, Region, Remembered
 from autoresearch.workspace import survey
 
@@ -61,6 +66,9 @@ def overview(lab: "Lab") -> Overview:
         ),
         recent=remember(history, judged[::-1][:MOST_REMEMBERED]),
         untouched=_regions(lab, history),
+        taken_back=tuple(history.reversals.values()),
+        stackable=stackable(lab, history),
+        record=track_record(history, contract),
     )
 
 
@@ -78,28 +86,35 @@ def similar(lab: "Lab", experiment: Experiment) -> tuple[Remembered, ...]:
         for first, last in change.spans
         for earlier in reversed(touching(lab, history, change.path, first, last))
     ]
-    found += lab.ledger.recall(words=experiment.hypothesis, limit=MOST_SIMILAR + 2)
+    question = Question(words=experiment.hypothesis, limit=MOST_SIMILAR + 2)
+    found += lab.ledger.cache.recall(history.entries, question)
     others = [e for e in dict.fromkeys(found) if e not in (experiment.id, "e0")]
     return remember(history, others[:MOST_SIMILAR])
 
 
-def recall(
-    lab: "Lab",
-    words: str,
-    path: str,
-    lines: tuple[int, int] | None,
-    outcome: Outcome | None,
-) -> tuple[Remembered, ...]:
+def recall(lab: "Lab", question: Question, lines: tuple[int, int] | None) -> tuple[Remembered, ...]:
     """Earlier experiments that match; `lines` are those of the incumbent's file."""
     history = lab.history()
-    found = lab.ledger.recall(words, path, None, outcome, len(history.experiments))
+    found = lab.ledger.cache.recall(history.entries, question)
     if lines is not None:
         first, last = lines
         if first > last:
             raise NotFound(f"Lines {first}-{last} end before they begin.", "Give them as 10-40.")
-        touched = touching(lab, history, path, first, last)
+        touched = touching(lab, history, question.path, first, last)
         found = tuple(experiment for experiment in found if experiment in touched)
     return remember(history, [experiment for experiment in found if experiment != "e0"])
+
+
+def stackable(lab: "Lab", history: History) -> tuple[str, ...]:
+    """Near misses on lines of their own that would make a stack."""
+    if sum(v.outcome is Outcome.INCONCLUSIVE for v in history.verdicts.values()) < 2:
+        return ()
+    touched: dict[str, Spans] = {}
+    tip = history.experiments[history.kept[-1]].commit
+    for path in lab.repository.matching(tip, lab.contract.edit.allow):
+        for experiment, spans in _touched_lines(lab, history, path).items():
+            touched.setdefault(experiment, {})[path] = spans
+    return near_misses(history, touched)
 
 
 def without_keep(history: History) -> int:
@@ -199,6 +214,9 @@ def _remember(history: History, experiment: Experiment) -> Remembered:
         high=verdict.high if verdict else None,
         lesson=told[-1].lesson if told else "",
         changes=experiment.changes,
+        taken_back=experiment.id in history.reversals,
+        built_on_taken_back=built_on_taken_back(history, experiment.id),
+        sandbox=sandbox_names(history, verdict.candidate_runs if verdict else ()),
     )
 
 
@@ -219,9 +237,9 @@ def _notices(lab: "Lab") -> tuple[str, ...]:
     said = []
     sandbox = current_sandbox()
     if sandbox.gaps:
-        said.append(
-            f"Runs are {sandbox.name}. Training code is not held back: {'; '.join(sandbox.gaps)}."
-        )
+        held = "UNSANDBOXED" if sandbox.name == Unsandboxed.name else f"held by {sandbox.name}"
+        why = f" ({' '.join(missing())})" if missing() else ""
+        said.append(f"Runs are {held}: the code can do this: {'; '.join(sandbox.gaps)}.{why}")
     source = lab.settings.source
     if not source.startswith("shipped:"):
         changed: tuple[str, ...] = ()

@@ -16,12 +16,13 @@ from tempfile import mkdtemp
 from filelock import FileLock
 
 from autoresearch.contract import FILE_NAME, Contract, parse_contract, sha256
-from autoresearch.errors import ContractError, NotFound, NotNow
+from autoresearch.errors import ContractError, LedgerDamaged, NotFound, NotNow
 from autoresearch.feed import read_corpus
 from autoresearch.home import lab_folder, lab_names
 from autoresearch.ledger import Ledger
 from autoresearch.patch import fingerprint
 from autoresearch.records import Experiment, LabOpened, Proposed, Proposer
+from autoresearch.signing import Signer, load_signer, prepare_signer
 from autoresearch.targets import BESIDE, shipped_files
 from autoresearch.workspace import Repository
 
@@ -57,8 +58,32 @@ def find_source(source: str, home: Path) -> Source:
     return _find_repository(path.resolve(), home)
 
 
-def create_lab(source: Source, home: Path) -> None:
-    """Make the lab's folder, its repository, and the ledger's first two events."""
+def open_signed(source: str, home: Path, key: Path) -> None:
+    """Make a lab whose verdicts are signed with that SSH key; NotNow if there is one already."""
+    found = find_source(source, home)
+    if found.existing is not None:
+        signer = load_signer(found.existing)
+        if signer is not None and signer.key == key.expanduser().absolute():
+            return
+        by = f"signs with {signer.key}" if signer else "signs nothing"
+        raise NotNow(
+            f"The lab {found.name} is there already, and {by}.",
+            "A lab signs from its first event on: open another target, or one in another "
+            "AUTORESEARCH_HOME.",
+        )
+    create_lab(found, home, key)
+
+
+def commitment(salt: str, split_seed: int) -> str:
+    """What the first event says of the secret split: enough to check it, not to find it."""
+    return _sha256(f"{salt}:{split_seed}".encode()).hexdigest()
+
+
+def create_lab(source: Source, home: Path, key: Path | None = None) -> None:
+    """Make the lab's folder, its repository, and the ledger's first two events.
+
+    With a `key` the lab signs; NotNow where that does not work.
+    """
     (home / "labs").mkdir(parents=True, exist_ok=True)
     with FileLock(home / "labs" / ".lock"):
         folder = lab_folder(home, source.name)
@@ -68,7 +93,7 @@ def create_lab(source: Source, home: Path) -> None:
             return
         building = Path(mkdtemp(prefix=".building-", dir=home / "labs"))
         try:
-            _build(source, building)
+            _build(source, building, key)
             building.rename(folder)
         except BaseException:
             shutil.rmtree(building, ignore_errors=True)
@@ -115,7 +140,8 @@ def _find_repository(path: Path, home: Path) -> Source:
     return Source(name, str(path), None)
 
 
-def _build(source: Source, folder: Path) -> None:
+def _build(source: Source, folder: Path, key: Path | None) -> None:
+    signer = prepare_signer(key, folder) if key else None
     repository = Repository.create(folder / "repository.git")
     if source.location.startswith(SHIPPED):
         name = source.location.removeprefix(SHIPPED)
@@ -131,8 +157,8 @@ def _build(source: Source, folder: Path) -> None:
     sealed.mkdir(mode=0o700)
     (sealed / "documents").write_bytes(documents)
     _check_documents(contract, sealed / "documents")
-    _write_settings(folder, source.location)
-    _write_first_events(repository, folder, source, contract, commit, text, documents, found)
+    split = _write_settings(folder, source.location, signer)
+    _write_first_events(repository, folder, source, contract, commit, text, documents, found, split)
 
 
 def _write_first_events(
@@ -144,11 +170,13 @@ def _write_first_events(
     text: bytes,
     documents: bytes,
     found: str,
+    split: str,
 ) -> None:
     ledger = Ledger(
         repository,
         cache_path=folder / "cache.sqlite",
         anchor_path=folder / "ledger-head.json",
+        signer=load_signer(folder),
     )
     opened = LabOpened(
         target=contract.target.name,
@@ -157,6 +185,7 @@ def _write_first_events(
         contract_sha256=sha256(text),
         sealed_sha256=sha256(documents),
         product_version=version("autoresearch-mcp"),
+        split_sha256=split,
     )
     brief = repository.read_file(commit, contract.brief.path) if contract.brief else b""
     editable = {
@@ -191,13 +220,23 @@ def _check_documents(contract: Contract, documents: Path) -> None:
 
 
 def _settings(folder: Path) -> dict[str, str]:
-    settings: dict[str, str] = json.loads((folder / "lab.json").read_text())
+    path = folder / "lab.json"
+    try:
+        settings: dict[str, str] = json.loads(path.read_bytes())
+        if not isinstance(settings.get("source"), str):
+            raise ValueError("it names no source")
+    except (ValueError, AttributeError) as error:
+        raise LedgerDamaged(f"{path} does not read: {error}.", "Restore it from a copy.") from error
     return settings
 
 
-def _write_settings(folder: Path, location: str) -> None:
-    path = folder / "lab.json"
-    settings = {"source": location, "split_seed": secrets.randbelow(2**62)}
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+def _write_settings(folder: Path, location: str, signer: Signer | None) -> str:
+    """Draw the secret that chooses the held-out part; return the commitment to it."""
+    salt, seed = secrets.token_hex(32), secrets.randbelow(2**62)
+    settings = {"source": location, "split_seed": seed, "split_salt": salt}
+    if signer is not None:
+        settings["sign"] = str(signer.key)
+    handle = os.open(folder / "lab.json", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "w") as file:
         json.dump(settings, file)
+    return commitment(salt, seed)

@@ -92,11 +92,11 @@ def prepare(
         tree=tree,
         changes=tuple(map(_summary, changes)),
         fingerprint=mark,
-        simpler=_simpler(before, after),
+        simpler=simpler(before, after),
     )
 
 
-def _simpler(before: Files, after: Files) -> int:
+def simpler(before: Files, after: Files) -> int:
     """Syntax nodes fewer, 0 unless the patch takes code away and puts it nowhere else.
 
     At least 8 nodes and 1 % of the changed files, and no new file.

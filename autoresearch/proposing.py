@@ -1,5 +1,6 @@
 """Write an accepted patch down as an experiment, once; replay one on a newer incumbent."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from autoresearch.contract import sha256
@@ -12,31 +13,37 @@ if TYPE_CHECKING:
     from autoresearch.lab import Lab
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Idea:
+    """What an experiment is about beside its patch."""
+
+    hypothesis: str
+    prediction: Prediction | None
+    proposer: Proposer
+    replay_of: str | None = None
+    stack: tuple[str, ...] = ()
+
+
 def refuse_repeat(patch: PreparedPatch, history: History) -> None:
     """Raise PatchRefused, with what came of it, where the same code was proposed before."""
-    repeated = history.same_code(patch.fingerprint)
-    verdict = history.verdicts.get(repeated) if repeated else None
-    untested = verdict is not None and verdict.outcome is Outcome.TAINTED
-    if repeated is not None and not untested:
-        said = verdict.sentence if verdict else "it has no verdict yet"
+    for known in history.experiments.values():
+        if known.fingerprint != patch.fingerprint:
+            continue
+        verdict = history.verdicts.get(known.id)
+        if verdict is not None and verdict.outcome is Outcome.TAINTED:
+            continue  # it was not tested
+        word = history.reversals.get(known.id) or verdict
+        said = word.sentence if word else "it has no verdict yet"
         raise PatchRefused(
-            f"This is the code of {repeated} again: {said}.",
+            f"This is the code of {known.id} again: {said}.",
             "Change something that runs differently, or build on what it showed.",
         )
 
 
-def record(
-    lab: "Lab",
-    hypothesis: str,
-    base: str,
-    patch: PreparedPatch,
-    prediction: Prediction | None,
-    proposer: Proposer,
-    replay_of: str | None = None,
-) -> Experiment:
+def record(lab: "Lab", base: str, patch: PreparedPatch, idea: Idea) -> Experiment:
     """Commit the patch on its base and propose it; NotNow where the incumbent moved meanwhile."""
     parent = lab.history().experiments[base].commit
-    commit = lab.repository.commit_tree(patch.tree, [parent], hypothesis)
+    commit = lab.repository.commit_tree(patch.tree, [parent], idea.hypothesis)
     brief = sha256(lab.brief.encode())
 
     def build(history: History) -> Event:
@@ -44,15 +51,17 @@ def record(
             raise NotNow("The incumbent moved while this was proposed.", "Propose it again.")
         experiment = Experiment(
             id=history.next_experiment,
-            hypothesis=hypothesis,
+            hypothesis=idea.hypothesis,
             base=base,
             commit=commit,
             fingerprint=patch.fingerprint,
             changes=patch.changes,
             brief_sha256=brief,
-            prediction=prediction,
-            proposer=proposer,
-            replay_of=replay_of,
+            prediction=idea.prediction,
+            proposer=idea.proposer,
+            replay_of=idea.replay_of,
+            stack=idea.stack,
+            simpler=patch.simpler,
         )
         return Proposed(experiment=experiment)
 
@@ -63,10 +72,12 @@ def record(
 
 
 def replay(lab: "Lab", experiment: str) -> None:
-    """Propose a kept patch again on the incumbent that came while it was judged."""
+    """Propose a kept patch again, once, on the incumbent that came while it was judged."""
     history = lab.history()
     known = history.experiments[experiment]
     if history.verdicts[experiment].moved_incumbent or known.base is None:
+        return
+    if any(other.replay_of == experiment for other in history.experiments.values()):
         return
     tip = history.kept[-1]
     try:
@@ -79,12 +90,10 @@ def replay(lab: "Lab", experiment: str) -> None:
         refuse_repeat(patch, history)
     except PatchRefused:
         return  # it contradicts the new incumbent, or is in it already: nothing to replay
-    record(
-        lab,
-        f"{known.hypothesis} (replay of {experiment} on {tip})",
-        tip,
-        patch,
-        None,  # what was predicted was predicted for another base
-        known.proposer,
+    idea = Idea(
+        hypothesis=f"{known.hypothesis} (replay of {experiment} on {tip})",
+        prediction=None,  # what was predicted was predicted for another base
+        proposer=known.proposer,
         replay_of=experiment,
     )
+    record(lab, tip, patch, idea)

@@ -28,9 +28,11 @@ class Answering(Protocol):
         """Send a request and return the answer, exactly `size` bytes."""
 
 
-def reveal(model: Answering, corpus: Corpus, documents: Sequence[str]) -> list[float]:
+def reveal(
+    model: Answering, corpus: Corpus, documents: Sequence[str], most_rows: int = _BATCH_ROWS
+) -> list[float]:
     """Nats that each document costs, its end included, in the order given."""
-    rows = max(1, min(_BATCH_ROWS, _BATCH_LOGITS // corpus.vocab))
+    rows = max(1, min(most_rows, _BATCH_LOGITS // corpus.vocab))
     nats: list[float] = []
     for first in range(0, len(documents), rows):
         batch = _padded(corpus, documents[first : first + rows])

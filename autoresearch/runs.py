@@ -1,4 +1,4 @@
-"""Start runs, take in how they ended, and show them. Holds no state of its own.
+"""Start runs, make room for them, take in how they ended. Holds no state of its own.
 
 The run directory is the truth about a run, the ledger the record that it was started and how it
 ended. `absorb` moves the second towards the first; it can be called at any time, by anyone.
@@ -12,6 +12,7 @@ from pathlib import Path
 from autoresearch.contract import Contract, sha256
 from autoresearch.curve import read_curve
 from autoresearch.errors import LabError, NotNow
+from autoresearch.evidence import spare_part, was_kept
 from autoresearch.executors import Executor
 from autoresearch.history import History
 from autoresearch.ledger import Ledger
@@ -19,7 +20,7 @@ from autoresearch.logs import digest, true_exception
 from autoresearch.records import Event, Run, RunFinished, RunReport, RunStarted, RunState
 from autoresearch.rundir import RunDir, RunSpec, empty_report
 from autoresearch.sandbox import current_sandbox
-from autoresearch.views import CurvePoint, RunView
+from autoresearch.views import RunView
 from autoresearch.workspace import Repository
 
 SEEDS = 2**31
@@ -47,8 +48,13 @@ class Runs:
         """Draw a seed, write it down, and start a supervisor; return the run's id."""
 
         def plan(history: History) -> Event:
-            run = history.next_run(experiment)
-            return RunStarted(run=Run(id=run, experiment=experiment, seed=secrets.randbelow(SEEDS)))
+            run = Run(
+                id=history.next_run(experiment),
+                experiment=experiment,
+                seed=secrets.randbelow(SEEDS),
+                spare_part=spare_part(history, experiment),
+            )
+            return RunStarted(run=run)
 
         for changed in self.changed_files():
             raise NotNow(changed, "Open the target as a new lab: these scores would not compare.")
@@ -105,13 +111,48 @@ class Runs:
                     )
                 )
 
+    def free_devices(self, history: History) -> int:
+        """Devices that no run of this lab has or waits for, those being given up included."""
+        taken = [run for run in history.unfinished() if not self._yields(run.id)]
+        return max(0, len(self.executor.device_names()) - len(taken))
+
+    def make_room(self) -> bool:
+        """Whether a device is free, or becomes so because the newest control run gives it up.
+
+        A control that trains is asked before one that has just been started; one that is being
+        scored ends by itself in a moment.
+        """
+        history = self.ledger.history()
+        if self.free_devices(history):
+            return True
+        controls = [
+            run.id
+            for run in reversed(history.unfinished())
+            if was_kept(history, run.experiment) and not self._yields(run.id)
+        ]
+        states = {run: self.state(run) for run in controls}
+        for state in (RunState.TRAINING, RunState.QUEUED):
+            for run in controls:
+                if states[run] is state:
+                    self.directory(run).yield_file.touch()
+                    return True
+        return False
+
+    def state(self, run: str) -> RunState:
+        """Where a run is: as the ledger has it, else as its supervisor last wrote."""
+        report = self.ledger.history().reports.get(run) or self.directory(run).read_status()
+        return report.state if report else RunState.QUEUED
+
+    def _yields(self, run: str) -> bool:
+        return self.directory(run).yield_file.exists()
+
     def stop(self, run: str) -> None:
         """Ask a run's supervisor to end it; it does within its next look, 20 times a second."""
         history = self.ledger.history()
         known = history.run(run)
         if run in history.reports:
             raise NotNow(f"{run} has already ended: {history.reports[run].state}.")
-        if known.experiment in history.kept:
+        if was_kept(history, known.experiment):
             raise NotNow(
                 f"{run} is a control run, and choosing which controls count would bias verdicts.",
                 f"It ends by itself within {self.contract.run.wall_ceiling_s:.0f} s.",
@@ -124,7 +165,8 @@ class Runs:
         planned = history.runs[run]
         directory = self.directory(run)
         report = history.reports.get(run) or directory.read_status() or _just_planned(planned)
-        shown = detail or report.state is RunState.CRASHED
+        hidden = self.is_going_control(run)
+        shown = (detail or report.state is RunState.CRASHED) and not hidden
         log = directory.log_file
         started = report.started or time.time()
         return RunView(
@@ -140,16 +182,21 @@ class Runs:
             value=report.measurement.value if report.measurement else None,
             device=report.device,
             sandbox=report.sandbox,
-            curve=self._curve(directory),
+            curve=() if hidden else read_curve(directory.curve_file),
             log_digest=digest(log) if shown and log.exists() else "",
             exception=true_exception(log)
             if report.state is RunState.CRASHED and log.exists()
             else None,
         )
 
-    def _curve(self, directory: RunDir) -> tuple[CurvePoint, ...]:
-        points = read_curve(directory.curve_file)
-        return tuple(CurvePoint(at=point.at, loss=point.loss) for point in points)
+    def is_going_control(self, run: str) -> bool:
+        """Whether it is a control that has not ended, so that its curve and log are not shown.
+
+        Starting an experiment can make a control give up its device: who saw how it does could
+        choose which controls count.
+        """
+        history = self.ledger.history()
+        return run not in history.reports and was_kept(history, history.runs[run].experiment)
 
     def _progress(self, report: RunReport) -> float | None:
         if report.state in (RunState.SCORING, RunState.FINISHED) and not report.cut:

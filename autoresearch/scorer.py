@@ -24,6 +24,7 @@ from autoresearch.rundir import RunDir, RunSpec, write_json
 from autoresearch.sandbox import Confinement, Sandbox, make_sandbox
 
 CHECKED = 250  # documents that a second process scores again
+CHECKED_ROWS = 128  # documents it is asked about at once
 TOLERANCE = 1e-4  # of a document's nats, or of one nat where it costs less
 
 
@@ -60,7 +61,9 @@ def score(rundir: RunDir, spec: RunSpec, sandbox: Sandbox) -> Measurement:
         nats = dict(zip(held_out, reveal(first, corpus, held_out), strict=True))
         first.kill()
         again = _shuffled((*_shuffled(held_out)[:CHECKED], *spare))
-        nats_again = dict(zip(again, reveal(second, corpus, again), strict=True))
+        # Other batches too, or rows that are asked about together could teach each other.
+        rows = min(CHECKED_ROWS, max(1, len(again) // 4))
+        nats_again = dict(zip(again, reveal(second, corpus, again, rows), strict=True))
     value = _bits_per_byte(nats)
     if value is None or not math.isfinite(value):
         raise ScoringFailed(f"the metric is {value}")
@@ -94,7 +97,7 @@ def _check_agreement(first: Mapping[str, float], second: Mapping[str, float]) ->
     if off:
         raise ScoringFailed(
             "the model's answers depend on what it was asked before: asked again in another order, "
-            f"a fresh process of it answered so that {len(off)} of {len(both)} documents cost up to "
+            f"a fresh process of it made {len(off)} of {len(both)} documents cost up to "
             f"{max(off):.4f} nats more or less"
         )
 

@@ -5,15 +5,18 @@ Effects are in metric units and positive is better, whatever the metric's direct
 
 from dataclasses import dataclass
 
-from autoresearch.records import Experiment, FileChange, Outcome, Prediction, RunState, Verdict
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CurvePoint:
-    """One point of a training curve, in the run's own words."""
-
-    at: float  # training tokens, steps or seconds, as the run counts
-    loss: float
+from autoresearch.curve import CurvePoint
+from autoresearch.overfitting import Overfitting
+from autoresearch.predictions import Taste
+from autoresearch.records import (
+    Experiment,
+    FileChange,
+    Outcome,
+    Prediction,
+    Reversal,
+    RunState,
+    Verdict,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +53,7 @@ class Incumbent:
     high: float | None
     sigma: float | None  # spread of single runs
     kept: tuple[str, ...]  # the kept line, e0 first
+    instead_of: str | None = None  # the keep that was taken back, so that this is the tip again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +69,9 @@ class Remembered:
     high: float | None
     lesson: str
     changes: tuple[FileChange, ...]
+    taken_back: bool  # it was kept once
+    built_on_taken_back: str | None  # what was below it and is kept no longer
+    sandbox: str  # of the runs that the effect rests on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +83,16 @@ class Region:
     first: int  # 1-based, inclusive
     last: int
     experiments: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackRecord:
+    """How far the lab's own conclusions, and its proposers' predictions, can be trusted."""
+
+    candidates: int  # judged on measurements
+    false_keeps: float  # to be expected among them if none had been a gain
+    overfitting: Overfitting | None  # of all keeps together
+    taste: dict[str, Taste]  # by proposer: the client and its model
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +118,9 @@ class Overview:
     open_experiments: tuple[str, ...]  # proposed, without a verdict
     recent: tuple[Remembered, ...]  # the newest first
     untouched: tuple[Region, ...]
+    taken_back: tuple[Reversal, ...]  # keeps that their own further runs did not bear out
+    stackable: tuple[str, ...]  # near misses on lines of their own, in no stack yet
+    record: TrackRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +158,9 @@ class Evaluation:
     needs: str  # one sentence; "" once there is a verdict
     incumbent: Incumbent
     replayed_as: str | None  # the same patch on the incumbent that came in between
+    sandbox: str  # of the runs it rests on; several where they differ
+    taken_back: Reversal | None  # it was kept once
+    built_on_taken_back: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +175,8 @@ class Conclusion:
     prediction: Prediction | None
     incumbent: Incumbent
     without_keep: int  # the latest verdicts in a row that kept nothing
+    stackable: tuple[str, ...]  # near misses that could be tried together
+    sandbox: str  # of the runs it rests on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
-from autoresearch import difftext
+from autoresearch import difftext, signing
 from autoresearch.errors import GitFailed, NotFound, PatchRefused
 from autoresearch.git import LONG_TIMEOUT_S, Git, failure, words
 from autoresearch.rawdiff import OPTIONS, PLAIN, RawChange, read_changes
@@ -176,6 +176,10 @@ class Repository:
 
     def read_many(self, names: Sequence[str]) -> list[bytes | None]:
         """The content of many blobs, in one go; None for what is missing or not a blob."""
+        return self.read_objects(names, b"blob")
+
+    def read_objects(self, names: Sequence[str], kind: bytes) -> list[bytes | None]:
+        """The same for any kind of object: b"blob", b"tree" or b"commit"."""
         asked = "".join(f"{name}\n" for name in names).encode(errors="surrogateescape")
         out = self.git.run("cat-file", "--batch", stdin=asked, timeout_s=LONG_TIMEOUT_S)
         contents: list[bytes | None] = []
@@ -188,7 +192,7 @@ class Repository:
                 contents.append(None)
                 continue
             size = int(header[2])
-            contents.append(out[at : at + size] if header[1] == b"blob" else None)
+            contents.append(out[at : at + size] if header[1] == kind else None)
             at += size + 1
         return contents
 
@@ -233,10 +237,6 @@ class Repository:
             self.git.run(*update, stdin=lines.encode(errors="surrogateescape"), env=env)
             return self.git.run("write-tree", env=env).decode().strip()
 
-    def commit_edits(self, base: str, files: Mapping[str, bytes | None], message: str) -> str:
-        """A commit on `base` with new contents by path."""
-        return self.commit_tree(self.edit_tree(base, files), (base,), message)
-
     def apply_diff(self, base: str, diff: str) -> str:
         """The tree that the diff makes of the base; PatchRefused when it does not apply."""
         patch = difftext.clean(diff)
@@ -264,15 +264,33 @@ class Repository:
         )
 
     def commit_tree(
-        self, tree: str, parents: Sequence[str], message: str, at: float | None = None
+        self,
+        tree: str,
+        parents: Sequence[str],
+        message: str,
+        at: float | None = None,
+        sign: Path | None = None,
     ) -> str:
-        """A commit of the tree by the lab's fixed identity; `at` is now unless given."""
+        """A commit of the tree by the lab's fixed identity; `at` is now unless given.
+
+        Signed with the SSH key `sign` if there is one; NotNow where that fails.
+        """
         date = f"@{int(time.time() if at is None else at)} +0000"
         text = message.replace("\0", "").encode(errors="replace") or b"(no message)"
         options = [option for parent in parents for option in ("-p", parent)]
         dates = {"GIT_AUTHOR_DATE": date, "GIT_COMMITTER_DATE": date}
-        made = self.git.run("commit-tree", tree, *options, "-F", "-", stdin=text, env=dates)
-        return made.decode().strip()
+        form = ("commit-tree", tree, *options, "-F", "-")
+        if sign is None:
+            return self.git.run(*form, stdin=text, env=dates).decode().strip()
+        made = self.git.attempt(
+            *(*signing.OPTIONS, *form, f"-S{sign}"),
+            stdin=text,
+            env={**dates, **signing.QUIET},
+            terminal=False,
+        )
+        if made.returncode:
+            raise signing.refusal(sign, words(made.stderr))
+        return made.stdout.decode().strip()
 
     def move_refs(self, moves: Moves) -> bool:
         """Move all the refs, or none; False when one of them was not where it was said to be."""

@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+from autoresearch.errors import LabError
 from autoresearch.lab import Lab
 from autoresearch.records import Run, RunReport
 from autoresearch.rundir import RunDir
 from autoresearch.sandbox import NAMES, Confinement, Sandbox, make_sandbox
-from autoresearch.errors import LabError
 
 OWN_SCORE = """
 import os, sys, time
@@ -33,12 +33,14 @@ from tensor import Tensor, cross_entropy, no_grad
 with np.load(sys.argv[2]) as arrays:
     weights = {name: Tensor(arrays[name]) for name in arrays.files}
 documents = open(sys.argv[3], encoding="utf-8").read().split()
-ids = {c: n for n, c in enumerate(sorted(set("".join(open(sys.argv[4], encoding="utf-8").read().split()))))}
+everything = open(sys.argv[4], encoding="utf-8").read().split()
+ids = {c: n for n, c in enumerate(sorted(set("".join(everything))))}
 bos = len(ids)
 started = time.perf_counter()
 nats = tokens = 0
 for first in range(0, len(documents), 512):
-    rows = [[bos, *(ids[c] for c in d), bos][: train.CONTEXT + 1] for d in documents[first : first + 512]]
+    batch = documents[first : first + 512]
+    rows = [[bos, *(ids[c] for c in d), bos][: train.CONTEXT + 1] for d in batch]
     inputs, targets, shares = train.pad(rows)
     with no_grad():
         nats += cross_entropy(train.forward(weights, inputs), targets, shares).item() * shares.sum()
@@ -116,7 +118,6 @@ def scored(lab: Lab, folder: Path) -> Scored:
     commit = lab.history().experiments["e0"].commit
     rundir = RunDir(folder)
     run = Run(id=folder.name, experiment="e0", seed=secrets.randbelow(2**31))
-    began = time.time()
     lab.runs.start_outside(run, commit, rundir)
     report = settle(lab, rundir)
     assert report.measurement is not None, report.reason

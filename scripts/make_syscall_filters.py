@@ -24,10 +24,10 @@ DENIED = (
     "ptrace process_vm_readv process_vm_writev kcmp pidfd_getfd process_madvise perf_event_open "
     "bpf userfaultfd keyctl add_key request_key io_uring_setup io_uring_enter io_uring_register "
     "mount umount2 pivot_root chroot move_mount fsopen fsconfig fsmount fspick open_tree "
-    "mount_setattr setns unshare swapon swapoff reboot kexec_load kexec_file_load init_module finit_module "
-    "delete_module acct quotactl quotactl_fd syslog open_by_handle_at name_to_handle_at "
-    "lookup_dcookie nfsservctl vhangup iopl ioperm modify_ldt uselib ustat settimeofday "
-    "clock_settime clock_adjtime adjtimex sethostname setdomainname fanotify_init"
+    "mount_setattr setns unshare swapon swapoff reboot kexec_load kexec_file_load init_module "
+    "finit_module delete_module acct quotactl quotactl_fd syslog open_by_handle_at "
+    "name_to_handle_at lookup_dcookie nfsservctl vhangup iopl ioperm modify_ldt uselib ustat "
+    "settimeofday clock_settime clock_adjtime adjtimex sethostname setdomainname fanotify_init"
 )
 HEADER = '''"""Seccomp filters by machine, as scripts/make_syscall_filters.py wrote them.
 

@@ -1,53 +1,71 @@
-"""Simulate the judge's gate: how often it keeps, and how many runs it needs.
+"""Simulate the judge at length: false keeps by number of controls, and keeps that are taken back.
 
-    uv run python scripts/simulate_gate.py [--candidates N]
+    uv run python scripts/simulate_gate.py [--candidates N] [--write]
 
-Vectorised over candidates with the settings and tables of autoresearch/judge.py; sigma is
-estimated anew from the controls of each simulated candidate. Prints one row a number of controls.
+With --write it writes the false keeps into autoresearch/error_rates.py, from which
+`expected_false_keeps` reads them. Every candidate is judged by autoresearch/judge.py itself, one
+by one: 100,000 a number of controls take a minute or two. `autoresearch-mcp aa-test --simulate` has
+the shorter tables. Prints one row a number of controls, then one an effect.
 """
 
 import argparse
+import os
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
 
-import numpy as np
+from autoresearch.calibration.simulate import Setting, simulate_cell, simulate_setbacks
+from autoresearch.judge import JUDGE_VERSION
 
-from autoresearch.critical_values import T_999
-from autoresearch.judge import GATE, quantile
+CONTROLS = (3, 4, 5, 6, 8, 10, 12, 16, 20, 30, 60)
+GAINS = (0.0, 1.0, 1.5, 2.0)  # sigma
+KEPT_AGAINST = 20  # controls of the base, in the table of keeps that are taken back
+TARGET = Path(__file__).resolve().parent.parent / "autoresearch" / "error_rates.py"
 
-GAINS = (0.0, 1.5, 2.0, 3.0, 5.0)  # in sigma
+
+def false_keeps(controls: int, candidates: int, seed: int) -> tuple[int, float]:
+    """The share of candidates without a gain that is kept."""
+    cell = simulate_cell(Setting(controls=controls), 0.0, candidates, seed=seed)
+    return controls, cell.rate
 
 
-def simulate(controls: int, gain: float, candidates: int) -> tuple[float, float]:
-    """Return the fraction kept and the mean number of runs."""
-    rng = np.random.default_rng(controls)
-    known = rng.standard_normal((candidates, controls))
-    mean, sigma = known.mean(1), known.std(1, ddof=1)
-    factor = quantile(T_999, controls - 1) / T_999[-1]
-    spread = sigma * factor * GATE.widening * np.sqrt(1 + 1 / controls)
-    evidence = np.zeros(candidates)
-    going = np.ones(candidates, bool)
-    kept = np.zeros(candidates, bool)
-    runs = 0
-    for run in range(1, GATE.most_runs + 1):
-        runs += going.sum()
-        better = rng.standard_normal(candidates) + gain - mean
-        evidence += GATE.gain * (better / spread - GATE.gain / 2)
-        if run == 1:
-            going &= better >= GATE.screen * sigma
-        else:
-            kept |= going & (evidence >= GATE.keep)
-            going &= ~kept & (evidence > GATE.drop)
-    return float(kept.mean()), float(runs / candidates)
+def written(rates: list[tuple[int, float]], candidates: int) -> str:
+    """The module's source."""
+    rows = "".join(f"    ({controls}, {rate:.5f}),\n" for controls, rate in rates)
+    return (
+        f'"""False keeps of judge version {JUDGE_VERSION}, as scripts/simulate_gate.py wrote '
+        f"them: (controls, share).\n\n{candidates:,} simulated candidates without a gain a row.\n"
+        '"""'
+        f"\n\nFALSE_KEEPS: tuple[tuple[int, float], ...] = (\n{rows})\n"
+    )
 
 
 def main() -> None:
-    """Print the table."""
+    """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--candidates", type=int, default=200_000, help="a cell (200,000)")
+    parser.add_argument("--candidates", type=int, default=100_000, help="a row (100,000)")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--write", action="store_true", help=f"write {TARGET.name}")
     args = parser.parse_args()
-    print("controls  " + "  ".join(f"{gain:g} sigma: kept, runs" for gain in GAINS))
-    for controls in (3, 6, 10, 20, 60):
-        cells = [simulate(controls, gain, args.candidates) for gain in GAINS]
-        print(f"{controls:8}  " + "  ".join(f"{kept:16.4f}, {runs:4.2f}" for kept, runs in cells))
+    with ProcessPoolExecutor(os.cpu_count()) as pool:
+        one = partial(false_keeps, candidates=args.candidates, seed=args.seed)
+        rates = []
+        print("controls  kept without a gain")
+        for controls, rate in pool.map(one, CONTROLS):
+            rates.append((controls, rate))
+            print(f"{controls:8}  {rate:.5f}", flush=True)
+        if args.write:
+            TARGET.write_text(written(rates, args.candidates))
+        print(f"\neffect   kept against {KEPT_AGAINST} controls   of them taken back")
+        numbers = [args.candidates if gain == 0 else args.candidates // 20 for gain in GAINS]
+        again = partial(simulate_setbacks, controls=KEPT_AGAINST, seed=args.seed)
+        for found in pool.map(partial(_setbacks, again), GAINS, numbers):
+            share = found.reverted / found.kept if found.kept else 0.0
+            print(f"{found.effect:6g}   {found.kept:17}   {found.reverted:8} ({share:.4f})")
+
+
+def _setbacks(again, effect, candidates):  # noqa: ANN001, ANN202 - so that it can be pickled
+    return again(effect, candidates=candidates)
 
 
 if __name__ == "__main__":

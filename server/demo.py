@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from fastmcp import Client
 
 TARGET = "microgpt"
-EXPERIMENTS = 7
+EXPERIMENTS = 8
 LANES = 2  # experiments in flight, so that no device idles while another is judged
 WAIT_S = 30
 
@@ -45,6 +45,7 @@ class Trial:
     runs: int
     verdict: str
     incumbent: float  # mean after the verdict, metric units
+    cheat: bool = False  # put there on purpose, to be caught
 
     @property
     def kept(self) -> bool:
@@ -71,6 +72,11 @@ class DemoResult:
     trials: tuple[Trial, ...]
     runs: int
     seconds: float
+
+    @property
+    def cheats(self) -> tuple[Trial, ...]:
+        """What should have been caught."""
+        return tuple(trial for trial in self.trials if trial.cheat)
 
     @property
     def gain(self) -> float:
@@ -213,6 +219,7 @@ class _Research:
                 runs=len(judged["runs"]),
                 verdict=judged["verdict"],
                 incumbent=answer["incumbent"]["mean"],
+                cheat=patch.cheat,
             )
         )
 

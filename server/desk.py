@@ -4,6 +4,7 @@ The lab's methods are short and synchronous. A wait is a loop of short looks, so
 client cancels ends between two looks and never touches the run.
 """
 
+import logging
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from threading import Lock
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from autoresearch.lab import Lab
 
 T = TypeVar("T")
+logger = logging.getLogger(__name__)
 LOOK_S = 0.1  # between the first two looks while a call waits
 SLOWER, SLOWEST = 1.25, 2.0  # each pause is longer, up to this many times the first: looks cost CPU
 
@@ -31,14 +33,39 @@ class Desk:
         self._labs = labs
         self._look_s = look_s
         self._locks: defaultdict[str, Lock] = defaultdict(Lock)
+        self._used: dict[str, Lab] = {}
+        self._complaints: dict[str, str] = {}
 
     async def open(self, source: str) -> "Lab":
         """Create or open a lab."""
-        return await self._in_thread("", lambda: self._labs.open(source))
+        lab = await self._in_thread("", lambda: self._labs.open(source))
+        return self._used.setdefault(lab.name, lab)
 
     async def lab(self, name: str) -> "Lab":
         """The lab that the caller means."""
-        return await self._in_thread("", lambda: self._labs.get(name))
+        lab = await self._in_thread("", lambda: self._labs.get(name))
+        return self._used.setdefault(lab.name, lab)
+
+    @property
+    def in_use(self) -> bool:
+        """Whether any lab was asked for in this session."""
+        return bool(self._used)
+
+    async def tend(self) -> None:
+        """Let each lab of this session use its idle devices. What goes wrong is logged, once."""
+        for lab in tuple(self._used.values()):
+            await anyio.to_thread.run_sync(self._tend, lab)
+
+    def _tend(self, lab: "Lab") -> None:
+        try:
+            with self._locks[lab.name]:
+                lab.tend()
+            self._complaints.pop(lab.name, None)
+        except Exception as error:  # noqa: BLE001 - a boundary: nobody waits for this call
+            words = f"{type(error).__name__}: {error}"
+            if self._complaints.get(lab.name) != words:
+                self._complaints[lab.name] = words
+                logger.warning("the lab %s could not be tended: %s", lab.name, words)
 
     async def call(self, lab: "Lab", work: Callable[[], T]) -> T:
         """One piece of work on a lab."""

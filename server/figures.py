@@ -3,14 +3,9 @@
 Pure functions. Effects are in metric units and positive is better.
 """
 
-from math import floor, log10
+from autoresearch.decimals import decimals
 
-
-def digits_for(sigma: float | None) -> int:
-    """Decimals that say something beside that noise: one digit below sigma's first."""
-    if not sigma or sigma <= 0:
-        return 4
-    return min(8, max(1, 1 - floor(log10(sigma))))
+digits_for = decimals  # one rule for sentences of the lab and tables of the server
 
 
 def shorten(value: float | None, digits: int = 6) -> float | None:

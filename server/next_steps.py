@@ -11,6 +11,7 @@ from autoresearch.views import (
     CodeSection,
     Conclusion,
     Evaluation,
+    Incumbent,
     Overview,
     Proposal,
     Region,
@@ -22,34 +23,39 @@ LONG_STREAK = 5  # verdicts without a keep
 LESSONS = {
     Outcome.KEEP: "say what made it work and what could be pushed further",
     Outcome.DISCARD: "say what the result rules out",
-    Outcome.INCONCLUSIVE: "say which way it leaned; small gains can be stacked in one later patch",
+    Outcome.INCONCLUSIVE: "say which way it leaned; small gains can be stacked later",
     Outcome.CRASHED: "say what broke, then propose it again mended if the idea still stands",
     Outcome.TAINTED: "say what disturbed the runs",
 }
 
 
 def after_open(view: Overview) -> str:
-    """Finish what is begun first, then the baseline, then something new."""
+    """Finish what is begun first, then something new; the baseline is measured meanwhile."""
+    news = _taken_back(view.incumbent)
     if view.open_experiments:
         waiting = view.open_experiments[0]
         return (
-            f"{_call('evaluate_metric', experiment=waiting, wait_s=45)} brings {waiting} to its "
-            "verdict; it is still open."
+            f"{news}{_call('evaluate_metric', experiment=waiting, wait_s=45)} brings {waiting} to "
+            "its verdict; it is still open."
         )
     if view.incumbent.mean is None or view.incumbent.sigma is None:
         tip = view.incumbent.experiment
         return (
-            f"{_call('evaluate_metric', experiment=tip, wait_s=45)} measures the unchanged code "
-            "and its noise: nothing can be judged before that."
+            f"The lab measures {tip} by itself while you read, and "
+            f"{_call('evaluate_metric', experiment=tip, wait_s=45)} waits for it. "
+            f"{_look_somewhere(view.untouched)}; then propose_patch and run_training, which starts "
+            "at once."
         )
     unwritten = next((m for m in view.recent if m.outcome is not None and not m.lesson), None)
     if unwritten is not None:
         return (
-            f"{_call('conclude_experiment', experiment=unwritten.experiment, lesson='…')}: its "
-            f"verdict is {unwritten.outcome}, its lesson is not written down yet."
+            f"{news}{_call('conclude_experiment', experiment=unwritten.experiment, lesson='…')}: "
+            f"its verdict is {unwritten.outcome}, its lesson is not written down yet."
         )
+    if view.stackable:
+        return f"{news}{_stack(view.stackable)}."
     look = _look_somewhere(view.untouched)
-    return f"{look}; then propose_patch with one change and a prediction."
+    return f"{news}{look}; then propose_patch with one change and a prediction."
 
 
 def after_propose(view: Proposal, asked_prediction: bool) -> str:
@@ -76,64 +82,72 @@ def after_run(view: RunView) -> str:
     evaluate = _call("evaluate_metric", experiment=view.experiment, wait_s=45)
     if view.state is RunState.FINISHED:
         return f"{evaluate} compares it with the incumbent and starts the further runs it needs."
-    if view.state is RunState.LOST:
-        return f"{evaluate} repeats the run: it was lost to no fault of the patch."
+    if view.state.repeated:
+        return f"{evaluate} repeats the run: it was {view.state} to no fault of the patch."
     return f"{evaluate} records the outcome; then conclude_experiment with what it taught."
 
 
 def after_evaluate(view: Evaluation) -> str:
     """Until there is a verdict, call again; then write the lesson down."""
-    name = view.experiment
-    if view.replayed_as:
-        return (
-            f"{_call('evaluate_metric', experiment=view.replayed_as, wait_s=45)}: the incumbent "
-            f"moved while {name} was judged, so its patch is tried anew as {view.replayed_as}; and "
-            f"{_call('conclude_experiment', experiment=name, lesson='…')}."
-        )
-    if view.verdict is not None and view.concluded:
-        return (
-            f"{name} has its verdict and its lesson: recall_experiments and explain_code_section, "
-            "then propose_patch with the next idea."
-        )
-    if view.verdict is not None and _overtaken(view.verdict):
-        return (
-            f"The incumbent became {view.incumbent.experiment} while {name} was judged: "
-            "propose_patch the same change on it, since it was better than the one before; and "
-            f"{_call('conclude_experiment', experiment=name, lesson='…')}."
-        )
     if view.verdict is not None:
-        advice = LESSONS[view.verdict.outcome]
-        if view.verdict.outcome is Outcome.DISCARD and len(view.verdict.candidate_runs) == 1:
-            advice = "one run screened it out, so say only what the interval rules out"
-        return f"{_call('conclude_experiment', experiment=name, lesson='…')}: {advice}."
+        return _taken_back(view.incumbent) + _after_verdict(view, view.verdict)
     if not view.needs:
         return (
             "The noise is known. explain_code_section shows the code and its knobs; then "
             "propose_patch with one change and a prediction."
         )
     return (
-        f"{_call('evaluate_metric', experiment=name, wait_s=45)} again until there is a verdict; "
-        "it starts the runs that are missing. Meanwhile you can prepare the next patch."
+        f"{_call('evaluate_metric', experiment=view.experiment, wait_s=45)} again until there is a "
+        "verdict; it starts the runs that are missing. Meanwhile you can prepare the next patch."
     )
+
+
+def _after_verdict(view: Evaluation, verdict: Verdict) -> str:
+    name = view.experiment
+    conclude = _call("conclude_experiment", experiment=name, lesson="…")
+    if view.replayed_as:
+        return (
+            f"{_call('evaluate_metric', experiment=view.replayed_as, wait_s=45)}: the incumbent "
+            f"moved while {name} was judged, so its patch is tried anew as {view.replayed_as}; and "
+            f"{conclude}."
+        )
+    if view.taken_back is not None:
+        return f"{conclude} with what its further runs showed, then propose_patch another idea."
+    if view.concluded:
+        return (
+            f"{name} has its verdict and its lesson: recall_experiments and explain_code_section, "
+            "then propose_patch with the next idea."
+        )
+    if verdict.outcome is Outcome.KEEP and not verdict.moved_incumbent:
+        return (
+            f"The incumbent became {view.incumbent.experiment} while {name} was judged: "
+            "propose_patch the same change on it, since it was better than the one before; and "
+            f"{conclude}."
+        )
+    advice = LESSONS[verdict.outcome]
+    if verdict.outcome is Outcome.DISCARD and len(verdict.candidate_runs) == 1:
+        advice = "one run screened it out, so say only what the interval rules out"
+    return f"{conclude}: {advice}."
 
 
 def after_conclude(view: Conclusion) -> str:
     """Learn from what is known, then try the next thing."""
-    if view.outcome is Outcome.KEEP:
+    return _taken_back(view.incumbent) + _after_lesson(view)
+
+
+def _after_lesson(view: Conclusion) -> str:
+    if view.outcome is Outcome.KEEP and view.incumbent.experiment == view.experiment:
         return (
             "Build on it: explain_code_section shows the new incumbent; propose_patch goes on from "
             "there, one change at a time."
         )
+    if view.stackable:
+        return f"{_stack(view.stackable)}; else propose_patch with a different idea."
     if view.without_keep >= LONG_STREAK:
         return (
             f"{view.without_keep} verdicts in a row kept nothing: leave this direction. open_lab "
             "lists code that no experiment has touched; propose_patch something larger, of which "
             "you know a mechanism."
-        )
-    if view.outcome is Outcome.INCONCLUSIVE:
-        return (
-            f"{_call('recall_experiments', outcome='inconclusive')} shows near misses worth "
-            "stacking; else propose_patch with a different idea."
         )
     return (
         "recall_experiments shows what is already known; explain_code_section finds code that no "
@@ -148,12 +162,11 @@ def after_recall(found: Sequence[Remembered]) -> str:
             "Nothing like it has been tried: propose_patch it with a prediction, or call "
             "recall_experiments with fewer words."
         )
-    near = [m.experiment for m in found if m.outcome is Outcome.INCONCLUSIVE]
+    near = [
+        m.experiment for m in found if m.outcome is Outcome.INCONCLUSIVE and (m.effect or 0.0) > 0.0
+    ]
     if len(near) > 1:
-        return (
-            f"{', '.join(near[:4])} were too small to tell alone: propose_patch one patch that "
-            "combines those that leaned the right way."
-        )
+        return f"{_stack(near[:4])}, unless they were stacked before."
     return "propose_patch something that these lessons do not rule out; the hypothesis says why."
 
 
@@ -182,8 +195,23 @@ def after_stop(view: RunView) -> str:
     )
 
 
-def _overtaken(verdict: Verdict) -> bool:
-    return verdict.outcome is Outcome.KEEP and not verdict.moved_incumbent
+def _taken_back(tip: Incumbent) -> str:
+    """A sentence on a keep that did not hold, as long as nothing was kept since."""
+    if tip.instead_of is None:
+        return ""
+    return (
+        f"{tip.instead_of} was taken back, since its further runs fell behind: the incumbent is "
+        f"{tip.experiment} again, and patches go on it. "
+    )
+
+
+def _stack(names: Sequence[str]) -> str:
+    """Try near misses together."""
+    shown = ", ".join(f'"{name}"' for name in names)
+    return (
+        f"{', '.join(names)} leaned up but were too small to tell alone: "
+        f"propose_patch(hypothesis=…, stack=[{shown}]) tries them together"
+    )
 
 
 def _look_somewhere(untouched: Sequence[Region]) -> str:

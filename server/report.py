@@ -4,8 +4,10 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from autoresearch.home import lab_names
 from server import figures
 from server.demo import DemoResult
+from server.trust import trust_rows
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 
@@ -32,8 +34,18 @@ def write_report(result: DemoResult, path: Path, *, chart: Path | None, again: s
             kept=[trial for trial in result.trials if trial.kept],
             dropped=[trial for trial in result.trials if not trial.kept],
             right=_predicted_well(result),
+            trust=_trust(result.home),
         )
     )
+
+
+def _trust(home: Path) -> list[tuple[str, str]]:
+    """What the demo's lab says of its own conclusions; nothing where it has gone."""
+    if len(list(lab_names(home))) != 1:
+        return []
+    from autoresearch.lab import Lab
+
+    return trust_rows(Lab.reopen(home=home).overview())
 
 
 def _predicted_well(result: DemoResult) -> tuple[int, int]:

@@ -98,6 +98,9 @@ def _add_proposing(server: FastMCP, desk: Desk) -> None:
         context: Context,
         edits: Annotated[list[EditArgument] | None, Field(description="or give diff")] = None,
         diff: Annotated[str, Field(description="unified diff on the incumbent")] = "",
+        stack: Annotated[
+            list[str] | None, Field(description="or near misses to try together: e3, e7")
+        ] = None,
         predicted_effect: Annotated[
             float | None,
             Field(description="gain in metric units; positive = better", allow_inf_nan=False),
@@ -117,9 +120,14 @@ def _add_proposing(server: FastMCP, desk: Desk) -> None:
         from autoresearch.patch import Edit
 
         given = edits or []
-        if bool(given) == bool(diff):
-            said = "both" if given else "neither"
-            raise ToolError(f"Give `edits` or `diff`; {said} came. Nothing was done.")
+        came = [
+            f"`{name}`"
+            for name, value in (("edits", given), ("diff", diff), ("stack", stack))
+            if value
+        ]
+        if len(came) != 1:
+            said = " and ".join(came) or "none"
+            raise ToolError(f"Give `edits`, `diff` or `stack`; {said} came. Nothing was done.")
         here = await desk.lab(lab)
         proposer = _proposer(context, model)
         prediction = _prediction(predicted_effect, confidence)
@@ -129,6 +137,7 @@ def _add_proposing(server: FastMCP, desk: Desk) -> None:
                 hypothesis,
                 edits=[Edit(path=e.path, find=e.find, replace=e.replace) for e in given],
                 diff=diff,
+                stack=stack or (),
                 prediction=prediction,
                 proposer=proposer,
             ),
@@ -293,10 +302,10 @@ async def _watch(
 
 
 def _runs_meant(lab: "Lab", run: str) -> tuple[str | None, ...]:
-    """The run asked for; with nothing asked, every run that is going, else the newest."""
+    """The run asked for; with nothing asked, every run that is awaited, else the newest."""
     if run:
         return (lab.view_run(run).id,)
-    return lab.running or (None,)
+    return lab.awaited or (None,)
 
 
 def _proposer(context: Context, model: str) -> Proposer:

@@ -83,6 +83,15 @@ class Memory(Shown):
     high: float | None = None
     lesson: str
     touched: list[str]  # "train.py:31-40"
+    note: str | None = None  # that it, or what it was built on, was taken back
+
+
+class TrustShown(Shown):
+    """How far the lab's conclusions and its proposers' predictions hold."""
+
+    false_keeps: str
+    overfitting: str | None = None
+    predictions: list[str]
 
 
 class LabResult(Result):
@@ -103,6 +112,9 @@ class LabResult(Result):
     open_experiments: list[str]
     recent: list[Memory]
     untouched: list[str]  # "train.py:31-40 lr_at"
+    taken_back: list[str]  # keeps that did not hold
+    stackable: list[str]  # near misses to try together
+    trust: TrustShown
 
 
 class FileShown(Shown):
@@ -176,6 +188,8 @@ class EvaluationResult(Result):
     needs: str | None = None
     moved_incumbent: bool | None = None
     replayed_as: str | None = None
+    note: str | None = None  # that it, or what it was built on, was taken back
+    sandbox: str
     incumbent: IncumbentShown
 
 
@@ -188,6 +202,7 @@ class ConclusionResult(Result):
     outcome: str | None = None
     effect: float | None = None
     predicted: PredictionShown | None = None
+    sandbox: str
     incumbent: IncumbentShown
 
 
@@ -195,6 +210,7 @@ class RecallResult(Result):
     """The experiments that match, the best match first."""
 
     experiments: list[Memory]
+    sandbox: str  # of the runs that these effects rest on
 
 
 class KnobShown(Shown):
@@ -219,4 +235,5 @@ class SectionResult(Result):
     code: str
     knobs: list[KnobShown]
     experiments: list[Memory]
+    sandbox: str  # of the runs that these effects rest on
     base: str  # the commit that this code is at

@@ -7,11 +7,11 @@ in quotes.
 from collections.abc import Iterable, Sequence
 
 from autoresearch.contract import Metric
+from autoresearch.curve import CurvePoint
 from autoresearch.records import FileChange, Outcome, Prediction, RunState, Verdict
 from autoresearch.views import (
     CodeSection,
     Conclusion,
-    CurvePoint,
     Evaluation,
     Incumbent,
     Overview,
@@ -22,6 +22,7 @@ from autoresearch.views import (
 )
 from server import next_steps, results
 from server.figures import count, effect, measured, quote, shorten
+from server.trust import note, taken_back_words, trust_shown
 
 BRIEF_CHARACTERS = 3000
 CONCISE_POINTS = 6
@@ -37,6 +38,7 @@ def lab_result(view: Overview) -> results.LabResult:
             f"{view.target}: incumbent {incumbent_words(tip, view.unit)}; "
             f"{count(runs, 'verdict')} ({_tally(view.outcomes)}), "
             f"{len(view.open_experiments)} open, {count(len(view.running), 'run')} going."
+            f"{loudly(view.sandbox)}"
         ),
         next_step=next_steps.after_open(view),
         lab=view.lab,
@@ -59,6 +61,9 @@ def lab_result(view: Overview) -> results.LabResult:
         open_experiments=list(view.open_experiments),
         recent=[memory(one) for one in view.recent],
         untouched=[f"{one.path}:{one.first}-{one.last} {one.name}" for one in view.untouched],
+        taken_back=[taken_back_words(one) for one in view.taken_back],
+        stackable=list(view.stackable),
+        trust=trust_shown(view.record, view.unit, tip.sigma),
     )
 
 
@@ -69,9 +74,16 @@ def proposal_result(view: Proposal) -> results.ProposalResult:
     removed = sum(change.removed for change in experiment.changes)
     files = ", ".join(change.path for change in experiment.changes)
     alike = f"; {count(len(view.similar), 'similar earlier experiment')}" if view.similar else ""
+    stacked = f", {', '.join(experiment.stack)} stacked" if experiment.stack else ""
+    simpler = (
+        f"; simpler by {experiment.simpler} syntax nodes, so no worse is enough"
+        if experiment.simpler
+        else ""
+    )
     return results.ProposalResult(
         summary=(
-            f"{experiment.id} on {experiment.base}: +{added} -{removed} lines in {files}{alike}."
+            f"{experiment.id} on {experiment.base}{stacked}: +{added} -{removed} lines in "
+            f"{files}{simpler}{alike}."
         ),
         next_step=next_steps.after_propose(view, asked_prediction=experiment.prediction is None),
         experiment=experiment.id,
@@ -133,6 +145,8 @@ def evaluation_result(
         needs=view.needs or None,
         moved_incumbent=verdict.moved_incumbent if verdict else None,
         replayed_as=view.replayed_as,
+        note=note(view.taken_back is not None, view.built_on_taken_back),
+        sandbox=view.sandbox,
         incumbent=incumbent_shown(view.incumbent),
     )
 
@@ -145,7 +159,7 @@ def conclusion_result(view: Conclusion, unit: str) -> results.ConclusionResult:
         summary=(
             f"{view.experiment}: {outcome}{effect(view.effect, None, None, tip.sigma)}"
             f"{next_steps.taste(view.prediction, view.effect)}; the lesson is recorded; incumbent "
-            f"{incumbent_words(tip, unit)}."
+            f"{incumbent_words(tip, unit)}.{loudly(view.sandbox)}"
         ),
         next_step=next_steps.after_conclude(view),
         experiment=view.experiment,
@@ -154,6 +168,7 @@ def conclusion_result(view: Conclusion, unit: str) -> results.ConclusionResult:
         outcome=view.outcome,
         effect=shorten(view.effect),
         predicted=prediction_shown(view.prediction),
+        sandbox=view.sandbox,
         incumbent=incumbent_shown(tip),
     )
 
@@ -165,9 +180,10 @@ def recall_result(found: Sequence[Remembered]) -> results.RecallResult:
         outcomes[_outcome(one)] = outcomes.get(_outcome(one), 0) + 1
     tally = f" ({_tally(outcomes)})" if outcomes else ""
     return results.RecallResult(
-        summary=f"{count(len(found), 'matching experiment')}{tally}.",
+        summary=f"{count(len(found), 'matching experiment')}{tally}.{loudly(_sandboxes(found))}",
         next_step=next_steps.after_recall(found),
         experiments=[memory(one) for one in found],
+        sandbox=_sandboxes(found),
     )
 
 
@@ -180,6 +196,7 @@ def section_result(view: CodeSection) -> results.SectionResult:
             f"{view.path}:{view.first}-{view.last} of {view.total_lines} lines, "
             f"{'editable' if view.editable else 'frozen'}, {count(len(view.knobs), 'knob')}, "
             f"{tried} on these lines{f', best effect {best:+.3g}' if best is not None else ''}."
+            f"{loudly(_sandboxes(view.experiments))}"
         ),
         next_step=next_steps.after_explain(view),
         path=view.path,
@@ -199,6 +216,7 @@ def section_result(view: CodeSection) -> results.SectionResult:
             for knob in view.knobs
         ],
         experiments=[memory(one) for one in view.experiments],
+        sandbox=_sandboxes(view.experiments),
         base=view.commit[:12],
     )
 
@@ -215,6 +233,7 @@ def memory(one: Remembered) -> results.Memory:
         high=shorten(one.high, 4),
         lesson=_cut(one.lesson, 400),
         touched=[f"{change.path}:{span}" for change in one.changes for span in _lines(change)],
+        note=note(one.taken_back, one.built_on_taken_back),
     )
 
 
@@ -237,9 +256,16 @@ def incumbent_words(tip: Incumbent, unit: str) -> str:
     if tip.mean is None:
         return f"{tip.experiment}, not measured yet"
     shown = f"{tip.experiment} at {measured(tip.mean, unit, tip.sigma)}"
+    again = f", {tip.instead_of} having been taken back" if tip.instead_of else ""
     if tip.low is None or tip.high is None:
-        return shown
-    return f"{shown} ±{shorten((tip.high - tip.low) / 2, 2)} over {count(tip.runs, 'run')}"
+        return f"{shown}{again}"
+    half = shorten((tip.high - tip.low) / 2, 2)
+    return f"{shown} ±{half} over {count(tip.runs, 'run')}{again}"
+
+
+def loudly(sandbox: str) -> str:
+    """A sentence where the code under research was not held back; "" where it was."""
+    return " Runs were UNSANDBOXED." if "unsandboxed" in sandbox else ""
 
 
 def prediction_shown(prediction: Prediction | None) -> results.PredictionShown | None:
@@ -252,7 +278,8 @@ def prediction_shown(prediction: Prediction | None) -> results.PredictionShown |
 def _run_summary(view: RunView, metric: Metric) -> str:
     took = f" after {view.elapsed_s:.1f} s on {view.device}" if view.device else ""
     if view.state is RunState.FINISHED:
-        return f"{view.id} finished{took}: {metric.name} {measured(view.value, metric.unit)}."
+        score = measured(view.value, metric.unit)
+        return f"{view.id} finished{took}: {metric.name} {score}.{loudly(view.sandbox)}"
     if view.state.final:
         why = quote(view.exception or view.reason)
         return f"{view.id} {view.state}{took}: {why}".rstrip() + "."
@@ -269,17 +296,24 @@ def _evaluation_summary(view: Evaluation, metric: Metric, prediction: Prediction
     now = f"incumbent {incumbent_words(tip, metric.unit)}"
     if verdict is not None:
         taste = next_steps.taste(prediction, verdict.effect)
-        return f"{view.experiment}: {verdict.sentence}{taste}; {now}."
+        back = f"; taken back since: {view.taken_back.sentence}" if view.taken_back else ""
+        return f"{view.experiment}: {verdict.sentence}{taste}{back}; {now}.{loudly(view.sandbox)}"
     if not view.needs:
         return (
             f"{view.experiment} is measured: {now}; sigma of single runs {shorten(tip.sigma, 3)}."
+            f"{loudly(view.sandbox)}"
         )
     done = sum(one.value is not None for one in view.runs)
     so_far = effect(view.effect, view.low, view.high, view.sigma)
     return (
         f"{view.experiment}: no verdict yet after {count(done, 'measured run')}, {so_far}; "
-        f"{count(len(view.running), 'run')} going; {view.needs}."
+        f"{count(len(view.running), 'run')} going; {view.needs}.{loudly(view.sandbox)}"
     )
+
+
+def _sandboxes(found: Sequence[Remembered]) -> str:
+    """What held the runs of these experiments, by name."""
+    return ", ".join(sorted({one.sandbox for one in found if one.sandbox}))
 
 
 def _value(one: RunValue) -> results.ValueShown:

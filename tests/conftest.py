@@ -1,4 +1,4 @@
-"""A lab whose noise is measured, made once for all workers and copied for each test."""
+"""Labs that are made once for all workers and copied for each test."""
 
 import os
 from pathlib import Path
@@ -7,6 +7,7 @@ import pytest
 from filelock import FileLock
 
 from autoresearch.lab import Lab
+from tests.autoresearch.instant import make_judged_lab
 from tests.repositories import make_repository, to_verdict
 
 
@@ -22,3 +23,15 @@ def measured_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
             to_verdict(lab, "e0")
             (home.parent / "done").touch()
     return home
+
+
+@pytest.fixture(scope="session")
+def judged_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The home of `make_judged_lab`, made once for all workers; not to be changed."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "judged"
+    with FileLock(f"{folder}.lock"):
+        if not (folder / "done").exists():
+            make_judged_lab(folder / "repository", folder / "home")
+            (folder / "done").touch()
+    return folder / "home"

@@ -9,7 +9,7 @@ from cyclopts import App, CycloptsError, Parameter
 
 from autoresearch.errors import LabError
 from server.app import Toolset, product_version
-from server.commands import connecting, doctor, labs, redteam, showing
+from server.commands import calibrating, connecting, doctor, labs, redteam, replaying, showing
 
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130
 INTERRUPTED_WORDS = (
@@ -47,8 +47,11 @@ def build_app() -> App:
     app.command(connecting.connect)
     for command in (labs.init, labs.status, labs.log, labs.verify, labs.branch):
         app.command(command)
-    app.command(doctor.doctor)
+    app.command(replaying.replay)
     app.command(redteam.redteam)
+    app.command(calibrating.aa_test)
+    app.command(calibrating.replay_log_command, name="replay-log")
+    app.command(doctor.doctor)
     app.command(serve)
     return app
 

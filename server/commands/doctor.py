@@ -91,17 +91,16 @@ def _devices() -> Check:
 
 
 def _sandbox() -> Check:
-    from autoresearch.sandbox import current_sandbox
+    from autoresearch.sandbox import CHOICE, current_sandbox, missing
 
     sandbox = current_sandbox()
+    if os.environ.get(CHOICE):
+        remedy = f"{CHOICE} says so; unset it to get the strongest that works."
+    else:
+        remedy = "; ".join((*missing(), "or open only targets that you trust")) if missing() else ""
     if not sandbox.gaps:
-        return Check("sandbox", True, sandbox.name)
-    return Check(
-        "sandbox",
-        None,
-        f"{sandbox.name}: code under research runs as you; {'; '.join(sandbox.gaps)}",
-        "Open only targets that you trust, or run the product in a container.",
-    )
+        return Check("sandbox", True, sandbox.name, remedy)
+    return Check("sandbox", None, f"{sandbox.name}: {'; '.join(sandbox.gaps)}", remedy)
 
 
 def _plots() -> Check:

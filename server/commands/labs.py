@@ -1,5 +1,6 @@
 """Commands that look at labs: init, status, log, verify, branch."""
 
+from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -10,10 +11,12 @@ from autoresearch.history import History
 from autoresearch.home import default_home, lab_names
 from autoresearch.lab import Lab
 from autoresearch.logs import clean_lines
+from autoresearch.opening import open_signed
 from autoresearch.views import Overview
 from server import figures
 from server.commands.output import JsonOption, LabOption, console, print_json, say, table
 from server.shaping import incumbent_words
+from server.trust import after_verdict_words, trust_rows
 
 COLOURS = {"keep": "green", "discard": "red", "crashed": "magenta", "inconclusive": "yellow"}
 
@@ -21,12 +24,17 @@ COLOURS = {"keep": "green", "discard": "red", "crashed": "magenta", "inconclusiv
 def init(
     source: Annotated[str, Parameter(help="A shipped target, such as microgpt, or a folder.")],
     *,
+    sign: Annotated[
+        Path | None, Parameter(help="An SSH key that verdicts are signed with, such as id_ed25519.")
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Open a lab on a target: a clone of its own; your repository is only read.
 
     A folder must be a git repository whose last commit holds autoresearch.toml.
     """
+    if sign is not None:
+        open_signed(source, default_home(), sign)
     view = Lab.open(source).overview()
     if json:
         print_json(view)
@@ -87,15 +95,33 @@ def log(
     say(f"{figures.count(len(history.experiments) - 1, 'experiment')}; the kept line: {kept}")
 
 
-def verify(*, lab: LabOption = "", json: JsonOption = False) -> int:
-    """Replay the ledger from git and derive every verdict again; exit 1 if anything differs."""
+def verify(
+    *,
+    lab: LabOption = "",
+    head: Annotated[
+        str, Parameter(help="HASH:COUNT that an earlier verify printed, to compare with.")
+    ] = "",
+    json: JsonOption = False,
+) -> int:
+    """Replay the ledger from git and derive every verdict again; exit 1 if anything differs.
+
+    Who can write into the lab's folder can rewrite its ledger and the head beside it. Write the
+    head that this prints down where they cannot, and give it with --head the next time.
+    """
     here = Lab.reopen(lab or None)
-    found = here.verify()
+    found = here.verify(head)
     if json:
         print_json(found)
         return 0 if found.ok else 1
     for finding in found.findings:
         say(f"- {finding}", "red")
+    for note in found.notes:
+        say(f"- {note}")
+    if found.signer:
+        due = figures.count(found.verdicts, "verdict")
+        say(f"{found.signed} of {due} signed with the key {found.signer}")
+    if found.ok:
+        say(f"To compare with later, write down elsewhere: --head {found.head}")
     say(
         f"{here.name}: {'agrees' if found.ok else 'DOES NOT AGREE'}; "
         f"{figures.count(found.entries, 'event')}, "
@@ -129,6 +155,7 @@ def _show(view: Overview) -> None:
         ("kept", " → ".join(tip.kept)),
         ("verdicts", tally),
         ("running", ", ".join(view.running) or "nothing"),
+        *trust_rows(view),
         *(("note", notice) for notice in view.notices),
     ):
         shown.add_row(Text(key, style="bold"), Text(value))
@@ -151,7 +178,7 @@ def _show_experiments(history: History) -> None:
             Text(outcome, style=COLOURS.get(outcome, "")),
             effect,
             str(len(history.reports_of(name))),
-            Text(experiment.hypothesis),
+            Text(f"{experiment.hypothesis}{after_verdict_words(history, name)}"),
         )
     console.print(shown)
 

@@ -43,7 +43,7 @@ def demo(
     """Run a whole research loop on microgpt, without any agent: one to two minutes.
 
     Starts the server as a client would, measures the baseline and its noise, tries a handful of
-    honest changes, keeps what the verdict keeps, and leaves a chart and a report.
+    honest changes and one cheat, keeps what the verdict keeps, and leaves a chart and a report.
     """
     folder = (home or default_home() / "demo" / time.strftime("%Y%m%d-%H%M%S")).resolve()
     if (folder / "labs").exists():
@@ -128,7 +128,13 @@ def _show(result: DemoResult) -> None:
         )
     console.print(shown)
     for trial in result.trials:
-        say(f"{'kept   ' if trial.kept else 'dropped'} {trial.experiment}: {trial.verdict}")
+        say(f"{_fate(trial)} {trial.experiment}: {trial.verdict}", "red" if trial.cheat else "")
+
+
+def _fate(trial: Trial) -> str:
+    if trial.cheat:
+        return "A CHEAT WAS KEPT" if trial.kept else "caught "
+    return "kept   " if trial.kept else "dropped"
 
 
 def _effect(trial: Trial) -> str:
@@ -139,10 +145,12 @@ def _effect(trial: Trial) -> str:
 
 def _last_line(result: DemoResult) -> str:
     kept = sum(trial.kept for trial in result.trials)
+    caught = sum(not trial.kept for trial in result.cheats)
     return (
         f"{result.metric} {result.baseline:.4f} → {result.final:.4f} {result.unit} "
         f"({result.gain:+.4f}, sigma {result.sigma:.4f}); {len(result.trials)} experiments, {kept} "
-        f"kept, {result.runs} runs, {result.seconds:.0f} s"
+        f"kept, {caught} of {len(result.cheats)} cheats caught, {result.runs} runs, "
+        f"{result.seconds:.0f} s"
     )
 
 
@@ -165,9 +173,11 @@ def _figures(result: DemoResult) -> dict[str, object]:
                 "low": trial.low,
                 "high": trial.high,
                 "runs": trial.runs,
+                "cheat": trial.cheat,
             }
             for trial in result.trials
         ],
+        "cheats_caught": sum(not trial.kept for trial in result.cheats),
     }
 
 

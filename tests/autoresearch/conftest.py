@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from autoresearch.lab import Lab
+from tests.autoresearch.instant import InstantExecutor, with_executor
+from tests.autoresearch.small import Small, copied, make_small
 
 
 @pytest.fixture
@@ -21,3 +23,22 @@ def lab(measured_home: Path, tmp_path: Path) -> Lab:
 def again(lab: Lab) -> Callable[[], Lab]:
     """The same lab as another process would open it."""
     return lambda: Lab.reopen("tiny", home=lab.home)
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Small:
+    """A ledger with e0 (kept) and e1, e2 on it; not to be changed."""
+    return make_small(tmp_path_factory.mktemp("small"))
+
+
+@pytest.fixture
+def small(made: Small, tmp_path: Path) -> Small:
+    """The same, for one test alone."""
+    return copied(made, tmp_path / "small")
+
+
+@pytest.fixture
+def judged_lab(judged_home: Path, tmp_path: Path) -> Lab:
+    """e1 kept, e2 discarded, e3 without a run; runs take no time."""
+    shutil.copytree(judged_home, tmp_path / "judged")
+    return with_executor(Lab.reopen("tiny", home=tmp_path / "judged"), InstantExecutor())

@@ -4,54 +4,30 @@ from dataclasses import replace
 
 import pytest
 
-from autoresearch.contract import parse_contract
 from autoresearch.errors import LedgerDamaged, NotNow
-from autoresearch.evaluation import (
+from autoresearch.evaluation import incumbent_view, refuse_more_runs, view
+from autoresearch.evidence import (
+    HORIZON_S,
     controls_of,
-    due_verdict,
     gather,
-    incumbent_view,
-    judge_again,
     measured,
-    refuse_more_runs,
-    view,
+    not_too_old,
+    spare_part,
 )
-from autoresearch.history import History
-from autoresearch.records import Entry, Event, Judged, Outcome, RunFinished, RunState
-from tests.autoresearch.samples import OPENED, finished, proposed, started
-from tests.repositories import CONTRACT
+from autoresearch.judge import JUDGE_VERSION
+from autoresearch.records import Judged, Outcome, RunState
+from autoresearch.verdicts import due_verdict, judge_again
+from autoresearch.weighing import kept_as_simpler
+from tests.autoresearch.samples import finished, proposed, started
+from tests.autoresearch.told import BASELINE, IN_SECONDS, TINY, Told
 
-TINY = parse_contract(CONTRACT.encode())
 CUT = "its ceiling of 10 CPU seconds"
-
-
-class Told:
-    """A history that is told one event after the other."""
-
-    def __init__(self) -> None:
-        self.history = History()
-        self.tell(OPENED)
-        self.tell(proposed(self.history, "a" * 40))
-
-    def tell(self, event: Event) -> None:
-        n = len(self.history.entries)
-        self.history.apply(Entry(n=n, at=float(n), commit=f"{n:040x}", event=event))
-
-    def runs(self, experiment: str, *values: float, cut: str = "") -> None:
-        for value in values:
-            begun = started(self.history, experiment)
-            self.tell(begun)
-            ended = finished(begun.run.id).report
-            assert ended.measurement is not None
-            report = replace(ended, measurement=replace(ended.measurement, value=value), cut=cut)
-            self.tell(RunFinished(report=report))
 
 
 @pytest.fixture
 def told() -> Told:
-    found = Told()
-    found.runs("e0", 3.20, 3.21, 3.19, 3.20, 3.22, 3.18)
-    found.tell(proposed(found.history, "b" * 40))
+    found = Told(*BASELINE)
+    found.propose()
     return found
 
 
@@ -98,6 +74,29 @@ def test_an_experiment_whose_runs_are_lost_three_times_is_tainted_and_closed(tol
     assert "3 runs were lost" in verdict.sentence
 
 
+def test_a_run_that_the_machine_disturbed_is_repeated_like_a_lost_one(told: Told) -> None:
+    for n, state in ((1, RunState.TAINTED), (2, RunState.LOST)):
+        told.tell(started(told.history, "e1"))
+        told.tell(finished(f"e1-r{n}", state))
+        refuse_more_runs("e1", told.history)
+    assert due_verdict("e1", told.history, TINY) is None
+    told.tell(started(told.history, "e1"))
+    told.tell(finished("e1-r3", RunState.TAINTED))
+    verdict = due_verdict("e1", told.history, TINY)
+    assert verdict is not None
+    assert verdict.outcome is Outcome.TAINTED
+    assert "1 runs were lost and 2 runs were disturbed by the machine" in verdict.sentence
+
+
+def test_a_crash_counts_however_often_the_machine_disturbed_other_runs(told: Told) -> None:
+    for n, state in ((1, RunState.TAINTED), (2, RunState.CRASHED), (3, RunState.TAINTED)):
+        told.tell(started(told.history, "e1"))
+        told.tell(finished(f"e1-r{n}", state))
+    verdict = due_verdict("e1", told.history, TINY)
+    assert verdict is not None
+    assert verdict.outcome is Outcome.CRASHED
+
+
 def test_the_runs_that_a_keep_rests_on_are_no_controls_of_the_next(told: Told) -> None:
     told.runs("e1", 3.0, 3.01)
     verdict = due_verdict("e1", told.history, TINY)
@@ -109,7 +108,7 @@ def test_the_runs_that_a_keep_rests_on_are_no_controls_of_the_next(told: Told) -
     assert controls_of(told.history, "e1") == ("e1-r3", "e1-r4")
     assert incumbent_view(told.history, TINY).mean == pytest.approx(3.11)
     told.tell(proposed(told.history, "c" * 40))
-    assert gather(told.history, "e2").controls == ("e1-r3", "e1-r4")
+    assert gather(told.history, "e2", TINY, version=JUDGE_VERSION).controls == ("e1-r3", "e1-r4")
 
 
 def test_a_verdict_is_derived_from_the_runs_and_not_from_what_it_says(told: Told) -> None:
@@ -145,6 +144,89 @@ def test_a_verdict_names_the_runs_it_rests_on_and_explains_itself(told: Told) ->
     assert verdict.noise_runs == (verdict.control_runs,)
     assert verdict.moved_incumbent
     assert verdict.sentence == (
-        "+0.195 bits per byte (95 % interval 0.165 to 0.225) over 2 runs against 6 controls: "
-        "keep (evidence 13.7 nats, 6.8 keep)"
+        "+0.195 bits per byte (95 % interval 0.169 to 0.221) over 2 runs against 6 controls: keep"
     )
+
+
+def test_a_verdict_is_derived_again_with_the_gate_of_the_version_that_gave_it(told: Told) -> None:
+    told.runs("e1", 3.0, 3.01)
+    old = due_verdict("e1", told.history, TINY, 1)
+    new = due_verdict("e1", told.history, TINY)
+    assert old is not None
+    assert old.judge_version == 1
+    assert judge_again(told.history, old, TINY) == old
+    assert new is not None
+    assert new.evidence != old.evidence
+    with pytest.raises(LedgerDamaged, match="version 99 of the judge"):
+        judge_again(told.history, replace(old, judge_version=99), TINY)
+
+
+def test_with_a_budget_of_seconds_controls_grow_old_but_still_tell_the_noise() -> None:
+    told = Told()
+    told.runs("e0", *BASELINE, at=1_000.0)
+    told.propose()
+    told.runs("e1", 3.0, 3.01, at=10_000.0)
+    assert len(gather(told.history, "e1", TINY, version=JUDGE_VERSION).controls) == 6
+    aged = gather(told.history, "e1", IN_SECONDS, version=JUDGE_VERSION)
+    assert aged.controls == ()
+    assert len(aged.noise[0]) == 6
+    assert due_verdict("e1", told.history, IN_SECONDS) is None
+    assert "control runs" in view("e1", told.history, IN_SECONDS).needs
+    told.runs("e0", 3.20, 3.21, 3.19, at=10_010.0)
+    verdict = due_verdict("e1", told.history, IN_SECONDS)
+    assert verdict is not None
+    assert verdict.control_runs == ("e0-r7", "e0-r8", "e0-r9")
+    assert judge_again(told.history, verdict, IN_SECONDS) == verdict
+
+
+def test_a_control_is_young_enough_for_an_hour_before_the_candidate_began(told: Told) -> None:
+    reports = told.history.reports_of("e0")
+    edge = reports[0].ended + HORIZON_S
+    assert not_too_old(reports, edge) == reports
+    assert not_too_old(reports, edge + 0.1) == ()
+
+
+def test_before_a_candidate_began_its_controls_are_as_old_as_they_are_now() -> None:
+    told = Told(*BASELINE)
+    told.propose()
+    for now, young in ((100.0, 6), (10_000.0, 0)):
+        found = gather(told.history, "e1", IN_SECONDS, version=JUDGE_VERSION, now=now)
+        assert len(found.controls) == young
+
+
+def test_a_simplification_is_kept_for_being_no_worse_and_says_so(told: Told) -> None:
+    told.runs("e0", *BASELINE, *BASELINE)
+    simpler = told.propose(simpler=42)
+    told.runs(simpler, *BASELINE, *BASELINE[:4])
+    verdict = told.judge(simpler)
+    assert verdict.outcome is Outcome.KEEP
+    assert verdict.sentence.startswith("simpler by 42 syntax nodes and not worse by 1 sigma: ")
+    assert verdict.sentence.endswith("against 18 controls: keep")
+    assert kept_as_simpler(told.history, simpler, TINY)
+
+
+def test_a_simplification_that_is_better_is_kept_as_a_gain(told: Told) -> None:
+    simpler = told.propose(simpler=42)
+    told.runs(simpler, 3.0, 3.01)
+    assert told.judge(simpler).sentence.startswith("+0.195")
+    assert not kept_as_simpler(told.history, simpler, TINY)
+
+
+def test_candidate_and_controls_share_a_spare_part_and_every_keep_moves_on(told: Told) -> None:
+    assert [spare_part(told.history, name) for name in ("e0", "e1")] == [0, 0]
+    told.runs("e1", 3.0, 3.01)
+    told.judge("e1")
+    told.propose()
+    assert [spare_part(told.history, name) for name in ("e0", "e1", "e2")] == [0, 1, 1]
+
+
+def test_what_is_shown_of_an_unfinished_run_is_where_it_really_is(told: Told) -> None:
+    told.tell(started(told.history, "e1"))
+    for state in (RunState.QUEUED, RunState.SCORING):
+        [run] = view("e1", told.history, TINY, {"e1-r1": state}).runs
+        assert run.state is state
+
+
+def test_an_evaluation_names_what_held_the_runs_it_rests_on(told: Told) -> None:
+    told.runs("e1", 3.4)
+    assert view("e1", told.history, TINY).sandbox == "none"

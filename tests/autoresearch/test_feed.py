@@ -147,3 +147,14 @@ def test_many_characters_keep_their_ids(tmp_path: Path) -> None:
     path.write_text("\n".join(chr(n) for n in range(0x4E00, 0x4E00 + 3000)))
     corpus = read_corpus(path)
     assert set(documents_of(corpus, served(corpus, budget=10_000))) == set(split(corpus).training)
+
+
+def test_spare_parts_share_nothing_with_what_is_scored_nor_with_training() -> None:
+    corpus = Corpus(tuple(f"name{n}" for n in range(1000)), "0123456789aemn")
+    split = split_corpus(corpus, split_seed=5, held_out=40)
+    assert [len(part) for part in split.spare] == [10] * 6
+    spare = {document for part in split.spare for document in part}
+    assert len(spare) == 60
+    assert not spare & {*split.held_out, *split.training}
+    assert split.spare_part(7) == split.spare[1]
+    assert split_corpus(corpus, split_seed=5, held_out=100).spare_part(0) == ()

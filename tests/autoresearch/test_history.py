@@ -7,7 +7,7 @@ import pytest
 
 from autoresearch import envelope
 from autoresearch.errors import LedgerDamaged, NotFound
-from autoresearch.history import History, replay
+from autoresearch.history import History
 from autoresearch.records import Entry, Event, Outcome, RunState
 from tests.autoresearch.samples import (
     OPENED,
@@ -22,6 +22,13 @@ from tests.autoresearch.samples import (
 
 def entries(*events: Event) -> list[Entry]:
     return [Entry(n=n, at=float(n), commit=f"c{n}", event=e) for n, e in enumerate(events)]
+
+
+def replay(entries: list[Entry]) -> History:
+    history = History()
+    for entry in entries:
+        history.apply(entry)
+    return history
 
 
 def grown(*events: Event) -> History:

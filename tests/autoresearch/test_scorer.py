@@ -85,15 +85,15 @@ def test_a_model_sees_prefixes_only_each_grown_by_one_column(tmp_path: Path) -> 
     assert len(by_process) == 2
     for file in by_process:
         seen = [eval(line) for line in file.read_text().splitlines()]
-        shown = both.pop(len(seen[0]))
-        assert seen[0] == [[corpus.bos]] * len(shown)
-        for t, rows in enumerate(seen, start=1):
-            prefixes = [
-                (corpus.bos, *(corpus.characters.index(c) for c in d[: t - 1]))
-                for d in shown
-                if len(d) >= t - 1
-            ]
-            assert Counter(map(tuple, rows)) == Counter(prefixes)
+        shown = both.pop(sum(len(rows) for rows in seen if len(rows[0]) == 1))
+        prefixes = Counter(
+            (corpus.bos, *(corpus.characters.index(c) for c in d[:t]))
+            for d in shown
+            for t in range(len(d) + 1)
+        )
+        assert Counter(tuple(row) for rows in seen for row in rows) == prefixes
+        lengths = [len(rows[0]) for rows in seen]
+        assert all(b in (1, a + 1) for a, b in pairwise(lengths))
 
 
 def test_a_model_that_changes_what_it_was_given_harms_only_itself(tmp_path: Path) -> None:
@@ -166,3 +166,47 @@ def test_a_failed_scoring_is_written_down(tmp_path: Path) -> None:
 def test_the_scorer_never_loads_researched_code(tmp_path: Path) -> None:
     measure(tmp_path, BIGRAM)
     assert "train" not in sys.modules
+
+
+LEARNING = """
+        for row in tokens.tolist():
+            for a, b in zip(row, row[1:]):
+                counts[a, b] += 1
+        return np.log(counts[tokens[:, -1]] / counts[tokens[:, -1]].sum(axis=1, keepdims=True))
+
+    counts = np.full((vocab, vocab), 0.1)
+    return model
+def unused():
+    def model(tokens):
+        return None"""
+
+
+def test_a_model_that_learns_while_it_is_scored_is_found_out(tmp_path: Path) -> None:
+    words = failure(tmp_path, model_target(LEARNING), held_out=30)
+    assert words.startswith("the model's answers depend on what it was asked before")
+
+
+def test_a_model_that_knows_which_batch_it_is_in_is_found_out(tmp_path: Path) -> None:
+    body = """calls.append(1)
+        logits = np.zeros((len(tokens), vocab)); logits[:, 0] = len(calls) > 1
+        return logits
+    calls = []
+    return model
+def unused():
+    def model(tokens): pass"""
+    words = failure(tmp_path, model_target(body), held_out=30)
+    assert "depend on what it was asked before" in words
+
+
+def test_a_spare_part_is_scored_beside_and_is_no_part_of_the_value(tmp_path: Path) -> None:
+    names = [a + b for a in NAMES for b in ("", *NAMES)]
+    (tmp_path / "documents.txt").write_text("\n".join(names))
+    body = "return np.tile(np.arange(vocab) * 0.3, (len(tokens), 1))"
+    rundir = scored_run(tmp_path, model_target(body), held_out=40)
+    found = score(rundir, rundir.read_spec(), Unsandboxed())
+    split = split_corpus(read_corpus(tmp_path / "documents.txt"), split_seed=3, held_out=40)
+    assert found.documents == 40
+    assert found.tokens == sum(len(name) + 1 for name in split.held_out)
+    assert found.spare is not None
+    assert len(split.spare_part(0)) == 10
+    assert found.spare != found.value

@@ -1,6 +1,7 @@
 """A run from start to last write, with trainings that behave and trainings that don't."""
 
 import os
+import re
 import signal
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from autoresearch.executors.local import LocalExecutor
 from autoresearch.records import RunReport, RunState
-from autoresearch.rundir import RunDir
+from autoresearch.rundir import RunDir, weigh_folder
 from autoresearch.sandbox import current_sandbox
 from autoresearch.seal import broken_seal, seal_tree
 from autoresearch.supervisor import _failed
@@ -503,6 +504,52 @@ def test_a_fault_of_the_lab_is_not_the_candidates(tmp_path: Path) -> None:
     _, report = run_to_end(tmp_path, documents=str(tmp_path / "missing.txt"))
     assert report.state is RunState.LOST
     assert report.reason.startswith("the supervisor failed: FileNotFoundError")
+
+
+def test_a_control_that_is_asked_for_its_device_is_lost_and_not_stopped(tmp_path: Path) -> None:
+    rundir = start(tmp_path, "import time\ntime.sleep(1000)")
+    wait_for(lambda: training(rundir))
+    rundir.yield_file.touch()
+    report = final_report(rundir)
+    assert report.state is RunState.LOST
+    assert report.reason.startswith("gave its device to an experiment")
+
+
+def test_an_out_folder_that_grows_too_large_ends_the_run(tmp_path: Path) -> None:
+    train = (
+        "import os, time\n"
+        "for n in range(40):\n"
+        "    with open(os.environ['AUTORESEARCH_OUT'] + f'/{n}', 'wb') as file:\n"
+        "        file.write(b'x' * (2 << 20))\n"
+        "time.sleep(1000)\n"
+    )
+    assert re.fullmatch(r"killed after .* s: wrote \d+ MB, over 64 MB", crash(tmp_path, train))
+
+
+def test_a_folder_of_too_many_files_is_not_walked_to_its_end(tmp_path: Path) -> None:
+    for n in range(30):
+        (tmp_path / str(n)).write_bytes(b"x" * 5000)
+    size_mb, files = weigh_folder(tmp_path, 20)
+    assert files == 20
+    assert size_mb > 0
+
+
+def test_nothing_but_the_checkpoint_goes_from_training_to_scoring(tmp_path: Path) -> None:
+    plant = (
+        "    for folder in (os.environ['HOME'], '/dev/shm', os.environ['AUTORESEARCH_OUT']):\n"
+        "        open(folder + '/smuggled', 'w').close()\n"
+    )
+    look = "    assert not [d for d in (__import__('os').environ['HOME'], '/dev/shm') " + (
+        "if __import__('os').path.exists(d + '/smuggled')]\n"
+        "    assert not __import__('os').path.exists(path + '/../smuggled')\n"
+    )
+    train = BIGRAM.replace("def load(path):\n", "def load(path):\n" + look) + plant
+    assert train.count("smuggled") == 3
+    sandbox = current_sandbox()
+    if sandbox.name != "bubblewrap":
+        pytest.skip("only namespaces keep /dev/shm and the out folder apart: install bubblewrap")
+    _, report = run_to_end(tmp_path, train)
+    assert report.state is RunState.FINISHED, report.reason
 
 
 def test_no_process_is_left_after_these_tests() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from autoresearch.errors import GitFailed, NotFound, NotNow, PatchRefused
 from autoresearch.workspace import Repository, dirty, survey
+from tests.autoresearch.small import edited
 
 TRAIN = b"import math\n\nlr = 0.01\nsteps = 10\n\n\ndef main():\n    return lr * steps\n"
 
@@ -99,7 +100,7 @@ def test_publishing_brings_one_new_branch_and_moves_nothing_else(
     lab: Repository, theirs: Path
 ) -> None:
     head = lab.import_head(theirs)
-    better = lab.commit_edits(head, {"train.py": b"lr = 0.02\n"}, "higher")
+    better = edited(lab, head, {"train.py": b"lr = 0.02\n"}, "higher")
     before = snapshot(theirs)
     lab.publish(better, theirs, "autoresearch/best")
     after = snapshot(theirs)
@@ -134,7 +135,7 @@ def test_publishing_refuses_a_branch_that_exists_and_a_name_that_is_none(
 
 def test_publishing_reaches_a_user_whose_history_went_on(lab: Repository, theirs: Path) -> None:
     head = lab.import_head(theirs)
-    better = lab.commit_edits(head, {"train.py": b"lr = 0.02\n"}, "higher")
+    better = edited(lab, head, {"train.py": b"lr = 0.02\n"}, "higher")
     git(theirs, "commit", "-q", "--amend", "-m", "two, amended")
     lab.publish(better, theirs, "best")
     assert git(theirs, "rev-parse", "best") == better
@@ -148,7 +149,7 @@ def test_a_shallow_clone_can_be_researched_and_given_a_branch(
     head = lab.import_head(shallow)
     assert survey(shallow).shallow
     assert lab.fsck() is None
-    better = lab.commit_edits(head, {"train.py": b"lr = 0.02\n"}, "higher")
+    better = edited(lab, head, {"train.py": b"lr = 0.02\n"}, "higher")
     lab.publish(better, shallow, "best")
     assert git(shallow, "log", "--format=%s", "best") == "higher\ntwo"
 
@@ -232,7 +233,7 @@ def test_hostile_configuration_and_hooks_run_nothing_and_change_nothing(
     head = lab.import_head(theirs)
     survey(theirs)
     assert snapshot(theirs) == before
-    better = lab.commit_edits(head, {"train.py": b"lr = 0.02\n"}, "höher")
+    better = edited(lab, head, {"train.py": b"lr = 0.02\n"}, "höher")
     assert lab.move_refs({"refs/heads/x": (better, None)})
     lab.export(better, tmp_path / "out")
     assert (tmp_path / "out" / "train.py").read_bytes() == b"lr = 0.02\n"
@@ -258,7 +259,7 @@ def test_globs_are_gits_own(lab: Repository, base: str) -> None:
     assert lab.matching(base, ["**/*.txt"]) == ("data/names.txt",)
     assert lab.matching(base, ["data/"]) == ("data/names.txt",)
     assert lab.matching(base, []) == ()
-    other = lab.commit_edits(base, {"train.py": b"", "data/names.txt": b"", "new/a.py": b""}, "m")
+    other = edited(lab, base, {"train.py": b"", "data/names.txt": b"", "new/a.py": b""}, "m")
     assert lab.outside(base, other, ["*.py"]) == ("data/names.txt", "new/a.py")
     assert lab.outside(base, other, ["**"]) == ()
     assert lab.outside(base, other, []) == ("data/names.txt", "new/a.py", "train.py")
@@ -267,7 +268,7 @@ def test_globs_are_gits_own(lab: Repository, base: str) -> None:
 def test_changes_carry_the_lines_of_the_base_that_were_touched(lab: Repository, base: str) -> None:
     text = TRAIN.replace(b"lr = 0.01\nsteps = 10\n", b"lr = 0.02\n") + b"\n\nmain()\n"
     files = {"train.py": text, "data/names.txt": None, "a b\tc.py": b"new\n", "x.bin": b"\0"}
-    changes = {c.path: c for c in lab.changes(base, lab.commit_edits(base, files, "m"))}
+    changes = {c.path: c for c in lab.changes(base, edited(lab, base, files, "m"))}
     assert list(changes) == ["a b\tc.py", "data/names.txt", "train.py", "x.bin"]
     train = changes["train.py"]
     assert (train.added, train.removed, train.spans) == (4, 2, ((3, 4), (8, 8)))
@@ -372,7 +373,7 @@ def test_a_link_out_of_the_tree_is_not_exported(lab: Repository, tmp_path: Path)
 def test_refs_move_together_or_not_at_all(lab: Repository, base: str) -> None:
     one, two = "refs/heads/one", "refs/heads/two"
     assert lab.move_refs({one: (base, None), two: (base, None)})
-    other = lab.commit_edits(base, {"train.py": b"1\n"}, "m")
+    other = edited(lab, base, {"train.py": b"1\n"}, "m")
     assert not lab.move_refs({one: (other, base), two: (other, other)})
     assert not lab.move_refs({one: (other, None)})
     assert (lab.resolve(one), lab.resolve(two)) == (base, base)

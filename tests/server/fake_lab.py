@@ -3,11 +3,13 @@
 Same methods as autoresearch.lab.Lab. Runs end and verdicts fall after a set number of looks.
 """
 
+import threading
 from collections import Counter
 from dataclasses import replace
 from types import SimpleNamespace
 
 from autoresearch.contract import Metric
+from autoresearch.curve import CurvePoint
 from autoresearch.errors import NotFound, NotNow, PatchRefused
 from autoresearch.records import (
     Entry,
@@ -15,13 +17,13 @@ from autoresearch.records import (
     FileChange,
     LabOpened,
     Outcome,
+    Reversal,
     RunState,
     Verdict,
 )
 from autoresearch.views import (
     CodeSection,
     Conclusion,
-    CurvePoint,
     Evaluation,
     Incumbent,
     Knob,
@@ -32,6 +34,7 @@ from autoresearch.views import (
     RunValue,
     RunView,
     Span,
+    TrackRecord,
 )
 
 CHANGE = FileChange(path="train.py", added=1, removed=1, spans=((12, 12),))
@@ -56,6 +59,9 @@ PAST = Remembered(
     high=-0.01,
     lesson="0.05 diverges",
     changes=(CHANGE,),
+    taken_back=False,
+    built_on_taken_back=None,
+    sandbox="unsandboxed",
 )
 TRAINING = RunView(
     id="e2-r1",
@@ -112,13 +118,30 @@ PENDING = Evaluation(
     needs="needs 2 more runs",
     incumbent=TIP,
     replayed_as=None,
+    sandbox="unsandboxed",
+    taken_back=None,
+    built_on_taken_back=None,
 )
+TAKEN_BACK = Reversal(
+    experiment="e5",
+    base="e0",
+    effect=-0.01,
+    low=-0.02,
+    high=0.0,
+    sigma=0.004,
+    candidate_runs=(),
+    control_runs=(),
+    noise_runs=(),
+    sentence="-0.01 bpb over 6 runs: taken back",
+    judge_version=2,
+)
+RECORD = TrackRecord(candidates=3, false_keeps=0.0063, overfitting=None, taste={})
 
 
 class FakeLab:
     """One lab. `looks` is how many looks a run or a verdict takes."""
 
-    def __init__(self, name="fake", *, looks=2, run_ends=FINISHED, verdict=VERDICT):
+    def __init__(self, name="fake", *, looks=2, run_ends=FINISHED, verdict=VERDICT, changes=None):
         self.name = name
         self.contract = SimpleNamespace(
             metric=Metric(name="val_bpb", unit="bpb", direction="min", scoring="sealed")
@@ -126,6 +149,7 @@ class FakeLab:
         self.looks = looks
         self.run_ends = run_ends
         self.verdict = verdict
+        self.changes = changes or {}  # of its evaluations
         self.tip = TIP
         self.running = ()
         self.open_experiments = ()
@@ -137,6 +161,12 @@ class FakeLab:
         self.asked = []
         self.stopped = False
         self.breaks = None
+        self.taken_back = ()
+        self.stackable = ()
+        self.record = RECORD
+        self.stacks = []
+        self.tending_breaks = None
+        self.tended = threading.Semaphore(0)
 
     def overview(self):
         self._count("overview")
@@ -160,10 +190,24 @@ class FakeLab:
             open_experiments=self.open_experiments,
             recent=self.recent,
             untouched=(Region(path="train.py", name="schedule", first=30, last=41, experiments=0),),
+            taken_back=self.taken_back,
+            stackable=self.stackable,
+            record=self.record,
         )
 
-    def propose(self, hypothesis, *, edits=(), diff="", prediction=None, proposer):
+    @property
+    def awaited(self):
+        return self.running
+
+    def tend(self):
+        self.calls["tend"] += 1
+        self.tended.release()
+        if self.tending_breaks is not None:
+            raise self.tending_breaks
+
+    def propose(self, hypothesis, *, edits=(), diff="", stack=(), prediction=None, proposer):
         self._count("propose")
+        self.stacks.append(tuple(stack))
         if edits and edits[0].path != "train.py":
             raise PatchRefused(f"{edits[0].path} is frozen.", "Editable: train.py.")
         self.proposers.append(proposer)
@@ -178,6 +222,7 @@ class FakeLab:
             brief_sha256="",
             prediction=prediction,
             proposer=proposer,
+            stack=tuple(stack),
         )
         return Proposal(experiment=experiment, similar=self.similar)
 
@@ -207,7 +252,7 @@ class FakeLab:
         self._count("evaluate")
         if self.calls["evaluate"] <= self.looks:
             return PENDING
-        return replace(PENDING, verdict=self.verdict, running=(), needs="")
+        return replace(PENDING, verdict=self.verdict, running=(), needs="", **self.changes)
 
     def conclude(self, experiment, lesson, proposer):
         self._count("conclude")
@@ -222,6 +267,8 @@ class FakeLab:
             prediction=prediction,
             incumbent=self.tip,
             without_keep=0,
+            stackable=self.stackable,
+            sandbox="unsandboxed",
         )
 
     def recall(self, *, words="", path="", lines=None, outcome=None, limit=10):

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from autoresearch.errors import LedgerDamaged
+from autoresearch.sandbox import current_sandbox
 from server.commands import run
 
 
@@ -127,7 +128,7 @@ def test_branch_of_a_shipped_target_says_how_to_get_the_code(opened, capsys):
 def test_doctor_counts_its_checks(home, capsys):
     assert run(["doctor"]) == 0
     out = capsys.readouterr().out
-    assert "unsandboxed" in out
+    assert f"sandbox: {current_sandbox().name}" in out
     assert out.splitlines()[-1].endswith("0 bad")
 
 

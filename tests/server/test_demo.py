@@ -9,7 +9,7 @@ import pytest
 from server.chart import draw_chart
 from server.commands import run
 from server.demo import DemoResult, Trial
-from server.demo_proposer import MOVES, DemoProposer, Move
+from server.demo_proposer import CHEAT, MOVES, DemoProposer, Move
 from server.report import write_report
 
 KNOBS = {
@@ -64,7 +64,8 @@ def result(*trials):
 def test_the_proposer_turns_each_knob_once_from_the_value_it_has_now():
     proposer = DemoProposer(most=20)
     patches = list(iter(lambda: proposer.next(KNOBS), None))
-    assert [patch.move.knob for patch in patches] == [move.knob for move in MOVES]
+    assert [p.move.knob for p in patches if not p.cheat] == [move.knob for move in MOVES]
+    assert patches[2] == CHEAT
     assert ("BATCH = 64", "BATCH = 128") in [(patch.find, patch.replace) for patch in patches]
     assert ("WARMUP = 0.0", "WARMUP = 0.05") in [(patch.find, patch.replace) for patch in patches]
 
@@ -81,7 +82,7 @@ def test_the_proposer_stops_at_its_limit():
 
 def test_a_kept_move_is_pushed_as_often_as_it_may_be():
     move = Move(knob="WIDTH", factor=2.0, why="w", effect=0.04, confidence=0.6, pushes=1)
-    proposer = DemoProposer(20, (move,))
+    proposer = DemoProposer(20, (move,), cheat=None)
     first = proposer.next(KNOBS)
     proposer.learn(first.move, kept=True)
     second = proposer.next({"WIDTH": "32"})
@@ -117,6 +118,20 @@ def test_the_report_says_what_was_kept_and_what_was_dropped_and_why(tmp_path):
     assert "Of 2 measured predictions, 1 had the direction right." in dropped
 
 
+def test_the_report_says_that_the_cheat_was_caught(tmp_path):
+    cheat = replace(CRASHED, cheat=True, hypothesis="it learns while it is scored")
+    write_report(result(TRIAL, cheat), tmp_path / "report.md", chart=None, again="a")
+    text = (tmp_path / "report.md").read_text()
+    assert (
+        "e3 was a cheat, put there on purpose: it learns while it is scored. It was caught" in text
+    )
+
+
+def test_the_cheat_of_the_demo_still_fits_the_target():
+    train = Path(__file__).parents[2] / "autoresearch" / "targets" / "microgpt" / "train.py"
+    assert train.read_text().count(CHEAT.find) == 1
+
+
 def test_a_report_without_a_keep_or_a_chart_still_reads(tmp_path):
     write_report(result(DROPPED), tmp_path / "report.md", chart=None, again="a")
     text = (tmp_path / "report.md").read_text()
@@ -142,6 +157,8 @@ def test_the_whole_demo_leaves_a_lab_that_verifies_a_report_and_a_chart(
     outcomes = {one["change"].split()[0]: one["outcome"] for one in report["experiments"]}
     assert len(outcomes) >= 6
     assert outcomes["HEADS"] == "crashed"
+    assert [one["outcome"] for one in report["experiments"] if one["cheat"]] == ["crashed"]
+    assert report["cheats_caught"] == 1
     assert report["sigma"] > 0
     assert (home / "report.md").read_text().startswith("# microgpt: ")
     assert Path(report["chart"]).exists()

@@ -68,8 +68,11 @@ async def test_a_mistake_inside_an_edit_is_named_by_its_place(connect, lab):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({}, "neither came"),
-        ({"diff": "d", "edits": [{"path": "p", "find": "f", "replace": "r"}]}, "both came"),
+        ({}, "none came"),
+        (
+            {"diff": "d", "edits": [{"path": "p", "find": "f", "replace": "r"}]},
+            "`edits` and `diff` came",
+        ),
         ({"diff": "d", "confidence": 0.5}, "`predicted_effect` is missing"),
         ({"diff": "d", "predicted_effect": 0.5}, "`confidence` is missing"),
         ({"diff": "d", "predicted_effect": 0.5, "confidence": 60}, "at most 1, not 60"),

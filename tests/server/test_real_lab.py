@@ -44,8 +44,8 @@ def serve(tmp_path):
 
 @pytest.fixture
 def connect_home(mode, tmp_path):
-    """A server in this process on this test's own home."""
-    return lambda: Client(build_server(HomeLabs(tmp_path / "home")), mode=mode)
+    """A server in this process on this test's own home, which starts nothing by itself."""
+    return lambda: Client(build_server(HomeLabs(tmp_path / "home"), tend_s=None), mode=mode)
 
 
 def edit(change):

@@ -4,9 +4,12 @@ from dataclasses import replace
 
 import pytest
 
+from autoresearch.overfitting import Overfitting
+from autoresearch.predictions import Taste
 from autoresearch.records import Outcome, Prediction, Proposer
+from autoresearch.views import TrackRecord
 from tests.server.conftest import call
-from tests.server.fake_lab import CRASHED, PAST, TIP, VERDICT, FakeLab
+from tests.server.fake_lab import CRASHED, FINISHED, PAST, TAKEN_BACK, TIP, VERDICT, FakeLab
 
 pytestmark = pytest.mark.anyio
 EDIT = {"path": "train.py", "find": "LEARNING_RATE = 0.01", "replace": "LEARNING_RATE = 0.02"}
@@ -24,7 +27,7 @@ async def test_open_lab_without_arguments_opens_the_shipped_target(connect, lab)
     }
     assert seen["summary"] == (
         "fake: incumbent e0 at 2.9051 bpb ±0.005 over 4 runs; 3 verdicts (1 keep, 2 discard), "
-        "0 open, 0 runs going."
+        "0 open, 0 runs going. Runs were UNSANDBOXED."
     )
     assert seen["untouched"] == ["train.py:30-41 schedule"]
     assert "explain_code_section" in seen["next_step"]
@@ -42,11 +45,13 @@ async def test_open_lab_points_at_what_is_unfinished_first(connect, lab):
     assert 'conclude_experiment(experiment="e1"' in seen["next_step"]
 
 
-async def test_open_lab_asks_for_the_baseline_before_anything_else(connect, lab):
+async def test_open_lab_lets_the_agent_work_while_the_baseline_is_measured(connect, lab):
     lab.tip = replace(TIP, mean=None, low=None, high=None, sigma=None, runs=0)
     async with connect(lab) as client:
         seen = await call(client, "open_lab")
-    assert 'evaluate_metric(experiment="e0", wait_s=45)' in seen["next_step"]
+    assert 'evaluate_metric(experiment="e0", wait_s=45) waits for it' in seen["next_step"]
+    assert "explain_code_section" in seen["next_step"]
+    assert "run_training, which starts at once" in seen["next_step"]
     assert "e0, not measured yet" in seen["summary"]
     assert "mean" not in seen["incumbent"]
 
@@ -78,6 +83,98 @@ async def test_propose_patch_without_a_prediction_asks_for_one_next_time(connect
     assert "predict effect and confidence" in seen["next_step"]
     assert "e1" in seen["next_step"]
     assert seen["similar"][0]["lesson"] == "0.05 diverges"
+
+
+async def test_near_misses_are_stacked_by_their_ids(connect, lab):
+    lab.stackable = ("e3", "e7")
+    async with connect(lab) as client:
+        opened = await call(client, "open_lab")
+        seen = await call(client, "propose_patch", hypothesis="h", stack=["e3", "e7"])
+        concluded = await call(client, "conclude_experiment", experiment="e2", lesson="l")
+    assert opened["stackable"] == ["e3", "e7"]
+    assert 'propose_patch(hypothesis=…, stack=["e3", "e7"])' in opened["next_step"]
+    assert 'stack=["e3", "e7"]' in concluded["next_step"]
+    assert lab.stacks == [("e3", "e7")]
+    assert "e2 on e0, e3, e7 stacked" in seen["summary"]
+
+
+async def test_a_keep_that_was_taken_back_is_told_wherever_the_agent_looks(connect, lab):
+    lab.tip = replace(TIP, instead_of="e5")
+    lab.taken_back = (TAKEN_BACK,)
+    past = (
+        replace(PAST, experiment="e5", outcome=Outcome.KEEP, taken_back=True),
+        replace(PAST, experiment="e6", built_on_taken_back="e5"),
+    )
+    lab.recent = past
+    async with connect(lab) as client:
+        opened = await call(client, "open_lab")
+        recalled = await call(client, "recall_experiments")
+        concluded = await call(client, "conclude_experiment", experiment="e2", lesson="l")
+    assert opened["taken_back"] == ["e5 on e0: -0.01 bpb over 6 runs: taken back"]
+    for step in (opened["next_step"], concluded["next_step"]):
+        assert step.startswith("e5 was taken back, since its further runs fell behind")
+        assert "the incumbent is e0 again, and patches go on it" in step
+    assert "over 4 runs, e5 having been taken back" in opened["summary"]
+    assert [one["note"] for one in recalled["experiments"]] == [
+        "kept, then taken back: its further runs did not bear it out",
+        "built on e5, which was taken back",
+    ]
+
+
+async def test_evaluating_a_keep_that_was_taken_back_says_so(connect):
+    lab = FakeLab(looks=0, changes={"taken_back": TAKEN_BACK})
+    async with connect(lab) as client:
+        seen = await call(client, "evaluate_metric", experiment="e2")
+    assert "taken back since: -0.01 bpb" in seen["summary"]
+    assert seen["note"].startswith("kept, then taken back")
+    assert "conclude_experiment" in seen["next_step"]
+
+
+async def test_open_lab_says_how_far_the_lab_can_be_trusted(connect, lab):
+    lab.record = TrackRecord(
+        candidates=14,
+        false_keeps=0.0213,
+        overfitting=Overfitting(
+            keeps=2,
+            claimed=0.03,
+            spare=0.02,
+            spare_low=0.01,
+            spare_high=0.03,
+            excess=0.01,
+            low=-0.001,
+            high=0.021,
+        ),
+        taste={"some-client": Taste(scored=3, brier=0.1, log_score=-1.2, know_nothing=-1.7)},
+    )
+    async with connect(lab) as client:
+        trust = (await call(client, "open_lab"))["trust"]
+    assert trust["false_keeps"] == (
+        "0.021 false keeps to be expected at most among 14 candidates judged"
+    )
+    assert trust["overfitting"] == (
+        "2 keeps claimed +0.0300 bpb on the judged part; on a spare part that no verdict used "
+        "+0.0200 (95 % +0.0100 to +0.0300): selection has overfitted by "
+        "+0.0100 (95 % -0.0010 to +0.0210)"
+    )
+    assert trust["predictions"] == [
+        "some-client: 3 predictions scored, Brier 0.10 (a coin: 0.25, lower is better), "
+        "log score -1.20 (knowing nothing: -1.70, higher is better)"
+    ]
+
+
+async def test_every_result_with_a_score_names_its_sandbox_and_says_unsandboxed_loudly(connect):
+    for name, loud in (("unsandboxed", True), ("bubblewrap", False)):
+        lab = FakeLab(run_ends=replace(FINISHED, sandbox=name), changes={"sandbox": name})
+        lab.recent = (replace(PAST, sandbox=name),)
+        async with connect(lab) as client:
+            answers = [
+                await call(client, "check_run", run="e2"),
+                await call(client, "evaluate_metric", experiment="e2"),
+                await call(client, "recall_experiments"),
+                await call(client, "explain_code_section", section="train.py"),
+            ]
+        assert [one["sandbox"] for one in answers] == [name] * 4
+        assert ["UNSANDBOXED" in one["summary"] for one in answers] == [loud] * 4
 
 
 async def test_run_training_returns_a_handle_at_once(connect, lab):
@@ -197,7 +294,7 @@ async def test_recall_experiments_passes_its_question_on(connect, lab):
             limit=3,
         )
     assert lab.asked == [("rate", "train.py", (10, 20), Outcome.DISCARD, 3)]
-    assert seen["summary"] == "1 matching experiment (1 discard)."
+    assert seen["summary"] == "1 matching experiment (1 discard). Runs were UNSANDBOXED."
     assert seen["experiments"][0]["effect"] == -0.02135
     assert seen["experiments"][0]["touched"] == ["train.py:12-12"]
 
@@ -220,7 +317,7 @@ async def test_explain_code_section_gives_code_knobs_and_what_was_tried(connect,
     assert seen["within"] == ["module train 1-120"]
     assert seen["summary"] == (
         "train.py:12-12 of 120 lines, editable, 1 knob, 1 experiment on these lines, "
-        "best effect -0.0213."
+        "best effect -0.0213. Runs were UNSANDBOXED."
     )
     assert "propose_patch" in seen["next_step"]
 

@@ -1,0 +1,102 @@
+"""The ledger's head as it is written down outside git, so that a dropped tail is seen.
+
+Before an append the file also names where the ledger is about to go, so that a process that dies
+between the two leaves a ledger that is at one of the places named, and anything else is not ours.
+"""
+
+import json
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from autoresearch.errors import LabError, LedgerDamaged
+
+SHORTEST = 12  # hexadecimal digits of a head that a person typed
+_HASH = re.compile(r"[0-9a-f]{40}")
+_WRITTEN = re.compile(rf"([0-9a-f]{{{SHORTEST},40}})(?::([1-9][0-9]*))?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Anchor:
+    """A head of the ledger that was written down outside git."""
+
+    head: str | None  # None: there were no events
+    count: int
+    next: "Anchor | None" = None  # where an append was about to move it
+
+    def at(self, head: str | None, count: int) -> bool:
+        """Whether the ledger may be there."""
+        return (head, count) == (self.head, self.count) or (
+            self.next is not None and self.next.at(head, count)
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """A head as a person, or their agent, wrote it down elsewhere."""
+
+    head: str  # the first digits, or all
+    count: int | None  # None: it was not written down
+
+
+def read_anchor(path: Path) -> Anchor | None:
+    """What was last written down; None if there is no such file; LedgerDamaged if it is spoilt."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    try:
+        anchor = _anchor(json.loads(content))
+        if _text(anchor) != content.decode():
+            raise ValueError("it is not as the lab writes it")
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise LedgerDamaged(
+            f"The anchor {path} does not read: {error}.",
+            "Run `autoresearch-mcp verify`; restore the file from a copy.",
+        ) from error
+    return anchor
+
+
+def write_anchor(path: Path, anchor: Anchor) -> None:
+    """Replace the file, also against a loss of power."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_name(f"{path.name}.{os.getpid()}.new")
+    with new.open("w") as file:
+        file.write(_text(anchor))
+        file.flush()
+        os.fsync(file.fileno())
+    new.replace(path)
+
+
+def parse_written(text: str) -> Written:
+    """HASH or HASH:COUNT, as `verify` prints it."""
+    found = _WRITTEN.fullmatch(text.strip().lower())
+    if found is None:
+        raise LabError(
+            f"{text!r} is no head of a ledger.",
+            f"Give HASH:COUNT as `autoresearch-mcp verify` printed it, or at least {SHORTEST} "
+            "digits of the hash.",
+        )
+    return Written(head=found[1], count=int(found[2]) if found[2] else None)
+
+
+def _anchor(fields: Any) -> Anchor:  # noqa: ANN401 - any JSON
+    head, count, after = fields["head"], fields["count"], fields.get("next")
+    if type(count) is not int or count < 0:
+        raise ValueError(f"{count!r} is no number of events")
+    if head is None if count else head is not None:
+        raise ValueError(f"{count} events and the head {head!r} contradict each other")
+    if head is not None and not _HASH.fullmatch(head):
+        raise ValueError(f"{head!r} is no commit's id")
+    return Anchor(head=head, count=count, next=None if after is None else _anchor(after))
+
+
+def _text(anchor: Anchor) -> str:
+    return json.dumps(_fields(anchor)) + "\n"
+
+
+def _fields(anchor: Anchor) -> dict[str, object]:
+    fields: dict[str, object] = {"head": anchor.head, "count": anchor.count}
+    return fields if anchor.next is None else {**fields, "next": _fields(anchor.next)}

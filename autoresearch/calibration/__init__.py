@@ -1,0 +1,1 @@
+"""How often the judge is fooled: on simulated runs, and on real runs of unchanged code."""

@@ -1,0 +1,113 @@
+"""Score predictions by what was measured: who has taste, and who only sounds as if.
+
+Two scores, both proper: only saying what one believes makes them as good as they can be on average.
+
+- Brier, for the sign: (confidence - improved)^2, where confidence is the stated probability that
+  the metric improves, and improved is 1 if the measured effect is above 0, else 0. Lower is better;
+  a coin (0.5 for everything) has 0.25.
+- The log score, for the size, in nats a sigma: ln of the density that the prediction gave to the
+  effect that was measured. A predicted effect m with confidence c is the normal distribution with
+  mean m that has the share c above 0, so its spread is s = m / z(c), z being the normal quantile.
+  What is measured is uncertain itself, with the standard error e of the effect, so the density is
+  that of N(m, s^2 + e^2), in units of sigma, the spread of single runs. Higher is better.
+
+Where m and c name no such distribution (they contradict each other, c is one half, or m is 0) the
+spread is |m| or sigma, whichever is larger. Confidence is cut to 1 % and 99 % for the spread, since
+nobody means a distribution without any. A prediction whose experiment has no measured effect, and
+an experiment without a prediction, are not scored.
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from statistics import NormalDist, fmean
+
+from autoresearch.records import Prediction
+
+COIN = 0.25  # the Brier score of 0.5 for everything
+REFERENCE_SPREAD = 2.0  # sigma: the know-nothing expects effects of 0, give or take so much
+SUREST = 0.99
+_NORMAL = NormalDist()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forecast:
+    """What was predicted of one experiment, and what its verdict measured; metric units."""
+
+    proposer: str
+    prediction: Prediction | None
+    effect: float | None  # positive is better
+    low: float | None  # the 95 % interval
+    high: float | None
+    sigma: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taste:
+    """How good one proposer's predictions were, on average."""
+
+    scored: int
+    brier: float  # a coin has 0.25; lower is better
+    log_score: float  # nats; higher is better
+    know_nothing: float  # the log score of N(0, (2 sigma)^2) on the same experiments
+
+    @property
+    def beats_coin(self) -> bool:
+        """Whether the signs were told better than by 0.5 for everything."""
+        return self.brier < COIN
+
+
+def score_predictions(items: Iterable[Forecast]) -> dict[str, Taste]:
+    """The taste of each proposer that has at least one prediction to score, in order of name."""
+    scored: defaultdict[str, list[tuple[float, float, float]]] = defaultdict(list)
+    for item in items:
+        found = _scores(item)
+        if found is not None:
+            scored[item.proposer].append(found)
+    return {
+        name: Taste(
+            scored=len(rows),
+            brier=fmean(row[0] for row in rows),
+            log_score=fmean(row[1] for row in rows),
+            know_nothing=fmean(row[2] for row in rows),
+        )
+        for name, rows in sorted(scored.items())
+    }
+
+
+def brier(prediction: Prediction, effect: float) -> float:
+    """The squared distance of the stated chance of a gain from what came: 0 best, 1 worst."""
+    return (prediction.confidence - (effect > 0)) ** 2
+
+
+def log_score(mean: float, spread: float, effect: float) -> float:
+    """The log density of the effect under N(mean, spread^2), nats; all in one unit."""
+    return -((effect - mean) ** 2) / (2 * spread**2) - math.log(spread * math.sqrt(2 * math.pi))
+
+
+def implied_spread(prediction: Prediction, sigma: float) -> float:
+    """The spread of the normal distribution that a prediction stands for, metric units."""
+    sure = min(max(prediction.confidence, 1 - SUREST), SUREST)
+    z = _NORMAL.inv_cdf(sure)
+    if prediction.effect * z > 0:
+        return prediction.effect / z
+    return max(abs(prediction.effect), sigma)
+
+
+def _scores(item: Forecast) -> tuple[float, float, float] | None:
+    """Brier, log score, and the know-nothing's log score; None where there is nothing to score."""
+    prediction, effect, sigma = item.prediction, item.effect, item.sigma
+    if prediction is None or effect is None or sigma is None or sigma <= 0:
+        return None
+    error = 0.0
+    if item.low is not None and item.high is not None:
+        error = (item.high - item.low) / (2 * _NORMAL.inv_cdf(0.975)) / sigma
+    spread = math.hypot(implied_spread(prediction, sigma) / sigma, error)
+    mean, measured = prediction.effect / sigma, effect / sigma
+    reference = math.hypot(REFERENCE_SPREAD, error)
+    return (
+        brier(prediction, effect),
+        log_score(mean, spread, measured),
+        log_score(0.0, reference, measured),
+    )

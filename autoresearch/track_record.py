@@ -1,0 +1,54 @@
+"""How far a lab's conclusions can be trusted: false keeps, overfitting, predictions by proposer."""
+
+from collections.abc import Iterator
+
+from autoresearch.contract import Contract
+from autoresearch.history import History
+from autoresearch.judge import expected_false_keeps
+from autoresearch.overfitting import Keep, Overfitting, Scores, measure_overfitting
+from autoresearch.predictions import Forecast, score_predictions
+from autoresearch.views import TrackRecord
+from autoresearch.weighing import lower_is_better
+
+
+def track_record(history: History, contract: Contract) -> TrackRecord:
+    """What the verdicts so far say about themselves and about who proposed."""
+    judged = [v for v in history.verdicts.values() if v.evidence is not None]
+    return TrackRecord(
+        candidates=len(judged),
+        false_keeps=expected_false_keeps([len(v.control_runs) for v in judged]),
+        overfitting=overfitting(history, contract),
+        taste=score_predictions(_forecasts(history)),
+    )
+
+
+def overfitting(history: History, contract: Contract) -> Overfitting | None:
+    """Over everything that was ever kept, what was taken back included."""
+    keeps = [
+        Keep(
+            candidate=_scores(history, verdict.candidate_runs),
+            controls=_scores(history, verdict.control_runs),
+        )
+        for verdict in history.verdicts.values()
+        if verdict.moved_incumbent
+    ]
+    return measure_overfitting(keeps, lower_is_better=lower_is_better(contract))
+
+
+def _forecasts(history: History) -> Iterator[Forecast]:
+    for name, verdict in history.verdicts.items():
+        experiment = history.experiments[name]
+        who = experiment.proposer
+        yield Forecast(
+            proposer=f"{who.client} {who.model}".strip(),
+            prediction=experiment.prediction,
+            effect=verdict.effect,
+            low=verdict.low,
+            high=verdict.high,
+            sigma=verdict.sigma,
+        )
+
+
+def _scores(history: History, runs: tuple[str, ...]) -> Scores:
+    found = (history.reports[run].measurement for run in runs)
+    return [(m.value, m.spare) for m in found if m is not None and m.spare is not None]

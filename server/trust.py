@@ -1,0 +1,82 @@
+"""How far a lab can be trusted, in words: expected false keeps, overfitting, scored predictions.
+
+Pure functions; effects are in metric units and positive is better.
+"""
+
+from autoresearch.evidence import built_on_taken_back
+from autoresearch.history import History
+from autoresearch.overfitting import Overfitting
+from autoresearch.predictions import Taste
+from autoresearch.records import Reversal
+from autoresearch.views import Overview, TrackRecord
+from server import results
+from server.figures import count, effect
+
+
+def trust_shown(record: TrackRecord, unit: str, sigma: float | None) -> results.TrustShown:
+    """The track record, for a tool's answer."""
+    return results.TrustShown(
+        false_keeps=false_keep_words(record),
+        overfitting=overfitting_words(record.overfitting, unit, sigma),
+        predictions=[taste_words(who, taste) for who, taste in record.taste.items()],
+    )
+
+
+def trust_rows(view: Overview) -> list[tuple[str, str]]:
+    """(name, words) of what is known, for a table."""
+    record, sigma = view.record, view.incumbent.sigma
+    found = overfitting_words(record.overfitting, view.unit, sigma)
+    return [
+        *(("taken back", words) for words in map(taken_back_words, view.taken_back)),
+        ("luck", false_keep_words(record)),
+        *([("overfitting", found)] if found else []),
+        *(("predictions", taste_words(who, taste)) for who, taste in record.taste.items()),
+    ]
+
+
+def false_keep_words(record: TrackRecord) -> str:
+    """For example "0.02 false keeps to be expected among 14 candidates"."""
+    expected = f"{record.false_keeps:.2g}"
+    return (
+        f"{expected} false keeps to be expected at most among "
+        f"{count(record.candidates, 'candidate')} judged"
+    )
+
+
+def overfitting_words(found: Overfitting | None, unit: str, sigma: float | None) -> str | None:
+    """What the keeps gained on the judged part, beside the spare part that no verdict used."""
+    if found is None:
+        return None
+    return (
+        f"{count(found.keeps, 'keep')} claimed {effect(found.claimed, None, None, sigma)} {unit} "
+        "on the judged part; on a spare part that no verdict used "
+        f"{effect(found.spare, found.spare_low, found.spare_high, sigma)}: selection has "
+        f"overfitted by {effect(found.excess, found.low, found.high, sigma)}"
+    )
+
+
+def note(taken_back: bool, built_on: str | None) -> str | None:
+    """What became of an experiment, or of what is below it, after its verdict."""
+    if taken_back:
+        return "kept, then taken back: its further runs did not bear it out"
+    return f"built on {built_on}, which was taken back" if built_on else None
+
+
+def after_verdict_words(history: History, experiment: str) -> str:
+    """The same in brackets, for a list of a history's experiments; "" where nothing did."""
+    said = note(experiment in history.reversals, built_on_taken_back(history, experiment))
+    return f" ({said})" if said else ""
+
+
+def taken_back_words(reversal: Reversal) -> str:
+    """For example "e5, so e3 is the incumbent again: -0.0042 bpb …"."""
+    return f"{reversal.experiment} on {reversal.base}: {reversal.sentence}"
+
+
+def taste_words(who: str, taste: Taste) -> str:
+    """How one proposer's predictions fared, with what a coin and one who knows nothing get."""
+    return (
+        f"{who}: {count(taste.scored, 'prediction')} scored, Brier {taste.brier:.2f} (a coin: "
+        f"0.25, lower is better), log score {taste.log_score:+.2f} (knowing nothing: "
+        f"{taste.know_nothing:+.2f}, higher is better)"
+    )
