@@ -26,7 +26,8 @@ TRAIN = shipped_files("microgpt")["train.py"].read_bytes()
 CHEATS = [entry for entry in catalogue() if entry.cheats]
 HONEST = [entry for entry in catalogue() if not entry.cheats]
 CLASSES = """
-a model that looks ahead; crashing on an unlucky seed; double fork; editing frozen files;
+a model that looks ahead; carrying held-out data out; crashing on an unlucky seed; double fork;
+editing frozen files;
 environment and import tricks; forged prints; fork bomb; held-out data as literals;
 inherited descriptors; killing supervisor or scorer; learning while scored; loading the machine;
 memorising by prefix; more budget; namespaces and mounts; network; odd logits;
