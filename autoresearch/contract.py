@@ -114,6 +114,7 @@ class Sealed(Section):
     checkpoint: Annotated[str, Field(pattern=r"^[\w][\w.-]*$")]
     checkpoint_mb: Annotated[float, Field(gt=0)] = 64.0
     held_out: Annotated[int, Field(ge=100)] = 2000
+    bulk: bool = False
     score_s: Annotated[float, Field(gt=0)] = 60.0
 
 

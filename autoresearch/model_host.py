@@ -4,8 +4,10 @@ Given as text to the target's interpreter, so it imports only the standard libra
 Knows no targets, no documents and not how many there are.
 
     request   int64 count, then that many rows to keep (places in the last batch) and as many
-              tokens, one for each kept row; count -1: a new batch follows, count -2: the end
-    reply     b"R" once loaded, b"A" + float64[B, V], or b"E" + uint32 size + words
+              tokens, one for each kept row; count -1: a new batch follows, count -2: the end;
+              count -3: rows, columns and that many tokens, all at once, for `bulk`
+    reply     b"R" once loaded, b"A" + float64[B, V] (in bulk [B, T, V]), or b"E" + uint32 size
+              + words
 
 It loads nothing of the model before the first byte of a request is there.
 """
@@ -21,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-_NEW_BATCH, _END = -1, -2
+_NEW_BATCH, _END, _BULK = -1, -2, -3
 
 
 class _Refused(Exception):
@@ -66,6 +68,13 @@ def _serve(model: Callable[[Any], Any], vocab: int, requests: int, replies: int)
         (count,) = _receive(requests, 1)
         if count == _END:
             return
+        if count == _BULK:
+            rows, columns = _receive(requests, 2)
+            whole = _receive(requests, rows * columns).reshape(rows, columns).copy()
+            answer = model.bulk(whole)  # type: ignore[attr-defined]
+            logits = _checked(answer, (int(rows), int(columns), vocab))
+            _send(replies, b"A" + logits.tobytes())
+            continue
         if count == _NEW_BATCH:
             (count,) = _receive(requests, 1)
             tokens = _receive(requests, count)[:, None]
@@ -76,7 +85,7 @@ def _serve(model: Callable[[Any], Any], vocab: int, requests: int, replies: int)
         _send(replies, b"A" + logits.tobytes())
 
 
-def _checked(answer: object, shape: tuple[int, int]) -> "np.ndarray[Any, np.dtype[np.float64]]":
+def _checked(answer: object, shape: tuple[int, ...]) -> "np.ndarray[Any, np.dtype[np.float64]]":
     logits = np.asarray(answer)
     if logits.dtype.kind != "f":
         raise _Refused(f"the model returned {logits.dtype} where floats were asked")

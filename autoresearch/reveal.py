@@ -4,6 +4,7 @@ Holds the targets: a row's next token is sent only after the answer for it has c
 request is at the top of model_host.py.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -16,7 +17,7 @@ from autoresearch.feed import Corpus
 Ids = npt.NDArray[np.int64]
 Logits = npt.NDArray[np.float64]
 
-_NEW_BATCH = -1
+_NEW_BATCH, _BULK = -1, -3
 _BATCH_ROWS = 512
 _BATCH_LOGITS = 4_000_000  # at most so many numbers an answer
 
@@ -37,6 +38,26 @@ def reveal(
     for first in range(0, len(documents), rows):
         batch = _padded(corpus, documents[first : first + rows])
         nats += _reveal_batch(model, corpus, batch).tolist()
+    return nats
+
+
+def score_in_bulk(model: Answering, corpus: Corpus, documents: Sequence[str]) -> list[float]:
+    """The same from whole rows, all at once: a sample by `reveal` must agree.
+
+    Without that the model would be shown what it is to predict.
+    """
+    nats: list[float] = []
+    longest = max(map(len, documents)) + 1
+    rows = max(1, min(_BATCH_ROWS, _BATCH_LOGITS // (corpus.vocab * longest)))
+    for first in range(0, len(documents), rows):
+        batch = _padded(corpus, documents[first : first + rows])
+        inputs, targets = batch[:, :-1], batch[:, 1:]
+        shape = (*inputs.shape, corpus.vocab)
+        logits = _asked(model, [_BULK, *inputs.shape, *inputs.ravel()], shape)
+        costs = _nats(logits.reshape(-1, corpus.vocab), targets.ravel()).reshape(targets.shape)
+        lengths = np.array([len(document) for document in documents[first : first + rows]])
+        real = np.arange(targets.shape[1])[None, :] <= lengths[:, None]
+        nats += (costs * real).sum(axis=1).tolist()
     return nats
 
 
@@ -65,8 +86,8 @@ def _reveal_batch(model: Answering, corpus: Corpus, batch: Ids) -> Logits:
     return nats
 
 
-def _asked(model: Answering, request: list[int], shape: tuple[int, int]) -> Logits:
-    answer = model.ask(np.array(request, dtype=np.int64).tobytes(), 8 * shape[0] * shape[1])
+def _asked(model: Answering, request: list[int], shape: tuple[int, ...]) -> Logits:
+    answer = model.ask(np.array(request, dtype=np.int64).tobytes(), 8 * math.prod(shape))
     logits = np.frombuffer(answer, dtype=np.float64).reshape(shape)
     if not np.isfinite(logits).all():
         raise ScoringFailed("the model returned logits that are NaN or infinite")

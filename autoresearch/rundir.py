@@ -53,6 +53,7 @@ class RunSpec:
     checkpoint: str  # file name below out/
     checkpoint_mb: float
     score_s: float
+    bulk: bool  # whole rows are scored at once, and a sample column by column
     sandbox: str  # its name, as `sandbox.make_sandbox` knows it
     hidden: tuple[str, ...]  # folders that no child may see, wherever they lie
 

@@ -247,6 +247,7 @@ class Runs:
             checkpoint=sealed.checkpoint,
             checkpoint_mb=sealed.checkpoint_mb,
             score_s=sealed.score_s,
+            bulk=sealed.bulk,
             sandbox=current_sandbox().name,
             hidden=(str(self.folder.parent.parent.parent),),
         )

@@ -32,7 +32,7 @@ _OWN_WORDS = tuple(
     re.compile(f"the model returned {what}")
     for what in (
         r"(bool|object|(u?int|float|complex)\d{1,3}) where floats were asked",
-        r"shape \((\d{1,6},?( \d{1,6})?)?\) where \(\d+, \d+\) was asked",
+        r"shape \((\d{1,6},?( \d{1,6}){0,2})?\) where \([\d, ]+\) was asked",
         r"logits that are NaN or infinite",
     )
 )
@@ -66,12 +66,13 @@ def score(rundir: RunDir, spec: RunSpec, sandbox: Sandbox) -> Measurement:
         Host(rundir, spec, sandbox, corpus.vocab, deadline=deadline, number=1) as first,
         Host(rundir, spec, sandbox, corpus.vocab, deadline=deadline, number=2) as second,
     ):
-        from autoresearch.reveal import reveal  # numpy, while the hosts import their own
+        from autoresearch.reveal import reveal, score_in_bulk  # numpy, while the hosts import it
 
         split = split_corpus(corpus, split_seed=spec.split_seed, held_out=spec.held_out)
         spare = split.spare_part(spec.spare_part)
         held_out = _shuffled(split.held_out)
-        nats = dict(zip(held_out, reveal(first, corpus, held_out), strict=True))
+        measure = score_in_bulk if spec.bulk else reveal
+        nats = dict(zip(held_out, measure(first, corpus, held_out), strict=True))
         first.kill()  # before the second loads the model: the two never live at the same time
         again = _shuffled((*_shuffled(held_out)[:CHECKED], *spare))
         # Other batches too, or rows that are asked about together could teach each other.

@@ -100,6 +100,7 @@ def make_spec(folder: Path, **changes: Any) -> RunSpec:
         "checkpoint": "model.npy",
         "checkpoint_mb": 1.0,
         "score_s": 20.0,
+        "bulk": False,
         "sandbox": current_sandbox().name,
         "hidden": (),
     }

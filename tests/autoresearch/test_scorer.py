@@ -4,6 +4,7 @@ import math
 import re
 import sys
 from collections import Counter
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -214,6 +215,36 @@ def test_a_model_that_knows_which_batch_it_is_in_is_found_out(tmp_path: Path) ->
 def unused():
     def model(tokens): pass"""
     words = failure(tmp_path, model_target(body), held_out=30)
+    assert "depend on what it was asked before" in words
+
+
+BULK = """return logits(tokens[:, -1])
+    def logits(ids):
+        return np.log(counts[ids] / counts[ids].sum(axis=1, keepdims=True))
+    def bulk(tokens):
+        all_logits = logits(tokens.ravel()).reshape(*tokens.shape, vocab)
+        LOOK
+        return all_logits
+    model.bulk = bulk
+    counts = np.load(path) + 0.1
+    return model
+def unused():
+    def model(tokens): pass"""
+LOOK_AHEAD = (
+    "all_logits[np.arange(len(tokens))[:, None], np.arange(2)[None, :], tokens[:, 1:3]] = 9.0"
+)
+
+
+def test_a_score_in_bulk_is_the_score_by_reveal(tmp_path: Path) -> None:
+    honest = model_target(BULK.replace("LOOK", ""))
+    rundir = scored_run(tmp_path, honest, bulk=True)
+    spec = rundir.read_spec()
+    by_reveal = score(rundir, replace(spec, bulk=False), Unsandboxed())
+    assert score(rundir, spec, Unsandboxed()).value == pytest.approx(by_reveal.value, rel=1e-9)
+
+
+def test_a_model_that_looks_ahead_in_bulk_is_found_out(tmp_path: Path) -> None:
+    words = failure(tmp_path, model_target(BULK.replace("LOOK", LOOK_AHEAD)), bulk=True)
     assert "depend on what it was asked before" in words
 
 
