@@ -1,11 +1,11 @@
-"""Simulate the judge at length: false keeps by number of controls, and keeps that are taken back.
+"""Simulate the judge at length: false keeps by controls and by noise, and keeps taken back.
 
     uv run python scripts/simulate_gate.py [--candidates N] [--write]
 
 With --write it writes the false keeps into autoresearch/error_rates.py, from which
 `expected_false_keeps` reads them. Every candidate is judged by autoresearch/judge.py itself, one
 by one: 100,000 a number of controls take a minute or two. `autoresearch-mcp aa-test --simulate` has
-the shorter tables. Prints one row a number of controls, then one an effect.
+the shorter tables. Prints one row a number of controls, one an effect, and one a kind of noise.
 """
 
 import argparse
@@ -14,8 +14,11 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from autoresearch.calibration.simulate import Setting, simulate_cell, simulate_setbacks
-from autoresearch.judge import JUDGE_VERSION
+from autoresearch.calibration.trials import follow, tally
+from autoresearch.judge import GATE, JUDGE_VERSION
 
 CONTROLS = (3, 4, 5, 6, 8, 10, 12, 16, 20, 30, 60)
 GAINS = (0.0, 1.0, 1.5, 2.0)  # sigma
@@ -27,6 +30,34 @@ def false_keeps(controls: int, candidates: int, seed: int) -> tuple[int, float]:
     """The share of candidates without a gain that is kept."""
     cell = simulate_cell(Setting(controls=controls), 0.0, candidates, seed=seed)
     return controls, cell.rate
+
+
+NOISES = {  # spread 1 and mean 0, but for what the name says: of (candidate, controls)
+    "normal": ("normal", "normal", 1.0),
+    "heavy tails (t, 5 df)": ("heavy", "heavy", 1.0),
+    "long tail of bad runs (exponential)": ("bad", "bad", 1.0),
+    "long tail of lucky runs (exponential)": ("lucky", "lucky", 1.0),
+    "candidate spreads 1.5 times as far": ("normal", "normal", 1.5),
+    "candidate spreads half as far": ("normal", "normal", 0.5),
+}
+
+
+def noise(rng: np.random.Generator, kind: str, shape: tuple[int, int]) -> np.ndarray:
+    """Runs of one kind of noise, mean 0 and spread 1; lower is better."""
+    if kind == "heavy":
+        return rng.standard_t(5, shape) / np.sqrt(5 / 3)
+    if kind in ("bad", "lucky"):
+        return (rng.exponential(1, shape) - 1) * (1 if kind == "bad" else -1)
+    return rng.standard_normal(shape)
+
+
+def false_keeps_of_noise(name: str, controls: int, candidates: int, seed: int) -> float:
+    """The share of candidates without a gain that is kept, where runs are not as assumed."""
+    own, base, factor = NOISES[name]
+    rng = np.random.default_rng([seed, controls, list(NOISES).index(name)])
+    values = (noise(rng, own, (candidates, GATE.most_runs)) * factor).tolist()
+    known = noise(rng, base, (candidates, controls)).tolist()
+    return tally(0.0, (follow(v, k) for v, k in zip(values, known, strict=True))).rate
 
 
 def written(rates: list[tuple[int, float]], candidates: int) -> str:
@@ -62,6 +93,12 @@ def main() -> None:
         for found in pool.map(partial(_setbacks, again), GAINS, numbers):
             share = found.reverted / found.kept if found.kept else 0.0
             print(f"{found.effect:6g}   {found.kept:17}   {found.reverted:8} ({share:.4f})")
+        print("\nnoise                                   kept without a gain: 6, 20, 60 controls")
+        for name in NOISES:
+            one = partial(
+                false_keeps_of_noise, name, candidates=args.candidates // 4, seed=args.seed
+            )
+            print(f"{name:38}  " + "  ".join(f"{r:.5f}" for r in pool.map(one, (6, 20, 60))))
 
 
 def _setbacks(again, effect, candidates):  # noqa: ANN001, ANN202 - so that it can be pickled

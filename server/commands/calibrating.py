@@ -1,5 +1,6 @@
 """`aa-test` and `replay-log`: how far verdicts can be trusted, this lab's and a log's."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -51,7 +52,7 @@ def aa_test(
     try:
         return _real(real, target, json)
     except KeyboardInterrupt:
-        say("Stopped: its runs are ended, its temporary lab is removed.")
+        print("Stopped: its runs are ended, its temporary lab is removed.", file=sys.stderr)
         return INTERRUPTED
 
 
@@ -117,6 +118,7 @@ def _real(nulls: int, target: str, json: bool) -> int:
     _show_real(found)
     for words in broken:
         say(f"- {words}", "red")
+    say("A bound of docs/calibration.md is broken." if broken else "All bounds hold.")
     return 1 if broken else 0
 
 

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from server.commands import run
+from tests.repositories import make_repository
 
 LOG = (
     "commit\tval_bpb\tmemory_gb\tstatus\tdescription\n"
@@ -81,3 +82,20 @@ def test_aa_test_as_json_counts_every_cell(capsys):
     assert [row["setting"]["controls"] for row in rows] == [3, 5, 10, 20, 60, 60, 20]
     assert all(cell["candidates"] == 10 for row in rows for cell in row["tallies"])
     assert found["broken"] == []
+
+
+@pytest.mark.slow
+def test_aa_test_on_real_runs_prints_how_they_ended_beside_the_rivals(tmp_path, capsys):
+    repository = make_repository(tmp_path / "repository")
+    assert run(["aa-test", "--real", "3", "--target", str(repository)]) == 0
+    words = " ".join(capsys.readouterr().out.split())
+    assert "from 20 controls; judge version 2" in words
+    assert "3 of unchanged code" in words
+    assert "No gain is known to plant into tiny." in words
+    assert "false keeps in 3" in words
+
+
+@pytest.mark.slow
+def test_aa_test_names_a_target_that_is_not_there(capsys):
+    assert run(["aa-test", "--real", "3", "--target", "nowhere"]) == 1
+    assert "nowhere" in capsys.readouterr().err
