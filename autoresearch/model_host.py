@@ -6,12 +6,15 @@ Knows no targets, no documents and not how many there are.
     request   int64 count, then that many rows to keep (places in the last batch) and as many
               tokens, one for each kept row; count -1: a new batch follows, count -2: the end
     reply     b"R" once loaded, b"A" + float64[B, V], or b"E" + uint32 size + words
+
+It loads nothing of the model before the first byte of a request is there.
 """
 
 import importlib.util
 import os
 import struct
 import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -28,6 +31,7 @@ class _Refused(Exception):
 def _main() -> None:
     entry, checkpoint, vocab, requests, replies = sys.argv[1:]
     requests_fd, replies_fd = int(requests), int(replies)
+    os.read(requests_fd, 1)
     doing = f"{entry} could not be loaded"
     try:
         model = _load(entry, checkpoint)
@@ -102,7 +106,10 @@ def _send(descriptor: int, data: bytes) -> None:
 
 
 def _in_one_line(error: BaseException) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())[:300]
+    words = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno for frame in frames if frame.filename != "<string>"]  # not this file's
+    return f"{words} (line {lines[-1]})" if lines else words
 
 
 if __name__ == "__main__":

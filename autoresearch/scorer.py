@@ -7,9 +7,11 @@ order, mixed with spare ones, and must agree document by document: who learns wh
 keeps anything from one batch to the next, does not.
 """
 
+import builtins
 import dataclasses
 import math
 import os
+import re
 import secrets
 import select
 import struct
@@ -23,6 +25,17 @@ from autoresearch.records import Measurement
 from autoresearch.rundir import RunDir, RunSpec, write_json
 from autoresearch.sandbox import Confinement, Sandbox, make_sandbox
 
+_BEGIN = b"!"  # whatever: the host loads the model when there is a byte
+_UNSAID = "; what it said is not shown, since it has seen held-out documents"
+_FAILED = re.compile(r"the model failed: (\w{1,40}): .*?(?: \(line (\d{1,5})\))?")
+_OWN_WORDS = tuple(
+    re.compile(f"the model returned {what}")
+    for what in (
+        r"(bool|object|(u?int|float|complex)\d{1,3}) where floats were asked",
+        r"shape \((\d{1,6},?( \d{1,6})?)?\) where \(\d+, \d+\) was asked",
+        r"logits that are NaN or infinite",
+    )
+)
 CHECKED = 250  # documents that a second process scores again
 CHECKED_ROWS = 128  # documents it is asked about at once
 TOLERANCE = 1e-4  # of a document's nats, or of one nat where it costs less
@@ -50,8 +63,8 @@ def score(rundir: RunDir, spec: RunSpec, sandbox: Sandbox) -> Measurement:
     corpus = read_corpus(Path(spec.documents))
     deadline = started + spec.score_s
     with (
-        Host(rundir, spec, sandbox, corpus.vocab, deadline=deadline) as first,
-        Host(rundir, spec, sandbox, corpus.vocab, deadline=deadline) as second,
+        Host(rundir, spec, sandbox, corpus.vocab, deadline=deadline, number=1) as first,
+        Host(rundir, spec, sandbox, corpus.vocab, deadline=deadline, number=2) as second,
     ):
         from autoresearch.reveal import reveal  # numpy, while the hosts import their own
 
@@ -59,7 +72,7 @@ def score(rundir: RunDir, spec: RunSpec, sandbox: Sandbox) -> Measurement:
         spare = split.spare_part(spec.spare_part)
         held_out = _shuffled(split.held_out)
         nats = dict(zip(held_out, reveal(first, corpus, held_out), strict=True))
-        first.kill()
+        first.kill()  # before the second loads the model: the two never live at the same time
         again = _shuffled((*_shuffled(held_out)[:CHECKED], *spare))
         # Other batches too, or rows that are asked about together could teach each other.
         rows = min(CHECKED_ROWS, max(1, len(again) // 4))
@@ -106,7 +119,14 @@ class Host:
     """The model's process, asked over two pipes of its own, all within one deadline."""
 
     def __init__(
-        self, rundir: RunDir, spec: RunSpec, sandbox: Sandbox, vocab: int, *, deadline: float
+        self,
+        rundir: RunDir,
+        spec: RunSpec,
+        sandbox: Sandbox,
+        vocab: int,
+        *,
+        deadline: float,
+        number: int,
     ) -> None:
         self._deadline = deadline
         self._score_s = spec.score_s
@@ -114,7 +134,9 @@ class Host:
         self._replies, host_replies = os.pipe()
         os.set_blocking(self._requests, False)
         os.set_blocking(self._replies, False)
-        confinement = host_confinement(rundir, spec, vocab, host_requests, host_replies)
+        scratch = rundir.scratch / f"model-{number}"
+        scratch.mkdir(parents=True, exist_ok=True)
+        confinement = host_confinement(rundir, spec, vocab, scratch, host_requests, host_replies)
         self._sandbox = sandbox
         self._loaded = False
         self._process = sandbox.start(confinement)
@@ -130,6 +152,7 @@ class Host:
     def ask(self, request: bytes, size: int) -> bytes:
         """Send a request and return the answer, exactly `size` bytes; wait for the model first."""
         if not self._loaded:
+            self._send(_BEGIN)
             self._expect(b"R")
             self._loaded = True
         self._send(request)
@@ -146,7 +169,8 @@ class Host:
         if got == b"E":
             (size,) = struct.unpack("<I", self._receive(4))
             words = self._receive(min(size, 1000)).decode("utf-8", "replace")
-            raise ScoringFailed("".join(c if c.isprintable() else " " for c in words))
+            words = "".join(c if c.isprintable() else " " for c in words)
+            raise ScoringFailed(_known_words(words) if self._loaded else words)
         if got != kind:
             raise ScoringFailed("the model's process answered out of turn")
 
@@ -186,8 +210,22 @@ class Host:
         return f"with exit status {code}" if code >= 0 else f"by signal {-code}"
 
 
+def _known_words(words: str) -> str:
+    """What a model may say once it was shown held-out data: whose words could carry it out.
+
+    The kind of an exception that Python has by itself, the line, and our own sentences.
+    """
+    if any(pattern.fullmatch(words) for pattern in _OWN_WORDS):
+        return words
+    found = _FAILED.fullmatch(words)
+    if found is None or not isinstance(getattr(builtins, found[1], None), type):
+        return f"the model failed{_UNSAID}"
+    where = f" in line {found[2]}" if found[2] else ""
+    return f"the model failed: {found[1]}{where}{_UNSAID}"
+
+
 def host_confinement(
-    rundir: RunDir, spec: RunSpec, vocab: int, requests: int, replies: int
+    rundir: RunDir, spec: RunSpec, vocab: int, scratch: Path, requests: int, replies: int
 ) -> Confinement:
     """What the model may see: its tree, its checkpoint, and no documents at all.
 
@@ -202,7 +240,7 @@ def host_confinement(
         "AUTORESEARCH_BUDGET": "0",
         "AUTORESEARCH_VOCAB": str(vocab),
         "AUTORESEARCH_DATA": os.devnull,
-        "AUTORESEARCH_OUT": str(rundir.scratch),
+        "AUTORESEARCH_OUT": str(scratch),
     }
     return Confinement(
         argv=(spec.python, "-c", source, *arguments),
@@ -211,7 +249,8 @@ def host_confinement(
         interpreter=spec.python,
         readable=(rundir.tree, rundir.out / spec.checkpoint),
         writable=(),
-        scratch=rundir.scratch,
+        scratch=scratch,
+        secluded=True,
         hidden=tuple(map(Path, spec.hidden)),
         memory_mb=spec.memory_mb,
         file_mb=spec.checkpoint_mb,

@@ -5,6 +5,7 @@ it, so that a newer product does not call an old ledger wrong.
 """
 
 from dataclasses import replace
+from typing import TypeVar
 
 from autoresearch.contract import Contract
 from autoresearch.decimals import decimals
@@ -19,7 +20,7 @@ from autoresearch.weighing import weigh_evidence
 
 MOST_REPEATS = 2  # of runs that were lost or disturbed to no fault of their own
 
-Word = Verdict | Reversal
+Word = TypeVar("Word", Verdict, Reversal)
 
 
 def judge_again(history: History, word: Word, contract: Contract) -> Word:
@@ -30,7 +31,7 @@ def judge_again(history: History, word: Word, contract: Contract) -> Word:
     LedgerDamaged where the runs allow no such word, or the version is unknown.
     """
     known_gate(word.judge_version, word.experiment)
-    again: Word | None
+    again: Verdict | Reversal | None
     if isinstance(word, Verdict):
         again = due_verdict(word.experiment, history, contract, word.judge_version)
     else:

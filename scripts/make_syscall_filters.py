@@ -18,6 +18,12 @@ import pyseccomp  # noqa: E402
 
 ARCHES = {"x86_64": pyseccomp.Arch.X86_64, "aarch64": pyseccomp.Arch.AARCH64}
 EPERM, ENOSYS, EACCES = 1, 38, 13
+LOCKS = (5, 6, 7, 36, 37, 38, 1024, 1026)  # fcntl: F_GETLK to F_OFD_SETLKW, F_SETLEASE, F_NOTIFY
+TABLES = {
+    "FILTERS": {"sockets": True, "locks": True},
+    "UNCONNECTED": {"sockets": False, "locks": True},
+    "SECLUDED": {"sockets": False, "locks": False},
+}
 CLONE_NEWUSER = 0x10000000
 TIOCSTI, TIOCLINUX = 0x5412, 0x541C
 DENIED = (
@@ -27,13 +33,15 @@ DENIED = (
     "mount_setattr setns unshare swapon swapoff reboot kexec_load kexec_file_load init_module "
     "finit_module delete_module acct quotactl quotactl_fd syslog open_by_handle_at "
     "name_to_handle_at lookup_dcookie nfsservctl vhangup iopl ioperm modify_ldt uselib ustat "
-    "settimeofday clock_settime clock_adjtime adjtimex sethostname setdomainname fanotify_init"
+    "settimeofday clock_settime clock_adjtime adjtimex sethostname setdomainname fanotify_init "
+    "inotify_init inotify_init1 inotify_add_watch"
 )
 HEADER = '''"""Seccomp filters by machine, as scripts/make_syscall_filters.py wrote them.
 
-Both refuse what researched code has no use for and what has broken sandboxes before: tracing,
-io_uring, keys, mounts, namespaces, kernel modules, clocks. UNCONNECTED also refuses every socket
-but a pair, for where there is no network namespace.
+All refuse what researched code has no use for and what has broken sandboxes before: tracing,
+io_uring, keys, mounts, namespaces, kernel modules, clocks, watches on files that others share.
+UNCONNECTED also refuses every socket but a pair, for where there is no network namespace. SECLUDED
+also refuses locks and leases, by which a model that is shown held-out data could signal a training.
 """
 
 from base64 import b64decode
@@ -41,7 +49,7 @@ from base64 import b64decode
 '''
 
 
-def program(arch: object, *, sockets: bool) -> bytes:
+def program(arch: object, *, sockets: bool, locks: bool) -> bytes:
     """The BPF program, as the kernel takes it."""
     made = pyseccomp.SyscallFilter(pyseccomp.ALLOW)
     if arch != pyseccomp.Arch.NATIVE:
@@ -60,17 +68,22 @@ def program(arch: object, *, sockets: bool) -> bytes:
         made.add_rule(pyseccomp.ERRNO(EPERM), "ioctl", same)
     if not sockets:
         made.add_rule(pyseccomp.ERRNO(EACCES), "socket")
+    if not locks:
+        made.add_rule(pyseccomp.ERRNO(EACCES), "flock")
+        for command in LOCKS:
+            same = pyseccomp.Arg(1, pyseccomp.MASKED_EQ, 0xFFFFFFFF, command)
+            made.add_rule(pyseccomp.ERRNO(EACCES), "fcntl", same)
     with tempfile.TemporaryFile() as file:
         made.export_bpf(file)
         file.seek(0, os.SEEK_SET)
         return file.read()
 
 
-def table(name: str, *, sockets: bool) -> str:
+def table(name: str, *, sockets: bool, locks: bool) -> str:
     """One dictionary literal, in base64."""
     lines = [f"{name} = {{"]
     for machine, arch in ARCHES.items():
-        text = base64.b64encode(program(arch, sockets=sockets)).decode()
+        text = base64.b64encode(program(arch, sockets=sockets, locks=locks)).decode()
         pieces = "\n".join(f'        "{piece}"' for piece in textwrap.wrap(text, 86))
         lines.append(f'    "{machine}": b64decode(\n{pieces}\n    ),')
     return "\n".join([*lines, "}", ""])
@@ -79,9 +92,9 @@ def table(name: str, *, sockets: bool) -> str:
 def main() -> None:
     """Write the module beside the sandboxes."""
     home = Path(__file__).resolve().parent.parent / "autoresearch" / "sandboxes"
-    text = HEADER + table("FILTERS", sockets=True) + "\n" + table("UNCONNECTED", sockets=False)
-    (home / "syscalls.py").write_text(text)
-    print("syscalls.py: 2 filters for " + ", ".join(ARCHES))
+    tables = [table(name, **allowed) for name, allowed in TABLES.items()]
+    (home / "syscalls.py").write_text(HEADER + "\n".join(tables))
+    print(f"syscalls.py: {len(tables)} filters for {', '.join(ARCHES)}")
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from server.desk import Desk
 if TYPE_CHECKING:
     from fastmcp import FastMCP
 
+BEFORE_A_RUN = "propose_patch"
 TEND_S = 3.0  # between two looks: a control run that ended leaves its device idle as long
 
 
@@ -31,11 +32,15 @@ class Tender(Middleware):
     async def on_call_tool(
         self, context: MiddlewareContext[Any], call_next: CallNext[Any, Any]
     ) -> Any:  # noqa: ANN401 - whatever the tool answers
-        """Answer, and look at the labs afterwards."""
+        """Answer, and look at the labs afterwards.
+
+        Not after a proposal: its run is about to come, and a control would only make room again.
+        """
         try:
             return await call_next(context)
         finally:
-            self._wake.set()
+            if context.message.name != BEFORE_A_RUN:
+                self._wake.set()
 
     @asynccontextmanager
     async def lifespan(self, _server: "FastMCP") -> AsyncIterator[dict[str, Any]]:

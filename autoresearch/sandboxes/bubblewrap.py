@@ -12,6 +12,7 @@ import platform
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,7 +23,7 @@ from autoresearch.processes import LINUX
 from autoresearch.sandbox import Confinement, clean_environment
 from autoresearch.sandboxes import cgroup, roots
 from autoresearch.sandboxes.limits import limiter
-from autoresearch.sandboxes.syscalls import FILTERS
+from autoresearch.sandboxes.syscalls import FILTERS, SECLUDED
 
 _NAMESPACES = (
     *("--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts"),
@@ -65,7 +66,7 @@ class Bubblewrap:
         join = self._cgroups.make(confinement.memory_mb, confinement.tasks)
         said = tempfile.TemporaryFile()  # noqa: SIM115 - read when it ended
         with contextlib.ExitStack() as held:
-            options, filters = _filter(held)
+            options, filters = _filter(held, SECLUDED if confinement.secluded else FILTERS)
             options += ["--json-status-fd", str(said.fileno())]
             arguments = _in_memory(held, "\0".join([*_view(confinement), *options, ""]).encode())
             command = [self._bwrap, "--args", str(arguments), "--", *_limited(confinement)]
@@ -228,8 +229,10 @@ def _below(path: Path, folder: Path) -> bool:
     return path == folder or folder in path.parents
 
 
-def _filter(held: contextlib.ExitStack) -> tuple[list[str], tuple[int, ...]]:
-    program = FILTERS.get(platform.machine())
+def _filter(
+    held: contextlib.ExitStack, programs: Mapping[str, bytes]
+) -> tuple[list[str], tuple[int, ...]]:
+    program = programs.get(platform.machine())
     if program is None:
         return [], ()
     descriptor = _in_memory(held, program)

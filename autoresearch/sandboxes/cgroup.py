@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
+from secrets import token_hex
 
 _MOUNT = Path("/sys/fs/cgroup")
 _PREFIX = "autoresearch-"
@@ -34,7 +35,7 @@ class Cgroups:
         limits = {"pids": ("pids.max", tasks), "memory": ("memory.max", _bytes(memory_mb))}
         joined = []
         for parent in dict.fromkeys(self._parents.values()):
-            group = parent / f"{_PREFIX}{os.getpid()}-{len(self._made)}"
+            group = parent / f"{_PREFIX}{os.getpid()}-{token_hex(4)}"
             with contextlib.suppress(OSError):
                 group.mkdir()
                 self._made.append(group)

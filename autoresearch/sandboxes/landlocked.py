@@ -20,7 +20,7 @@ from autoresearch.processes import LINUX
 from autoresearch.sandbox import Confinement, clean_environment
 from autoresearch.sandboxes import cgroup, roots
 from autoresearch.sandboxes.limits import limiter
-from autoresearch.sandboxes.syscalls import UNCONNECTED
+from autoresearch.sandboxes.syscalls import SECLUDED, UNCONNECTED
 
 _CREATE, _ADD, _RESTRICT = 444, 445, 446  # system calls, the same on every machine
 _VERSION, _PATH_BENEATH = 1, 1
@@ -144,7 +144,7 @@ def _restriction(confinement: Confinement) -> Callable[[], None]:
     for since, rights in _RIGHTS.items():
         handled |= rights if version() >= since else 0
     rules = _rules(confinement, handled)
-    code = UNCONNECTED[platform.machine()]
+    code = (SECLUDED if confinement.secluded else UNCONNECTED)[platform.machine()]
     held = ctypes.create_string_buffer(code, len(code))
     program = _Program(len(code) // 8, ctypes.addressof(held))
     attributes = _Ruleset(handled, _NET if version() >= 4 else 0, _SCOPED if version() >= 6 else 0)

@@ -61,6 +61,14 @@ def fill(folder):
     return "in"
 
 
+def lock(path):
+    import fcntl
+
+    with open(path, "rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return "in"
+
+
 found = {
     "read a file outside": attempt(lambda: read(OUTSIDE + "/secret")),
     "list a folder outside": attempt(lambda: os.listdir(OUTSIDE) and "in"),
@@ -83,6 +91,8 @@ found = {
     "use io_uring": attempt(lambda: system_call(425, 8, ctypes.create_string_buffer(256))),
     "use keys": attempt(lambda: system_call(250, 0, -4, 1)),
     "read the system's users": attempt(lambda: read("/etc/shadow")),
+    "watch files": attempt(lambda: system_call(294, 0)),
+    "lock a file that others read": attempt(lambda: lock(sys.executable)),
     "fill its out folder": attempt(lambda: fill(OUT)),
     "environment": sorted(os.environ),
     "capabilities": [line.split()[1] for line in open("/proc/self/status") if "CapEff" in line],

@@ -11,54 +11,12 @@ from autoresearch.executors.local import LocalExecutor
 from autoresearch.idle import at_rest, hopeless, idle_wish
 from autoresearch.judge import GATE
 from autoresearch.lab import Lab
-from autoresearch.records import Measurement, Outcome, RunFinished, RunReport, RunState
-from autoresearch.rundir import RunDir, empty_report
+from autoresearch.records import Outcome, RunFinished, RunState
+from tests.autoresearch.pretend import Pretend
 from tests.autoresearch.samples import finished, started
 from tests.autoresearch.told import BASELINE, IN_SECONDS, TINY, Told
 from tests.fakes import wait_for
 from tests.repositories import BETTER, HANGING, git, make_repository, propose
-
-
-class Pretend:
-    """An executor whose runs are what the test says they are."""
-
-    def __init__(self, lab: Lab, devices: int, begin: RunState = RunState.TRAINING) -> None:
-        self.lab, self.devices, self.begin = lab, devices, begin
-        lab.runs = replace(lab.runs, executor=self)  # type: ignore[misc]
-
-    def submit(self, rundir: RunDir) -> None:
-        self.put(rundir.path.name, self.begin)
-
-    def alive(self, rundir: RunDir) -> bool:
-        return True
-
-    def settle(self, rundir: RunDir) -> RunReport | None:
-        raise AssertionError("every run here has a living supervisor")
-
-    def device_names(self) -> tuple[str, ...]:
-        return tuple(f"cpu-{n}" for n in range(self.devices))
-
-    def put(self, run: str, state: RunState, value: float | None = None) -> None:
-        """Make the run be in that state, with that value."""
-        report = empty_report(run, state, "")
-        if value is not None:
-            measurement = Measurement(value=value, documents=1, tokens=1, score_s=0.0)
-            report = replace(report, measurement=measurement)
-        self.lab.runs.directory(run).write_status(report)
-
-    def yielding(self) -> list[str]:
-        """The runs that were asked to give their device up."""
-        return [
-            run.id
-            for run in self.lab.history().runs.values()
-            if self.lab.runs.directory(run.id).yield_file.exists()
-        ]
-
-    def give_up(self) -> None:
-        """End the runs that were asked to, as their supervisors do."""
-        for run in set(self.yielding()) & set(self.lab.running):
-            reason = f"{YIELDED} after 1.0 s of training"
-            self.lab.runs.directory(run).write_status(empty_report(run, RunState.LOST, reason))
 
 
 def test_idle_devices_run_controls_and_no_more_than_there_are_devices(lab: Lab) -> None:

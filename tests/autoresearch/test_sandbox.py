@@ -16,7 +16,7 @@ from autoresearch.errors import LabError
 from autoresearch.sandbox import NAMES, Confinement, Sandbox, clean_environment, make_sandbox
 from autoresearch.sandboxes import roots
 from autoresearch.sandboxes.cgroup import Cgroups
-from autoresearch.sandboxes.syscalls import FILTERS, UNCONNECTED
+from autoresearch.sandboxes.syscalls import FILTERS, SECLUDED, UNCONNECTED
 
 PROBE = Path(__file__).with_name("sandbox_probe.py")
 PRODUCT = Path(__file__).resolve().parents[2]
@@ -41,6 +41,8 @@ HELD = (
     "use io_uring",
     "use keys",
     "read the system's users",
+    "watch files",
+    "lock a file that others read",
     "fill its out folder",
 )
 FREE = ("write its out folder", "write its scratch folder")
@@ -113,7 +115,8 @@ def probe(sandbox: Sandbox, folder: Path) -> dict[str, Any]:
         (folder / "tree").mkdir()
         (folder / "tree" / "probe.py").write_text(PROBE.read_text())
         arguments = (str(outside), str(stranger), str(port), str(PRODUCT))
-        confinement = confined(folder, sys.executable, "probe.py", *arguments)
+        command = (sys.executable, "probe.py", *arguments)
+        confinement = confined(folder, *command, secluded=True)
         code, output = run(sandbox, confinement)
         assert code == 0, output
         assert (outside / "secret").read_text() == "held out" or sandbox.name == "unsandboxed"
@@ -262,7 +265,8 @@ def test_the_filters_are_what_the_script_makes() -> None:
             "-c",
             "import sys; sys.path.insert(0, 'scripts')\n"
             "import make_syscall_filters as m\n"
-            "print([m.program(a, sockets=s).hex() for a in m.ARCHES.values() for s in (1, 0)])",
+            "print([m.program(a, **t).hex() for a in m.ARCHES.values()"
+            " for t in m.TABLES.values()])",
         ],
         capture_output=True,
         text=True,
@@ -271,5 +275,5 @@ def test_the_filters_are_what_the_script_makes() -> None:
     )
     if made.returncode != 0:
         pytest.skip("libseccomp compiles the filters: install libseccomp2 and pyseccomp")
-    kept = [table[arch].hex() for arch in FILTERS for table in (FILTERS, UNCONNECTED)]
+    kept = [table[arch].hex() for arch in FILTERS for table in (FILTERS, UNCONNECTED, SECLUDED)]
     assert made.stdout.strip() == str(kept)

@@ -81,7 +81,7 @@ def test_a_model_sees_prefixes_only_each_grown_by_one_column(tmp_path: Path) -> 
     corpus = read_corpus(tmp_path / "documents.txt")
     split = split_corpus(corpus, split_seed=3, held_out=3)
     both = {3: split.held_out, 4: (*split.held_out, *split.spare_part(0))}
-    by_process = list(rundir.scratch.glob("seen-*"))
+    by_process = list(rundir.scratch.rglob("seen-*"))
     assert len(by_process) == 2
     for file in by_process:
         seen = [eval(line) for line in file.read_text().splitlines()]
@@ -120,8 +120,13 @@ def test_a_model_may_print_and_write_to_standard_output(tmp_path: Path) -> None:
         ("return np.zeros((len(tokens), vocab), int)", "returned int64 where floats were asked"),
         ("return None", "returned object where floats were asked"),
         ("return np.full((len(tokens), vocab), np.inf)", "logits that are NaN or infinite"),
-        ("raise KeyError('lost\\nit')", "the model failed: KeyError: 'lost"),
-        ("raise SystemExit(0)", "the model failed: SystemExit: 0"),
+        ("raise KeyError('lost\\nit')", r"the model failed: KeyError in line \d+; what it said is"),
+        ("raise SystemExit(0)", r"the model failed: SystemExit in line \d+; what it said"),
+        (
+            "raise type('held' + 'out', (Exception,), {})()",
+            "^the model failed; what it said is not shown, since it has seen held-out documents$",
+        ),
+        ("return np.zeros((7, 8, 9, 10))", "^the model failed; what it said is not shown"),
         ("import os; os._exit(7)", "the model's process ended with exit status 7"),
         ("import os; os.kill(os.getpid(), 9)", "the model's process ended by signal 9"),
         (
@@ -143,9 +148,23 @@ def test_an_entry_that_is_not_there_fails_with_the_reason(tmp_path: Path) -> Non
 
 
 def test_words_of_a_model_come_back_without_control_characters(tmp_path: Path) -> None:
-    words = failure(tmp_path, model_target('raise ValueError("\\x1b[2J\\u202e" * 500)'))
+    words = failure(tmp_path, 'raise ValueError("\\x1b[2J\\u202e" * 500)')
     assert words.isprintable()
     assert len(words) < 700
+
+
+def test_a_model_that_was_shown_documents_can_not_say_them(tmp_path: Path) -> None:
+    told = []
+    for body in (
+        "raise ValueError(tokens.tolist())",
+        "raise ValueError('x (line 5)' + repr(tokens.tolist()))",
+        "import os; os.write(int(__import__('sys').argv[-1]), b'E\\x09\\0\\0\\0held out!')",
+    ):
+        folder = tmp_path / str(len(told))
+        folder.mkdir()
+        told.append(failure(folder, model_target(body)))
+    assert all("what it said is not shown" in words for words in told)
+    assert not any("[" in words or "held out!" in words for words in told)
 
 
 def test_a_model_knows_no_documents(tmp_path: Path) -> None:

@@ -101,6 +101,13 @@ def test_status_and_log_speak_json(opened, capsys):
     assert entry["experiment"] == "e0"
 
 
+def test_status_says_how_much_luck_is_to_be_expected(opened, capsys):
+    assert run(["status"]) == 0
+    out = capsys.readouterr().out
+    assert "luck" in out
+    assert "0 false keeps to be expected at most among 0 candidates judged" in out
+
+
 def test_log_lists_the_experiments(opened, capsys):
     assert run(["log"]) == 0
     out = capsys.readouterr().out

@@ -1,6 +1,7 @@
 """The demo: its proposer, its report and chart, and the whole of it on the real target."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -116,6 +117,14 @@ def test_the_report_says_what_was_kept_and_what_was_dropped_and_why(tmp_path):
     assert "| e3 |" in dropped
     assert "a \\| b" in dropped
     assert "Of 2 measured predictions, 1 had the direction right." in dropped
+
+
+def test_the_report_says_how_far_its_lab_can_be_trusted(measured_home, tmp_path):
+    home = shutil.copytree(measured_home, tmp_path / "home")
+    here = replace(result(TRIAL), home=home)
+    write_report(here, tmp_path / "report.md", chart=None, again="a")
+    text = (tmp_path / "report.md").read_text()
+    assert "- luck: 0 false keeps to be expected at most among 0 candidates judged" in text
 
 
 def test_the_report_says_that_the_cheat_was_caught(tmp_path):

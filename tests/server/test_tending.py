@@ -34,6 +34,15 @@ async def test_a_lab_is_tended_after_each_tool_call_on_it(mode, lab):
     assert other.calls["tend"] == 0
 
 
+async def test_a_proposal_leaves_its_device_to_the_run_that_is_about_to_come(mode, lab):
+    async with serving(mode, lab) as client:
+        await call(client, "propose_patch", hypothesis="h", diff="d")
+        assert lab.calls["tend"] == 0
+        await call(client, "run_training", experiment="e2")
+        assert await tended(lab)
+    assert lab.calls["tend"] == 1
+
+
 async def test_a_lab_in_use_is_tended_again_and_again_though_nobody_calls(mode, lab):
     async with serving(mode, lab, tend_s=0.001) as client:
         await call(client, "open_lab")
