@@ -39,10 +39,13 @@ def the_client_and_all_below(client: psutil.Process) -> list[psutil.Process]:
 def test_a_run_ends_as_if_nothing_had_happened_and_is_recorded_once(
     victims: Callable[[psutil.Process], list[psutil.Process]], tmp_path: Path
 ) -> None:
-    home, go = tmp_path / "home", tmp_path / "go"
+    home = tmp_path / "home"
     lab = Lab.open(str(make_repository(tmp_path / "repository")), home=home)
     waiting = (
-        f"import time\nwhile not os.path.exists({str(go)!r}): time.sleep(.01)\nSMOOTHING = 3.0"
+        "import time\n"
+        "go = os.environ['AUTORESEARCH_OUT'] + '/go'\n"
+        "while __name__ == '__main__' and not os.path.exists(go): time.sleep(.01)\n"
+        "SMOOTHING = 3.0"
     )
     experiment = propose(lab, ("SMOOTHING = 30.0", waiting))
     client = subprocess.Popen(
@@ -64,7 +67,7 @@ def test_a_run_ends_as_if_nothing_had_happened_and_is_recorded_once(
         client.kill()
     assert lab.view_run(run).state is RunState.TRAINING
 
-    go.touch()
+    (lab.runs.directory(run).out / "go").touch()
     wait_for(lambda: Lab.reopen(home=home).view_run(run).state.final)
     seen = Lab.reopen(home=home).view_run(run)
     assert seen.state is RunState.FINISHED, seen.reason

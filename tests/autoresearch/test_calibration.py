@@ -9,7 +9,7 @@ from statistics import stdev
 import psutil
 import pytest
 
-from autoresearch import evaluation
+from autoresearch import weighing
 from autoresearch.calibration import rivals, simulate, trials
 from autoresearch.calibration.real import broken_promises, calibrate
 from autoresearch.calibration.simulate import Setting, simulate_cell, simulate_setbacks
@@ -24,7 +24,7 @@ CARELESS = replace(GATE, gain=replace(GATE.gain, keep=-9.0, drop=-10.0, screen=-
 
 
 def test_candidates_are_followed_with_the_function_that_gives_the_labs_verdicts() -> None:
-    assert trials.judge is evaluation.judge
+    assert trials.judge is weighing.judge
 
 
 def test_a_candidate_is_followed_until_its_verdict_and_no_further() -> None:

@@ -121,6 +121,7 @@ time.sleep(1000)
     assert executor.settle(rundir) == report == rundir.read_status()
 
 
+@pytest.mark.slow
 def test_a_supervisor_killed_while_it_scores_leaves_nothing(
     tmp_path: Path, executor: LocalExecutor
 ) -> None:

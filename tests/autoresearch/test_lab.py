@@ -105,6 +105,7 @@ def test_what_was_predicted_and_by_whom_is_in_the_ledger_before_any_run(lab: Lab
     assert lab.history().runs_of(known.id) == ()
 
 
+@pytest.mark.slow
 def test_deleting_the_cache_loses_nothing(lab: Lab, again: Callable[[], Lab]) -> None:
     experiment = propose(lab, CRASHING, "divide by zero")
     to_verdict(lab, experiment)
@@ -198,6 +199,7 @@ def test_a_patch_kept_against_an_old_incumbent_is_replayed_on_the_new_one(lab: L
     assert "min(SMOOTHING, 0.05)" in lab.diff("e3")
 
 
+@pytest.mark.slow
 def test_conclusions_need_evidence_and_are_recalled(lab: Lab) -> None:
     experiment = propose(lab, WORSE, "drown the counts")
     with pytest.raises(NotNow, match="no verdict yet"):
@@ -231,6 +233,7 @@ def test_held_out_data_that_was_changed_is_found_and_nothing_is_scored_on_it(lab
     assert lab.running == ()
 
 
+@pytest.mark.slow
 def test_lines_to_recall_are_those_of_the_code_that_is_shown(lab: Lab) -> None:
     longer = (BETTER[0], "A = 1\nB = 2\nSMOOTHING = 0.5")
     first = propose(lab, longer, "smooth less, further down")

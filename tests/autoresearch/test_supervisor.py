@@ -168,9 +168,10 @@ def test_no_file_can_grow_without_bound(tmp_path: Path) -> None:
 
 def test_a_checkpoint_that_does_not_load_is_a_crash(tmp_path: Path) -> None:
     reason = crash(tmp_path, LEAVES_CHECKPOINT + "if __name__ == '__main__': save()")
-    assert reason == "train.py:load could not be loaded: ValueError: never good"
+    assert reason == "train.py:load could not be loaded: ValueError: never good (line 5)"
 
 
+@pytest.mark.slow
 def test_nan_from_the_model_is_a_crash(tmp_path: Path) -> None:
     train = model_target("return np.full((len(tokens), vocab), np.nan)")
     assert "NaN or infinite" in crash(tmp_path, train)
@@ -193,6 +194,7 @@ if __name__ == "__main__":
     assert report.tokens == 0  # not what the budget counts
 
 
+@pytest.mark.slow
 def test_a_training_that_daemonises_leaves_nothing_behind(tmp_path: Path) -> None:
     mark = f"left-over-{os.getpid()}-{tmp_path.name}"
     daemon = f"""
@@ -263,6 +265,7 @@ raise FloatingPointError("loss is nan")
     assert 200_000 < rundir.log_file.stat().st_size < 300_000
 
 
+@pytest.mark.slow
 def test_an_endless_flood_is_still_stopped_in_time_and_in_size(tmp_path: Path) -> None:
     train = "import os\nwhile True: os.write(1, b'y' * 65536)"
     rundir = start(tmp_path, train, wall_ceiling_s=1.0)
@@ -337,6 +340,7 @@ def test_a_supervisor_terminated_before_it_has_a_device_is_lost(tmp_path: Path) 
     assert report.reason == "the supervisor was told to end before it began"
 
 
+@pytest.mark.slow
 def test_memory_over_the_whole_tree_is_limited_while_it_is_scored(tmp_path: Path) -> None:
     train = """
 import os, time
@@ -386,6 +390,7 @@ def test_a_training_that_changes_its_own_code_is_not_scored(tmp_path: Path) -> N
     assert reason == "the training changed train.py in its own tree"
 
 
+@pytest.mark.slow
 def test_files_that_a_training_adds_are_not_there_when_it_is_scored(tmp_path: Path) -> None:
     train = BIGRAM + "    open('numpy.py', 'w').write('raise RuntimeError')\n"
     _, report = run_to_end(tmp_path, train, sandbox="unsandboxed")

@@ -147,6 +147,7 @@ def test_training_has_learned_more_than_how_often_letters_occur(model):
     assert np.mean(losses) < -(shares * np.log(shares)).sum()
 
 
+@pytest.mark.slow
 def test_the_same_seed_and_data_give_the_same_weights(trained, tmp_path):
     documents = names(200)
     for run, seed in (("a", 5), ("b", 5), ("c", 6)):

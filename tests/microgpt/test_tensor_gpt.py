@@ -29,6 +29,7 @@ def start():
     return documents, tensors, gpt.initial_weights(len(letters) + 1, rng)
 
 
+@pytest.mark.slow
 def test_losses_equal_gpt_py_to_1e_9_over_20_steps():
     documents, tensors, values = start()
     ours = list(itertools.islice(tensor_gpt.train(tensors, documents, 1000), 20))

@@ -175,6 +175,7 @@ async def test_two_servers_on_one_lab_agree(serve, connect_home, repository):
         assert (await call(one, "open_lab", source="tiny"))["open_experiments"] == ["e1", "e2"]
 
 
+@pytest.mark.slow
 async def test_the_lab_that_is_meant_needs_no_name(connect_home, repository, tmp_path):
     second = make_repository(tmp_path / "second")
     async with connect_home() as client:
