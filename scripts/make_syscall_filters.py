@@ -34,14 +34,15 @@ DENIED = (
     "finit_module delete_module acct quotactl quotactl_fd syslog open_by_handle_at "
     "name_to_handle_at lookup_dcookie nfsservctl vhangup iopl ioperm modify_ldt uselib ustat "
     "settimeofday clock_settime clock_adjtime adjtimex sethostname setdomainname fanotify_init "
-    "inotify_init inotify_init1 inotify_add_watch"
+    "inotify_init inotify_init1 inotify_add_watch mincore preadv2 cachestat"
 )
 HEADER = '''"""Seccomp filters by machine, as scripts/make_syscall_filters.py wrote them.
 
 All refuse what researched code has no use for and what has broken sandboxes before: tracing,
-io_uring, keys, mounts, namespaces, kernel modules, clocks, watches on files that others share.
-UNCONNECTED also refuses every socket but a pair, for where there is no network namespace. SECLUDED
-also refuses locks and leases, by which a model that is shown held-out data could signal a training.
+io_uring, keys, mounts, namespaces, kernel modules, clocks, watches on files that others share and
+looks at what of them lies in memory. UNCONNECTED also refuses every socket but a pair and shared
+memory by number, for where there are no namespaces. SECLUDED also refuses locks and leases, by which
+a model that is shown held-out data could signal to a training.
 """
 
 from base64 import b64decode
@@ -67,7 +68,8 @@ def program(arch: object, *, sockets: bool, locks: bool) -> bytes:
         same = pyseccomp.Arg(1, pyseccomp.MASKED_EQ, 0xFFFFFFFF, request)
         made.add_rule(pyseccomp.ERRNO(EPERM), "ioctl", same)
     if not sockets:
-        made.add_rule(pyseccomp.ERRNO(EACCES), "socket")
+        for name in ("socket", "shmget", "semget", "msgget", "mq_open"):
+            made.add_rule(pyseccomp.ERRNO(EACCES), name)
     if not locks:
         made.add_rule(pyseccomp.ERRNO(EACCES), "flock")
         for command in LOCKS:
