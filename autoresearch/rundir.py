@@ -154,6 +154,16 @@ class RunDir:
         fields["state"] = RunState(fields["state"])
         return RunReport(**fields, measurement=Measurement(**measurement) if measurement else None)
 
+    def keep_only(self, checkpoint: str) -> None:
+        """Remove all that the training left but its checkpoint and its curve.
+
+        Even the names of files could tell the model what it must not know.
+        """
+        with contextlib.suppress(OSError):
+            for path in list(self.out.iterdir()):
+                if path.name not in (checkpoint, self.curve_file.name):
+                    remove_tree(path)
+
     def remove_leftovers(self) -> None:
         """Remove what nobody needs after the end, as far as it lets itself be removed."""
         for folder in (self.tree, self.scratch):

@@ -137,7 +137,8 @@ class _Supervisor:
         )
         if taint:
             return RunState.TAINTED, taint, None
-        remove_tree(self._rundir.scratch)  # nothing but the checkpoint goes from here to scoring
+        remove_tree(self._rundir.scratch)
+        self._rundir.keep_only(spec.checkpoint)
         self._rundir.scratch.mkdir()
         self._write(RunState.SCORING, "is scored")
         return self._score(spec)

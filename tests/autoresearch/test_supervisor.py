@@ -550,11 +550,11 @@ def test_nothing_but_the_checkpoint_goes_from_training_to_scoring(tmp_path: Path
     )
     train = BIGRAM.replace("def load(path):\n", "def load(path):\n" + look) + plant
     assert train.count("smuggled") == 3
-    sandbox = current_sandbox()
-    if sandbox.name != "bubblewrap":
-        pytest.skip("only namespaces keep /dev/shm and the out folder apart: install bubblewrap")
-    _, report = run_to_end(tmp_path, train)
+    if current_sandbox().name != "bubblewrap":
+        pytest.skip("only namespaces keep /dev/shm apart: install bubblewrap")
+    rundir, report = run_to_end(tmp_path, train)
     assert report.state is RunState.FINISHED, report.reason
+    assert {path.name for path in rundir.out.iterdir()} == {"model.npy", "curve.jsonl"}
 
 
 def test_no_process_is_left_after_these_tests() -> None:
