@@ -177,6 +177,12 @@ class History:
         base = self.experiments[verdict.experiment].base or verdict.experiment  # e0 has only itself
         if verdict.base != base:
             return f"{verdict.experiment} is judged against {verdict.base}, but its base is {base}."
+        newest = max((v.judge_version for v in self.verdicts.values()), default=0)
+        if verdict.judge_version < newest:
+            return (
+                f"{verdict.experiment} is judged by version {verdict.judge_version} of the judge "
+                f"after version {newest} was in use."
+            )
         if verdict.moved_incumbent and verdict.outcome is not Outcome.KEEP:
             return f"{verdict.experiment} is made incumbent, but its outcome is {verdict.outcome}."
         return ""

@@ -122,6 +122,13 @@ def test_an_event_that_contradicts_the_history_is_refused(
     assert history == before
 
 
+def test_a_judge_that_was_replaced_gives_no_more_verdicts(history: History) -> None:
+    add(history, proposed(history, "commit2"))
+    add(history, judged("e1", "e0", judge_version=2))
+    with pytest.raises(LedgerDamaged, match="e2 is judged by version 1 of the judge after version"):
+        add(history, judged("e2", "e0", judge_version=1))
+
+
 def test_an_experiment_is_judged_once(history: History) -> None:
     add(history, judged("e1", "e0"))
     with pytest.raises(LedgerDamaged, match="e1 is judged a second time"):
