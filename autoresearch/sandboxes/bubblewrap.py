@@ -73,7 +73,7 @@ class Bubblewrap:
             child = subprocess.Popen(
                 command,
                 cwd="/",
-                env=clean_environment(confinement.scratch, confinement.env),
+                env=clean_environment(Path("/"), {}),  # bwrap's own: no loader may be told by it
                 stdin=subprocess.DEVNULL,
                 stdout=confinement.output,
                 stderr=confinement.output,
@@ -199,6 +199,8 @@ def _view(confinement: Confinement) -> list[str]:
         view += places[path]
     for device in confinement.devices:
         view += ["--dev-bind-try", str(device), str(device)]
+    for name, value in clean_environment(confinement.scratch, confinement.env).items():
+        view += ["--setenv", name, value]
     return [*view, "--remount-ro", "/", "--chdir", str(confinement.cwd)]
 
 
