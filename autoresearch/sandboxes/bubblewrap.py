@@ -201,7 +201,9 @@ def _view(confinement: Confinement) -> list[str]:
         view += ["--dev-bind-try", str(device), str(device)]
     for name, value in clean_environment(confinement.scratch, confinement.env).items():
         view += ["--setenv", name, value]
-    return [*view, "--remount-ro", "/", "--chdir", str(confinement.cwd)]
+    # Root inside is root to /proc/sys, whose files it could write; and pid 1 is no wall of its own.
+    view += ["--remount-ro", "/proc", "--remount-ro", "/"]
+    return [*view, "--chdir", str(confinement.cwd)]
 
 
 @cache

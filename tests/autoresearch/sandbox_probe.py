@@ -91,6 +91,7 @@ found = {
     "use io_uring": attempt(lambda: system_call(425, 8, ctypes.create_string_buffer(256))),
     "use keys": attempt(lambda: system_call(250, 0, -4, 1)),
     "read the system's users": attempt(lambda: read("/etc/shadow")),
+    "set the kernel": attempt(lambda: os.close(os.open("/proc/sys/kernel/core_pattern", 1))),
     "watch files": attempt(lambda: system_call(294, 0)),
     "lock a file that others read": attempt(lambda: lock(sys.executable)),
     "fill its out folder": attempt(lambda: fill(OUT)),

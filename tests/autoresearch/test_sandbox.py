@@ -41,6 +41,7 @@ HELD = (
     "use io_uring",
     "use keys",
     "read the system's users",
+    "set the kernel",
     "watch files",
     "lock a file that others read",
     "fill its out folder",
