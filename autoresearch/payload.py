@@ -11,6 +11,7 @@ docs/redteam.md has the arithmetic of the caps, and what remains possible below 
 
 import ast
 import io
+import re
 import tokenize
 import zlib
 from collections import Counter
@@ -33,6 +34,7 @@ SEEDED = frozenset(
     )
 )
 SEED_KEYWORDS = frozenset(("seed", "random_state", "entropy"))
+_BLANKS = re.compile(r"\s+$|\s{2,}|[^\S ]")  # beside the one blank between two words
 _WINDOW = 32 * 1024  # bytes of a dictionary that deflate can look back on
 
 Files = Mapping[str, bytes]
@@ -117,7 +119,7 @@ def _parts(path: str, content: bytes) -> tuple[tuple[str, ...], tuple[str, ...]]
             (words if id(node) in documented else constants).extend(_constant(node.value))
         else:
             words += _names(node)
-    return tuple(constants), (*words, *_comments(content))
+    return tuple(constants), (*words, *_comments(content), _odd_blanks(content))
 
 
 def _tree(path: str, content: bytes) -> ast.Module | None:
@@ -164,7 +166,9 @@ def _names(node: ast.AST) -> list[str]:
         value = getattr(node, field, None)
         if isinstance(value, str):
             found.append(value)
-    return found + [name for name in getattr(node, "names", ()) if isinstance(name, str)]
+    for field in ("names", "kwd_attrs"):  # of global and nonlocal, of a class pattern
+        found += [name for name in getattr(node, field, ()) if isinstance(name, str)]
+    return found
 
 
 def _comments(content: bytes) -> list[str]:
@@ -173,6 +177,15 @@ def _comments(content: bytes) -> list[str]:
     except (tokenize.TokenError, SyntaxError, ValueError):
         return []
     return [token.string for token in tokens if token.type == tokenize.COMMENT]
+
+
+def _odd_blanks(content: bytes) -> str:
+    """Blanks that carry nothing but data, at the ends of lines and in runs within them, as one.
+
+    Nobody sees them, and a file can hold a hundred thousand; code can read them from its source.
+    """
+    lines = content.decode(errors="replace").splitlines()
+    return "\n".join(gap for line in lines for gap in _BLANKS.findall(line.lstrip(" ")))
 
 
 def _added(old: Sequence[str], new: Sequence[str], *, once: bool = False) -> list[str]:

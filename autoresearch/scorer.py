@@ -38,6 +38,7 @@ _OWN_WORDS = tuple(
 )
 CHECKED = 250  # documents that a second process scores again
 CHECKED_ROWS = 128  # documents it is asked about at once
+WORST = 1e6  # bits per byte: beyond it one run would spoil the noise that all are judged by
 TOLERANCE = 1e-4  # of a document's nats, or of one nat where it costs less
 
 
@@ -79,8 +80,8 @@ def score(rundir: RunDir, spec: RunSpec, sandbox: Sandbox) -> Measurement:
         rows = min(CHECKED_ROWS, max(1, len(again) // 4))
         nats_again = dict(zip(again, reveal(second, corpus, again, rows), strict=True))
     value = _bits_per_byte(nats)
-    if value is None or not math.isfinite(value):
-        raise ScoringFailed(f"the metric is {value}")
+    if value is None or not value < WORST:  # nor is NaN
+        raise ScoringFailed(f"the metric is {value}, where less than {WORST:g} is asked")
     _check_agreement(nats, nats_again)
     return Measurement(
         value=value,

@@ -183,6 +183,7 @@ class Training:
         self._weighed_s = wall_s
         most_mb = max(_LEAST_OUT_MB, _OUT_CHECKPOINTS * self._spec.checkpoint_mb)
         size_mb, files = weigh_folder(self._rundir.out, MOST_FILES)
+        size_mb += self._descendants.held_mb(self._rundir.out)
         if files >= MOST_FILES:
             return f"wrote {MOST_FILES} files or more into its out folder"
         return f"wrote {size_mb:.0f} MB, over {most_mb:.0f} MB" if size_mb > most_mb else ""

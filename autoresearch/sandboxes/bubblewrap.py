@@ -73,7 +73,7 @@ class Bubblewrap:
             child = subprocess.Popen(
                 command,
                 cwd="/",
-                env=clean_environment(confinement.scratch, confinement.env),
+                env=clean_environment(Path("/"), {}),  # bwrap's own: no loader may be told by it
                 stdin=subprocess.DEVNULL,
                 stdout=confinement.output,
                 stderr=confinement.output,
@@ -199,7 +199,11 @@ def _view(confinement: Confinement) -> list[str]:
         view += places[path]
     for device in confinement.devices:
         view += ["--dev-bind-try", str(device), str(device)]
-    return [*view, "--remount-ro", "/", "--chdir", str(confinement.cwd)]
+    for name, value in clean_environment(confinement.scratch, confinement.env).items():
+        view += ["--setenv", name, value]
+    # Root inside is root to /proc/sys, whose files it could write; and pid 1 is no wall of its own.
+    view += ["--remount-ro", "/proc", "--remount-ro", "/"]
+    return [*view, "--chdir", str(confinement.cwd)]
 
 
 @cache

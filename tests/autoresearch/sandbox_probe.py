@@ -34,6 +34,12 @@ def write(path):
     return "in"
 
 
+def open_to_write(path):
+    """Changes nothing, even where it can."""
+    os.close(os.open(path, os.O_WRONLY))
+    return "in"
+
+
 def connect(family, address):
     with socket.socket(family, socket.SOCK_STREAM) as client:
         client.settimeout(2)
@@ -91,6 +97,7 @@ found = {
     "use io_uring": attempt(lambda: system_call(425, 8, ctypes.create_string_buffer(256))),
     "use keys": attempt(lambda: system_call(250, 0, -4, 1)),
     "read the system's users": attempt(lambda: read("/etc/shadow")),
+    "set the kernel": attempt(lambda: open_to_write("/proc/sys/kernel/core_pattern")),
     "watch files": attempt(lambda: system_call(294, 0)),
     "lock a file that others read": attempt(lambda: lock(sys.executable)),
     "fill its out folder": attempt(lambda: fill(OUT)),

@@ -47,6 +47,16 @@ DISGUISES = {
     "attributes": "class K: pass\n" + "\n".join(f"K.{name}_ = 0" for name in PASTED),
     "keywords": f"KNOWN = dict({', '.join(f'{name}_=0' for name in PASTED)})",
     "comments": "\n".join(f"# {name}" for name in PASTED),
+    "a class pattern": "match WIDTH:\n  case int("
+    + ", ".join(f"{name}_=_" for name in dict.fromkeys(PASTED))
+    + "):\n    pass",
+    "blanks at the ends of lines": "\n".join(
+        "KNOWN = 0" + "".join(" \t"[int(bit)] for c in name for bit in f"{ord(c):08b}")
+        for name in PASTED
+    ),
+    "blanks within lines": "\n".join(
+        "KNOWN =" + "".join(" " * (ord(c) - 95) + "-" for c in name) + "1" for name in PASTED
+    ),
     "a docstring": f'def known():\n    """{" ".join(PASTED)}"""\n    return known.__doc__',
 }
 

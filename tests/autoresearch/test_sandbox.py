@@ -41,6 +41,7 @@ HELD = (
     "use io_uring",
     "use keys",
     "read the system's users",
+    "set the kernel",
     "watch files",
     "lock a file that others read",
     "fill its out folder",
@@ -158,6 +159,17 @@ def test_a_death_by_signal_and_an_exit_code_are_told_apart(tmp_path: Path, name:
     sandbox = wall(name)
     assert run(sandbox, confined(tmp_path, "/bin/sh", "-c", "exit 3"))[0] == 3
     assert run(sandbox, confined(tmp_path, "/bin/sh", "-c", "kill -9 $$"))[0] == -9
+
+
+def test_what_a_contract_puts_in_the_environment_reaches_the_command_and_not_bubblewrap(
+    tmp_path: Path,
+) -> None:
+    """LD_PRELOAD, say, would run a library of the repository before there are any walls."""
+    added = {"LD_DEBUG": "files", "LD_DEBUG_OUTPUT": str(tmp_path / "loader"), "MINE": "a b"}
+    code, output = run(wall("bubblewrap"), confined(tmp_path, "/usr/bin/env", env=added))
+    assert code == 0
+    assert "MINE=a b" in output
+    assert not list(tmp_path.glob("loader*"))
 
 
 def test_bubblewrap_says_where_a_command_never_began(tmp_path: Path) -> None:

@@ -531,6 +531,20 @@ def test_an_out_folder_that_grows_too_large_ends_the_run(tmp_path: Path) -> None
     assert re.fullmatch(r"killed after .* s: wrote \d+ MB, over 64 MB", crash(tmp_path, train))
 
 
+@pytest.mark.slow
+def test_files_that_were_unlinked_and_stay_open_are_weighed_too(tmp_path: Path) -> None:
+    train = """import os, time
+held = []
+for number in range(100):
+    held.append(open(os.environ["AUTORESEARCH_OUT"] + "/x", "wb"))
+    held[-1].write(bytes(2**20))
+    held[-1].flush()
+    os.unlink(held[-1].name)
+time.sleep(60)
+"""
+    assert re.fullmatch(r"killed after .* s: wrote \d+ MB, over 64 MB", crash(tmp_path, train))
+
+
 def test_a_folder_of_too_many_files_is_not_walked_to_its_end(tmp_path: Path) -> None:
     for n in range(30):
         (tmp_path / str(n)).write_bytes(b"x" * 5000)
