@@ -3,8 +3,8 @@
 All refuse what researched code has no use for and what has broken sandboxes before: tracing,
 io_uring, keys, mounts, namespaces, kernel modules, clocks, watches on files that others share and
 looks at what of them lies in memory. UNCONNECTED also refuses every socket but a pair and shared
-memory by number, for where there are no namespaces. SECLUDED also refuses locks and leases, by which
-a model that is shown held-out data could signal to a training.
+memory by number, for where there are no namespaces. SECLUDED also refuses locks and leases, by
+which a model that is shown held-out data could signal to a training.
 """
 
 from base64 import b64decode
