@@ -5,9 +5,8 @@ from dataclasses import dataclass
 
 from autoresearch.contract import Contract
 from autoresearch.history import History
-from autoresearch.records import RunReport
+from autoresearch.records import YIELDED, RunReport
 
-YIELDED = "gave its device to an experiment"  # how the reason of such a control run begins
 HORIZON_S = 3600.0  # how long a machine's speed is taken to stay the same
 AGEING_SINCE = 2  # the first judge version that lets controls grow old
 
@@ -141,7 +140,8 @@ def spare_part(history: History, experiment: str) -> int:
     """Which spare part of the held-out documents a new run of the experiment is shown on.
 
     A candidate shares the part of the incumbent it is compared with, and every keep moves on to
-    the next one: no part is looked at twice in choosing what is kept.
+    the next one, so that what many looks at one part give away serves no later keep. Parts come
+    round again after the last, and after a keep that was taken back.
     """
     depth = len(lineage(history, experiment)) - 1
     return depth if was_kept(history, experiment) else depth - 1

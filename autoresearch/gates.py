@@ -43,6 +43,7 @@ class Gate:
     most_runs: int = 10
     fewest_controls: int
     most_controls: int = 20
+    looks: tuple[int, ...] = ()  # fresh runs at which a keep is compared with its base again
 
 
 GATES: dict[int, Gate] = {
@@ -59,6 +60,7 @@ GATES: dict[int, Gate] = {
             gain=1.0, keep=3.7, drop=-1.2, screen=-0.3, last_look=2.05, tail=T_975, shift=1.0
         ),
         fewest_controls=3,
+        looks=(6, 12, 20),
     ),
 }
 JUDGE_VERSION = 2

@@ -40,7 +40,6 @@ class History:
     reversals: dict[str, Reversal] = field(default_factory=dict)  # of what was kept once
     proposed_at: dict[str, float] = field(default_factory=dict)
     _runs_of: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    _by_fingerprint: dict[str, str] = field(default_factory=dict)
 
     @property
     def head(self) -> str | None:
@@ -91,10 +90,6 @@ class History:
         """Runs that were started and have no report yet."""
         return tuple(run for name, run in self.runs.items() if name not in self.reports)
 
-    def same_code(self, fingerprint: str) -> str | None:
-        """The first experiment with this fingerprint."""
-        return self._by_fingerprint.get(fingerprint)
-
     def copy(self) -> "History":
         """An independent one, so that a reader's is not changed under it."""
         return History(
@@ -109,7 +104,6 @@ class History:
             reversals=dict(self.reversals),
             proposed_at=dict(self.proposed_at),
             _runs_of=dict(self._runs_of),
-            _by_fingerprint=dict(self._by_fingerprint),
         )
 
     def apply(self, entry: Entry) -> None:
@@ -221,7 +215,6 @@ class History:
             case Proposed(experiment=experiment):
                 self.experiments[experiment.id] = experiment
                 self.proposed_at[experiment.id] = at
-                self._by_fingerprint.setdefault(experiment.fingerprint, experiment.id)
                 if experiment.base is None:
                     self.kept = (experiment.id,)
             case RunStarted(run=run):

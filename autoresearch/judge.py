@@ -35,7 +35,6 @@ __all__ = [
     "GATE",
     "GATES",
     "JUDGE_VERSION",
-    "LOOKS",
     "Gate",
     "Judgement",
     "Noise",
@@ -47,7 +46,6 @@ __all__ = [
     "measure_noise",
 ]
 
-LOOKS = (6, 12, 20)  # fresh runs at which a kept experiment is compared with its base again
 ALIKE = 0.01  # of sigma: runs closer than this do not differ by their seeds
 ALIKE_RUNS = 3  # so many runs alike are no coincidence
 NOISELESS = 1e-9  # of a value: below this the metric has no noise that runs could share
@@ -134,6 +132,7 @@ def falls_behind(
     noise_groups: Sequence[Sequence[float]],
     *,
     lower_is_better: bool,
+    gate: Gate = GATE,
     margin_sigmas: float = 0.0,
 ) -> Setback | None:
     """Whether a kept experiment's runs made since it was kept put it behind its base's controls.
@@ -143,9 +142,9 @@ def falls_behind(
     margin, which is for what was kept as a simplification. None while no look is due or it is not
     behind. docs/calibration.md has its error rates.
     """
-    look = max((look for look in LOOKS if look <= len(fresh)), default=0)
+    look = max((look for look in gate.looks if look <= len(fresh)), default=0)
     noise = measure_noise(noise_groups)
-    if look == 0 or noise is None or len(parent) < GATE.fewest_controls:
+    if look == 0 or noise is None or len(parent) < gate.fewest_controls:
         return None
     seen = fresh[:look]
     all_noise = pooled(noise, seen)

@@ -304,11 +304,15 @@ class Lab:
     def log(self, run: str) -> str:
         """A run's log as it was written: output of an untrusted program.
 
-        Empty while a control run goes on, which nobody may choose by how it does.
+        NotNow while a control run goes on, which nobody may choose by how it does.
         """
         run = choose_run(run, self.history())
         if self.runs.is_going_control(run):
-            return ""
+            raise NotNow(
+                f"{run} is a control run that goes on: how it does is not shown before it ends, "
+                "or controls could be chosen by it.",
+                "Ask again when check_run, or `autoresearch-mcp status`, says that it has ended.",
+            )
         log = self.runs.directory(run).log_file
         return log.read_text(errors="replace") if log.exists() else ""
 

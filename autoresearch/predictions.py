@@ -52,11 +52,6 @@ class Taste:
     log_score: float  # nats; higher is better
     know_nothing: float  # the log score of N(0, (2 sigma)^2) on the same experiments
 
-    @property
-    def beats_coin(self) -> bool:
-        """Whether the signs were told better than by 0.5 for everything."""
-        return self.brier < COIN
-
 
 def score_predictions(items: Iterable[Forecast]) -> dict[str, Taste]:
     """The taste of each proposer that has at least one prediction to score, in order of name."""

@@ -7,6 +7,8 @@ pydantic when it reads them back. Times are seconds since the epoch, durations s
 from dataclasses import dataclass
 from enum import StrEnum
 
+YIELDED = "gave its device to an experiment"  # how the reason of such a control run begins
+
 
 class Outcome(StrEnum):
     """What a verdict says of an experiment."""

@@ -40,6 +40,7 @@ def due_reversal(
         values(history, controls),
         [values(history, group) for group in groups],
         lower_is_better=lower_is_better(contract),
+        gate=GATES[version],
         margin_sigmas=no_worse.shift if simpler and no_worse else 0.0,
     )
     if word is None:

@@ -23,7 +23,7 @@ from autoresearch.disturbance import Reading, disturbed, read_machine
 from autoresearch.ending import checkpoint_problem, crash_words, never_began, scored
 from autoresearch.executors.local import try_lease
 from autoresearch.processes import Descendants, become_subreaper, boot_id
-from autoresearch.records import Measurement, RunReport, RunState
+from autoresearch.records import YIELDED, Measurement, RunReport, RunState
 from autoresearch.rundir import RunDir, RunSpec, remove_tree, write_json
 from autoresearch.sandbox import Sandbox, make_sandbox
 from autoresearch.seal import Seal, broken_seal, seal_tree
@@ -197,7 +197,7 @@ class _Supervisor:
         if self._rundir.stop_file.exists():
             return RunState.STOPPED, f"asked to stop {when}", None
         if self._rundir.yield_file.exists():
-            return RunState.LOST, f"gave its device to an experiment {when}", None
+            return RunState.LOST, f"{YIELDED} {when}", None
         return RunState.LOST, f"the supervisor was told to end {when}", None
 
     def _on_sigterm(self, _number: int, _frame: FrameType | None) -> None:

@@ -142,7 +142,8 @@ def own_score_s(lab: Lab, tree: Path, rundir: RunDir) -> float:
     from autoresearch.feed import read_corpus, split_corpus
 
     corpus = read_corpus(lab.runs.documents)
-    split = split_corpus(corpus, split_seed=lab.runs.split_seed, held_out=2000)
+    count = lab.contract.sealed.held_out
+    split = split_corpus(corpus, split_seed=lab.runs.split_seed, held_out=count)
     held_out = rundir.path / "held-out.txt"
     held_out.write_text("\n".join(split.held_out))
     arguments = [tree, rundir.out / "model.npz", held_out, lab.runs.documents]

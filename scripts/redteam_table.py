@@ -1,6 +1,6 @@
 """Print the answer of `autoresearch-mcp redteam --json` as the table of docs/redteam.md.
 
-autoresearch-mcp redteam --json > redteam.json; python scripts/redteam_table.py redteam.json
+autoresearch-mcp redteam --json > redteam.json; uv run python scripts/redteam_table.py redteam.json
 """
 
 import json

@@ -1,11 +1,12 @@
-"""Simulate the judge at length: false keeps by controls and by noise, and keeps taken back.
+"""Simulate the judge at length: false keeps by controls and noise, keeps taken back, intervals.
 
     uv run python scripts/simulate_gate.py [--candidates N] [--write]
 
 With --write it writes the false keeps into autoresearch/error_rates.py, from which
 `expected_false_keeps` reads them. Every candidate is judged by autoresearch/judge.py itself, one
 by one: 100,000 a number of controls take a minute or two. `autoresearch-mcp aa-test --simulate` has
-the shorter tables. Prints one row a number of controls, one an effect, and one a kind of noise.
+the shorter tables. Prints one row a number of controls, one an effect, one a kind of noise, and
+one an effect again, with what verdicts claim.
 """
 
 import argparse
@@ -16,12 +17,14 @@ from pathlib import Path
 
 import numpy as np
 
-from autoresearch.calibration.simulate import Setting, simulate_cell, simulate_setbacks
+from autoresearch.calibration.simulate import Setting, draw, simulate_cell, simulate_setbacks
 from autoresearch.calibration.trials import follow, tally
-from autoresearch.judge import GATE, JUDGE_VERSION
+from autoresearch.judge import GATE, JUDGE_VERSION, judge
+from autoresearch.records import Outcome
 
 CONTROLS = (3, 4, 5, 6, 8, 10, 12, 16, 20, 30, 60)
 GAINS = (0.0, 1.0, 1.5, 2.0)  # sigma
+CLAIMED = (1.0, 1.5, 2.0, 3.0)  # sigma, in the table of intervals
 KEPT_AGAINST = 20  # controls of the base, in the table of keeps that are taken back
 TARGET = Path(__file__).resolve().parent.parent / "autoresearch" / "error_rates.py"
 
@@ -58,6 +61,26 @@ def false_keeps_of_noise(name: str, controls: int, candidates: int, seed: int) -
     values = (noise(rng, own, (candidates, GATE.most_runs)) * factor).tolist()
     known = noise(rng, base, (candidates, controls)).tolist()
     return tally(0.0, (follow(v, k) for v, k in zip(values, known, strict=True))).rate
+
+
+def claims(effect: float, candidates: int, seed: int) -> tuple[float, float, float, float]:
+    """Shares: whose interval holds the effect, who is kept, both of the kept; what they overclaim.
+
+    A verdict's interval is that of a number of runs fixed beforehand, and a verdict stops when
+    the runs look good or bad, so what was kept claims too much on average; sigma.
+    """
+    holds, kept, over = 0, [], []
+    setting = Setting(controls=KEPT_AGAINST)
+    for values, known in draw(setting, effect, candidates, seed=seed):
+        trial = follow(values, known)
+        word = judge(values[: trial.runs], known, [known], lower_is_better=True)
+        assert word.effect is not None
+        held = word.low <= effect <= word.high
+        holds += held
+        if trial.outcome is Outcome.KEEP:
+            kept.append(held)
+            over.append(word.effect - effect)
+    return holds / candidates, len(kept) / candidates, float(np.mean(kept)), float(np.mean(over))
 
 
 def written(rates: list[tuple[int, float]], candidates: int) -> str:
@@ -99,6 +122,10 @@ def main() -> None:
                 false_keeps_of_noise, name, candidates=args.candidates // 4, seed=args.seed
             )
             print(f"{name:38}  " + "  ".join(f"{r:.5f}" for r in pool.map(one, (6, 20, 60))))
+        print("\neffect   95 % interval holds it   kept   the same of the kept   they overclaim")
+        three = partial(claims, candidates=args.candidates // 10, seed=args.seed)
+        for gain, (holds, kept, both, over) in zip(CLAIMED, pool.map(three, CLAIMED), strict=True):
+            print(f"{gain:6g}   {holds:21.3f}   {kept:4.2f}   {both:20.3f}   {over:+10.2f} sigma")
 
 
 def _setbacks(again, effect, candidates):  # noqa: ANN001, ANN202 - so that it can be pickled

@@ -1,7 +1,8 @@
 """Keeps the labs of a session measured: control runs on idle devices while the agent thinks.
 
 One light task for as long as the server lives. It does nothing before a lab was asked for, looks
-again after every tool call and every few seconds, and never delays an answer.
+again after every tool call and every few seconds. An answer waits for it no longer than for another
+call on the same lab.
 """
 
 import asyncio

@@ -6,7 +6,7 @@ Pure functions; effects are in metric units and positive is better.
 from autoresearch.evidence import built_on_taken_back
 from autoresearch.history import History
 from autoresearch.overfitting import Overfitting
-from autoresearch.predictions import Taste
+from autoresearch.predictions import COIN, Taste
 from autoresearch.records import Reversal
 from autoresearch.views import Overview, TrackRecord
 from server import results
@@ -35,7 +35,7 @@ def trust_rows(view: Overview) -> list[tuple[str, str]]:
 
 
 def false_keep_words(record: TrackRecord) -> str:
-    """For example "0.02 false keeps to be expected among 14 candidates"."""
+    """For example "0.02 false keeps to be expected at most among 14 candidates judged"."""
     expected = f"{record.false_keeps:.2g}"
     return (
         f"{expected} false keeps to be expected at most among "
@@ -62,14 +62,13 @@ def note(taken_back: bool, built_on: str | None) -> str | None:
     return f"built on {built_on}, which was taken back" if built_on else None
 
 
-def after_verdict_words(history: History, experiment: str) -> str:
-    """The same in brackets, for a list of a history's experiments; "" where nothing did."""
-    said = note(experiment in history.reversals, built_on_taken_back(history, experiment))
-    return f" ({said})" if said else ""
+def after_verdict(history: History, experiment: str) -> str | None:
+    """The same, of one of a history's experiments."""
+    return note(experiment in history.reversals, built_on_taken_back(history, experiment))
 
 
 def taken_back_words(reversal: Reversal) -> str:
-    """For example "e5, so e3 is the incumbent again: -0.0042 bpb …"."""
+    """For example "e5 on e3: -0.0042 bpb … : taken back"."""
     return f"{reversal.experiment} on {reversal.base}: {reversal.sentence}"
 
 
@@ -77,6 +76,6 @@ def taste_words(who: str, taste: Taste) -> str:
     """How one proposer's predictions fared, with what a coin and one who knows nothing get."""
     return (
         f"{who}: {count(taste.scored, 'prediction')} scored, Brier {taste.brier:.2f} (a coin: "
-        f"0.25, lower is better), log score {taste.log_score:+.2f} (knowing nothing: "
+        f"{COIN:g}, lower is better), log score {taste.log_score:+.2f} (knowing nothing: "
         f"{taste.know_nothing:+.2f}, higher is better)"
     )

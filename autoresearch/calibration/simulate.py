@@ -12,7 +12,7 @@ import numpy as np
 from autoresearch.calibration.rivals import SESSION, Rivals, compare
 from autoresearch.calibration.trials import Tally, Trial, follow, tally
 from autoresearch.gates import GATE, Gate
-from autoresearch.judge import LOOKS, falls_behind
+from autoresearch.judge import falls_behind
 from autoresearch.records import Outcome
 
 NULLS = 10_000
@@ -225,9 +225,9 @@ def simulate_setbacks(effect: float, controls: int, candidates: int, *, seed: in
         if follow(values, known).outcome is not Outcome.KEEP:
             continue
         kept += 1
-        fresh = (fresh_rng.standard_normal(max(LOOKS)) - effect).tolist()
+        fresh = (fresh_rng.standard_normal(max(GATE.looks)) - effect).tolist()
         reverted += any(
-            falls_behind(fresh[:look], known, [known], lower_is_better=True) for look in LOOKS
+            falls_behind(fresh[:look], known, [known], lower_is_better=True) for look in GATE.looks
         )
     return Setbacks(effect=effect, controls=controls, kept=kept, reverted=reverted)
 

@@ -16,7 +16,7 @@ from autoresearch.views import Overview
 from server import figures
 from server.commands.output import JsonOption, LabOption, console, print_json, say, table
 from server.shaping import incumbent_words
-from server.trust import after_verdict_words, trust_rows
+from server.trust import after_verdict, trust_rows
 
 COLOURS = {"keep": "green", "discard": "red", "crashed": "magenta", "inconclusive": "yellow"}
 
@@ -173,12 +173,13 @@ def _show_experiments(history: History) -> None:
             if verdict and verdict.effect is not None
             else ""
         )
+        note = after_verdict(history, name)
         shown.add_row(
             name,
             Text(outcome, style=COLOURS.get(outcome, "")),
             effect,
             str(len(history.reports_of(name))),
-            Text(f"{experiment.hypothesis}{after_verdict_words(history, name)}"),
+            Text(f"{experiment.hypothesis} ({note})" if note else experiment.hypothesis),
         )
     console.print(shown)
 
@@ -195,6 +196,7 @@ def _entry(history: History, name: str) -> dict[str, object]:
         "effect": verdict.effect if verdict else None,
         "low": verdict.low if verdict else None,
         "high": verdict.high if verdict else None,
+        "note": after_verdict(history, name),
         "lessons": [one.lesson for one in history.lessons.get(name, ())],
         "runs": [run.id for run in history.runs_of(name)],
     }

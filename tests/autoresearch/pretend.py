@@ -2,9 +2,8 @@
 
 from dataclasses import replace
 
-from autoresearch.evidence import YIELDED
 from autoresearch.lab import Lab
-from autoresearch.records import Measurement, RunReport, RunState
+from autoresearch.records import YIELDED, Measurement, RunReport, RunState
 from autoresearch.rundir import RunDir, empty_report
 
 

@@ -12,6 +12,20 @@ from autoresearch.records import Event
 from autoresearch.workspace import Repository
 from tests.autoresearch.samples import all_kinds, concluded, finished, judged, proposed, started
 
+ROOT = Path(__file__).parents[2]
+APPENDING = """
+import sys
+from pathlib import Path
+from autoresearch.ledger import Ledger
+from autoresearch.workspace import Repository
+from tests.autoresearch.samples import concluded
+folder, name = Path(sys.argv[1]), sys.argv[2]
+ledger = Ledger(Repository(folder / "l.git"), folder / "cache.sqlite", folder / "anchor.json")
+for i in range(50):
+    ledger.append(lambda _: concluded("e0", f"{name} {i}"))
+    if i % 10 == 0:
+        assert ledger.recall(words=name)
+"""  # a program: 50 events under a name, into a folder's ledger
 _WHY = {1: "a higher learning rate trains faster", 2: "a wider model learns more"}
 
 

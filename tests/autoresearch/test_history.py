@@ -80,12 +80,6 @@ def test_runs_without_a_report_are_unfinished(history: History) -> None:
     assert history.unfinished() == ()
 
 
-def test_the_first_experiment_with_a_fingerprint_is_named(history: History) -> None:
-    add(history, proposed(history, "commit2", fingerprint="fingerprint e1"))
-    assert history.same_code("fingerprint e1") == "e1"
-    assert history.same_code("new") is None
-
-
 def test_a_copy_does_not_change_with_the_original(history: History) -> None:
     copy = history.copy()
     before = (len(copy.entries), dict(copy.runs), copy.lessons.copy())

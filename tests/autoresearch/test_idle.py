@@ -6,12 +6,12 @@ from dataclasses import replace
 import pytest
 
 from autoresearch.errors import NotNow
-from autoresearch.evidence import YIELDED, controls_of
+from autoresearch.evidence import controls_of
 from autoresearch.executors.local import LocalExecutor
 from autoresearch.idle import at_rest, hopeless, idle_wish
 from autoresearch.judge import GATE
 from autoresearch.lab import Lab
-from autoresearch.records import Outcome, RunFinished, RunState
+from autoresearch.records import YIELDED, Outcome, RunFinished, RunState
 from tests.autoresearch.pretend import Pretend
 from tests.autoresearch.samples import finished, started
 from tests.autoresearch.told import BASELINE, IN_SECONDS, TINY, Told
@@ -130,7 +130,9 @@ def test_how_a_control_does_is_not_shown_before_it_ended(lab: Lab) -> None:
     directory.log_file.write_text("loss 2.5")
     directory.curve_file.write_text('{"tokens": 10, "loss": 2.5}\n')
     seen = lab.view_run(run, detail=True)
-    assert (seen.curve, seen.log_digest, lab.log(run)) == ((), "", "")
+    assert (seen.curve, seen.log_digest) == ((), "")
+    with pytest.raises(NotNow, match="not shown before it ends"):
+        lab.log(run)
     pretend.put(run, RunState.FINISHED, 3.2)
     assert lab.view_run(run, detail=True).curve
     assert lab.log(run) == "loss 2.5"

@@ -11,7 +11,6 @@ from autoresearch.judge import (
     GATE,
     GATES,
     JUDGE_VERSION,
-    LOOKS,
     Judgement,
     expected_false_keeps,
     falls_behind,
@@ -170,7 +169,7 @@ def test_a_keep_falls_behind_only_at_a_look() -> None:
     assert falls_behind(worse[:5], CONTROLS, [CONTROLS], lower_is_better=True) is None
     setback = falls_behind(worse, CONTROLS, [CONTROLS], lower_is_better=True)
     assert setback is not None
-    assert setback.runs == LOOKS[0] == 6
+    assert setback.runs == GATES[2].looks[0] == 6
     assert setback.effect == pytest.approx(-0.015)
     assert setback.low < setback.effect < setback.high
     better_since = [*worse, 3.0, 3.0, 3.0, 3.0, 3.0]
@@ -178,6 +177,12 @@ def test_a_keep_falls_behind_only_at_a_look() -> None:
     assert again is not None
     assert again.runs == 6, "between two looks, the earlier one counts"
     assert falls_behind([*better_since, 3.0], CONTROLS, [CONTROLS], lower_is_better=True) is None
+
+
+def test_the_first_version_never_looked_whether_a_keep_fell_behind() -> None:
+    worse = [3.3] * 6
+    assert falls_behind(worse, CONTROLS, [CONTROLS], lower_is_better=True)
+    assert falls_behind(worse, CONTROLS, [CONTROLS], lower_is_better=True, gate=GATES[1]) is None
 
 
 def test_a_kept_simplification_may_be_behind_by_its_margin() -> None:

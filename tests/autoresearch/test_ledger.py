@@ -21,22 +21,7 @@ from tests.autoresearch.samples import (
     judged,
     proposed,
 )
-from tests.autoresearch.small import Small, findings, forge, one
-
-ROOT = Path(__file__).parents[2]
-OTHER_PROCESS = """
-import sys
-from pathlib import Path
-from autoresearch.ledger import Ledger
-from autoresearch.workspace import Repository
-from tests.autoresearch.samples import concluded
-folder, name = Path(sys.argv[1]), sys.argv[2]
-ledger = Ledger(Repository(folder / "l.git"), folder / "cache.sqlite", folder / "anchor.json")
-for i in range(50):
-    ledger.append(lambda _: concluded("e0", f"{name} {i}"))
-    if i % 10 == 0:
-        assert ledger.recall(words=name)
-"""
+from tests.autoresearch.small import APPENDING, ROOT, Small, findings, forge, one
 
 
 def test_what_was_appended_is_read_by_a_server_that_starts_later(small: Small) -> None:
@@ -136,7 +121,7 @@ def test_a_process_that_dies_between_moving_and_writing_down_leaves_a_sound_ledg
 
 @pytest.mark.slow
 def test_two_processes_lose_nothing_and_write_nothing_twice(small: Small) -> None:
-    command = [sys.executable, "-c", OTHER_PROCESS, str(small.folder)]
+    command = [sys.executable, "-c", APPENDING, str(small.folder)]
     children = [subprocess.Popen([*command, name], cwd=ROOT) for name in ("left", "right")]
     assert [child.wait(timeout=60) for child in children] == [0, 0]
     history = small.ledger().history()

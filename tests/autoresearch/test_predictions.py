@@ -95,7 +95,7 @@ def test_saying_what_one_believes_scores_best_on_average() -> None:
     assert honest.brier < min(boasting.brier, timid.brier)
     assert honest.log_score > max(boasting.log_score, timid.log_score)
     assert honest.log_score > honest.know_nothing
-    assert honest.beats_coin
+    assert honest.brier < COIN
 
 
 def test_what_has_no_measured_effect_or_no_prediction_is_not_scored() -> None:

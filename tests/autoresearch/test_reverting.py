@@ -7,7 +7,7 @@ import pytest
 from autoresearch.errors import LedgerDamaged
 from autoresearch.evaluation import incumbent_view, view
 from autoresearch.evidence import built_on_taken_back
-from autoresearch.judge import LOOKS
+from autoresearch.judge import GATE
 from autoresearch.records import Outcome, Reversal, Reverted
 from autoresearch.reverting import due_reversal
 from autoresearch.verdicts import due_verdict, judge_again
@@ -32,7 +32,7 @@ def taken_back(told: Told) -> Reversal:
 
 
 def test_a_keep_that_was_luck_is_taken_back_by_runs_made_since(kept: Told) -> None:
-    for n in range(LOOKS[0]):
+    for n in range(GATE.looks[0]):
         assert due_reversal(kept.history, TINY) is None, n
         kept.runs("e1", 3.25)
     reversal = taken_back(kept)
@@ -47,7 +47,7 @@ def test_a_keep_that_was_luck_is_taken_back_by_runs_made_since(kept: Told) -> No
 
 
 def test_a_keep_that_holds_stays(kept: Told) -> None:
-    kept.runs("e1", *[3.15] * LOOKS[-1])
+    kept.runs("e1", *[3.15] * GATE.looks[-1])
     assert due_reversal(kept.history, TINY) is None
 
 

@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from autoresearch.executors.local import LocalExecutor
-from autoresearch.records import RunReport, RunState
+from autoresearch.records import YIELDED, RunReport, RunState
 from autoresearch.rundir import RunDir, weigh_folder
 from autoresearch.sandbox import current_sandbox
 from autoresearch.seal import broken_seal, seal_tree
@@ -517,7 +517,7 @@ def test_a_control_that_is_asked_for_its_device_is_lost_and_not_stopped(tmp_path
     rundir.yield_file.touch()
     report = final_report(rundir)
     assert report.state is RunState.LOST
-    assert report.reason.startswith("gave its device to an experiment")
+    assert report.reason.startswith(YIELDED)
 
 
 def test_an_out_folder_that_grows_too_large_ends_the_run(tmp_path: Path) -> None:

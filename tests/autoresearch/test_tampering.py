@@ -4,7 +4,6 @@ import sqlite3
 import subprocess
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -21,22 +20,7 @@ from tests.autoresearch.samples import (
     judged,
     proposed,
 )
-from tests.autoresearch.small import Small, findings, forge, one
-
-ROOT = Path(__file__).parents[2]
-OTHER_PROCESS = """
-import sys
-from pathlib import Path
-from autoresearch.ledger import Ledger
-from autoresearch.workspace import Repository
-from tests.autoresearch.samples import concluded
-folder, name = Path(sys.argv[1]), sys.argv[2]
-ledger = Ledger(Repository(folder / "l.git"), folder / "cache.sqlite", folder / "anchor.json")
-for i in range(50):
-    ledger.append(lambda _: concluded("e0", f"{name} {i}"))
-    if i % 10 == 0:
-        assert ledger.recall(words=name)
-"""
+from tests.autoresearch.small import APPENDING, ROOT, Small, findings, forge, one
 
 
 def test_verify_finds_nothing_where_nothing_was_done(small: Small) -> None:
@@ -49,7 +33,7 @@ def test_verify_finds_nothing_where_nothing_was_done(small: Small) -> None:
 
 @pytest.mark.slow
 def test_verify_finds_nothing_while_another_process_appends(small: Small) -> None:
-    command = [sys.executable, "-c", OTHER_PROCESS, str(small.folder), "other"]
+    command = [sys.executable, "-c", APPENDING, str(small.folder), "other"]
     with subprocess.Popen(command, cwd=ROOT) as child:
         seen = [small.ledger().verify()]
         while child.poll() is None:

@@ -98,7 +98,7 @@ def test_status_and_log_speak_json(opened, capsys):
     assert view["incumbent"]["experiment"] == "e0"
     assert run(["log", "--json"]) == 0
     [entry] = json.loads(capsys.readouterr().out)
-    assert entry["experiment"] == "e0"
+    assert (entry["experiment"], entry["note"]) == ("e0", None)
 
 
 def test_status_says_how_much_luck_is_to_be_expected(opened, capsys):
