@@ -65,7 +65,7 @@ class Replayed:
         """How it compares; a score is a sum in a new order each time, so its last bits may move."""
         before, now = self.values
         if self.same:
-            return "bit for bit the same"
+            return "bit for bit the same" if now is not None else "ended the same, without a value"
         if before is None or now is None:
             return "NOT the same: it ended differently"
         apart = f"{now - before:+.3g}"

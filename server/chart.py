@@ -117,7 +117,7 @@ def _draw_effect(axes: "Axes", n: int, trial: "Trial", *, label: str) -> None:
     if trial.effect is None or trial.low is None or trial.high is None:
         axes.plot(n, 0, "X", color=colour, markersize=11, zorder=3, label=label or None)
         axes.annotate(
-            "no effect measured",
+            "no effect\nmeasured",
             (n, 0),
             xytext=(0, 10),
             textcoords="offset points",
@@ -141,6 +141,8 @@ def _draw_effect(axes: "Axes", n: int, trial: "Trial", *, label: str) -> None:
 
 
 def _label(trial: "Trial") -> str:
+    if trial.cheat:
+        return f"{trial.experiment}\na cheat"
     knob, _, values = trial.change.partition(" ")
     return f"{trial.experiment}\n{knob}\n{values}"
 

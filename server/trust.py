@@ -5,7 +5,7 @@ Pure functions; effects are in metric units and positive is better.
 
 from autoresearch.evidence import built_on_taken_back
 from autoresearch.history import History
-from autoresearch.overfitting import Overfitting
+from autoresearch.overfitting import FEWEST_KEEPS, Overfitting
 from autoresearch.predictions import COIN, Taste
 from autoresearch.records import Reversal
 from autoresearch.views import Overview, TrackRecord
@@ -47,11 +47,17 @@ def overfitting_words(found: Overfitting | None, unit: str, sigma: float | None)
     """What the keeps gained on the judged part, beside the spare part that no verdict used."""
     if found is None:
         return None
+    apart = effect(found.excess, found.low, found.high, sigma)
+    if found.keeps < FEWEST_KEEPS:
+        verdict = f"{apart} apart, from which {FEWEST_KEEPS} keeps or more could tell overfitting"
+    elif found.low > 0:
+        verdict = f"selection has overfitted by {apart}"
+    else:
+        verdict = f"{apart} apart, so no overfitting is shown"
     return (
         f"{count(found.keeps, 'keep')} claimed {effect(found.claimed, None, None, sigma)} {unit} "
         "on the judged part; on a spare part that no verdict used "
-        f"{effect(found.spare, found.spare_low, found.spare_high, sigma)}: selection has "
-        f"overfitted by {effect(found.excess, found.low, found.high, sigma)}"
+        f"{effect(found.spare, found.spare_low, found.spare_high, sigma)}: {verdict}"
     )
 
 

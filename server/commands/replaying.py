@@ -121,10 +121,14 @@ def _value(report: RunReport, value: float | None) -> str:
 def _last_line(planned: Plan, found: list[Replayed]) -> str:
     same, models = sum(one.same for one in found), sum(one.same_model is True for one in found)
     of = figures.count(len(found), "replay")
-    return (
-        f"{planned.experiment.id}: {models} of {of} gave the same model bit for bit, {same} the "
-        "same value to the last bit; nothing was recorded"
-    )
+    if all(one.values == (None, None) for one in found):
+        ended = f"{same} of {of} ended as recorded, with no value to compare"
+    else:
+        ended = (
+            f"{models} of {of} gave the same model bit for bit, {same} the same value to the last "
+            "bit"
+        )
+    return f"{planned.experiment.id}: {ended}; nothing was recorded"
 
 
 def _figures(planned: Plan, found: list[Replayed], keep: Path | None) -> dict[str, object]:

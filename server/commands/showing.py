@@ -45,6 +45,8 @@ def demo(
     Starts the server as a client would, measures the baseline and its noise, tries a handful of
     honest changes and one cheat, keeps what the verdict keeps, and leaves a chart and a report.
     """
+    if experiments < 1:
+        raise LabError(f"{experiments} experiments are none.", "Try at least 1, such as 8.")
     folder = (home or default_home() / "demo" / time.strftime("%Y%m%d-%H%M%S")).resolve()
     if (folder / "labs").exists():
         raise LabError(f"{folder} holds labs already.", "Name a new folder with --home.")

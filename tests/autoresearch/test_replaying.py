@@ -9,7 +9,7 @@ from autoresearch import replaying
 from autoresearch.errors import LabError, NotFound, NotNow
 from autoresearch.lab import Lab
 from autoresearch.records import Run, RunReport, RunState
-from autoresearch.rundir import RunDir
+from autoresearch.rundir import RunDir, empty_report
 from tests.autoresearch.instant import InstantExecutor, with_executor
 from tests.fakes import processes_with, wait_for
 from tests.repositories import HANGING, every_byte, propose
@@ -135,6 +135,15 @@ def test_what_cannot_be_replayed_says_why(
 ) -> None:
     with pytest.raises(error, match=words):
         replaying.plan(judged_lab, name, runs)
+
+
+def test_runs_that_crash_alike_are_not_called_bit_for_bit_the_same() -> None:
+    crashed = empty_report("e2-r1", RunState.CRASHED, "ValueError: cannot reshape")
+    found = replaying.Replayed(
+        run="e2-r1", seed=1, recorded=crashed, replayed=crashed, sigmas=None, same_model=None
+    )
+    assert found.same
+    assert found.words == "ended the same, without a value"
 
 
 @pytest.mark.slow

@@ -166,6 +166,13 @@ def test_however_a_command_ends_it_ends_in_words(home, monkeypatch, capsys, rais
     assert words in capsys.readouterr().err
 
 
+def test_demo_refuses_to_try_nothing_before_it_opens_a_lab(tmp_path, capsys):
+    for number in ("0", "-3"):
+        assert run(["demo", "--home", str(tmp_path / "demo"), "--experiments", number]) == 1
+        assert f"{number} experiments are none" in capsys.readouterr().err
+    assert not (tmp_path / "demo").exists()
+
+
 def test_demo_refuses_a_folder_that_holds_labs(tmp_path, capsys):
     (tmp_path / "labs").mkdir()
     assert run(["demo", "--home", str(tmp_path)]) == 1

@@ -117,6 +117,7 @@ def test_the_report_says_what_was_kept_and_what_was_dropped_and_why(tmp_path):
     assert "| e3 |" in dropped
     assert "a \\| b" in dropped
     assert "Of 2 measured predictions, 1 had the direction right." in dropped
+    assert "that training never sees; the code ran unsandboxed." in kept
 
 
 def test_the_report_says_how_far_its_lab_can_be_trusted(measured_home, tmp_path):

@@ -8,6 +8,7 @@ from autoresearch.overfitting import Overfitting
 from autoresearch.predictions import Taste
 from autoresearch.records import Outcome, Prediction, Proposer
 from autoresearch.views import TrackRecord
+from server.trust import overfitting_words
 from tests.server.conftest import call
 from tests.server.fake_lab import CRASHED, FINISHED, PAST, TAKEN_BACK, TIP, VERDICT, FakeLab
 
@@ -153,13 +154,36 @@ async def test_open_lab_says_how_far_the_lab_can_be_trusted(connect, lab):
     )
     assert trust["overfitting"] == (
         "2 keeps claimed +0.0300 bpb on the judged part; on a spare part that no verdict used "
-        "+0.0200 (95 % +0.0100 to +0.0300): selection has overfitted by "
-        "+0.0100 (95 % -0.0010 to +0.0210)"
+        "+0.0200 (95 % +0.0100 to +0.0300): +0.0100 (95 % -0.0010 to +0.0210) apart, from which "
+        "3 keeps or more could tell overfitting"
     )
     assert trust["predictions"] == [
         "some-client: 3 predictions scored, Brier 0.10 (a coin: 0.25, lower is better), "
         "log score -1.20 (knowing nothing: -1.70, higher is better)"
     ]
+
+
+@pytest.mark.parametrize(
+    ("keeps", "low", "said"),
+    [
+        (2, 0.002, "apart, from which 3 keeps or more could tell overfitting"),
+        (3, 0.002, "selection has overfitted by +0.0100 (95 % +0.0020 to +0.0210)"),
+        (3, -0.002, "apart, so no overfitting is shown"),
+    ],
+)
+def test_overfitting_is_claimed_only_where_the_keeps_can_tell_it(keeps, low, said):
+    found = Overfitting(
+        keeps=keeps,
+        claimed=0.03,
+        spare=0.02,
+        spare_low=0.01,
+        spare_high=0.03,
+        excess=0.01,
+        low=low,
+        high=0.021,
+    )
+    words = overfitting_words(found, "bpb", sigma=0.004)
+    assert words.endswith(said)
 
 
 async def test_every_result_with_a_score_names_its_sandbox_and_says_unsandboxed_loudly(connect):
