@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
@@ -45,7 +46,7 @@ _SCORER_GRACE_S = 30.0  # the scorer keeps its own deadline; this one is for a s
 End = tuple[RunState, str, Measurement | None]
 
 
-def supervise(path: Path) -> int:
+def supervise(path: Path, machine: Callable[[], Reading] = read_machine) -> int:
     """Own the run in that directory to its end; return 1 where somebody else does or did."""
     rundir = RunDir(path.resolve())
     become_subreaper()
@@ -58,15 +59,16 @@ def supervise(path: Path) -> int:
     if rundir.read_status() is not None:
         print(f"{rundir.path} was run before", file=sys.stderr)
         return 1
-    _Supervisor(rundir).own()
+    _Supervisor(rundir, machine).own()
     return 0
 
 
 class _Supervisor:
     """The steps of a run, and its report so far."""
 
-    def __init__(self, rundir: RunDir) -> None:
+    def __init__(self, rundir: RunDir, machine: Callable[[], Reading]) -> None:
         self._rundir = rundir
+        self._machine = machine
         self._run = rundir.path.name
         self._descendants = Descendants()
         self._sandbox: Sandbox | None = None
@@ -110,7 +112,7 @@ class _Supervisor:
         self._rundir.scratch.mkdir(exist_ok=True)
         seal = seal_tree(self._rundir.tree)
         self._sandbox = make_sandbox(spec.sandbox)
-        self._started, before = time.time(), read_machine()
+        self._started, before = time.time(), self._machine()
         try:
             training = Training(self._rundir, spec, self._sandbox, self._descendants)
         except NotStarted as refused:
@@ -130,7 +132,7 @@ class _Supervisor:
         """Whether the run counts is decided before its score is known."""
         taint = disturbed(
             before,
-            read_machine(),
+            self._machine(),
             own_cpu_s=end.taken.cpu_s,
             own_peak_mb=end.peak_mb,
             timed=not self._counts_tokens,

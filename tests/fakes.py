@@ -12,10 +12,12 @@ from typing import Any, TypeVar
 
 import psutil
 
+from autoresearch.disturbance import Reading
 from autoresearch.executors.local import LocalExecutor
 from autoresearch.records import RunReport
 from autoresearch.rundir import RunDir, RunSpec
 from autoresearch.sandbox import current_sandbox
+from autoresearch.supervisor import supervise
 
 T = TypeVar("T")
 
@@ -130,6 +132,14 @@ def run_to_end(folder: Path, train: str = BIGRAM, **changes: Any) -> tuple[RunDi
     rundir = make_run(folder, train, **changes)
     LocalExecutor(sys.executable).submit(rundir)
     return rundir, final_report(rundir)
+
+
+def supervise_on_an_idle_machine(path: str) -> None:
+    """Own a run where nothing else takes processor time, however loaded the real machine is."""
+    supervise(
+        Path(path),
+        lambda: Reading(at=time.monotonic(), cores=2, busy_s=0.0, stalled_s=0.0, free_mb=4096.0),
+    )
 
 
 def processes_with(mark: str) -> list[psutil.Process]:

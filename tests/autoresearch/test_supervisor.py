@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -188,7 +189,10 @@ if __name__ == "__main__":
     save()
     time.sleep(1000)
 """
-    _, report = run_to_end(tmp_path, train, budget_unit="wall_s", budget=1.5, cpu_ceiling_s=None)
+    rundir = make_run(tmp_path, train, budget_unit="wall_s", budget=1.5, cpu_ceiling_s=None)
+    own = "from tests.fakes import supervise_on_an_idle_machine as own; own(sys.argv[1])"
+    subprocess.run([sys.executable, "-c", f"import sys; {own}", str(rundir.path)], check=True)
+    report = final_report(rundir)
     assert report.state is RunState.FINISHED, report.reason
     assert report.wall_s >= 1.5
     assert report.tokens == 0  # not what the budget counts
