@@ -63,8 +63,9 @@ def prepare(
     A `tree` has been made already, by a merge; it is checked all the same.
     """
     diff = (diff or "").strip("\n")
-    if bool(edits) + bool(diff) + bool(tree) != 1:
-        given = "Both `edits` and a `diff`" if edits else "Neither `edits` nor a `diff`"
+    if sum(map(bool, (edits, diff, tree))) != 1:
+        several = edits or diff
+        given = "Both `edits` and a `diff`" if several else "Neither `edits` nor a `diff`"
         raise PatchRefused(f"{given} were given.", "Give one of the two.")
     limits = limits or Limits()
     if len(diff) > limits.diff_bytes:

@@ -7,6 +7,7 @@ import pytest
 
 from autoresearch.errors import PatchRefused
 from autoresearch.merging import MergeRefused, merge_trees
+from autoresearch.patch import prepare
 from autoresearch.rawdiff import read_hunks
 from autoresearch.workspace import Entry, Repository
 
@@ -224,6 +225,19 @@ def test_hunks_give_the_new_text_again_and_merges_go_both_ways(
     few = b"".join([b"first\n", *start[1:-1], b"last\n"])
     assert both(new, few) == both(few, new)
     assert both(new, b"".join(start)) == both(b"".join(start), new) == both(new, new) == new
+
+
+def test_a_merged_tree_is_checked_like_any_patch(repo: Repository, base: str) -> None:
+    frozen, free = {"train.py": text({1: b"A\n"})}, {"models/latin.py": b"name = '\xe8'\nlr = 2\n"}
+    tree = merged(repo, base, {}, frozen | free)
+    with pytest.raises(PatchRefused, match=r"changes what is frozen: train\.py"):
+        prepare(repo, base, tree=tree, allow=("models/**",))
+    with pytest.raises(PatchRefused, match="changes nothing"):
+        prepare(repo, base, tree=merged(repo, base, {}, {}), allow=("models/**",))
+    with pytest.raises(PatchRefused, match="Give one of the two"):
+        prepare(repo, base, tree=tree, diff="x", allow=("models/**",))
+    tree = merged(repo, base, {}, free)
+    assert prepare(repo, base, tree=tree, allow=("models/**",)).tree == tree
 
 
 def test_lines_that_look_like_a_diff_s_own_are_no_hunks() -> None:
