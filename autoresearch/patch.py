@@ -54,13 +54,18 @@ def prepare(
     *,
     edits: Sequence[Edit] | None = None,
     diff: str | None = None,
+    tree: str | None = None,
     allow: Sequence[str],
     limits: Limits | None = None,
 ) -> PreparedPatch:
-    """Make the tree of a patch on the commit `base`, or say why it is refused."""
+    """Make the tree of a patch on the commit `base`, or say why it is refused.
+
+    A `tree` has been made already, by a merge; it is checked all the same.
+    """
     diff = (diff or "").strip("\n")
-    if bool(edits) == bool(diff):
-        given = "Both `edits` and a `diff`" if edits else "Neither `edits` nor a `diff`"
+    if sum(map(bool, (edits, diff, tree))) != 1:
+        several = edits or diff
+        given = "Both `edits` and a `diff`" if several else "Neither `edits` nor a `diff`"
         raise PatchRefused(f"{given} were given.", "Give one of the two.")
     limits = limits or Limits()
     if len(diff) > limits.diff_bytes:
@@ -69,7 +74,7 @@ def prepare(
         )
     if edits:
         tree = _apply_edits(repo, base, edits, allow, limits)
-    else:
+    elif tree is None:
         tree = _apply_diff(repo, base, diff, allow)
     changes = repo.changes(base, tree)
     if not changes:

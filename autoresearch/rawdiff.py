@@ -1,12 +1,13 @@
-"""Read what changed between two commits or trees, from what `git diff-tree` printed."""
+"""Read what changed between two commits, trees or files, from what git's diff printed."""
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
 ABSENT = "000000"  # the mode of a file that is not there
 _HUNK = re.compile(r"@@ -(\d+)(?:,(\d+))? ")
 PLAIN = ("--no-renames", "--no-color", "--no-ext-diff", "--no-textconv")
+_BOTH = re.compile(rb"^@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@", re.MULTILINE)
 OPTIONS = ("-r", "-z", "--raw", "--numstat", "-p", "-U0", *PLAIN)
 
 
@@ -22,6 +23,39 @@ class RawChange:
     added: int  # lines
     removed: int
     spans: tuple[tuple[int, int], ...]  # touched lines in the base, (first, last), 1-based
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hunk:
+    """Lines `first` up to but without `after` of the old text give way to `lines`; 0-based."""
+
+    first: int
+    after: int  # equal to `first` where lines are only put in
+    lines: tuple[bytes, ...]  # with their line ends
+    new_first: int = field(compare=False)  # where they stand in the new text, 0-based
+
+    @property
+    def grows(self) -> bool:
+        """Whether it puts in more lines than it takes out."""
+        return len(self.lines) > self.after - self.first
+
+
+def read_hunks(out: bytes, new: Sequence[bytes]) -> tuple[Hunk, ...]:
+    """The hunks of a diff of one file without context; `new` are the lines of the new text."""
+    hunks = []
+    for found in _BOTH.finditer(out):  # other lines start with -, +, a backslash or a header's word
+        first, count, new_first, new_count = (1 if n is None else int(n) for n in found.groups())
+        # Where there are none, git names the line before.
+        first, new_first = first - (count > 0), new_first - (new_count > 0)
+        hunks.append(
+            Hunk(
+                first=first,
+                after=first + count,
+                lines=tuple(new[new_first : new_first + new_count]),
+                new_first=new_first,
+            )
+        )
+    return tuple(hunks)
 
 
 def read_changes(out: bytes) -> tuple[RawChange, ...]:
@@ -55,9 +89,9 @@ def _change(
     )
 
 
-def _numstat(fields: list[str]) -> Iterator[tuple[str, tuple[int | None, int | None]]]:
-    for field in fields:
-        added, removed, path = field.split("\t", 2)
+def _numstat(rows: list[str]) -> Iterator[tuple[str, tuple[int | None, int | None]]]:
+    for row in rows:
+        added, removed, path = row.split("\t", 2)
         yield path, (None, None) if added == "-" else (int(added), int(removed))
 
 

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkdtemp
 
+from filelock import FileLock, Timeout
+
 from autoresearch.errors import NotFound, NotNow
 from autoresearch.executors import Executor
 from autoresearch.executors.local import try_lock
@@ -130,7 +132,7 @@ def replay(lab: Lab, planned: Plan, watch: Watch) -> Iterator[Replayed]:
     """
     recorded = lab.history().reports
     for run in planned.runs:
-        with _folder(lab.folder / FOLDER, lab.runs.executor) as folder:
+        with _folder(lab.folder, lab.runs.executor) as folder:
             directory = RunDir(folder / run.id)
             report = _run(lab, run, planned.experiment.commit, directory, watch)
             name = lab.contract.sealed.checkpoint
@@ -173,28 +175,54 @@ def _chosen(history: History, name: str, runs: int) -> tuple[Run, ...]:
 
 
 @contextlib.contextmanager
-def _folder(below: Path, executor: Executor) -> Iterator[Path]:
+def _folder(lab_folder: Path, executor: Executor) -> Iterator[Path]:
     """A new folder, locked as long as it is in use; what dead replays left is removed."""
+    below = lab_folder / FOLDER
     below.mkdir(exist_ok=True)
-    with contextlib.ExitStack() as stack:
+    with _alone(lab_folder):
         _sweep(below, executor)
         folder = Path(mkdtemp(prefix="replay-", dir=below))
         lock = try_lock(folder / "lock")
-        assert lock is not None
-        stack.callback(remove_tree, folder)
-        stack.callback(lock.release)
+    if lock is None:
+        raise NotNow(f"{folder} was locked by another process.", "Replay it again.")
+    try:
         yield folder
+    finally:
+        with contextlib.suppress(NotNow), _alone(lab_folder):  # else a later sweep removes it
+            lock.release()
+            remove_tree(folder)
+        lock.release()
+
+
+@contextlib.contextmanager
+def _alone(lab_folder: Path) -> Iterator[None]:
+    """Keep other replays from making, sweeping and removing folders meanwhile.
+
+    A folder that is seen without its lock then has no owner any more, and nobody else removes it.
+    """
+    guard = FileLock(lab_folder / f"{FOLDER}.lock")
+    try:
+        guard.acquire(timeout=STOP_S)
+    except Timeout:
+        raise NotNow(
+            f"Another replay has kept {FOLDER} locked for {STOP_S:g} s.",
+            "If a replay was suspended, let it go on or end it; then try again.",
+        ) from None
+    try:
+        yield
+    finally:
+        guard.release()
 
 
 def _sweep(below: Path, executor: Executor) -> None:
     """Remove what replays left that were killed; one whose run goes on still is asked to end."""
     for folder in below.iterdir():
-        if time.time() - folder.stat().st_mtime < STOP_S:
-            continue  # perhaps it was made at this moment, and is not locked yet
+        if not folder.is_dir() or time.time() - folder.stat().st_mtime < STOP_S:
+            continue  # perhaps its supervisor starts at this moment, and holds no lock yet
         lock = try_lock(folder / "lock")
         if lock is None:
             continue
-        lock.release()
+        lock.release()  # under the guard nobody else takes it
         going = [one for one in map(RunDir, folder.glob("*-r*")) if executor.alive(one)]
         for directory in going:
             directory.stop_file.touch()

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from autoresearch.errors import NotNow, PatchRefused
 from autoresearch.history import History
+from autoresearch.merging import MergeRefused, merge_trees
 from autoresearch.records import Outcome
 
 if TYPE_CHECKING:
@@ -19,26 +20,56 @@ UNTESTED = {
 Spans = dict[str, list[tuple[int, int]]]  # path: lines of the incumbent's file
 
 
-def stacked_diff(lab: "Lab", stack: Sequence[str]) -> str:
-    """One diff on the incumbent of these experiments' patches, applied one after the other.
+def stacked_tree(lab: "Lab", stack: Sequence[str]) -> str:
+    """The incumbent's tree with these experiments' patches merged in, one after the other.
 
-    Raises PatchRefused, naming the patch and the file, where one does not apply.
+    Raises PatchRefused, naming the patch, the files and the lines, where one does not merge.
     """
     history = lab.history()
     refuse_unfit(history, stack)
-    base = commit = history.experiments[history.kept[-1]].commit
+    tip = history.kept[-1]
+    tree = history.experiments[tip].commit
     for place, name in enumerate(stack):
         try:
-            tree = lab.repository.apply_diff(commit, lab.diff(name))
-        except PatchRefused as refused:
-            after = ", then ".join([history.kept[-1], *stack[:place]])
-            files = ", ".join(change.path for change in history.experiments[name].changes)
+            tree = _merged(lab, history, name, tree)
+        except MergeRefused as refused:
+            after = ", then ".join([tip, *stack[:place]])
             raise PatchRefused(
-                f"The patch of {name} (on {files}) does not apply to {after}: {refused.message}",
-                f"Leave {name} out, or write the combined change yourself as edits.",
+                f"The patch of {name} does not apply to {after}: {refused.message}",
+                f"Leave {name} out, or write the combined change yourself as `edits` on {tip}.",
             ) from refused
-        commit = lab.repository.commit_tree(tree, [commit], f"{name}, stacked")
-    return lab.repository.diff(base, commit)
+    return tree
+
+
+def stacked_diff(lab: "Lab", stack: Sequence[str]) -> str:
+    """The same as one diff on the incumbent; only a tree keeps bytes that are no UTF-8."""
+    history = lab.history()
+    tree = stacked_tree(lab, stack)
+    return lab.repository.diff(history.experiments[history.kept[-1]].commit, tree)
+
+
+def reapplied_tree(lab: "Lab", name: str) -> str:
+    """The incumbent's tree with the patch of an experiment that was made against an older one.
+
+    Raises PatchRefused, naming the files and the lines, where it does not merge.
+    """
+    history = lab.history()
+    tip = history.kept[-1]
+    try:
+        return _merged(lab, history, name, history.experiments[tip].commit)
+    except MergeRefused as refused:
+        raise PatchRefused(
+            f"The patch of {name} does not apply to {tip}: {refused.message}",
+            f"Write the change yourself as `edits` on {tip}.",
+        ) from refused
+
+
+def _merged(lab: "Lab", history: History, name: str, tree: str) -> str:
+    known = history.experiment(name)
+    if known.base is None:
+        raise PatchRefused(f"{name} is the code as it was found, no patch.", "Name another.")
+    base = history.experiments[known.base].commit
+    return merge_trees(lab.repository, base, tree, known.commit)
 
 
 def refuse_unfit(history: History, stack: Sequence[str]) -> None:

@@ -16,11 +16,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from autoresearch import difftext, signing
 from autoresearch.errors import GitFailed, NotFound, PatchRefused
 from autoresearch.git import LONG_TIMEOUT_S, Git, failure, words
-from autoresearch.rawdiff import OPTIONS, PLAIN, RawChange, read_changes
+from autoresearch.rawdiff import OPTIONS, PLAIN, Hunk, RawChange, read_changes, read_hunks
 from autoresearch.source import Source, Survey
 
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
@@ -49,6 +50,13 @@ def dirty(source: Path) -> tuple[str, ...]:
     """Files of the user's that differ from their HEAD, untracked ones included."""
     found = survey(source)
     return found.dirty + found.untracked
+
+
+class Entry(NamedTuple):
+    """What a tree says of one path; the mode is git's, the id that of a blob or a submodule."""
+
+    mode: str
+    id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +219,17 @@ class Repository:
         """The unified diff."""
         return self.git.run("diff-tree", "-r", "-p", *PLAIN, base, other).decode(errors="replace")
 
+    def entries(self, tree: str) -> dict[str, Entry]:
+        """Every path of a commit or tree."""
+        listed = self.names("ls-tree", "-r", "-z", "--full-tree", tree)
+        split = (line.split("\t", 1) for line in listed)
+        return {path: Entry(told.split()[0], told.split()[2]) for told, path in split}
+
+    def hunks(self, old: str, new: str, lines: Sequence[bytes]) -> tuple[Hunk, ...]:
+        """What changed from one blob to another, whose lines are given, as git's merges see it."""
+        form = ("diff", "-U0", "--inter-hunk-context=0", "--histogram", "--text", *PLAIN)
+        return read_hunks(self.git.run(*form, old, new), lines)
+
     # Writing
 
     def write_blob(self, content: bytes) -> str:
@@ -224,13 +243,17 @@ class Repository:
 
     def edit_tree(self, base: str, files: Mapping[str, bytes | None]) -> str:
         """The base's tree with new contents by path; None removes a file. Modes stay."""
-        listed = self.names("ls-tree", "-r", "-z", "--full-tree", base)
-        entries = {line.split("\t", 1)[1]: line for line in listed}
+        entries = self.entries(base)
         for path, content in files.items():
-            mode = entries.pop(path, "100644").split(" ", 1)[0]
+            known = entries.pop(path, None)
             if content is not None:
-                entries[path] = f"{mode} blob {self.write_blob(content)}\t{path}"
-        lines = "".join(f"{line}\0" for line in entries.values())
+                mode = known.mode if known else "100644"
+                entries[path] = Entry(mode, self.write_blob(content))
+        return self.write_tree(entries)
+
+    def write_tree(self, entries: Mapping[str, Entry]) -> str:
+        """The tree of these paths."""
+        lines = "".join(f"{entry.mode} {entry.id}\t{path}\0" for path, entry in entries.items())
         with self._scratch() as scratch:
             env = {"GIT_INDEX_FILE": str(scratch / "index")}
             update = ("update-index", "-z", "--index-info")

@@ -1,12 +1,14 @@
 """Running again what was recorded: the same tree, command and seeds, outside the ledger."""
 
 import os
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from autoresearch import replaying
 from autoresearch.errors import LabError, NotFound, NotNow
+from autoresearch.executors.local import try_lock
 from autoresearch.lab import Lab
 from autoresearch.records import Run, RunReport, RunState
 from autoresearch.rundir import RunDir, empty_report
@@ -119,6 +121,66 @@ def test_what_a_killed_replay_left_is_stopped_then_removed_by_the_next(judged_la
     with_executor(judged_lab, InstantExecutor())
     replayed(judged_lab, "e1")
     assert not left.exists()
+
+
+def another(lab: Lab) -> Lab:
+    """The same lab as another process would open it."""
+    return with_executor(Lab.reopen("tiny", home=lab.home), InstantExecutor())
+
+
+def test_two_replays_at_once_never_sweep_the_same_folders(judged_lab: Lab) -> None:
+    folders = judged_lab.folder / "replays"
+    left = [folders / f"replay-left-{n}" for n in range(3)]
+    for folder in left:
+        (folder / "e1-r1").mkdir(parents=True)
+        os.utime(folder, (1.0, 1.0))
+    began: list[Future[list[replaying.Replayed]]] = []
+
+    class Meanwhile(InstantExecutor):
+        def alive(self, rundir: RunDir) -> bool:
+            if rundir.path.parent in left and not began:
+                began.append(pool.submit(replayed, another(judged_lab), "e1"))
+                assert try_lock(judged_lab.folder / "replays.lock") is None  # so it must wait
+            return super().alive(rundir)
+
+    with ThreadPoolExecutor() as pool:
+        [first] = replayed(with_executor(judged_lab, Meanwhile()), "e1")
+    [second] = began[0].result()
+    assert first.same
+    assert second.same
+    assert list(folders.iterdir()) == []
+
+
+def test_a_long_replay_is_not_swept_by_another(judged_lab: Lab) -> None:
+    executor = InstantExecutor(state=RunState.TRAINING)
+
+    def watch(_: Run, report: RunReport | None) -> None:
+        if report is not None:
+            [directory] = executor.submitted
+            os.utime(directory.path.parent, (1.0, 1.0))
+            [beside] = replayed(another(judged_lab), "e1")
+            assert beside.same
+            assert directory.tree.is_dir()
+            assert not directory.stop_file.exists()
+            directory.stop_file.touch()
+
+    with_executor(judged_lab, executor)
+    [found] = replaying.replay(judged_lab, replaying.plan(judged_lab, "e1"), watch)
+    assert found.replayed.state is RunState.STOPPED
+    assert list((judged_lab.folder / "replays").iterdir()) == []
+
+
+def test_a_replay_that_cannot_begin_says_who_keeps_it(
+    judged_lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replaying, "STOP_S", 0.0)
+    kept = try_lock(judged_lab.folder / "replays.lock")
+    assert kept is not None
+    with pytest.raises(NotNow, match="Another replay has kept replays locked"):
+        replayed(judged_lab, "e1")
+    kept.release()
+    [found] = replayed(judged_lab, "e1")
+    assert found.same
 
 
 @pytest.mark.parametrize(

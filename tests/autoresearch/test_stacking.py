@@ -7,9 +7,10 @@ import pytest
 from autoresearch.errors import LabError, NotNow, PatchRefused
 from autoresearch.history import History
 from autoresearch.lab import Lab
+from autoresearch.patch import prepare
 from autoresearch.records import Judged, Outcome, Reverted
 from autoresearch.reverting import due_reversal
-from autoresearch.stacking import near_misses, refuse_unfit
+from autoresearch.stacking import near_misses, reapplied_tree, refuse_unfit
 from tests.autoresearch.samples import judged
 from tests.autoresearch.told import BASELINE, TINY, Told
 from tests.repositories import TESTER, propose
@@ -32,9 +33,9 @@ def stack(lab: Lab, *names: str) -> str:
     return proposal.experiment.id
 
 
-def test_patches_of_near_misses_become_one_experiment_on_the_incumbent(lab: Lab) -> None:
+def test_patches_of_near_misses_on_neighbouring_lines_become_one_experiment(lab: Lab) -> None:
     first = propose(lab, ("SMOOTHING = 30.0", "SMOOTHING = 25.0"))
-    second = propose(lab, ("counts = np.zeros((vocab, vocab))", "counts = np.ones((vocab, vocab))"))
+    second = propose(lab, ("SCALE = 1.0", "SCALE = 2.0"))
     record_miss(lab, first)
     record_miss(lab, second)
     assert lab.overview().stackable == (first, second)
@@ -44,7 +45,7 @@ def test_patches_of_near_misses_become_one_experiment_on_the_incumbent(lab: Lab)
     assert known.base == "e0"
     diff = lab.diff(stacked)
     assert "+SMOOTHING = 25.0" in diff
-    assert "+    counts = np.ones((vocab, vocab))" in diff
+    assert "+SCALE = 2.0" in diff
     assert lab.overview().stackable == ()
     with pytest.raises(PatchRefused, match=f"the code of {stacked} again"):
         stack(lab, second, first)
@@ -58,10 +59,31 @@ def test_patches_that_contradict_each_other_are_refused_by_name_and_file(lab: La
     record_miss(lab, first)
     record_miss(lab, second)
     before = lab.history().head
-    with pytest.raises(PatchRefused, match=rf"{second} \(on train.py\) does not apply to e0, then"):
+    said = rf"{second} does not apply to e0, then {first}: train.py, line 5 .*both change this\. "
+    with pytest.raises(PatchRefused, match=f"{said}Leave {second} out"):
         stack(lab, first, second)
     assert lab.history().head == before
     assert lab.overview().stackable == ()
+
+
+def test_a_patch_is_put_on_the_incumbent_that_came_meanwhile(lab: Lab) -> None:
+    kept = propose(lab, ("SMOOTHING = 30.0", "import math\n\nSMOOTHING = 25.0"))
+    beside = propose(lab, ("SCALE = 1.0", "SCALE = 2.0"))
+    against = propose(lab, ("SMOOTHING = 30.0", "SMOOTHING = 20.0"))
+    [event] = [judged(kept, "e0", outcome=Outcome.KEEP, effect=0.1)]
+    lab.ledger.append(lambda _: Judged(verdict=replace(event.verdict, moved_incumbent=True)))
+    tip = lab.history().experiments[kept].commit
+    patch = prepare(
+        lab.repository, tip, tree=reapplied_tree(lab, beside), allow=lab.contract.edit.allow
+    )
+    text = lab.repository.read_many([f"{patch.tree}:train.py"])[0] or b""
+    assert b"import math\n\nSMOOTHING = 25.0\nSCALE = 2.0\n" in text
+    assert [change.spans for change in patch.changes] == [((8, 8),)]
+    said = rf"{against} does not apply to {kept}: train.py, lines 5-7 \(line 5 of its base\)"
+    with pytest.raises(PatchRefused, match=said):
+        reapplied_tree(lab, against)
+    with pytest.raises(PatchRefused, match="no patch"):
+        reapplied_tree(lab, "e0")
 
 
 @pytest.mark.parametrize(
