@@ -35,7 +35,7 @@ from autoresearch.records import (
 from autoresearch.runs import Runs
 from autoresearch.sections import Reader
 from autoresearch.signing import load_signer
-from autoresearch.stacking import stacked_diff
+from autoresearch.stacking import stacked_tree
 from autoresearch.verdicts import Word, judge_again
 from autoresearch.verification import Verification
 from autoresearch.verifying import verify_lab
@@ -141,7 +141,8 @@ class Lab:
                 self.repository,
                 commit,
                 edits=edits,
-                diff=stacked_diff(self, stack) if stack else diff,
+                diff=diff,
+                tree=stacked_tree(self, stack) if stack else None,
                 allow=self.contract.edit.allow,
             )
             refuse_repeat(patch, history)

@@ -8,6 +8,7 @@ from autoresearch.errors import NotNow, PatchRefused
 from autoresearch.history import History
 from autoresearch.patch import PreparedPatch, prepare
 from autoresearch.records import Event, Experiment, Outcome, Prediction, Proposed, Proposer
+from autoresearch.stacking import reapplied_tree
 
 if TYPE_CHECKING:
     from autoresearch.lab import Lab
@@ -84,7 +85,7 @@ def replay(lab: "Lab", experiment: str) -> None:
         patch = prepare(
             lab.repository,
             history.experiments[tip].commit,
-            diff=lab.diff(experiment),
+            tree=reapplied_tree(lab, experiment),
             allow=lab.contract.edit.allow,
         )
         refuse_repeat(patch, history)

@@ -41,13 +41,6 @@ def stacked_tree(lab: "Lab", stack: Sequence[str]) -> str:
     return tree
 
 
-def stacked_diff(lab: "Lab", stack: Sequence[str]) -> str:
-    """The same as one diff on the incumbent; only a tree keeps bytes that are no UTF-8."""
-    history = lab.history()
-    tree = stacked_tree(lab, stack)
-    return lab.repository.diff(history.experiments[history.kept[-1]].commit, tree)
-
-
 def reapplied_tree(lab: "Lab", name: str) -> str:
     """The incumbent's tree with the patch of an experiment that was made against an older one.
 
