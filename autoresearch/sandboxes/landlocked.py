@@ -79,6 +79,8 @@ class Landlocked:
             gaps.append("it can truncate files that it may not write (needs Linux 6.2)")
         if not self._cgroups.limit_tasks:
             gaps.append("a fork bomb is noticed, not prevented")
+        if not self._cgroups.count_cpu:
+            gaps.append(cgroup.UNCOUNTED)
         return (*gaps, "it can fill the disk with many files, each below the size limit")
 
     def start(self, confinement: Confinement) -> "subprocess.Popen[bytes]":
@@ -107,6 +109,10 @@ class Landlocked:
     def exit_code(self, child: "subprocess.Popen[bytes]", code: int) -> int | None:
         """As it is."""
         return code
+
+    def cpu_s(self) -> float:
+        """As its control groups count them."""
+        return self._cgroups.cpu_s()
 
     def release(self) -> None:
         """Remove the control groups."""

@@ -15,7 +15,7 @@ from autoresearch import sandbox as sandboxes
 from autoresearch.errors import LabError
 from autoresearch.sandbox import NAMES, Confinement, Sandbox, clean_environment, make_sandbox
 from autoresearch.sandboxes import roots
-from autoresearch.sandboxes.cgroup import Cgroups
+from autoresearch.sandboxes.cgroup import UNCOUNTED, Cgroups
 from autoresearch.sandboxes.syscalls import FILTERS, SECLUDED, UNCONNECTED
 
 PROBE = Path(__file__).with_name("sandbox_probe.py")
@@ -255,6 +255,39 @@ def test_a_delegated_group_gets_limits_and_takes_the_child(tmp_path: Path) -> No
     assert (group / "cgroup.procs").read_text() == "0"
 
 
+@pytest.mark.parametrize(
+    ("own", "file", "text"),
+    [
+        ("4:cpu,cpuacct:/shell\n0::/", "cpuacct/shell/{}/cpuacct.usage", "2500000000\n"),
+        ("0::/user.slice/shell.scope", "user.slice/{}/cpu.stat", "usage_usec 2500000\nuser_usec 1"),
+    ],
+)
+def test_groups_of_both_versions_count_cpu_seconds(
+    tmp_path: Path, own: str, file: str, text: str
+) -> None:
+    parent = tmp_path / file.partition("/{}")[0]
+    parent.mkdir(parents=True)
+    for name in ("cpu.stat", "cgroup.procs"):
+        (parent / name).touch()
+    groups = Cgroups(mount=tmp_path, own=own)
+    assert groups.count_cpu
+    groups.make(memory_mb=100, tasks=7)
+    assert groups.cpu_s() == 0.0
+    [group] = parent.glob("autoresearch-*")
+    (group / Path(file).name).write_text(text)
+    assert groups.cpu_s() == 2.5
+    groups.remove()
+    assert groups.cpu_s() == 0.0
+
+
+def test_where_no_group_counts_cpu_seconds_every_sandbox_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Cgroups, "_parents", {})
+    for name in NAMES:
+        assert UNCOUNTED in wall(name).gaps
+
+
 def test_groups_of_dead_makers_are_swept_and_where_none_can_be_made_nothing_happens(
     tmp_path: Path,
 ) -> None:
@@ -264,6 +297,7 @@ def test_groups_of_dead_makers_are_swept_and_where_none_can_be_made_nothing_happ
     assert not list(slice_.glob("autoresearch-*"))
     nowhere = Cgroups(mount=tmp_path / "none", own="0::/")
     assert not nowhere.limit_tasks
+    assert not nowhere.count_cpu
     nowhere.make(memory_mb=100, tasks=7)()
     nowhere.remove()
 
