@@ -16,7 +16,7 @@ from autoresearch.errors import LabError
 from autoresearch.sandbox import NAMES, Confinement, Sandbox, clean_environment, make_sandbox
 from autoresearch.sandboxes import roots
 from autoresearch.sandboxes.cgroup import UNCOUNTED, Cgroups
-from autoresearch.sandboxes.syscalls import FILTERS, SECLUDED, UNCONNECTED
+from autoresearch.sandboxes.syscalls import FILTERS, MUTE, SECLUDED, UNCONNECTED
 
 PROBE = Path(__file__).with_name("sandbox_probe.py")
 PRODUCT = Path(__file__).resolve().parents[2]
@@ -44,6 +44,9 @@ HELD = (
     "set the kernel",
     "watch files",
     "lock a file that others read",
+    "change a file's times outside",
+    "change a file's mode outside",
+    "change a file's attributes outside",
     "fill its out folder",
 )
 FREE = ("write its out folder", "write its scratch folder")
@@ -177,6 +180,42 @@ def test_bubblewrap_says_where_a_command_never_began(tmp_path: Path) -> None:
     if code is not None:  # behind prlimit, which is what began
         assert code == 127
     assert "./missing" in output
+
+
+SIGNS = """
+import os, resource
+def may(name, action, *arguments):
+    try:
+        action(*arguments)
+        print(name)
+    except (OSError, ValueError):  # the latter from `resource`
+        pass
+assert os.sched_getaffinity(0) and resource.getrlimit(resource.RLIMIT_CORE)
+may("limits", resource.setrlimit, resource.RLIMIT_NOFILE, (99, 99))
+may("limits of a number", resource.prlimit, 0, resource.RLIMIT_NOFILE, (98, 98))
+may("processors", os.sched_setaffinity, 0, os.sched_getaffinity(0))
+may("scheduler", os.sched_setscheduler, 0, os.SCHED_BATCH, os.sched_param(0))
+may("nice", os.setpriority, os.PRIO_PROCESS, 0, 5)
+may("mode", os.chmod, os.environ["HOME"], 0o700)
+if not os.fork():
+    may("group", os.setpgid, 0, 0)
+    os._exit(0)
+os.wait()
+if not os.fork():
+    may("session", os.setsid)
+    os._exit(0)
+os.wait()
+"""
+
+
+def test_a_scored_model_can_set_nothing_on_itself_that_others_could_ask_for(tmp_path: Path) -> None:
+    sandbox = wall("landlock")
+    command = (sys.executable, "-uc", SIGNS)
+    assert run(sandbox, confined(tmp_path, *command, secluded=True)) == (0, "")
+    names = {"limits", "limits of a number", "processors", "scheduler", "nice", "group", "session"}
+    code, output = run(sandbox, confined(tmp_path, *command))
+    assert code == 0
+    assert set(output.splitlines()) == names
 
 
 def test_hidden_folders_are_hidden_inside_what_can_be_read(tmp_path: Path) -> None:
@@ -321,5 +360,6 @@ def test_the_filters_are_what_the_script_makes() -> None:
     )
     if made.returncode != 0:
         pytest.skip("libseccomp compiles the filters: install libseccomp2 and pyseccomp")
-    kept = [table[arch].hex() for arch in FILTERS for table in (FILTERS, UNCONNECTED, SECLUDED)]
+    tables = (FILTERS, UNCONNECTED, SECLUDED, MUTE)
+    kept = [table[arch].hex() for arch in FILTERS for table in tables]
     assert made.stdout.strip() == str(kept)
