@@ -65,6 +65,7 @@ class Bubblewrap:
 
     def start(self, confinement: Confinement) -> "subprocess.Popen[bytes]":
         """Start it; the arguments go in one file, so that other users' `ps` does not show paths."""
+        roots.check_confinement(confinement)
         join = self._cgroups.make(confinement.memory_mb, confinement.tasks)
         said = tempfile.TemporaryFile()  # noqa: SIM115 - read when it ended
         with contextlib.ExitStack() as held:

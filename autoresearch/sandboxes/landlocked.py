@@ -89,6 +89,7 @@ class Landlocked:
 
     def start(self, confinement: Confinement) -> "subprocess.Popen[bytes]":
         """Start it in the real folders, with the rights to no others."""
+        roots.check_confinement(confinement)
         join = self._cgroups.make(confinement.memory_mb, confinement.tasks)
         restrict = _restriction(confinement)
 

@@ -12,9 +12,8 @@ from typing import Any
 import pytest
 
 from autoresearch import sandbox as sandboxes
-from autoresearch.errors import LabError
+from autoresearch.errors import ContractError, LabError
 from autoresearch.sandbox import NAMES, Confinement, Sandbox, clean_environment, make_sandbox
-from autoresearch.sandboxes import roots
 from autoresearch.sandboxes.cgroup import UNCOUNTED, Cgroups
 from autoresearch.sandboxes.syscalls import FILTERS, MUTE, SECLUDED, UNCONNECTED
 
@@ -264,13 +263,16 @@ def test_a_sandbox_that_is_not_known_is_refused_with_what_is_allowed(
         sandboxes.current_sandbox()
 
 
-def test_another_interpreter_is_asked_where_its_libraries_are(tmp_path: Path) -> None:
-    link = tmp_path / "python"
-    link.symlink_to(sys.executable)
-    asked = roots.of_interpreter(str(link))
-    assert Path(sys.base_prefix) in asked
-    with pytest.raises(OSError, match="does not start"):
-        roots.of_interpreter("/bin/false")
+@pytest.mark.parametrize("name", WALLS)
+def test_no_sandbox_starts_with_an_interpreter_of_the_tree(tmp_path: Path, name: str) -> None:
+    sandbox = wall(name)
+    python = tmp_path / "tree" / "python"
+    python.parent.mkdir()
+    python.write_text(f"#!/bin/sh\ntouch {tmp_path}/escaped\n")
+    python.chmod(0o755)
+    with pytest.raises(ContractError, match="a file of the run itself"):
+        run(sandbox, confined(tmp_path, "/bin/true", interpreter=str(python)))
+    assert not (tmp_path / "escaped").exists()
 
 
 def delegated(mount: Path) -> Path:
