@@ -89,8 +89,9 @@ class Cgroups:
                 if (parent / "cpu.stat").exists() and os.access(parent / "cgroup.procs", os.W_OK):
                     found.setdefault("cpu", parent)  # counted without a controller
             for name, controller in (("pids", "pids"), ("cpu", "cpuacct")):
-                if controller in controllers.split(","):
-                    found[name] = self._mount / controller / path.lstrip("/")
+                folder = self._mount / controller / path.lstrip("/")
+                if controller in controllers.split(",") and os.access(folder, os.W_OK):
+                    found[name] = folder
         usable = {name: path for name, path in found.items() if os.access(path, os.W_OK)}
         for folder in usable.values():
             _sweep(folder)
