@@ -63,6 +63,12 @@ class Sandbox(Protocol):
         None where the command never began: what the sandbox said of it is in the output.
         """
 
+    def cpu_s(self) -> float:
+        """CPU seconds of its children and all that they started, the dead included.
+
+        As control groups count them; 0.0 where there are none, which `gaps` says then.
+        """
+
     def release(self) -> None:
         """Give back what was made for children that are all dead now."""
 

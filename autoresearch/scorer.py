@@ -64,8 +64,8 @@ def score(rundir: RunDir, spec: RunSpec, sandbox: Sandbox) -> Measurement:
     corpus = read_corpus(Path(spec.documents))
     deadline = started + spec.score_s
     with (
-        Host(rundir, spec, sandbox, corpus.vocab, deadline=deadline, number=1) as first,
-        Host(rundir, spec, sandbox, corpus.vocab, deadline=deadline, number=2) as second,
+        Host(rundir, spec, sandbox, corpus.vocab, deadline=deadline) as first,
+        Host(rundir, spec, sandbox, corpus.vocab, deadline=deadline) as second,
     ):
         from autoresearch.reveal import reveal, score_in_bulk  # numpy, while the hosts import it
 
@@ -128,7 +128,6 @@ class Host:
         vocab: int,
         *,
         deadline: float,
-        number: int,
     ) -> None:
         self._deadline = deadline
         self._score_s = spec.score_s
@@ -136,8 +135,9 @@ class Host:
         self._replies, host_replies = os.pipe()
         os.set_blocking(self._requests, False)
         os.set_blocking(self._replies, False)
-        scratch = rundir.scratch / f"model-{number}"
-        scratch.mkdir(parents=True, exist_ok=True)
+        # Nobody else knows the name, so nobody can ask when something in it was changed.
+        scratch = rundir.scratch / f"model-{secrets.token_hex(8)}"
+        scratch.mkdir(parents=True)
         confinement = host_confinement(rundir, spec, vocab, scratch, host_requests, host_replies)
         self._sandbox = sandbox
         self._loaded = False

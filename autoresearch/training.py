@@ -11,7 +11,7 @@ import selectors
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -109,7 +109,7 @@ class Training:
         """Feed and watch until it exits or meets a limit; then kill what is left of it."""
         ending, limit = self._watch(stop_asked, report)
         all_dead = self._descendants.kill()
-        self._usage = self._descendants.look()
+        self._usage = self._look()
         self._feed.abandon()
         while self._copy_output():
             pass
@@ -141,7 +141,7 @@ class Training:
             if exited is not None:
                 selector.register(exited, selectors.EVENT_READ, None)
             while True:
-                self._usage = self._descendants.look()
+                self._usage = self._look()
                 self._peak_mb = max(self._peak_mb, self._usage.rss_mb)
                 if self._descendants.exit_code(self._child.pid) is not None:
                     return Ending.EXITED, ""
@@ -149,6 +149,14 @@ class Training:
                     return met
                 report(self._progress())
                 _move_data(selector, until=time.monotonic() + POLL_S)
+
+    def _look(self) -> Usage:
+        """What it uses; of CPU what a control group counted where that is more.
+
+        A child that nobody waits for (SIGCHLD ignored) takes its seconds with it; its group stays.
+        """
+        seen = self._descendants.look()
+        return replace(seen, cpu_s=max(seen.cpu_s, self._sandbox.cpu_s()))
 
     def _limit_met(self, stop_asked: Callable[[], bool]) -> tuple[Ending, str] | None:
         spec, cpu_s = self._spec, self._usage.cpu_s

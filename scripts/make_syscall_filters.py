@@ -8,6 +8,7 @@ libseccomp (Debian: libseccomp2); `tests/autoresearch/test_sandbox.py` compares 
 
 import base64
 import os
+import struct
 import tempfile
 import textwrap
 import warnings
@@ -20,10 +21,23 @@ ARCHES = {"x86_64": pyseccomp.Arch.X86_64, "aarch64": pyseccomp.Arch.AARCH64}
 EPERM, ENOSYS, EACCES = 1, 38, 13
 LOCKS = (5, 6, 7, 36, 37, 38, 1024, 1026)  # fcntl: F_GETLK to F_OFD_SETLKW, F_SETLEASE, F_NOTIFY
 TABLES = {
-    "FILTERS": {"sockets": True, "locks": True},
-    "UNCONNECTED": {"sockets": False, "locks": True},
-    "SECLUDED": {"sockets": False, "locks": False},
+    "FILTERS": {"unshared": True, "secluded": False},
+    "UNCONNECTED": {"unshared": False, "secluded": False},
+    "SECLUDED": {"unshared": True, "secluded": True},
+    "MUTE": {"unshared": False, "secluded": True},
 }
+SOCKETS = "socket shmget semget msgget mq_open"
+# Landlock lets who owns a file do these to it, wherever it lies.
+ATTRIBUTES = (
+    "chmod fchmod fchmodat fchmodat2 chown fchown fchownat lchown utime utimes futimesat utimensat "
+    "setxattr lsetxattr fsetxattr removexattr lremovexattr fremovexattr"
+)
+NEWER = (463, 466, 469)  # setxattrat, removexattrat, file_setattr: libseccomp 2.5 knows no names
+# What a process sets on itself can be asked of it by any other that has its number.
+SIGNS = (
+    "setrlimit sched_setaffinity sched_setscheduler sched_setparam sched_setattr setpriority "
+    "ioprio_set setpgid setsid"
+)
 CLONE_NEWUSER = 0x10000000
 TIOCSTI, TIOCLINUX = 0x5412, 0x541C
 DENIED = (
@@ -40,9 +54,11 @@ HEADER = '''"""Seccomp filters by machine, as scripts/make_syscall_filters.py wr
 
 All refuse what researched code has no use for and what has broken sandboxes before: tracing,
 io_uring, keys, mounts, namespaces, kernel modules, clocks, watches on files that others share and
-looks at what of them lies in memory. UNCONNECTED also refuses every socket but a pair and shared
-memory by number, for where there are no namespaces. SECLUDED also refuses locks and leases, by
-which a model that is shown held-out data could signal to a training.
+looks at what of them lies in memory. UNCONNECTED also refuses every socket but a pair, shared
+memory by number, and changes of any file's mode, owner or times, for where there are no namespaces.
+SECLUDED also refuses sockets, locks and leases, by which a model that is shown held-out data could
+signal to a training. MUTE is both, and refuses the signs that a process can give by limits,
+priorities, processors and groups of its own: without namespaces, others can ask for them.
 """
 
 from base64 import b64decode
@@ -50,27 +66,28 @@ from base64 import b64decode
 '''
 
 
-def program(arch: object, *, sockets: bool, locks: bool) -> bytes:
+def program(arch: object, *, unshared: bool, secluded: bool) -> bytes:
     """The BPF program, as the kernel takes it."""
     made = pyseccomp.SyscallFilter(pyseccomp.ALLOW)
     if arch != pyseccomp.Arch.NATIVE:
         made.remove_arch(pyseccomp.Arch.NATIVE)
         made.add_arch(arch)
-    for name in DENIED.split():
-        try:
-            made.add_rule(pyseccomp.ERRNO(EPERM), name)
-        except (OSError, ValueError):
-            continue  # not a system call of that machine
+    _refuse(made, DENIED, EPERM)
     new_user = pyseccomp.Arg(0, pyseccomp.MASKED_EQ, CLONE_NEWUSER, CLONE_NEWUSER)
     made.add_rule(pyseccomp.ERRNO(EPERM), "clone", new_user)
     made.add_rule(pyseccomp.ERRNO(ENOSYS), "clone3")  # its flags can't be seen; clone is tried next
     for request in (TIOCSTI, TIOCLINUX):
         same = pyseccomp.Arg(1, pyseccomp.MASKED_EQ, 0xFFFFFFFF, request)
         made.add_rule(pyseccomp.ERRNO(EPERM), "ioctl", same)
-    if not sockets:
-        for name in ("socket", "shmget", "semget", "msgget", "mq_open"):
-            made.add_rule(pyseccomp.ERRNO(EACCES), name)
-    if not locks:
+    if secluded or not unshared:
+        _refuse(made, SOCKETS, EACCES)
+    if not unshared:
+        _refuse(made, ATTRIBUTES, EPERM)
+    if secluded and not unshared:
+        _refuse(made, SIGNS, EPERM)
+        limits = pyseccomp.Arg(2, pyseccomp.NE, 0)  # 0 only asks, which C libraries do
+        made.add_rule(pyseccomp.ERRNO(EPERM), "prlimit64", limits)
+    if secluded:
         made.add_rule(pyseccomp.ERRNO(EACCES), "flock")
         for command in LOCKS:
             same = pyseccomp.Arg(1, pyseccomp.MASKED_EQ, 0xFFFFFFFF, command)
@@ -78,14 +95,32 @@ def program(arch: object, *, sockets: bool, locks: bool) -> bytes:
     with tempfile.TemporaryFile() as file:
         made.export_bpf(file)
         file.seek(0, os.SEEK_SET)
-        return file.read()
+        return (b"" if unshared else _refusal(NEWER)) + file.read()
 
 
-def table(name: str, *, sockets: bool, locks: bool) -> str:
+def _refusal(numbers: tuple[int, ...]) -> bytes:
+    """BPF that refuses these system calls, which have one number on all machines, and goes on."""
+    load, equal, end = 0x20, 0x15, 0x06
+    code = struct.pack("=HBBI", load, 0, 0, 0)  # the number
+    for number in numbers:
+        code += struct.pack("=HBBI", equal, 0, 1, number)
+        code += struct.pack("=HBBI", end, 0, 0, 0x00050000 | EPERM)
+    return code
+
+
+def _refuse(made: pyseccomp.SyscallFilter, names: str, error: int) -> None:
+    for name in names.split():
+        try:
+            made.add_rule(pyseccomp.ERRNO(error), name)
+        except (OSError, ValueError):
+            continue  # not a system call of that machine
+
+
+def table(name: str, *, unshared: bool, secluded: bool) -> str:
     """One dictionary literal, in base64."""
     lines = [f"{name} = {{"]
     for machine, arch in ARCHES.items():
-        text = base64.b64encode(program(arch, sockets=sockets, locks=locks)).decode()
+        text = base64.b64encode(program(arch, unshared=unshared, secluded=secluded)).decode()
         pieces = "\n".join(f'        "{piece}"' for piece in textwrap.wrap(text, 86))
         lines.append(f'    "{machine}": b64decode(\n{pieces}\n    ),')
     return "\n".join([*lines, "}", ""])

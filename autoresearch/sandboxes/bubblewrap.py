@@ -59,10 +59,13 @@ class Bubblewrap:
             gaps.append(f"there is no system call filter for {platform.machine()}")
         if not (self._cgroups.limit_tasks or _prlimit()):
             gaps.append("a fork bomb is noticed, not prevented: no cgroup, and no prlimit for root")
+        if not self._cgroups.count_cpu:
+            gaps.append(cgroup.UNCOUNTED)
         return tuple(gaps)
 
     def start(self, confinement: Confinement) -> "subprocess.Popen[bytes]":
         """Start it; the arguments go in one file, so that other users' `ps` does not show paths."""
+        roots.check_confinement(confinement)
         join = self._cgroups.make(confinement.memory_mb, confinement.tasks)
         said = tempfile.TemporaryFile()  # noqa: SIM115 - read when it ended
         with contextlib.ExitStack() as held:
@@ -95,6 +98,10 @@ class Bubblewrap:
         if code == 1 and b"exit-code" not in said:
             return None
         return 128 - code if 128 < code <= 128 + 64 else code
+
+    def cpu_s(self) -> float:
+        """As its control groups count them."""
+        return self._cgroups.cpu_s()
 
     def release(self) -> None:
         """Remove the control groups, forget what was said."""

@@ -1,7 +1,8 @@
 """Control groups for a child and all that it starts, where this process may make them.
 
 Both hierarchies are known: version 2 where it is delegated (systemd does that for a user's own
-slice), version 1 as root. Where neither can be written, resource limits are what is left.
+slice), version 1 as root. Where neither can be written, resource limits are what is left. A group
+also counts the CPU time of processes that are gone, whether or not anybody waited for them.
 """
 
 import contextlib
@@ -13,6 +14,7 @@ from secrets import token_hex
 
 _MOUNT = Path("/sys/fs/cgroup")
 _PREFIX = "autoresearch-"
+UNCOUNTED = "it can hide the CPU seconds of short-lived processes: no control group counts them"
 _SLACK = 1.1  # the supervisor speaks first, with a better sentence than the kernel's
 
 
@@ -24,11 +26,21 @@ class Cgroups:
         self._mount = mount
         self._own = own
         self._made: list[Path] = []
+        self._counting: list[Path] = []
 
     @property
     def limit_tasks(self) -> bool:
         """Whether the number of processes can be limited."""
         return "pids" in self._parents
+
+    @property
+    def count_cpu(self) -> bool:
+        """Whether the CPU time of all that children start can be counted."""
+        return "cpu" in self._parents
+
+    def cpu_s(self) -> float:
+        """CPU seconds of all that ever ran in the groups made here; 0.0 where none counts them."""
+        return sum(map(_used_s, self._counting))
 
     def make(self, memory_mb: int, tasks: int) -> Callable[[], None]:
         """Make a group; what is returned lets the process that calls it join, after a fork."""
@@ -39,6 +51,8 @@ class Cgroups:
             with contextlib.suppress(OSError):
                 group.mkdir()
                 self._made.append(group)
+                if self._parents.get("cpu") == parent:
+                    self._counting.append(group)
                 for controller, (file, most) in limits.items():
                     if self._parents.get(controller) == parent:
                         (group / file).write_text(f"{most}\n")
@@ -58,6 +72,7 @@ class Cgroups:
             with contextlib.suppress(OSError):
                 group.rmdir()
         self._made.clear()
+        self._counting.clear()
 
     @cached_property
     def _parents(self) -> dict[str, Path]:
@@ -71,8 +86,12 @@ class Cgroups:
                 parent = folder if path == "/" else folder.parent
                 for name in _words(parent / "cgroup.subtree_control") & {"pids", "memory"}:
                     found.setdefault(name, parent)
-            elif controllers == "pids":
-                found["pids"] = self._mount / "pids" / path.lstrip("/")
+                if (parent / "cpu.stat").exists() and os.access(parent / "cgroup.procs", os.W_OK):
+                    found.setdefault("cpu", parent)  # counted without a controller
+            for name, controller in (("pids", "pids"), ("cpu", "cpuacct")):
+                folder = self._mount / controller / path.lstrip("/")
+                if controller in controllers.split(",") and os.access(folder, os.W_OK):
+                    found[name] = folder
         usable = {name: path for name, path in found.items() if os.access(path, os.W_OK)}
         for folder in usable.values():
             _sweep(folder)
@@ -91,6 +110,17 @@ class Cgroups:
 
 def _bytes(memory_mb: int) -> int:
     return int(memory_mb * 2**20 * _SLACK)
+
+
+def _used_s(group: Path) -> float:
+    """Nanoseconds under version 1, a line in microseconds under version 2."""
+    with contextlib.suppress(OSError, ValueError):
+        return int((group / "cpuacct.usage").read_text()) / 1e9
+    with contextlib.suppress(OSError, ValueError):
+        for line in (group / "cpu.stat").read_text().splitlines():
+            if line.startswith("usage_usec "):
+                return int(line.split()[1]) / 1e6
+    return 0.0
 
 
 def _words(file: Path) -> set[str]:

@@ -20,7 +20,7 @@ from autoresearch.processes import LINUX
 from autoresearch.sandbox import Confinement, clean_environment
 from autoresearch.sandboxes import cgroup, roots
 from autoresearch.sandboxes.limits import limiter
-from autoresearch.sandboxes.syscalls import SECLUDED, UNCONNECTED
+from autoresearch.sandboxes.syscalls import MUTE, UNCONNECTED
 
 _CREATE, _ADD, _RESTRICT = 444, 445, 446  # system calls, the same on every machine
 _VERSION, _PATH_BENEATH = 1, 1
@@ -79,10 +79,17 @@ class Landlocked:
             gaps.append("it can truncate files that it may not write (needs Linux 6.2)")
         if not self._cgroups.limit_tasks:
             gaps.append("a fork bomb is noticed, not prevented")
+        if not self._cgroups.count_cpu:
+            gaps.append(cgroup.UNCOUNTED)
+        gaps.append(
+            "a model that is being scored can signal to trainings that run meanwhile "
+            "(load on the CPU, numbers of processes, times of files)"
+        )
         return (*gaps, "it can fill the disk with many files, each below the size limit")
 
     def start(self, confinement: Confinement) -> "subprocess.Popen[bytes]":
         """Start it in the real folders, with the rights to no others."""
+        roots.check_confinement(confinement)
         join = self._cgroups.make(confinement.memory_mb, confinement.tasks)
         restrict = _restriction(confinement)
 
@@ -107,6 +114,10 @@ class Landlocked:
     def exit_code(self, child: "subprocess.Popen[bytes]", code: int) -> int | None:
         """As it is."""
         return code
+
+    def cpu_s(self) -> float:
+        """As its control groups count them."""
+        return self._cgroups.cpu_s()
 
     def release(self) -> None:
         """Remove the control groups."""
@@ -144,7 +155,7 @@ def _restriction(confinement: Confinement) -> Callable[[], None]:
     for since, rights in _RIGHTS.items():
         handled |= rights if version() >= since else 0
     rules = _rules(confinement, handled)
-    code = (SECLUDED if confinement.secluded else UNCONNECTED)[platform.machine()]
+    code = (MUTE if confinement.secluded else UNCONNECTED)[platform.machine()]
     held = ctypes.create_string_buffer(code, len(code))
     program = _Program(len(code) // 8, ctypes.addressof(held))
     attributes = _Ruleset(handled, _NET if version() >= 4 else 0, _SCOPED if version() >= 6 else 0)

@@ -4,6 +4,7 @@ import subprocess
 from typing import Final
 
 from autoresearch.sandbox import Confinement, clean_environment
+from autoresearch.sandboxes.cgroup import UNCOUNTED
 from autoresearch.sandboxes.limits import limiter
 
 
@@ -16,6 +17,7 @@ class Unsandboxed:
         "it can use the network",
         "it can signal and trace this user's other processes",
         "it can fill the disk with many files, each below the size limit",
+        UNCOUNTED,
     )
 
     def start(self, confinement: Confinement) -> "subprocess.Popen[bytes]":
@@ -35,6 +37,10 @@ class Unsandboxed:
     def exit_code(self, child: "subprocess.Popen[bytes]", code: int) -> int | None:
         """As it is."""
         return code
+
+    def cpu_s(self) -> float:
+        """It makes no control groups."""
+        return 0.0
 
     def release(self) -> None:
         """Nothing was made."""

@@ -67,6 +67,23 @@ def fill(folder):
     return "in"
 
 
+def change_times(path):
+    os.utime(path)
+    return "in"
+
+
+def change_attribute(path):
+    """By a system call of 2024: a value of one byte, its size, no flags."""
+    value = ctypes.create_string_buffer(b"1")
+    told = (ctypes.c_uint64 * 2)(ctypes.addressof(value), 1)
+    return system_call(463, -100, path.encode(), 0, b"user.sign", told, 16)
+
+
+def change_mode(path):
+    os.chmod(path, 0o600)
+    return "in"
+
+
 def lock(path):
     import fcntl
 
@@ -100,6 +117,9 @@ found = {
     "set the kernel": attempt(lambda: open_to_write("/proc/sys/kernel/core_pattern")),
     "watch files": attempt(lambda: system_call(294, 0)),
     "lock a file that others read": attempt(lambda: lock(sys.executable)),
+    "change a file's times outside": attempt(lambda: change_times(OUTSIDE + "/secret")),
+    "change a file's mode outside": attempt(lambda: change_mode(OUTSIDE + "/secret")),
+    "change a file's attributes outside": attempt(lambda: change_attribute(OUTSIDE + "/secret")),
     "fill its out folder": attempt(lambda: fill(OUT)),
     "environment": sorted(os.environ),
     "capabilities": [line.split()[1] for line in open("/proc/self/status") if "CapEff" in line],

@@ -12,11 +12,10 @@ from typing import Any
 import pytest
 
 from autoresearch import sandbox as sandboxes
-from autoresearch.errors import LabError
+from autoresearch.errors import ContractError, LabError
 from autoresearch.sandbox import NAMES, Confinement, Sandbox, clean_environment, make_sandbox
-from autoresearch.sandboxes import roots
-from autoresearch.sandboxes.cgroup import Cgroups
-from autoresearch.sandboxes.syscalls import FILTERS, SECLUDED, UNCONNECTED
+from autoresearch.sandboxes.cgroup import UNCOUNTED, Cgroups
+from autoresearch.sandboxes.syscalls import FILTERS, MUTE, SECLUDED, UNCONNECTED
 
 PROBE = Path(__file__).with_name("sandbox_probe.py")
 PRODUCT = Path(__file__).resolve().parents[2]
@@ -44,6 +43,9 @@ HELD = (
     "set the kernel",
     "watch files",
     "lock a file that others read",
+    "change a file's times outside",
+    "change a file's mode outside",
+    "change a file's attributes outside",
     "fill its out folder",
 )
 FREE = ("write its out folder", "write its scratch folder")
@@ -179,6 +181,42 @@ def test_bubblewrap_says_where_a_command_never_began(tmp_path: Path) -> None:
     assert "./missing" in output
 
 
+SIGNS = """
+import os, resource
+def may(name, action, *arguments):
+    try:
+        action(*arguments)
+        print(name)
+    except (OSError, ValueError):  # the latter from `resource`
+        pass
+assert os.sched_getaffinity(0) and resource.getrlimit(resource.RLIMIT_CORE)
+may("limits", resource.setrlimit, resource.RLIMIT_NOFILE, (99, 99))
+may("limits of a number", resource.prlimit, 0, resource.RLIMIT_NOFILE, (98, 98))
+may("processors", os.sched_setaffinity, 0, os.sched_getaffinity(0))
+may("scheduler", os.sched_setscheduler, 0, os.SCHED_BATCH, os.sched_param(0))
+may("nice", os.setpriority, os.PRIO_PROCESS, 0, 5)
+may("mode", os.chmod, os.environ["HOME"], 0o700)
+if not os.fork():
+    may("group", os.setpgid, 0, 0)
+    os._exit(0)
+os.wait()
+if not os.fork():
+    may("session", os.setsid)
+    os._exit(0)
+os.wait()
+"""
+
+
+def test_a_scored_model_can_set_nothing_on_itself_that_others_could_ask_for(tmp_path: Path) -> None:
+    sandbox = wall("landlock")
+    command = (sys.executable, "-uc", SIGNS)
+    assert run(sandbox, confined(tmp_path, *command, secluded=True)) == (0, "")
+    names = {"limits", "limits of a number", "processors", "scheduler", "nice", "group", "session"}
+    code, output = run(sandbox, confined(tmp_path, *command))
+    assert code == 0
+    assert set(output.splitlines()) == names
+
+
 def test_hidden_folders_are_hidden_inside_what_can_be_read(tmp_path: Path) -> None:
     for name in WALLS:
         folder = tmp_path / name
@@ -225,13 +263,16 @@ def test_a_sandbox_that_is_not_known_is_refused_with_what_is_allowed(
         sandboxes.current_sandbox()
 
 
-def test_another_interpreter_is_asked_where_its_libraries_are(tmp_path: Path) -> None:
-    link = tmp_path / "python"
-    link.symlink_to(sys.executable)
-    asked = roots.of_interpreter(str(link))
-    assert Path(sys.base_prefix) in asked
-    with pytest.raises(OSError, match="does not start"):
-        roots.of_interpreter("/bin/false")
+@pytest.mark.parametrize("name", WALLS)
+def test_no_sandbox_starts_with_an_interpreter_of_the_tree(tmp_path: Path, name: str) -> None:
+    sandbox = wall(name)
+    python = tmp_path / "tree" / "python"
+    python.parent.mkdir()
+    python.write_text(f"#!/bin/sh\ntouch {tmp_path}/escaped\n")
+    python.chmod(0o755)
+    with pytest.raises(ContractError, match="a file of the run itself"):
+        run(sandbox, confined(tmp_path, "/bin/true", interpreter=str(python)))
+    assert not (tmp_path / "escaped").exists()
 
 
 def delegated(mount: Path) -> Path:
@@ -255,6 +296,39 @@ def test_a_delegated_group_gets_limits_and_takes_the_child(tmp_path: Path) -> No
     assert (group / "cgroup.procs").read_text() == "0"
 
 
+@pytest.mark.parametrize(
+    ("own", "file", "text"),
+    [
+        ("4:cpu,cpuacct:/shell\n0::/", "cpuacct/shell/{}/cpuacct.usage", "2500000000\n"),
+        ("0::/user.slice/shell.scope", "user.slice/{}/cpu.stat", "usage_usec 2500000\nuser_usec 1"),
+    ],
+)
+def test_groups_of_both_versions_count_cpu_seconds(
+    tmp_path: Path, own: str, file: str, text: str
+) -> None:
+    parent = tmp_path / file.partition("/{}")[0]
+    parent.mkdir(parents=True)
+    for name in ("cpu.stat", "cgroup.procs"):
+        (parent / name).touch()
+    groups = Cgroups(mount=tmp_path, own=own)
+    assert groups.count_cpu
+    groups.make(memory_mb=100, tasks=7)
+    assert groups.cpu_s() == 0.0
+    [group] = parent.glob("autoresearch-*")
+    (group / Path(file).name).write_text(text)
+    assert groups.cpu_s() == 2.5
+    groups.remove()
+    assert groups.cpu_s() == 0.0
+
+
+def test_where_no_group_counts_cpu_seconds_every_sandbox_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Cgroups, "_parents", {})
+    for name in NAMES:
+        assert UNCOUNTED in wall(name).gaps
+
+
 def test_groups_of_dead_makers_are_swept_and_where_none_can_be_made_nothing_happens(
     tmp_path: Path,
 ) -> None:
@@ -264,6 +338,7 @@ def test_groups_of_dead_makers_are_swept_and_where_none_can_be_made_nothing_happ
     assert not list(slice_.glob("autoresearch-*"))
     nowhere = Cgroups(mount=tmp_path / "none", own="0::/")
     assert not nowhere.limit_tasks
+    assert not nowhere.count_cpu
     nowhere.make(memory_mb=100, tasks=7)()
     nowhere.remove()
 
@@ -287,5 +362,6 @@ def test_the_filters_are_what_the_script_makes() -> None:
     )
     if made.returncode != 0:
         pytest.skip("libseccomp compiles the filters: install libseccomp2 and pyseccomp")
-    kept = [table[arch].hex() for arch in FILTERS for table in (FILTERS, UNCONNECTED, SECLUDED)]
+    tables = (FILTERS, UNCONNECTED, SECLUDED, MUTE)
+    kept = [table[arch].hex() for arch in FILTERS for table in tables]
     assert made.stdout.strip() == str(kept)

@@ -14,6 +14,7 @@ from autoresearch.executors.local import LocalExecutor
 from autoresearch.records import YIELDED, RunReport, RunState
 from autoresearch.rundir import RunDir, weigh_folder
 from autoresearch.sandbox import current_sandbox
+from autoresearch.sandboxes.cgroup import UNCOUNTED
 from autoresearch.seal import broken_seal, seal_tree
 from autoresearch.supervisor import _failed
 from autoresearch.training import Ending, Progress, TrainingEnd
@@ -127,6 +128,25 @@ while True:
     time.sleep(.2)
 """
     assert "its ceiling of 0.6 CPU seconds" in crash(tmp_path, train, cpu_ceiling_s=0.6)
+
+
+def test_cpu_seconds_count_of_children_too_short_lived_to_be_seen(tmp_path: Path) -> None:
+    if UNCOUNTED in current_sandbox().gaps:
+        pytest.skip("no control group counts CPU seconds here, and the sandbox says so")
+    train = """
+import os, signal, time
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # so that nobody is told of their seconds
+for _ in range(100):
+    if not os.fork():
+        while time.process_time() < .008: pass
+        os._exit(0)
+    try:
+        os.wait()
+    except ChildProcessError:
+        pass
+"""
+    _, report = run_to_end(tmp_path, train)
+    assert report.cpu_s > 0.8
 
 
 def test_memory_over_the_whole_tree_is_limited(tmp_path: Path) -> None:
