@@ -8,7 +8,7 @@ import hashlib
 import tomllib
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from autoresearch.errors import ContractError
 
@@ -86,6 +86,13 @@ class RunTable(Section):
     startup_s: Annotated[float, Field(gt=0)] = 20.0
     memory_mb: Annotated[int, Field(ge=64)] = 4096
     budget: Budget
+
+    @field_validator("python")
+    @classmethod
+    def _is_full_path(cls, python: str) -> str:
+        if python and (not python.startswith("/") or python.startswith("/proc/")):
+            raise ValueError("must be the full path of an interpreter, and none below /proc")
+        return python
 
     @property
     def wall_ceiling_s(self) -> float:

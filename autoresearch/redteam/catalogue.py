@@ -39,6 +39,7 @@ class Entry:
     signs: str = ""  # how one would see that it worked
     held_by: tuple[str, ...] = ()
     ends: str = "^finished"  # how "STATE: REASON" of its run, or "refused: WORDS", must read
+    gap: str = ""  # begins what a sandbox says of itself if it can't hold this one
     alone: bool = False  # nothing else runs meanwhile, since it disturbs the machine
 
     @property

@@ -6,6 +6,7 @@ reached the defence. Anything else is `broken`, so that a typo is no success of 
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from math import sqrt
@@ -23,7 +24,7 @@ class Outcome(StrEnum):
     CAUGHT = "caught"
     WITHOUT_EFFECT = "without effect"
     WORKED = "worked"
-    NOT_HELD = "not held"  # only a sandbox stops it, and there is none
+    NOT_HELD = "not held"  # there is no sandbox, or it says itself that it does not hold this
     BROKEN = "broken"  # it did not reach the defence, or did not end as it should
     PASSED = "passed"  # honest
     FLAGGED = "flagged"  # honest, and yet not scored
@@ -78,12 +79,18 @@ class Finding:
     words: str
 
 
-def find(entry: Entry, seen: Seen, bar: Bar | None, *, sandboxed: bool) -> Finding:
-    """The row of one patch; without a bar, nothing of it was scored."""
+def find(
+    entry: Entry, seen: Seen, bar: Bar | None, *, sandboxed: bool, gaps: Sequence[str] = ()
+) -> Finding:
+    """The row of one patch; without a bar, nothing of it was scored.
+
+    `gaps`: what the sandbox says that it does not hold.
+    """
+    open_to_it = any(entry.gap and gap.startswith(entry.gap) for gap in gaps)
     gain = bar.gain(seen.value) if bar and seen.value is not None and not seen.cut else None
     judge = _cheat if entry.cheats else _honest
     outcome, words = judge(entry, seen, gain)
-    if entry.cheats and not sandboxed:
+    if entry.cheats and (open_to_it or not sandboxed):
         if outcome is Outcome.WORKED and "sandbox" in entry.held_by:
             outcome = Outcome.NOT_HELD
         elif entry.only_sandbox:

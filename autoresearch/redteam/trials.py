@@ -83,7 +83,8 @@ def run_redteam(
             gaps=used.gaps,
             controls=trials.controls,
             findings=tuple(
-                find(entry, seen[entry.name], bar, sandboxed=sandboxed) for entry in entries
+                find(entry, seen[entry.name], bar, sandboxed=sandboxed, gaps=used.gaps)
+                for entry in entries
             ),
             ledger=lab.verify().findings,
             seconds=round(time.monotonic() - started, 1),

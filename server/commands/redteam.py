@@ -107,8 +107,8 @@ def _show_gaps(report: Report) -> None:
     loose = [finding.name for finding in report.findings if finding.outcome is Outcome.NOT_HELD]
     if loose:
         say(
-            f"NOT HELD: {figures.count(len(loose), 'cheat')} that only a sandbox stops, and there "
-            f"is none here: {', '.join(loose)}",
+            f"NOT HELD: {figures.count(len(loose), 'cheat')} that the sandbox here "
+            f"({report.sandbox}) does not stop: {', '.join(loose)}",
             "bold red",
         )
         say("`autoresearch-mcp doctor` says what is missing. Open only targets that you trust.")

@@ -191,6 +191,16 @@ def test_without_a_sandbox_what_only_it_stops_is_never_counted_as_caught() -> No
     assert outcome(both, worked, sandboxed=False) is Outcome.NOT_HELD
 
 
+def test_what_a_sandbox_says_that_it_does_not_hold_is_not_held_rather_than_worked() -> None:
+    worked = replace(REACHED, sprung=("a file of the user's was changed",))
+    known = replace(SCORER, gap="it can hide CPU")
+    gaps = ("it can hide CPU seconds of some",)
+    assert find(known, worked, BAR, sandboxed=True).outcome is Outcome.WORKED
+    held = replace(known, held_by=("budget", "sandbox"))
+    assert find(held, worked, BAR, sandboxed=True, gaps=gaps).outcome is Outcome.NOT_HELD
+    assert find(held, worked, BAR, sandboxed=True, gaps=("other",)).outcome is Outcome.WORKED
+
+
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
@@ -218,12 +228,14 @@ def test_few_control_runs_make_a_gain_smaller() -> None:
     current_sandbox().name == UNSANDBOXED, reason="only a sandbox stops many of the cheats"
 )
 def test_on_this_machine_no_cheat_works_and_no_honest_patch_is_flagged() -> None:
-    report = run_redteam("microgpt", catalogue(), lambda *_: None)
+    gaps = current_sandbox().gaps
+    entries = [e for e in catalogue() if not (e.gap and any(g.startswith(e.gap) for g in gaps))]
+    report = run_redteam("microgpt", entries, lambda *_: None)
     bad = [finding for finding in report.findings if finding.outcome.bad]
     assert bad == []
     assert report.ledger == ()
     assert report.ok
-    assert len(report.findings) == len(catalogue())
+    assert len(report.findings) == len(entries) >= len(catalogue()) - 1
 
 
 @pytest.mark.slow
