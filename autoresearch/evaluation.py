@@ -10,7 +10,7 @@ from autoresearch.contract import Contract
 from autoresearch.errors import NotNow
 from autoresearch.evidence import built_on_taken_back, controls_of, gather, going, measured, values
 from autoresearch.history import History
-from autoresearch.idle import hopeless
+from autoresearch.idle import hopeless, resting
 from autoresearch.judge import GATE, JUDGE_VERSION, Judgement
 from autoresearch.ledger import Ledger
 from autoresearch.noise import interval, measure_noise
@@ -174,6 +174,8 @@ def _start_missing(experiment: str, history: History, runs: Runs, contract: Cont
 
 
 def _start_controls(experiment: str, missing: int, runs: Runs, history: History) -> None:
+    if resting(history, experiment, time.time()):
+        return
     for _ in range(min(missing, runs.free_devices(history))):
         runs.start(experiment)
 
@@ -202,7 +204,13 @@ def _run_values(
 
 
 def _needs(experiment: str, history: History, judgement: Judgement) -> str:
-    if history.experiments[experiment].base is not None:
-        return judgement.reason
+    base = history.experiments[experiment].base
+    rests = resting(history, base or experiment, time.time())
+    if base is not None:
+        waits = bool(rests) and judgement.more_controls > 0
+        return f"{judgement.reason}; {rests}" if waits else judgement.reason
     missing = BASELINE_RUNS - len(measured(history, experiment))
-    return f"needs {missing} more runs to measure the noise" if missing > 0 else ""
+    if missing <= 0:
+        return ""
+    needs = f"needs {missing} more runs to measure the noise"
+    return f"{needs}; {rests}" if rests else needs

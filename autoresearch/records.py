@@ -126,6 +126,11 @@ class RunReport:
     measurement: Measurement | None
     cut: str = ""  # the ceiling that ended the training before its budget was used
 
+    @property
+    def yielded(self) -> bool:
+        """Whether this control run was ended to make room for an experiment."""
+        return self.state is RunState.LOST and self.reason.startswith(YIELDED)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
