@@ -6,7 +6,7 @@ from itertools import takewhile
 
 from autoresearch.contract import Contract
 from autoresearch.history import History
-from autoresearch.records import RunReport
+from autoresearch.records import Outcome, RunReport
 
 HORIZON_S = 3600.0  # how long a machine's speed is taken to stay the same
 AGEING_SINCE = 2  # the first judge version that lets controls grow old
@@ -39,6 +39,12 @@ def was_kept(history: History, experiment: str) -> bool:
         return True
     verdict = history.verdicts.get(experiment)
     return verdict is not None and verdict.moved_incumbent
+
+
+def overtaken(history: History, experiment: str) -> bool:
+    """Whether it was judged better than its base after another keep had become the incumbent."""
+    verdict = history.verdicts.get(experiment)
+    return verdict is not None and verdict.outcome is Outcome.KEEP and not verdict.moved_incumbent
 
 
 def built_on_taken_back(history: History, experiment: str) -> str | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from autoresearch.cache import Question
 from autoresearch.errors import LabError, NotFound
 from autoresearch.evaluation import incumbent_view, sandbox_names
-from autoresearch.evidence import built_on_taken_back
+from autoresearch.evidence import built_on_taken_back, overtaken
 from autoresearch.history import History
 from autoresearch.records import Experiment, Outcome
 from autoresearch.sandbox import current_sandbox, missing
@@ -40,7 +40,8 @@ def overview(lab: "Lab") -> Overview:
     judged = [e for e in history.experiments if e in history.verdicts]
     outcomes: dict[str, int] = {}
     for experiment in judged:
-        outcome = str(history.verdicts[experiment].outcome)
+        late = overtaken(history, experiment)
+        outcome = "overtaken" if late else str(history.verdicts[experiment].outcome)
         outcomes[outcome] = outcomes.get(outcome, 0) + 1
     return Overview(
         lab=lab.name,
@@ -216,6 +217,7 @@ def _remember(history: History, experiment: Experiment) -> Remembered:
         changes=experiment.changes,
         taken_back=experiment.id in history.reversals,
         built_on_taken_back=built_on_taken_back(history, experiment.id),
+        overtaken=overtaken(history, experiment.id),
         sandbox=sandbox_names(history, verdict.candidate_runs if verdict else ()),
     )
 

@@ -146,7 +146,9 @@ def _sentence(
     digits, unit = decimals(judgement.noise.sigma), contract.metric.unit
     n, k = len(evidence.candidate), len(evidence.controls)
     kept = judgement.outcome is Outcome.KEEP
-    why = ""
+    why, more = "", "" if kept else f" ({judgement.reason})"
+    if kept and history.experiments[experiment].base != history.incumbent:
+        more = f", but overtaken: {history.incumbent} had become the incumbent meanwhile"
     if kept and judgement.test == NON_INFERIORITY and gate.no_worse is not None:
         nodes = history.experiments[experiment].simpler
         why = f"simpler by {nodes} syntax nodes and not worse by {gate.no_worse.shift:g} sigma: "
@@ -155,5 +157,5 @@ def _sentence(
     return (
         f"{why}{effect:+.{digits}f} {unit} (95 % interval {judgement.low:.{digits}f} to "
         f"{judgement.high:.{digits}f}) over {n} run{'s' * (n != 1)} against {k} controls: "
-        f"{judgement.outcome}{'' if kept else f' ({judgement.reason})'}"
+        f"{judgement.outcome}{more}"
     )

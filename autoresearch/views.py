@@ -71,6 +71,7 @@ class Remembered:
     changes: tuple[FileChange, ...]
     taken_back: bool  # it was kept once
     built_on_taken_back: str | None  # what was below it and is kept no longer
+    overtaken: bool = False  # better than its base, which was the incumbent no more
     sandbox: str  # of the runs that the effect rests on
 
 

@@ -52,6 +52,11 @@ class Trial:
         """Whether it moved the incumbent."""
         return self.outcome == "keep"
 
+    @property
+    def fooled(self) -> bool:
+        """Whether it is a cheat that the judge took for a gain, overtaken or not."""
+        return self.cheat and self.outcome in ("keep", "overtaken")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoResult:

@@ -153,8 +153,10 @@ def evaluation_result(
 
 def conclusion_result(view: Conclusion, unit: str) -> results.ConclusionResult:
     """conclude_experiment's answer."""
-    outcome = f"{view.outcome} " if view.outcome else ""
     tip = view.incumbent
+    outcome = f"{view.outcome} " if view.outcome else ""
+    if view.outcome is Outcome.KEEP and view.experiment not in tip.kept:
+        outcome = "keep, but not on the kept line: "
     return results.ConclusionResult(
         summary=(
             f"{view.experiment}: {outcome}{effect(view.effect, None, None, tip.sigma)}"
@@ -233,7 +235,7 @@ def memory(one: Remembered) -> results.Memory:
         high=shorten(one.high, 4),
         lesson=_cut(one.lesson, 400),
         touched=[f"{change.path}:{span}" for change in one.changes for span in _lines(change)],
-        note=note(one.taken_back, one.built_on_taken_back),
+        note=note(one.taken_back, one.built_on_taken_back, one.overtaken),
     )
 
 
@@ -332,6 +334,8 @@ def _lines(change: FileChange) -> list[str]:
 
 
 def _outcome(one: Remembered) -> str:
+    if one.overtaken:
+        return "overtaken"
     if one.outcome is not None:
         return one.outcome
     return "open" if one.changes else "baseline"

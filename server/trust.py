@@ -3,7 +3,7 @@
 Pure functions; effects are in metric units and positive is better.
 """
 
-from autoresearch.evidence import built_on_taken_back
+from autoresearch.evidence import built_on_taken_back, overtaken
 from autoresearch.history import History
 from autoresearch.overfitting import FEWEST_KEEPS, Overfitting
 from autoresearch.predictions import COIN, Taste
@@ -61,16 +61,19 @@ def overfitting_words(found: Overfitting | None, unit: str, sigma: float | None)
     )
 
 
-def note(taken_back: bool, built_on: str | None) -> str | None:
+def note(taken_back: bool, built_on: str | None, late: bool = False) -> str | None:
     """What became of an experiment, or of what is below it, after its verdict."""
     if taken_back:
         return "kept, then taken back: its further runs did not bear it out"
+    if late:
+        return "better than its base, but the incumbent had moved: not on the kept line"
     return f"built on {built_on}, which was taken back" if built_on else None
 
 
 def after_verdict(history: History, experiment: str) -> str | None:
     """The same, of one of a history's experiments."""
-    return note(experiment in history.reversals, built_on_taken_back(history, experiment))
+    back, below = experiment in history.reversals, built_on_taken_back(history, experiment)
+    return note(back, below, overtaken(history, experiment))
 
 
 def taken_back_words(reversal: Reversal) -> str:

@@ -7,6 +7,7 @@ from cyclopts import Parameter
 from rich.text import Text
 
 from autoresearch.errors import LabError
+from autoresearch.evidence import overtaken
 from autoresearch.history import History
 from autoresearch.home import default_home, lab_names
 from autoresearch.lab import Lab
@@ -18,7 +19,13 @@ from server.commands.output import JsonOption, LabOption, console, print_json, s
 from server.shaping import incumbent_words
 from server.trust import after_verdict, trust_rows
 
-COLOURS = {"keep": "green", "discard": "red", "crashed": "magenta", "inconclusive": "yellow"}
+COLOURS = {
+    "keep": "green",
+    "discard": "red",
+    "crashed": "magenta",
+    "inconclusive": "yellow",
+    "overtaken": "blue",
+}
 
 
 def init(
@@ -168,6 +175,8 @@ def _show_experiments(history: History) -> None:
     for name, experiment in history.experiments.items():
         verdict = history.verdicts.get(name)
         outcome = str(verdict.outcome) if verdict else "baseline" if name == "e0" else "open"
+        if overtaken(history, name):
+            outcome = "overtaken"
         effect = (
             figures.effect(verdict.effect, verdict.low, verdict.high, verdict.sigma)
             if verdict and verdict.effect is not None

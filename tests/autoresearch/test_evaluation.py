@@ -15,9 +15,12 @@ from autoresearch.evidence import (
     spare_part,
 )
 from autoresearch.judge import JUDGE_VERSION
+from autoresearch.memory import remember
 from autoresearch.records import Judged, Outcome, RunState
 from autoresearch.verdicts import due_verdict, judge_again
 from autoresearch.weighing import kept_as_simpler
+from server.shaping import memory
+from server.trust import after_verdict
 from tests.autoresearch.samples import finished, proposed, started
 from tests.autoresearch.told import BASELINE, IN_SECONDS, TINY, Told
 
@@ -230,3 +233,19 @@ def test_what_is_shown_of_an_unfinished_run_is_where_it_really_is(told: Told) ->
 def test_an_evaluation_names_what_held_the_runs_it_rests_on(told: Told) -> None:
     told.runs("e1", 3.4)
     assert view("e1", told.history, TINY).sandbox == "none"
+
+
+def test_a_keep_whose_incumbent_moved_meanwhile_is_called_overtaken(told: Told) -> None:
+    first, second = "e1", told.propose()
+    for name in (first, second):
+        told.runs(name, 3.0, 3.01)
+    assert "overtaken" not in told.judge(first).sentence
+    late = told.judge(second)
+    assert (late.outcome, late.moved_incumbent) == (Outcome.KEEP, False)
+    assert late.sentence.endswith(": keep, but overtaken: e1 had become the incumbent meanwhile")
+    in_time, behind = remember(told.history, [first, second])
+    assert (in_time.overtaken, behind.overtaken) == (False, True)
+    assert (memory(in_time).outcome, memory(behind).outcome) == ("keep", "overtaken")
+    assert after_verdict(told.history, second) == (
+        "better than its base, but the incumbent had moved: not on the kept line"
+    )

@@ -9,6 +9,7 @@ import pytest
 
 from server.chart import draw_chart
 from server.commands import run
+from server.commands.showing import figures_of
 from server.demo import DemoResult, Trial
 from server.demo_proposer import CHEAT, MOVES, DemoProposer, Move
 from server.report import write_report
@@ -135,6 +136,14 @@ def test_the_report_says_that_the_cheat_was_caught(tmp_path):
     assert (
         "e3 was a cheat, put there on purpose: it learns while it is scored. It was caught" in text
     )
+
+
+def test_a_cheat_that_was_judged_better_is_not_caught_though_another_keep_overtook_it(tmp_path):
+    late = replace(TRIAL, outcome="overtaken", cheat=True)
+    assert figures_of(result(late))["cheats_caught"] == 0
+    assert figures_of(result(replace(CRASHED, cheat=True)))["cheats_caught"] == 1
+    write_report(result(late), tmp_path / "report.md", chart=None, again="a")
+    assert "It was judged better, which it should not" in (tmp_path / "report.md").read_text()
 
 
 def test_the_cheat_of_the_demo_still_fits_the_target():
