@@ -9,6 +9,7 @@ from autoresearch.curve import CurvePoint
 from autoresearch.overfitting import Overfitting
 from autoresearch.predictions import Taste
 from autoresearch.records import (
+    YIELDED,
     Experiment,
     FileChange,
     Outcome,
@@ -39,6 +40,11 @@ class RunView:
     log_digest: str  # untrusted output, cleaned and cut to about 2 KB
     exception: str | None  # the true exception, where the training raised one
 
+    @property
+    def yielded(self) -> bool:
+        """Whether this control run was ended to make room for an experiment."""
+        return self.state is RunState.LOST and self.reason.startswith(YIELDED)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incumbent:
@@ -54,6 +60,7 @@ class Incumbent:
     sigma: float | None  # spread of single runs
     kept: tuple[str, ...]  # the kept line, e0 first
     instead_of: str | None = None  # the keep that was taken back, so that this is the tip again
+    chosen: bool = False  # there are only the runs it was kept on, which were chosen for being good
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +149,18 @@ class RunValue:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Controls:
+    """The control runs that an experiment is compared with, all together."""
+
+    experiment: str  # whose runs they are
+    count: int  # measured, and not too old to compare
+    mean: float | None  # metric units
+    sigma: float | None  # their own spread; None below two
+    lost: int  # lost or disturbed by the machine: not counted
+    yielded: int  # ended to make room for an experiment: not counted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
     """How far an experiment is on its way to a verdict."""
 
@@ -153,8 +172,8 @@ class Evaluation:
     low: float | None
     high: float | None
     sigma: float | None
-    runs: tuple[RunValue, ...]  # the candidate's
-    controls: tuple[RunValue, ...]  # the incumbent's
+    runs: tuple[RunValue, ...]  # the candidate's: none of e0, which has only controls
+    controls: Controls  # of what it was built on; of e0, its own
     running: tuple[str, ...]
     needs: str  # one sentence; "" once there is a verdict
     incumbent: Incumbent

@@ -148,7 +148,7 @@ class _Research:
             final_experiment=incumbent["experiment"],
             kept_line=tuple(incumbent["kept"]),
             trials=tuple(self._trials),
-            runs=len(baseline["runs"]) + sum(trial.runs for trial in self._trials),
+            runs=baseline["controls"]["count"] + sum(trial.runs for trial in self._trials),
             seconds=time.monotonic() - started,
         )
 

@@ -82,6 +82,8 @@ def after_run(view: RunView) -> str:
     evaluate = _call("evaluate_metric", experiment=view.experiment, wait_s=45)
     if view.state is RunState.FINISHED:
         return f"{evaluate} compares it with the incumbent and starts the further runs it needs."
+    if view.yielded:
+        return f"{evaluate} goes on; {view.id} made room for an experiment and is not missed."
     if view.state.repeated:
         return f"{evaluate} repeats the run: it was {view.state} to no fault of the patch."
     return f"{evaluate} records the outcome; then conclude_experiment with what it taught."

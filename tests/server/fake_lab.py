@@ -24,6 +24,7 @@ from autoresearch.records import (
 from autoresearch.views import (
     CodeSection,
     Conclusion,
+    Controls,
     Evaluation,
     Incumbent,
     Knob,
@@ -113,7 +114,7 @@ PENDING = Evaluation(
     high=0.03,
     sigma=0.004,
     runs=(RunValue(run="e2-r1", state=RunState.FINISHED, value=2.89),),
-    controls=(RunValue(run="e0-r1", state=RunState.FINISHED, value=2.90),),
+    controls=Controls(experiment="e0", count=1, mean=2.9, sigma=None, lost=0, yielded=0),
     running=("e2-r2",),
     needs="needs 2 more runs",
     incumbent=TIP,
