@@ -234,6 +234,8 @@ class Lab:
             lesson=lesson,
             outcome=verdict.outcome if verdict else None,
             effect=verdict.effect if verdict else None,
+            low=verdict.low if verdict else None,
+            high=verdict.high if verdict else None,
             prediction=known.prediction,
             incumbent=evaluation.incumbent_view(history, self.contract),
             without_keep=memory.without_keep(history),

@@ -150,8 +150,8 @@ def _sentence(
     if kept and history.experiments[experiment].base != history.incumbent:
         more = f", but overtaken: {history.incumbent} had become the incumbent meanwhile"
     if kept and judgement.test == NON_INFERIORITY and gate.no_worse is not None:
-        nodes = history.experiments[experiment].simpler
-        why = f"simpler by {nodes} syntax nodes and shown to cost less than {gate.no_worse.shift:g} sigma: "
+        nodes, most = history.experiments[experiment].simpler, gate.no_worse.shift
+        why = f"simpler by {nodes} syntax nodes and shown to cost less than {most:g} sigma: "
     assert judgement.effect is not None
     effect = round(judgement.effect, digits) + 0.0  # no -0.000
     return (

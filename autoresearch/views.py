@@ -97,8 +97,9 @@ class Region:
 class TrackRecord:
     """How far the lab's own conclusions, and its proposers' predictions, can be trusted."""
 
-    candidates: int  # judged on measurements
-    false_keeps: float  # to be expected among them if none had been a gain
+    candidates: int  # judged on measurements, but for those kept as simplifications
+    simplifications: int = 0  # kept for being simpler and not worse: they claim no gain
+    false_keeps: float  # to be expected among the candidates if none was a gain, at normal noise
     overfitting: Overfitting | None  # of all keeps together
     taste: dict[str, Taste]  # by proposer: the client and its model
 
@@ -192,6 +193,8 @@ class Conclusion:
     lesson: str
     outcome: Outcome | None
     effect: float | None
+    low: float | None  # 95 % interval of the effect
+    high: float | None
     prediction: Prediction | None
     incumbent: Incumbent
     without_keep: int  # the latest verdicts in a row that kept nothing

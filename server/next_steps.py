@@ -232,9 +232,20 @@ def _call(tool: str, **arguments: str | int) -> str:
     return f"{tool}({shown})"
 
 
-def taste(prediction: Prediction | None, effect: float | None) -> str:
-    """How the prediction fared, as a clause; "" where there is nothing to compare."""
+def taste(
+    prediction: Prediction | None, effect: float | None, low: float | None, high: float | None
+) -> str:
+    """How the prediction fared, as a clause; "" where there is nothing to compare.
+
+    Whether it improved is said only where the 95 % interval lies on one side of 0.
+    """
     if prediction is None or effect is None:
         return ""
+    if low is not None and low > 0:
+        came = "it did"
+    elif high is not None and high < 0:
+        came = "it got worse"
+    else:
+        came = "the runs do not tell whether it did"
     said = f"gave it {prediction.confidence:.0%} to improve, by {prediction.effect:+.3g}"
-    return f"; you {said}, and it {'did' if effect > 0 else 'did not'}"
+    return f"; you {said}, and {came}"

@@ -89,7 +89,7 @@ class Memory(Shown):
 class TrustShown(Shown):
     """How far the lab's conclusions and its proposers' predictions hold."""
 
-    false_keeps: str
+    false_keeps: str | None = None
     overfitting: str | None = None
     predictions: list[str]
 

@@ -77,7 +77,7 @@ def proposal_result(view: Proposal) -> results.ProposalResult:
     alike = f"; {count(len(view.similar), 'similar earlier experiment')}" if view.similar else ""
     stacked = f", {', '.join(experiment.stack)} stacked" if experiment.stack else ""
     simpler = (
-        f"; simpler by {experiment.simpler} syntax nodes, so it is kept if shown to cost less than 1 sigma"
+        f"; simpler by {experiment.simpler} syntax nodes, so enough if shown to cost below 1 sigma"
         if experiment.simpler
         else ""
     )
@@ -156,12 +156,13 @@ def conclusion_result(view: Conclusion, unit: str) -> results.ConclusionResult:
     """conclude_experiment's answer."""
     tip = view.incumbent
     outcome = f"{view.outcome} " if view.outcome else ""
+    taste = next_steps.taste(view.prediction, view.effect, view.low, view.high)
     if view.outcome is Outcome.KEEP and view.experiment not in tip.kept:
         outcome = "keep, but not on the kept line: "
     return results.ConclusionResult(
         summary=(
-            f"{view.experiment}: {outcome}{effect(view.effect, None, None, tip.sigma)}"
-            f"{next_steps.taste(view.prediction, view.effect)}; the lesson is recorded; incumbent "
+            f"{view.experiment}: {outcome}{effect(view.effect, view.low, view.high, tip.sigma)}"
+            f"{taste}; the lesson is recorded; incumbent "
             f"{incumbent_words(tip, unit)}.{loudly(view.sandbox)}"
         ),
         next_step=next_steps.after_conclude(view),
@@ -311,7 +312,7 @@ def _evaluation_summary(view: Evaluation, metric: Metric, prediction: Prediction
     tip = view.incumbent
     now = f"incumbent {incumbent_words(tip, metric.unit)}"
     if verdict is not None:
-        taste = next_steps.taste(prediction, verdict.effect)
+        taste = next_steps.taste(prediction, verdict.effect, verdict.low, verdict.high)
         back = f"; taken back since: {view.taken_back.sentence}" if view.taken_back else ""
         return f"{view.experiment}: {verdict.sentence}{taste}{back}; {now}.{loudly(view.sandbox)}"
     if not view.needs:

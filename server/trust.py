@@ -16,7 +16,7 @@ from server.figures import count, effect
 def trust_shown(record: TrackRecord, unit: str, sigma: float | None) -> results.TrustShown:
     """The track record, for a tool's answer."""
     return results.TrustShown(
-        false_keeps=false_keep_words(record),
+        false_keeps=false_keep_words(record) or None,
         overfitting=overfitting_words(record.overfitting, unit, sigma),
         predictions=[taste_words(who, taste) for who, taste in record.taste.items()],
     )
@@ -26,20 +26,30 @@ def trust_rows(view: Overview) -> list[tuple[str, str]]:
     """(name, words) of what is known, for a table."""
     record, sigma = view.record, view.incumbent.sigma
     found = overfitting_words(record.overfitting, view.unit, sigma)
+    luck = false_keep_words(record)
     return [
         *(("taken back", words) for words in map(taken_back_words, view.taken_back)),
-        ("luck", false_keep_words(record)),
+        *([("luck", luck)] if luck else []),
         *([("overfitting", found)] if found else []),
         *(("predictions", taste_words(who, taste)) for who, taste in record.taste.items()),
     ]
 
 
 def false_keep_words(record: TrackRecord) -> str:
-    """For example "0.02 false keeps to be expected at most among 14 candidates judged"."""
-    expected = f"{record.false_keeps:.2g}"
+    """For example "at most 0.02 false keeps to be expected among 14 candidates judged …".
+
+    "" before anything was judged: nothing can be false among none.
+    """
+    if not record.candidates:
+        return ""
+    left_out = (
+        f"; {count(record.simplifications, 'simplification')} kept, which claim no gain, left out"
+        if record.simplifications
+        else ""
+    )
     return (
-        f"{expected} false keeps to be expected at most among "
-        f"{count(record.candidates, 'candidate')} judged"
+        f"at most {record.false_keeps:.2g} false keeps to be expected among "
+        f"{count(record.candidates, 'candidate')} judged, if the noise of runs is normal{left_out}"
     )
 
 

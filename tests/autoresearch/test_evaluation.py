@@ -206,9 +206,7 @@ def test_a_simplification_is_kept_for_being_no_worse_and_says_so(told: Told) -> 
     told.runs(simpler, *BASELINE, *BASELINE[:4])
     verdict = told.judge(simpler)
     assert verdict.outcome is Outcome.KEEP
-    assert verdict.sentence.startswith(
-        "simpler by 42 syntax nodes and shown to cost less than 1 sigma: "
-    )
+    assert "simpler by 42 syntax nodes and shown to cost less than 1 sigma: " in verdict.sentence
     assert verdict.sentence.endswith("against 18 controls: keep")
     assert kept_as_simpler(told.history, simpler, TINY)
 

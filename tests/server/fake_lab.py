@@ -265,6 +265,8 @@ class FakeLab:
             lesson=lesson,
             outcome=self.verdict.outcome,
             effect=self.verdict.effect,
+            low=self.verdict.low,
+            high=self.verdict.high,
             prediction=prediction,
             incumbent=self.tip,
             without_keep=0,
