@@ -31,12 +31,13 @@ from autoresearch.records import (
     Outcome,
     Prediction,
     Proposer,
+    Word,
 )
 from autoresearch.runs import Runs
 from autoresearch.sections import Reader
 from autoresearch.signing import load_signer
 from autoresearch.stacking import stacked_diff
-from autoresearch.verdicts import Word, judge_again
+from autoresearch.verdicts import judge_again
 from autoresearch.verification import Verification
 from autoresearch.verifying import verify_lab
 from autoresearch.views import (

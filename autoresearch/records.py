@@ -6,6 +6,7 @@ pydantic when it reads them back. Times are seconds since the epoch, durations s
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeVar
 
 YIELDED = "gave its device to an experiment"  # how the reason of such a control run begins
 
@@ -170,6 +171,9 @@ class Reversal:
     noise_runs: tuple[tuple[str, ...], ...]
     sentence: str
     judge_version: int
+
+
+Word = TypeVar("Word", Verdict, Reversal)  # of the judge
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

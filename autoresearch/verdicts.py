@@ -5,7 +5,6 @@ it, so that a newer product does not call an old ledger wrong.
 """
 
 from dataclasses import replace
-from typing import TypeVar
 
 from autoresearch.contract import Contract
 from autoresearch.decimals import decimals
@@ -14,13 +13,11 @@ from autoresearch.evidence import Evidence, gather, going
 from autoresearch.gates import NON_INFERIORITY
 from autoresearch.history import History
 from autoresearch.judge import GATES, JUDGE_VERSION, Gate, Judgement
-from autoresearch.records import Outcome, Reversal, RunState, Verdict
+from autoresearch.records import Outcome, Reversal, RunState, Verdict, Word
 from autoresearch.reverting import due_reversal
 from autoresearch.weighing import weigh_evidence
 
 MOST_REPEATS = 2  # of runs that were lost or disturbed to no fault of their own
-
-Word = TypeVar("Word", Verdict, Reversal)
 
 
 def judge_again(history: History, word: Word, contract: Contract) -> Word:

@@ -40,6 +40,13 @@ def test_every_command_explains_itself(home, capsys, name):
     assert len(capsys.readouterr().out.splitlines()) > 5
 
 
+def test_examples_of_the_whole_command_line_stand_under_the_whole_alone(home, capsys):
+    assert run(["--help"]) == 0
+    assert "Examples:" in capsys.readouterr().out
+    assert run(["status", "--help"]) == 0
+    assert "Examples:" not in capsys.readouterr().out
+
+
 def test_version_is_one_line(home, capsys):
     from server.app import product_version
 
