@@ -37,7 +37,7 @@ def lab_result(view: Overview) -> results.LabResult:
     return results.LabResult(
         summary=(
             f"{view.target}: incumbent {incumbent_words(tip, view.unit)}; "
-            f"{count(runs, 'verdict')} ({_tally(view.outcomes)}), "
+            f"{count(runs, 'verdict')}{f' ({_tally(view.outcomes)})' if runs else ''}, "
             f"{len(view.open_experiments)} open, {count(len(view.running), 'run')} going."
             f"{loudly(view.sandbox)}"
         ),

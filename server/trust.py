@@ -59,7 +59,7 @@ def overfitting_words(found: Overfitting | None, unit: str, sigma: float | None)
         return None
     apart = effect(found.excess, found.low, found.high, sigma)
     if found.keeps < FEWEST_KEEPS:
-        verdict = f"{apart} apart, from which {FEWEST_KEEPS} keeps or more could tell overfitting"
+        verdict = f"{apart} apart, but it takes {FEWEST_KEEPS} keeps to tell overfitting"
     elif found.low > 0:
         verdict = f"selection has overfitted by {apart}"
     else:

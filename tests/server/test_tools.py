@@ -156,8 +156,8 @@ async def test_open_lab_says_how_far_the_lab_can_be_trusted(connect, lab):
     )
     assert trust["overfitting"] == (
         "2 keeps claimed +0.0300 bpb on the judged part; on a spare part that no verdict used "
-        "+0.0200 (95 % +0.0100 to +0.0300): +0.0100 (95 % -0.0010 to +0.0210) apart, from which "
-        "3 keeps or more could tell overfitting"
+        "+0.0200 (95 % +0.0100 to +0.0300): +0.0100 (95 % -0.0010 to +0.0210) apart, but it takes "
+        "3 keeps to tell overfitting"
     )
     assert trust["predictions"] == [
         "some-client: 3 predictions scored, Brier 0.10 (a coin: 0.25, lower is better), "
@@ -168,7 +168,7 @@ async def test_open_lab_says_how_far_the_lab_can_be_trusted(connect, lab):
 @pytest.mark.parametrize(
     ("keeps", "low", "said"),
     [
-        (2, 0.002, "apart, from which 3 keeps or more could tell overfitting"),
+        (2, 0.002, "apart, but it takes 3 keeps to tell overfitting"),
         (3, 0.002, "selection has overfitted by +0.0100 (95 % +0.0020 to +0.0210)"),
         (3, -0.002, "apart, so no overfitting is shown"),
     ],
