@@ -10,15 +10,15 @@ from autoresearch.contract import Contract
 from autoresearch.errors import NotNow
 from autoresearch.evidence import built_on_taken_back, controls_of, gather, going, measured, values
 from autoresearch.history import History
-from autoresearch.idle import hopeless
+from autoresearch.idle import hopeless, resting
 from autoresearch.judge import GATE, JUDGE_VERSION, Judgement
 from autoresearch.ledger import Ledger
 from autoresearch.noise import interval, measure_noise
-from autoresearch.records import Event, Judged, RunState, Verdict
+from autoresearch.records import Event, Judged, Run, RunState, Verdict
 from autoresearch.reverting import take_back
 from autoresearch.runs import Runs
 from autoresearch.verdicts import due_verdict
-from autoresearch.views import Evaluation, Incumbent, RunValue
+from autoresearch.views import Controls, Evaluation, Incumbent, RunValue
 from autoresearch.weighing import weigh_evidence
 
 BASELINE_RUNS = 6  # after which e0 counts as measured; the gate can do with fewer, less sharply
@@ -65,7 +65,8 @@ def refuse_more_runs(experiment: str, history: History) -> None:
 def incumbent_view(history: History, contract: Contract) -> Incumbent:
     """The tip of the kept line, with the interval of its mean."""
     tip = history.kept[-1]
-    found = values(history, controls_of(history, tip) or measured(history, tip))
+    fresh = controls_of(history, tip)
+    found = values(history, fresh or measured(history, tip))
     noise = measure_noise([values(history, controls_of(history, kept)) for kept in history.kept])
     mean = sum(found) / len(found) if found else None
     low = high = None
@@ -85,6 +86,7 @@ def incumbent_view(history: History, contract: Contract) -> Incumbent:
         sigma=noise.sigma if noise else None,
         kept=history.kept,
         instead_of=back.experiment if back else None,
+        chosen=not fresh and bool(found),
     )
 
 
@@ -110,8 +112,10 @@ def view(
         low=verdict.low if verdict else so_far.low,
         high=verdict.high if verdict else so_far.high,
         sigma=so_far.noise.sigma if so_far.noise else None,
-        runs=_run_values(history, experiment, states or {}),
-        controls=_run_values(history, known.base, states or {}) if known.base else (),
+        runs=_run_values(history, experiment, states or {}) if known.base else (),
+        controls=_controls(
+            history, experiment, verdict.control_runs if verdict else evidence.controls
+        ),
         running=tuple(unfinished),
         needs="" if verdict else _needs(experiment, history, so_far),
         incumbent=incumbent_view(history, contract),
@@ -174,6 +178,8 @@ def _start_missing(experiment: str, history: History, runs: Runs, contract: Cont
 
 
 def _start_controls(experiment: str, missing: int, runs: Runs, history: History) -> None:
+    if resting(history, experiment, time.time()):
+        return
     for _ in range(min(missing, runs.free_devices(history))):
         runs.start(experiment)
 
@@ -192,8 +198,9 @@ def _refuse_hopeless(history: History, experiment: str) -> None:
 def _run_values(
     history: History, experiment: str, states: Mapping[str, RunState]
 ) -> tuple[RunValue, ...]:
+    """The candidate's runs; those since it was kept are controls of others."""
     found = []
-    for run in history.runs_of(experiment):
+    for run in _until_kept(history, experiment):
         report = history.reports.get(run.id)
         value = report.measurement.value if report and report.measurement else None
         state = report.state if report else states.get(run.id, RunState.QUEUED)
@@ -201,8 +208,41 @@ def _run_values(
     return tuple(found)
 
 
+def _until_kept(history: History, experiment: str) -> Sequence[Run]:
+    """The runs that were planned before it was kept, if it was; else all of them."""
+    runs = history.runs_of(experiment)
+    verdict = history.verdicts.get(experiment)
+    if verdict is None or not verdict.moved_incumbent:
+        return runs
+    last = max(n for n, run in enumerate(runs) if run.id in verdict.candidate_runs)
+    return runs[: last + 1]
+
+
+def _controls(history: History, experiment: str, compared: Sequence[str]) -> Controls:
+    """The controls that it is compared with; of e0, all that it has."""
+    base = history.experiments[experiment].base
+    whose = base or experiment
+    found = values(history, compared if base else controls_of(history, whose))
+    reports = history.reports_of(whose)
+    noise = measure_noise([found])
+    return Controls(
+        experiment=whose,
+        count=len(found),
+        mean=sum(found) / len(found) if found else None,
+        sigma=noise.sigma if noise else None,
+        lost=sum(report.state.repeated and not report.yielded for report in reports),
+        yielded=sum(report.yielded for report in reports),
+    )
+
+
 def _needs(experiment: str, history: History, judgement: Judgement) -> str:
-    if history.experiments[experiment].base is not None:
-        return judgement.reason
+    base = history.experiments[experiment].base
+    rests = resting(history, base or experiment, time.time())
+    if base is not None:
+        waits = bool(rests) and judgement.more_controls > 0
+        return f"{judgement.reason}; {rests}" if waits else judgement.reason
     missing = BASELINE_RUNS - len(measured(history, experiment))
-    return f"needs {missing} more runs to measure the noise" if missing > 0 else ""
+    if missing <= 0:
+        return ""
+    needs = f"needs {missing} more runs to measure the noise"
+    return f"{needs}; {rests}" if rests else needs

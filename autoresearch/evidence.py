@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from autoresearch.contract import Contract
 from autoresearch.history import History
-from autoresearch.records import YIELDED, RunReport
+from autoresearch.records import Outcome, RunReport
 
 HORIZON_S = 3600.0  # how long a machine's speed is taken to stay the same
 AGEING_SINCE = 2  # the first judge version that lets controls grow old
@@ -40,6 +41,12 @@ def was_kept(history: History, experiment: str) -> bool:
     return verdict is not None and verdict.moved_incumbent
 
 
+def overtaken(history: History, experiment: str) -> bool:
+    """Whether it was judged better than its base after another keep had become the incumbent."""
+    verdict = history.verdicts.get(experiment)
+    return verdict is not None and verdict.outcome is Outcome.KEEP and not verdict.moved_incumbent
+
+
 def built_on_taken_back(history: History, experiment: str) -> str | None:
     """The experiment below this one that was kept and then taken back; None if all below stands."""
     below = lineage(history, experiment)[:-1]
@@ -53,12 +60,25 @@ def measured(history: History, experiment: str) -> tuple[str, ...]:
 
 
 def failures(history: History, experiment: str) -> tuple[RunReport, ...]:
-    """Reports of its runs that gave no measurement, but for those that made room for another."""
+    """Reports of its runs that gave no measurement though nothing but their code was the cause."""
     return tuple(
         report
         for report in history.reports_of(experiment)
-        if (report.measurement is None or report.cut) and not report.reason.startswith(YIELDED)
+        if (report.measurement is None or report.cut) and not report.state.repeated
     )
+
+
+def disturbed_in_a_row(history: History, experiment: str) -> tuple[RunReport, ...]:
+    """Its latest runs as far back as each was lost or disturbed, in the order they ended.
+
+    Those that made room for an experiment are passed over: the machine did nothing to them.
+    """
+    ended = sorted(history.reports_of(experiment), key=lambda report: report.ended)
+    row = takewhile(
+        lambda report: report.state.repeated,
+        (report for report in reversed(ended) if not report.yielded),
+    )
+    return tuple(row)[::-1]
 
 
 def controls_of(history: History, experiment: str) -> tuple[str, ...]:

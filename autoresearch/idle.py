@@ -4,12 +4,15 @@ They make verdicts sharper and show a keep that was luck. They never run instead
 nothing is started while a run waits for a device, and whoever wants one takes it (`make_room`).
 """
 
+import time
+
 from autoresearch.contract import Contract
 from autoresearch.evidence import (
     ages,
     began,
     comparable,
     controls_of,
+    disturbed_in_a_row,
     failures,
     going,
     measured,
@@ -22,6 +25,8 @@ from autoresearch.reverting import due_reversal, take_back
 from autoresearch.runs import Runs
 
 MOST_FAILED = 2  # runs of the incumbent; beyond it something is wrong with the target or machine
+MOST_DISTURBED = 3  # runs in a row that were lost or disturbed; after them the machine gets a rest
+REST_S = 60.0
 
 
 def tend(runs: Runs, ledger: Ledger, contract: Contract) -> None:
@@ -32,8 +37,9 @@ def tend(runs: Runs, ledger: Ledger, contract: Contract) -> None:
     if any(runs.state(run.id) is RunState.QUEUED for run in history.unfinished()):
         return
     for _ in range(runs.free_devices(history)):
-        wanted = idle_wish(ledger.history(), contract)
-        if wanted is None:
+        history = ledger.history()
+        wanted = idle_wish(history, contract)
+        if wanted is None or resting(history, wanted, time.time()):
             return
         runs.start(wanted)
 
@@ -66,10 +72,26 @@ def idle_wish(history: History, contract: Contract) -> str | None:
 def hopeless(history: History, experiment: str) -> str:
     """Why the incumbent's runs are not worth another try; empty while they are.
 
-    A run that gave its device to an experiment failed at nothing.
+    A run that gave its device to an experiment failed at nothing, and one that was lost or that the
+    machine disturbed says nothing of the code: `resting` is for those.
     """
     failed = failures(history, experiment)
     if len(failed) <= MOST_FAILED or len(failed) <= len(measured(history, experiment)):
         return ""
     last = failed[-1]
     return f"{len(failed)} runs of the incumbent {experiment} failed: {last.cut or last.reason}"
+
+
+def resting(history: History, experiment: str, now: float) -> str:
+    """Why its next control run waits for a quieter machine; empty where it may start.
+
+    Without a pause a machine that loses every run would be given one after another. With it the
+    lab goes on by itself once the disturbance is over. `now` is in seconds since the epoch.
+    """
+    disturbed = disturbed_in_a_row(history, experiment)
+    if len(disturbed) < MOST_DISTURBED or not 0 <= now - disturbed[-1].ended < REST_S:
+        return ""
+    return (
+        f"the last {len(disturbed)} runs of {experiment} were lost or disturbed by the machine, "
+        f"the next is tried {REST_S:g} s after them: {disturbed[-1].reason}"
+    )

@@ -31,12 +31,13 @@ from autoresearch.records import (
     Outcome,
     Prediction,
     Proposer,
+    Word,
 )
 from autoresearch.runs import Runs
 from autoresearch.sections import Reader
 from autoresearch.signing import load_signer
 from autoresearch.stacking import stacked_tree
-from autoresearch.verdicts import Word, judge_again
+from autoresearch.verdicts import judge_again
 from autoresearch.verification import Verification
 from autoresearch.verifying import verify_lab
 from autoresearch.views import (
@@ -235,6 +236,8 @@ class Lab:
             lesson=lesson,
             outcome=verdict.outcome if verdict else None,
             effect=verdict.effect if verdict else None,
+            low=verdict.low if verdict else None,
+            high=verdict.high if verdict else None,
             prediction=known.prediction,
             incumbent=evaluation.incumbent_view(history, self.contract),
             without_keep=memory.without_keep(history),

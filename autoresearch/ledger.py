@@ -14,10 +14,10 @@ from filelock import FileLock, Timeout
 
 from autoresearch import envelope
 from autoresearch.anchor import Anchor, Written, read_anchor, write_anchor
-from autoresearch.cache import Cache, Question
+from autoresearch.cache import Cache
 from autoresearch.errors import LedgerDamaged, NotNow
 from autoresearch.history import History
-from autoresearch.records import Entry, Event, Judged, LabOpened, Outcome, Proposed, Reverted
+from autoresearch.records import Entry, Event, Judged, LabOpened, Proposed, Reverted
 from autoresearch.signing import Signer
 from autoresearch.workspace import Moves, Repository
 
@@ -128,17 +128,6 @@ class Ledger:
             yield
         finally:
             lock.release()
-
-    def recall(
-        self,
-        words: str = "",
-        path: str = "",
-        outcome: Outcome | None = None,
-        limit: int = 10,
-    ) -> tuple[str, ...]:
-        """Ids of matching experiments: best words first, newest first without words."""
-        question = Question(words=words, path=path, outcome=outcome, limit=limit)
-        return self.cache.recall(self.history().entries, question)
 
     def verify(
         self,

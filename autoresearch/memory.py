@@ -1,5 +1,6 @@
 """What the lab knows about its past and its code: overviews, recall, explained sections."""
 
+import re
 from collections.abc import Iterable, Sequence
 from itertools import takewhile
 from typing import TYPE_CHECKING
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING
 from autoresearch.cache import Question
 from autoresearch.errors import LabError, NotFound
 from autoresearch.evaluation import incumbent_view, sandbox_names
-from autoresearch.evidence import built_on_taken_back
+from autoresearch.evidence import built_on_taken_back, overtaken
 from autoresearch.history import History
 from autoresearch.records import Experiment, Outcome
 from autoresearch.sandbox import current_sandbox, missing
@@ -32,6 +33,14 @@ LONGEST_SECTION = 160  # lines in one answer
 MOST_REMEMBERED = 8
 MOST_REGIONS = 8
 MOST_SIMILAR = 3
+EMPTY_WORDS = set(  # as `alike` sees them: without a final s
+    re.findall(
+        r"\w+",
+        "and are but can could for from help how into it ha have may more much not should so than "
+        "that the their them then there these thi those too very wa what when where which while "
+        "will with would better change fewer higher improve le longer lower make smaller larger",
+    )
+)
 
 
 def overview(lab: "Lab") -> Overview:
@@ -40,7 +49,8 @@ def overview(lab: "Lab") -> Overview:
     judged = [e for e in history.experiments if e in history.verdicts]
     outcomes: dict[str, int] = {}
     for experiment in judged:
-        outcome = str(history.verdicts[experiment].outcome)
+        late = overtaken(history, experiment)
+        outcome = "overtaken" if late else str(history.verdicts[experiment].outcome)
         outcomes[outcome] = outcomes.get(outcome, 0) + 1
     return Overview(
         lab=lab.name,
@@ -78,7 +88,7 @@ def remember(history: History, experiments: Iterable[str]) -> tuple[Remembered, 
 
 
 def similar(lab: "Lab", experiment: Experiment) -> tuple[Remembered, ...]:
-    """Earlier experiments on the same lines, then those whose words are like this one's."""
+    """Earlier experiments on the same lines, then those whose hypothesis is like this one's."""
     history = lab.history()
     found = [
         earlier
@@ -86,10 +96,25 @@ def similar(lab: "Lab", experiment: Experiment) -> tuple[Remembered, ...]:
         for first, last in change.spans
         for earlier in reversed(touching(lab, history, change.path, first, last))
     ]
-    question = Question(words=experiment.hypothesis, limit=MOST_SIMILAR + 2)
-    found += lab.ledger.cache.recall(history.entries, question)
+    found += [
+        earlier.id
+        for earlier in reversed(history.experiments.values())
+        if alike(earlier.hypothesis, experiment.hypothesis)
+    ]
     others = [e for e in dict.fromkeys(found) if e not in (experiment.id, "e0")]
     return remember(history, others[:MOST_SIMILAR])
+
+
+def alike(one: str, other: str) -> bool:
+    """Whether two hypotheses share half of the words that the shorter one has, and at least two.
+
+    Words that say how and not what, numbers, and the ends of words do not count.
+    """
+    both = [
+        {word.rstrip("s") for word in re.findall(r"[a-z]{3,}", text.lower())} - EMPTY_WORDS
+        for text in (one, other)
+    ]
+    return len(both[0] & both[1]) >= max(2, min(map(len, both)) / 2)
 
 
 def recall(lab: "Lab", question: Question, lines: tuple[int, int] | None) -> tuple[Remembered, ...]:
@@ -216,6 +241,7 @@ def _remember(history: History, experiment: Experiment) -> Remembered:
         changes=experiment.changes,
         taken_back=experiment.id in history.reversals,
         built_on_taken_back=built_on_taken_back(history, experiment.id),
+        overtaken=overtaken(history, experiment.id),
         sandbox=sandbox_names(history, verdict.candidate_runs if verdict else ()),
     )
 

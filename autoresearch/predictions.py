@@ -3,13 +3,17 @@
 Two scores, both proper: only saying what one believes makes them as good as they can be on average.
 
 - Brier, for the sign: (confidence - improved)^2, where confidence is the stated probability that
-  the metric improves, and improved is 1 if the measured effect is above 0, else 0. Lower is better;
-  a coin (0.5 for everything) has 0.25.
+  the metric improves, and improved is 1 if it does, else 0. Which of the two is not known for
+  certain, so both are weighed with their probability by the measurement, p = Phi(effect / e), e
+  being the standard error of the effect: p (1 - confidence)^2 + (1 - p) confidence^2. Where p is
+  right that is on average the score against the truth, and it stays proper, which the sign of a
+  noisy effect (near 0 right only half the time) is not. Lower is better; a coin (0.5 for
+  everything) has 0.25, however noisy the measurement.
 - The log score, for the size, in nats a sigma: ln of the density that the prediction gave to the
   effect that was measured. A predicted effect m with confidence c is the normal distribution with
   mean m that has the share c above 0, so its spread is s = m / z(c), z being the normal quantile.
-  What is measured is uncertain itself, with the standard error e of the effect, so the density is
-  that of N(m, s^2 + e^2), in units of sigma, the spread of single runs. Higher is better.
+  What is measured is uncertain itself, so the density is that of N(m, s^2 + e^2), in units of
+  sigma, the spread of single runs. Higher is better.
 
 Where m and c name no such distribution (they contradict each other, c is one half, or m is 0) the
 spread is |m| or sigma, whichever is larger. Confidence is cut to 1 % and 99 % for the spread, since
@@ -71,9 +75,18 @@ def score_predictions(items: Iterable[Forecast]) -> dict[str, Taste]:
     }
 
 
-def brier(prediction: Prediction, effect: float) -> float:
-    """The squared distance of the stated chance of a gain from what came: 0 best, 1 worst."""
-    return (prediction.confidence - (effect > 0)) ** 2
+def brier(prediction: Prediction, improved: float) -> float:
+    """The Brier score to be expected where it improved with that probability: 0 best, 1 worst."""
+    said = prediction.confidence
+    return improved * (1 - said) ** 2 + (1 - improved) * said**2
+
+
+def chance_of_gain(effect: float, error: float) -> float:
+    """How likely the true effect is above 0 by this measurement and its standard error.
+
+    Without an error it is known: no effect is no gain.
+    """
+    return _NORMAL.cdf(effect / error) if error > 0 else float(effect > 0)
 
 
 def log_score(mean: float, spread: float, effect: float) -> float:
@@ -102,7 +115,7 @@ def _scores(item: Forecast) -> tuple[float, float, float] | None:
     mean, measured = prediction.effect / sigma, effect / sigma
     reference = math.hypot(REFERENCE_SPREAD, error)
     return (
-        brier(prediction, effect),
+        brier(prediction, chance_of_gain(measured, error)),
         log_score(mean, spread, measured),
         log_score(0.0, reference, measured),
     )

@@ -6,6 +6,7 @@ pydantic when it reads them back. Times are seconds since the epoch, durations s
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeVar
 
 YIELDED = "gave its device to an experiment"  # how the reason of such a control run begins
 
@@ -126,6 +127,11 @@ class RunReport:
     measurement: Measurement | None
     cut: str = ""  # the ceiling that ended the training before its budget was used
 
+    @property
+    def yielded(self) -> bool:
+        """Whether this control run was ended to make room for an experiment."""
+        return self.state is RunState.LOST and self.reason.startswith(YIELDED)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
@@ -165,6 +171,9 @@ class Reversal:
     noise_runs: tuple[tuple[str, ...], ...]
     sentence: str
     judge_version: int
+
+
+Word = TypeVar("Word", Verdict, Reversal)  # of the judge
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ COLUMNS = ("commit", "val_bpb", "memory_gb", "status", "description")
 STATUSES = ("keep", "discard", "crash")
 LUCK = 0.01  # a keep that luck gives less often than this stands above the noise
 LARGEST = 50_000_000  # bytes
+LEAST_SIGMA, MOST_SIGMA = 1e-12, 1e6  # bits per byte; far outside, gain / sigma leaves the floats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,11 +68,11 @@ def replay_log(path: Path, sigma: float) -> LogReplay:
 
     Raises LabError where sigma is no spread or the file is no such log, NotFound where it is not.
     """
-    if not math.isfinite(sigma) or sigma <= 0:
+    if not LEAST_SIGMA <= sigma <= MOST_SIGMA:  # not for a nan either
         raise LabError(
             f"--sigma {sigma:g} is no spread.",
-            "Give how far runs that differ only in their seed lie apart (their standard "
-            "deviation), such as 0.000695.",
+            f"Give {LEAST_SIGMA:g} to {MOST_SIGMA:g}: how far runs that differ only in their seed "
+            "lie apart (their standard deviation), such as 0.000695.",
         )
     found, damaged = _parse(_read(path), path)
     keeps = [run for run in found if run.status == "keep"]

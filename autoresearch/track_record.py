@@ -8,14 +8,19 @@ from autoresearch.judge import expected_false_keeps
 from autoresearch.overfitting import Keep, Overfitting, Scores, measure_overfitting
 from autoresearch.predictions import Forecast, score_predictions
 from autoresearch.views import TrackRecord
-from autoresearch.weighing import lower_is_better
+from autoresearch.weighing import kept_as_simpler, lower_is_better
 
 
 def track_record(history: History, contract: Contract) -> TrackRecord:
-    """What the verdicts so far say about themselves and about who proposed."""
-    judged = [v for v in history.verdicts.values() if v.evidence is not None]
+    """What the verdicts so far say about themselves and about who proposed.
+
+    What was kept as a simplification claims no gain, so it can be no false keep: it is left out.
+    """
+    measured = [v for v in history.verdicts.values() if v.evidence is not None]
+    judged = [v for v in measured if not kept_as_simpler(history, v.experiment, contract)]
     return TrackRecord(
         candidates=len(judged),
+        simplifications=len(measured) - len(judged),
         false_keeps=expected_false_keeps([len(v.control_runs) for v in judged]),
         overfitting=overfitting(history, contract),
         taste=score_predictions(_forecasts(history)),

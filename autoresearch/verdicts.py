@@ -5,7 +5,6 @@ it, so that a newer product does not call an old ledger wrong.
 """
 
 from dataclasses import replace
-from typing import TypeVar
 
 from autoresearch.contract import Contract
 from autoresearch.decimals import decimals
@@ -14,13 +13,11 @@ from autoresearch.evidence import Evidence, gather, going
 from autoresearch.gates import NON_INFERIORITY
 from autoresearch.history import History
 from autoresearch.judge import GATES, JUDGE_VERSION, Gate, Judgement
-from autoresearch.records import Outcome, Reversal, RunState, Verdict
+from autoresearch.records import Outcome, Reversal, RunState, Verdict, Word
 from autoresearch.reverting import due_reversal
 from autoresearch.weighing import weigh_evidence
 
 MOST_REPEATS = 2  # of runs that were lost or disturbed to no fault of their own
-
-Word = TypeVar("Word", Verdict, Reversal)
 
 
 def judge_again(history: History, word: Word, contract: Contract) -> Word:
@@ -146,14 +143,16 @@ def _sentence(
     digits, unit = decimals(judgement.noise.sigma), contract.metric.unit
     n, k = len(evidence.candidate), len(evidence.controls)
     kept = judgement.outcome is Outcome.KEEP
-    why = ""
+    why, more = "", "" if kept else f" ({judgement.reason})"
+    if kept and history.experiments[experiment].base != history.incumbent:
+        more = f", but overtaken: {history.incumbent} had become the incumbent meanwhile"
     if kept and judgement.test == NON_INFERIORITY and gate.no_worse is not None:
-        nodes = history.experiments[experiment].simpler
-        why = f"simpler by {nodes} syntax nodes and not worse by {gate.no_worse.shift:g} sigma: "
+        nodes, most = history.experiments[experiment].simpler, gate.no_worse.shift
+        why = f"simpler by {nodes} syntax nodes and shown to cost less than {most:g} sigma: "
     assert judgement.effect is not None
     effect = round(judgement.effect, digits) + 0.0  # no -0.000
     return (
         f"{why}{effect:+.{digits}f} {unit} (95 % interval {judgement.low:.{digits}f} to "
         f"{judgement.high:.{digits}f}) over {n} run{'s' * (n != 1)} against {k} controls: "
-        f"{judgement.outcome}{'' if kept else f' ({judgement.reason})'}"
+        f"{judgement.outcome}{more}"
     )

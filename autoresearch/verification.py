@@ -5,7 +5,7 @@ Whatever was done to the lab's folder, this ends in findings and not in an error
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 from autoresearch import envelope
 from autoresearch.anchor import Anchor, Written
@@ -14,10 +14,9 @@ from autoresearch.history import History
 from autoresearch.inspection import oddities, read_commits, signatures
 from autoresearch.ledger import FILE, INCUMBENT_REF, LEDGER_REF, SIGNED, Ledger
 from autoresearch.recheck import Note
-from autoresearch.records import Entry, Judged, Proposed, Reversal, Reverted, Verdict
+from autoresearch.records import Entry, Judged, Proposed, Reversal, Reverted, Verdict, Word
 from autoresearch.signing import ALLOWED
 
-Word = TypeVar("Word", Verdict, Reversal)
 Check = Callable[[History], Iterable[str]]  # findings, a sentence each, and Notes
 GOOD = "G"  # git's letter for a signature by a key that is allowed
 # What deriving something from a forged record may end in.

@@ -9,6 +9,7 @@ from autoresearch.curve import CurvePoint
 from autoresearch.overfitting import Overfitting
 from autoresearch.predictions import Taste
 from autoresearch.records import (
+    YIELDED,
     Experiment,
     FileChange,
     Outcome,
@@ -39,6 +40,11 @@ class RunView:
     log_digest: str  # untrusted output, cleaned and cut to about 2 KB
     exception: str | None  # the true exception, where the training raised one
 
+    @property
+    def yielded(self) -> bool:
+        """Whether this control run was ended to make room for an experiment."""
+        return self.state is RunState.LOST and self.reason.startswith(YIELDED)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incumbent:
@@ -54,6 +60,7 @@ class Incumbent:
     sigma: float | None  # spread of single runs
     kept: tuple[str, ...]  # the kept line, e0 first
     instead_of: str | None = None  # the keep that was taken back, so that this is the tip again
+    chosen: bool = False  # there are only the runs it was kept on, which were chosen for being good
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +78,7 @@ class Remembered:
     changes: tuple[FileChange, ...]
     taken_back: bool  # it was kept once
     built_on_taken_back: str | None  # what was below it and is kept no longer
+    overtaken: bool = False  # better than its base, which was the incumbent no more
     sandbox: str  # of the runs that the effect rests on
 
 
@@ -89,8 +97,9 @@ class Region:
 class TrackRecord:
     """How far the lab's own conclusions, and its proposers' predictions, can be trusted."""
 
-    candidates: int  # judged on measurements
-    false_keeps: float  # to be expected among them if none had been a gain
+    candidates: int  # judged on measurements, but for those kept as simplifications
+    simplifications: int = 0  # kept for being simpler and not worse: they claim no gain
+    false_keeps: float  # to be expected among the candidates if none was a gain, at normal noise
     overfitting: Overfitting | None  # of all keeps together
     taste: dict[str, Taste]  # by proposer: the client and its model
 
@@ -141,6 +150,18 @@ class RunValue:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Controls:
+    """The control runs that an experiment is compared with, all together."""
+
+    experiment: str  # whose runs they are
+    count: int  # measured, and not too old to compare
+    mean: float | None  # metric units
+    sigma: float | None  # their own spread; None below two
+    lost: int  # lost or disturbed by the machine: not counted
+    yielded: int  # ended to make room for an experiment: not counted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
     """How far an experiment is on its way to a verdict."""
 
@@ -152,8 +173,8 @@ class Evaluation:
     low: float | None
     high: float | None
     sigma: float | None
-    runs: tuple[RunValue, ...]  # the candidate's
-    controls: tuple[RunValue, ...]  # the incumbent's
+    runs: tuple[RunValue, ...]  # the candidate's: none of e0, which has only controls
+    controls: Controls  # of what it was built on; of e0, its own
     running: tuple[str, ...]
     needs: str  # one sentence; "" once there is a verdict
     incumbent: Incumbent
@@ -172,6 +193,8 @@ class Conclusion:
     lesson: str
     outcome: Outcome | None
     effect: float | None
+    low: float | None  # 95 % interval of the effect
+    high: float | None
     prediction: Prediction | None
     incumbent: Incumbent
     without_keep: int  # the latest verdicts in a row that kept nothing

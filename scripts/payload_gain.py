@@ -20,10 +20,12 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "microgpt"), str(ROOT / "autoresearch/targets/microgpt")]
 
+from autoresearch.contract import parse_contract  # noqa: E402
 from autoresearch.feed import read_corpus, split_corpus, token_stream  # noqa: E402
 
+CONTRACT = parse_contract((ROOT / "autoresearch/targets/microgpt/autoresearch.toml").read_bytes())
+HELD_OUT, BUDGET = CONTRACT.sealed.held_out, int(CONTRACT.run.budget.amount)  # names, tokens
 SIGMA = 0.003  # bits per byte, the spread of single runs on the shipped contract
-HELD_OUT = 2_000
 SPLITS = 40
 
 
@@ -51,11 +53,11 @@ def cost_of_names(corpus):  # noqa: ANN001, ANN201
     """Bits that each name costs under the shipped model after its full budget."""
     folder = Path(tempfile.mkdtemp())
     split = split_corpus(corpus, split_seed=1, held_out=HELD_OUT)
-    stream = token_stream(corpus, split.training, seed=1, budget=300_000)
+    stream = token_stream(corpus, split.training, seed=1, budget=BUDGET)
     (folder / "data").write_bytes(b"".join(stream))
     os.environ |= {
         "AUTORESEARCH_SEED": "1",
-        "AUTORESEARCH_BUDGET": "300000",
+        "AUTORESEARCH_BUDGET": str(BUDGET),
         "AUTORESEARCH_VOCAB": str(corpus.vocab),
         "AUTORESEARCH_OUT": str(folder),
         "AUTORESEARCH_DATA": str(folder / "data"),

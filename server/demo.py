@@ -52,6 +52,11 @@ class Trial:
         """Whether it moved the incumbent."""
         return self.outcome == "keep"
 
+    @property
+    def fooled(self) -> bool:
+        """Whether it is a cheat that the judge took for a gain, overtaken or not."""
+        return self.cheat and self.outcome in ("keep", "overtaken")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoResult:
@@ -143,7 +148,7 @@ class _Research:
             final_experiment=incumbent["experiment"],
             kept_line=tuple(incumbent["kept"]),
             trials=tuple(self._trials),
-            runs=len(baseline["runs"]) + sum(trial.runs for trial in self._trials),
+            runs=baseline["controls"]["count"] + sum(trial.runs for trial in self._trials),
             seconds=time.monotonic() - started,
         )
 

@@ -82,6 +82,8 @@ def after_run(view: RunView) -> str:
     evaluate = _call("evaluate_metric", experiment=view.experiment, wait_s=45)
     if view.state is RunState.FINISHED:
         return f"{evaluate} compares it with the incumbent and starts the further runs it needs."
+    if view.yielded:
+        return f"{evaluate} goes on; {view.id} made room for an experiment and is not missed."
     if view.state.repeated:
         return f"{evaluate} repeats the run: it was {view.state} to no fault of the patch."
     return f"{evaluate} records the outcome; then conclude_experiment with what it taught."
@@ -230,9 +232,20 @@ def _call(tool: str, **arguments: str | int) -> str:
     return f"{tool}({shown})"
 
 
-def taste(prediction: Prediction | None, effect: float | None) -> str:
-    """How the prediction fared, as a clause; "" where there is nothing to compare."""
+def taste(
+    prediction: Prediction | None, effect: float | None, low: float | None, high: float | None
+) -> str:
+    """How the prediction fared, as a clause; "" where there is nothing to compare.
+
+    Whether it improved is said only where the 95 % interval lies on one side of 0.
+    """
     if prediction is None or effect is None:
         return ""
+    if low is not None and low > 0:
+        came = "it did"
+    elif high is not None and high < 0:
+        came = "it got worse"
+    else:
+        came = "the runs do not tell whether it did"
     said = f"gave it {prediction.confidence:.0%} to improve, by {prediction.effect:+.3g}"
-    return f"; you {said}, and it {'did' if effect > 0 else 'did not'}"
+    return f"; you {said}, and {came}"

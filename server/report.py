@@ -49,10 +49,10 @@ def _trust(home: Path) -> list[tuple[str, str]]:
 
 
 def _predicted_well(result: DemoResult) -> tuple[int, int]:
-    """How many measured predictions had the direction right, of how many."""
-    measured = [trial for trial in result.trials if trial.effect is not None]
-    right = sum(
-        (trial.effect or 0.0) > 0.0 if trial.confidence >= 0.5 else (trial.effect or 0.0) <= 0.0
-        for trial in measured
-    )
-    return right, len(measured)
+    """How many predictions had the direction right, of how many whose interval leaves out 0."""
+    told = [
+        (trial.confidence >= 0.5, trial.low > 0)
+        for trial in result.trials
+        if trial.low is not None and trial.high is not None and not trial.low <= 0 <= trial.high
+    ]
+    return sum(said == came for said, came in told), len(told)

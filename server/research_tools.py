@@ -208,7 +208,7 @@ def _add_judging(server: FastMCP, desk: Desk) -> None:
         here = await desk.lab(lab)
 
         async def report(view: Evaluation) -> None:
-            done = sum(one.value is not None for one in (*view.runs, *view.controls))
+            done = sum(one.value is not None for one in view.runs) + view.controls.count
             await context.report_progress(done, message=view.needs)
 
         view = await desk.wait(

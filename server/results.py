@@ -89,7 +89,7 @@ class Memory(Shown):
 class TrustShown(Shown):
     """How far the lab's conclusions and its proposers' predictions hold."""
 
-    false_keeps: str
+    false_keeps: str | None = None
     overfitting: str | None = None
     predictions: list[str]
 
@@ -163,6 +163,17 @@ class ValueShown(Shown):
     value: float | None = None
 
 
+class ControlsShown(Shown):
+    """The control runs that an experiment is compared with."""
+
+    experiment: str  # whose they are
+    count: int
+    mean: float | None = None
+    sigma: float | None = None  # their own spread
+    lost: int | None = None  # lost or disturbed by the machine, not counted
+    yielded: int | None = None  # ended to make room for an experiment, not counted
+
+
 class PredictionShown(Shown):
     """What was expected before any run."""
 
@@ -183,7 +194,7 @@ class EvaluationResult(Result):
     sigma: float | None = None
     predicted: PredictionShown | None = None
     runs: list[ValueShown]
-    controls: list[ValueShown]
+    controls: ControlsShown
     running: list[str]
     needs: str | None = None
     moved_incumbent: bool | None = None

@@ -12,6 +12,7 @@ from autoresearch.records import FileChange, Outcome, Prediction, RunState, Verd
 from autoresearch.views import (
     CodeSection,
     Conclusion,
+    Controls,
     Evaluation,
     Incumbent,
     Overview,
@@ -36,7 +37,7 @@ def lab_result(view: Overview) -> results.LabResult:
     return results.LabResult(
         summary=(
             f"{view.target}: incumbent {incumbent_words(tip, view.unit)}; "
-            f"{count(runs, 'verdict')} ({_tally(view.outcomes)}), "
+            f"{count(runs, 'verdict')}{f' ({_tally(view.outcomes)})' if runs else ''}, "
             f"{len(view.open_experiments)} open, {count(len(view.running), 'run')} going."
             f"{loudly(view.sandbox)}"
         ),
@@ -76,7 +77,7 @@ def proposal_result(view: Proposal) -> results.ProposalResult:
     alike = f"; {count(len(view.similar), 'similar earlier experiment')}" if view.similar else ""
     stacked = f", {', '.join(experiment.stack)} stacked" if experiment.stack else ""
     simpler = (
-        f"; simpler by {experiment.simpler} syntax nodes, so no worse is enough"
+        f"; simpler by {experiment.simpler} syntax nodes, so enough if shown to cost below 1 sigma"
         if experiment.simpler
         else ""
     )
@@ -108,7 +109,7 @@ def run_result(view: RunView, metric: Metric, *, detail: bool) -> results.RunRes
         else next_steps.after_run(view),
         run=view.id,
         experiment=view.experiment,
-        state=view.state,
+        state=_state(view),
         progress=shorten(view.progress, 3),
         elapsed_s=round(view.elapsed_s, 1),
         cpu_s=round(view.cpu_s, 1),
@@ -140,7 +141,7 @@ def evaluation_result(
         sigma=shorten(view.sigma),
         predicted=prediction_shown(prediction),
         runs=[_value(one) for one in view.runs],
-        controls=[_value(one) for one in view.controls],
+        controls=_controls(view.controls),
         running=[] if verdict else list(view.running),
         needs=view.needs or None,
         moved_incumbent=verdict.moved_incumbent if verdict else None,
@@ -153,12 +154,15 @@ def evaluation_result(
 
 def conclusion_result(view: Conclusion, unit: str) -> results.ConclusionResult:
     """conclude_experiment's answer."""
-    outcome = f"{view.outcome} " if view.outcome else ""
     tip = view.incumbent
+    outcome = f"{view.outcome} " if view.outcome else ""
+    taste = next_steps.taste(view.prediction, view.effect, view.low, view.high)
+    if view.outcome is Outcome.KEEP and view.experiment not in tip.kept:
+        outcome = "keep, but not on the kept line: "
     return results.ConclusionResult(
         summary=(
-            f"{view.experiment}: {outcome}{effect(view.effect, None, None, tip.sigma)}"
-            f"{next_steps.taste(view.prediction, view.effect)}; the lesson is recorded; incumbent "
+            f"{view.experiment}: {outcome}{effect(view.effect, view.low, view.high, tip.sigma)}"
+            f"{taste}; the lesson is recorded; incumbent "
             f"{incumbent_words(tip, unit)}.{loudly(view.sandbox)}"
         ),
         next_step=next_steps.after_conclude(view),
@@ -233,7 +237,7 @@ def memory(one: Remembered) -> results.Memory:
         high=shorten(one.high, 4),
         lesson=_cut(one.lesson, 400),
         touched=[f"{change.path}:{span}" for change in one.changes for span in _lines(change)],
-        note=note(one.taken_back, one.built_on_taken_back),
+        note=note(one.taken_back, one.built_on_taken_back, one.overtaken),
     )
 
 
@@ -260,7 +264,20 @@ def incumbent_words(tip: Incumbent, unit: str) -> str:
     if tip.low is None or tip.high is None:
         return f"{shown}{again}"
     half = shorten((tip.high - tip.low) / 2, 2)
-    return f"{shown} ±{half} over {count(tip.runs, 'run')}{again}"
+    return f"{shown} ±{half} over {_which_runs(tip)}{again}"
+
+
+def _which_runs(tip: Incumbent) -> str:
+    """Those that an experiment was kept on were chosen for being good, so that is said."""
+    if tip.chosen:
+        return f"the {count(tip.runs, 'run')} it was kept on"
+    return f"{count(tip.runs, 'run')}{' since it was kept' if len(tip.kept) > 1 else ''}"
+
+
+def measured_runs(view: Evaluation) -> int:
+    """Of the experiment itself; of e0 all that it has."""
+    own = view.controls.count if view.controls.experiment == view.experiment else 0
+    return own + sum(one.value is not None for one in view.runs)
 
 
 def loudly(sandbox: str) -> str:
@@ -282,7 +299,7 @@ def _run_summary(view: RunView, metric: Metric) -> str:
         return f"{view.id} finished{took}: {metric.name} {score}.{loudly(view.sandbox)}"
     if view.state.final:
         why = quote(view.exception or view.reason)
-        return f"{view.id} {view.state}{took}: {why}".rstrip() + "."
+        return f"{view.id} {_state(view)}{took}: {why}".rstrip() + "."
     done = f", {view.progress:.0%} of its budget" if view.progress is not None else ""
     loss = f", training loss {view.curve[-1].loss:.4g}" if view.curve else ""
     return f"{view.id} is {view.state}{took}{done}{loss}."
@@ -295,7 +312,7 @@ def _evaluation_summary(view: Evaluation, metric: Metric, prediction: Prediction
     tip = view.incumbent
     now = f"incumbent {incumbent_words(tip, metric.unit)}"
     if verdict is not None:
-        taste = next_steps.taste(prediction, verdict.effect)
+        taste = next_steps.taste(prediction, verdict.effect, verdict.low, verdict.high)
         back = f"; taken back since: {view.taken_back.sentence}" if view.taken_back else ""
         return f"{view.experiment}: {verdict.sentence}{taste}{back}; {now}.{loudly(view.sandbox)}"
     if not view.needs:
@@ -303,12 +320,16 @@ def _evaluation_summary(view: Evaluation, metric: Metric, prediction: Prediction
             f"{view.experiment} is measured: {now}; sigma of single runs {shorten(tip.sigma, 3)}."
             f"{loudly(view.sandbox)}"
         )
-    done = sum(one.value is not None for one in view.runs)
+    done = measured_runs(view)
     so_far = effect(view.effect, view.low, view.high, view.sigma)
     return (
         f"{view.experiment}: no verdict yet after {count(done, 'measured run')}, {so_far}; "
         f"{count(len(view.running), 'run')} going; {view.needs}.{loudly(view.sandbox)}"
     )
+
+
+def _state(view: RunView) -> str:
+    return "yielded" if view.yielded else view.state
 
 
 def _sandboxes(found: Sequence[Remembered]) -> str:
@@ -318,6 +339,17 @@ def _sandboxes(found: Sequence[Remembered]) -> str:
 
 def _value(one: RunValue) -> results.ValueShown:
     return results.ValueShown(run=one.run, state=one.state, value=shorten(one.value))
+
+
+def _controls(found: Controls) -> results.ControlsShown:
+    return results.ControlsShown(
+        experiment=found.experiment,
+        count=found.count,
+        mean=shorten(found.mean),
+        sigma=shorten(found.sigma, 3),
+        lost=found.lost or None,
+        yielded=found.yielded or None,
+    )
 
 
 def _curve(points: Sequence[CurvePoint], most: int) -> list[tuple[float, float]]:
@@ -332,6 +364,8 @@ def _lines(change: FileChange) -> list[str]:
 
 
 def _outcome(one: Remembered) -> str:
+    if one.overtaken:
+        return "overtaken"
     if one.outcome is not None:
         return one.outcome
     return "open" if one.changes else "baseline"

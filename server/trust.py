@@ -3,7 +3,7 @@
 Pure functions; effects are in metric units and positive is better.
 """
 
-from autoresearch.evidence import built_on_taken_back
+from autoresearch.evidence import built_on_taken_back, overtaken
 from autoresearch.history import History
 from autoresearch.overfitting import FEWEST_KEEPS, Overfitting
 from autoresearch.predictions import COIN, Taste
@@ -16,7 +16,7 @@ from server.figures import count, effect
 def trust_shown(record: TrackRecord, unit: str, sigma: float | None) -> results.TrustShown:
     """The track record, for a tool's answer."""
     return results.TrustShown(
-        false_keeps=false_keep_words(record),
+        false_keeps=false_keep_words(record) or None,
         overfitting=overfitting_words(record.overfitting, unit, sigma),
         predictions=[taste_words(who, taste) for who, taste in record.taste.items()],
     )
@@ -26,20 +26,30 @@ def trust_rows(view: Overview) -> list[tuple[str, str]]:
     """(name, words) of what is known, for a table."""
     record, sigma = view.record, view.incumbent.sigma
     found = overfitting_words(record.overfitting, view.unit, sigma)
+    luck = false_keep_words(record)
     return [
         *(("taken back", words) for words in map(taken_back_words, view.taken_back)),
-        ("luck", false_keep_words(record)),
+        *([("luck", luck)] if luck else []),
         *([("overfitting", found)] if found else []),
         *(("predictions", taste_words(who, taste)) for who, taste in record.taste.items()),
     ]
 
 
 def false_keep_words(record: TrackRecord) -> str:
-    """For example "0.02 false keeps to be expected at most among 14 candidates judged"."""
-    expected = f"{record.false_keeps:.2g}"
+    """For example "at most 0.02 false keeps to be expected among 14 candidates judged …".
+
+    "" before anything was judged: nothing can be false among none.
+    """
+    if not record.candidates:
+        return ""
+    left_out = (
+        f"; {count(record.simplifications, 'simplification')} kept, which claim no gain, left out"
+        if record.simplifications
+        else ""
+    )
     return (
-        f"{expected} false keeps to be expected at most among "
-        f"{count(record.candidates, 'candidate')} judged"
+        f"at most {record.false_keeps:.2g} false keeps to be expected among "
+        f"{count(record.candidates, 'candidate')} judged, if the noise of runs is normal{left_out}"
     )
 
 
@@ -49,7 +59,7 @@ def overfitting_words(found: Overfitting | None, unit: str, sigma: float | None)
         return None
     apart = effect(found.excess, found.low, found.high, sigma)
     if found.keeps < FEWEST_KEEPS:
-        verdict = f"{apart} apart, from which {FEWEST_KEEPS} keeps or more could tell overfitting"
+        verdict = f"{apart} apart, but it takes {FEWEST_KEEPS} keeps to tell overfitting"
     elif found.low > 0:
         verdict = f"selection has overfitted by {apart}"
     else:
@@ -61,16 +71,19 @@ def overfitting_words(found: Overfitting | None, unit: str, sigma: float | None)
     )
 
 
-def note(taken_back: bool, built_on: str | None) -> str | None:
+def note(taken_back: bool, built_on: str | None, late: bool = False) -> str | None:
     """What became of an experiment, or of what is below it, after its verdict."""
     if taken_back:
         return "kept, then taken back: its further runs did not bear it out"
+    if late:
+        return "better than its base, but the incumbent had moved: not on the kept line"
     return f"built on {built_on}, which was taken back" if built_on else None
 
 
 def after_verdict(history: History, experiment: str) -> str | None:
     """The same, of one of a history's experiments."""
-    return note(experiment in history.reversals, built_on_taken_back(history, experiment))
+    back, below = experiment in history.reversals, built_on_taken_back(history, experiment)
+    return note(back, below, overtaken(history, experiment))
 
 
 def taken_back_words(reversal: Reversal) -> str:

@@ -48,6 +48,7 @@ SETTINGS = (
     Setting(controls=60, underestimated=1.5),
     Setting(controls=MOST, growing=True),
 )
+RIVALRY = Setting(controls=60)  # what the judge has beside whom the rivals are shown
 SIMPLER_SETTINGS = tuple(Setting(controls=number, simpler=True) for number in (6, 20, 60))
 
 
@@ -192,8 +193,7 @@ def simulate_rivals(nulls: int, *, seed: int, gate: Gate = GATE) -> Rivals:
     Each session of 60 begins with a control of its first candidate's campaign; beside each
     candidate lies a fresh control of its own campaign.
     """
-    setting = next(one for one in SETTINGS if one.controls == SESSION)
-    drawn = list(draw(setting, 0.0, max(SESSION, nulls - nulls % SESSION), seed=seed, gate=gate))
+    drawn = list(draw(RIVALRY, 0.0, max(SESSION, nulls - nulls % SESSION), seed=seed, gate=gate))
     sessions = [drawn[i : i + SESSION] for i in range(0, len(drawn), SESSION)]
     return compare(
         starts=[session[0][1][0] for session in sessions],

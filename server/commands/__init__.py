@@ -53,6 +53,9 @@ def build_app() -> App:
     app.command(calibrating.replay_log_command, name="replay-log")
     app.command(doctor.doctor)
     app.command(serve)
+    for name in app:
+        if app[name].help_epilogue is None:
+            app[name].help_epilogue = ""  # the examples above are the root's, and are inherited
     return app
 
 

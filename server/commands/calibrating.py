@@ -43,6 +43,8 @@ def aa_test(
 
     Exit 1 if it is fooled more often than docs/calibration.md promises.
     """
+    if real < 0:
+        raise LabError(f"--real {real} candidates are none.", "At least 1; 60 say something.")
     if simulate == bool(real):
         raise LabError(
             "Simulated or real?", "Give --simulate, or --real N with N candidates, such as 60."
@@ -134,6 +136,8 @@ def _progress(json: bool) -> Progress:
 
 
 def _show_simulation(found: "Simulation") -> None:
+    from autoresearch.calibration.simulate import RIVALRY
+
     first = found.rows[0]
     say(
         f"{first.at(0).candidates:,} candidates without a gain and {first.at(1).candidates:,} of "
@@ -157,8 +161,8 @@ def _show_simulation(found: "Simulation") -> None:
     say("\nSimplifications: kept, at most 1 sigma worse being allowed")
     _show_simplifications(found.simplifications)
     say("\nThe same candidates without a gain, their first runs, as others would have it")
-    promised = next(row for row in found.rows if row.setting.controls == 60)
-    _show_rivals(found.rivals, promised.at(0).rate * found.rivals.candidates)
+    beside = next(row for row in found.rows if row.setting == RIVALRY)
+    _show_rivals(found.rivals, beside.at(0).rate * found.rivals.candidates)
 
 
 def _show_runs(rows: Sequence["Row"]) -> None:

@@ -6,19 +6,29 @@ from typing import Annotated
 from cyclopts import Parameter
 from rich.text import Text
 
+from autoresearch.contract import Metric
 from autoresearch.errors import LabError
+from autoresearch.evidence import controls_of, measured, overtaken, values
 from autoresearch.history import History
 from autoresearch.home import default_home, lab_names
 from autoresearch.lab import Lab
 from autoresearch.logs import clean_lines
+from autoresearch.noise import measure_noise
 from autoresearch.opening import open_signed
+from autoresearch.records import Experiment, Verdict
 from autoresearch.views import Overview
 from server import figures
 from server.commands.output import JsonOption, LabOption, console, print_json, say, table
 from server.shaping import incumbent_words
 from server.trust import after_verdict, trust_rows
 
-COLOURS = {"keep": "green", "discard": "red", "crashed": "magenta", "inconclusive": "yellow"}
+COLOURS = {
+    "keep": "green",
+    "discard": "red",
+    "crashed": "magenta",
+    "inconclusive": "yellow",
+    "overtaken": "blue",
+}
 
 
 def init(
@@ -90,8 +100,8 @@ def log(
     if json:
         print_json([_entry(history, name) for name in history.experiments])
         return
-    _show_experiments(history)
-    kept = ", ".join(history.kept)
+    show_experiments(history, here.contract.metric)
+    kept = " → ".join(history.kept)
     say(f"{figures.count(len(history.experiments) - 1, 'experiment')}; the kept line: {kept}")
 
 
@@ -163,25 +173,63 @@ def _show(view: Overview) -> None:
     console.print()
 
 
-def _show_experiments(history: History) -> None:
-    shown = table("id", "verdict", "effect (95 % interval)", "runs", "hypothesis")
+def show_experiments(history: History, metric: Metric) -> None:
+    """A row for each experiment, and a line on how to read them."""
+    shown = table("id", "verdict", metric.name, "effect ± 95 %", "runs", "hypothesis")
+    for column in shown.columns[:-1]:
+        column.no_wrap = True  # a narrow terminal folds the hypothesis and no number
     for name, experiment in history.experiments.items():
-        verdict = history.verdicts.get(name)
-        outcome = str(verdict.outcome) if verdict else "baseline" if name == "e0" else "open"
-        effect = (
-            figures.effect(verdict.effect, verdict.low, verdict.high, verdict.sigma)
-            if verdict and verdict.effect is not None
-            else ""
-        )
-        note = after_verdict(history, name)
+        outcome = _outcome(history, name)
+        ended = [one for one in history.reports_of(name) if not one.state.repeated]
         shown.add_row(
             name,
             Text(outcome, style=COLOURS.get(outcome, "")),
-            effect,
-            str(len(history.reports_of(name))),
-            Text(f"{experiment.hypothesis} ({note})" if note else experiment.hypothesis),
+            _score(history, name),
+            _effect(history.verdicts.get(name)),
+            str(len(ended)),
+            Text(_told(history, experiment)),
         )
     console.print(shown)
+    better = "lower" if metric.direction == "min" else "higher"
+    say(
+        f"{metric.name}: mean of its runs, {metric.unit}, {better} is better; effect: how much "
+        "better than what it was built on, + is better; runs: without those that were lost, "
+        "disturbed or yielded"
+    )
+
+
+def _outcome(history: History, name: str) -> str:
+    if overtaken(history, name):
+        return "overtaken"
+    verdict = history.verdicts.get(name)
+    return str(verdict.outcome) if verdict else "baseline" if name == "e0" else "open"
+
+
+def _score(history: History, name: str) -> str:
+    """The mean of its measured runs, with as many digits as the noise allows."""
+    found = values(history, measured(history, name))
+    noise = measure_noise([values(history, controls_of(history, kept)) for kept in history.kept])
+    digits = figures.digits_for(noise.sigma if noise else None)
+    return f"{sum(found) / len(found):.{digits}f}" if found else ""
+
+
+def _effect(verdict: Verdict | None) -> str:
+    if verdict is None or verdict.effect is None:
+        return ""
+    digits = figures.digits_for(verdict.sigma)
+    shown = f"{verdict.effect:+.{digits}f}"
+    if verdict.low is None or verdict.high is None:
+        return shown
+    return f"{shown} ±{(verdict.high - verdict.low) / 2:.{digits}f}"
+
+
+def _told(history: History, experiment: Experiment) -> str:
+    """The hypothesis, what became of it, and why nothing was measured where nothing was."""
+    verdict = history.verdicts.get(experiment.id)
+    unmeasured = verdict is not None and verdict.effect is None
+    why = figures.quote(verdict.sentence) if verdict and unmeasured else None
+    notes = filter(None, (after_verdict(history, experiment.id), why))
+    return " ".join([experiment.hypothesis, *(f"({words})" for words in notes)])
 
 
 def _entry(history: History, name: str) -> dict[str, object]:

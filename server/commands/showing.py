@@ -59,7 +59,7 @@ def demo(
     again = f"AUTORESEARCH_HOME={shlex.quote(str(folder))} {_called()}"
     write_report(result, report, chart=chart, again=again)
     if json:
-        print_json({**_figures(result), "report": str(report), "chart": chart and str(chart)})
+        print_json({**figures_of(result), "report": str(report), "chart": chart and str(chart)})
         return
     _show(result)
     say(f"Report: {report}")
@@ -135,8 +135,10 @@ def _show(result: DemoResult) -> None:
 
 def _fate(trial: Trial) -> str:
     if trial.cheat:
-        return "A CHEAT WAS KEPT" if trial.kept else "caught "
-    return "kept   " if trial.kept else "dropped"
+        return "A CHEAT GOT THROUGH" if trial.fooled else "caught   "
+    if trial.outcome == "overtaken":
+        return "overtaken"
+    return "kept     " if trial.kept else "dropped  "
 
 
 def _effect(trial: Trial) -> str:
@@ -147,7 +149,7 @@ def _effect(trial: Trial) -> str:
 
 def _last_line(result: DemoResult) -> str:
     kept = sum(trial.kept for trial in result.trials)
-    caught = sum(not trial.kept for trial in result.cheats)
+    caught = sum(not trial.fooled for trial in result.cheats)
     return (
         f"{result.metric} {result.baseline:.4f} → {result.final:.4f} {result.unit} "
         f"({result.gain:+.4f}, sigma {result.sigma:.4f}); {len(result.trials)} experiments, {kept} "
@@ -156,7 +158,8 @@ def _last_line(result: DemoResult) -> str:
     )
 
 
-def _figures(result: DemoResult) -> dict[str, object]:
+def figures_of(result: DemoResult) -> dict[str, object]:
+    """What `--json` prints of a demo."""
     return {
         "home": str(result.home),
         "baseline": result.baseline,
@@ -179,7 +182,7 @@ def _figures(result: DemoResult) -> dict[str, object]:
             }
             for trial in result.trials
         ],
-        "cheats_caught": sum(not trial.kept for trial in result.cheats),
+        "cheats_caught": sum(not trial.fooled for trial in result.cheats),
     }
 
 

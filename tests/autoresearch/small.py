@@ -4,8 +4,10 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from autoresearch.anchor import Anchor, write_anchor
+from autoresearch.cache import Question
 from autoresearch.history import History
 from autoresearch.ledger import FILE, LEDGER_REF, Ledger
 from autoresearch.records import Event
@@ -19,14 +21,21 @@ from pathlib import Path
 from autoresearch.ledger import Ledger
 from autoresearch.workspace import Repository
 from tests.autoresearch.samples import concluded
+from tests.autoresearch.small import recall
 folder, name = Path(sys.argv[1]), sys.argv[2]
 ledger = Ledger(Repository(folder / "l.git"), folder / "cache.sqlite", folder / "anchor.json")
 for i in range(50):
     ledger.append(lambda _: concluded("e0", f"{name} {i}"))
     if i % 10 == 0:
-        assert ledger.recall(words=name)
+        assert recall(ledger, words=name)
 """  # a program: 50 events under a name, into a folder's ledger
 _WHY = {1: "a higher learning rate trains faster", 2: "a wider model learns more"}
+
+
+def recall(ledger: Ledger, words: str = "", **narrow: Any) -> tuple[str, ...]:
+    """What the ledger's cache answers of its present history."""
+    question = Question(words=words, **narrow)
+    return ledger.cache.recall(ledger.history().entries, question)
 
 
 @dataclass(frozen=True, slots=True)

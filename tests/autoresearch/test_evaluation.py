@@ -15,11 +15,17 @@ from autoresearch.evidence import (
     spare_part,
 )
 from autoresearch.judge import JUDGE_VERSION
-from autoresearch.records import Judged, Outcome, RunState
+from autoresearch.lab import Lab
+from autoresearch.memory import remember
+from autoresearch.records import YIELDED, Judged, Outcome, RunFinished, RunState
 from autoresearch.verdicts import due_verdict, judge_again
 from autoresearch.weighing import kept_as_simpler
+from server.shaping import incumbent_words, memory, run_result
+from server.trust import after_verdict
+from tests.autoresearch.pretend import Pretend
 from tests.autoresearch.samples import finished, proposed, started
 from tests.autoresearch.told import BASELINE, IN_SECONDS, TINY, Told
+from tests.repositories import BETTER, propose
 
 CUT = "its ceiling of 10 CPU seconds"
 
@@ -200,7 +206,7 @@ def test_a_simplification_is_kept_for_being_no_worse_and_says_so(told: Told) -> 
     told.runs(simpler, *BASELINE, *BASELINE[:4])
     verdict = told.judge(simpler)
     assert verdict.outcome is Outcome.KEEP
-    assert verdict.sentence.startswith("simpler by 42 syntax nodes and not worse by 1 sigma: ")
+    assert "simpler by 42 syntax nodes and shown to cost less than 1 sigma: " in verdict.sentence
     assert verdict.sentence.endswith("against 18 controls: keep")
     assert kept_as_simpler(told.history, simpler, TINY)
 
@@ -230,3 +236,66 @@ def test_what_is_shown_of_an_unfinished_run_is_where_it_really_is(told: Told) ->
 def test_an_evaluation_names_what_held_the_runs_it_rests_on(told: Told) -> None:
     told.runs("e1", 3.4)
     assert view("e1", told.history, TINY).sandbox == "none"
+
+
+def test_a_keep_whose_incumbent_moved_meanwhile_is_called_overtaken(told: Told) -> None:
+    first, second = "e1", told.propose()
+    for name in (first, second):
+        told.runs(name, 3.0, 3.01)
+    assert "overtaken" not in told.judge(first).sentence
+    late = told.judge(second)
+    assert (late.outcome, late.moved_incumbent) == (Outcome.KEEP, False)
+    assert late.sentence.endswith(": keep, but overtaken: e1 had become the incumbent meanwhile")
+    in_time, behind = remember(told.history, [first, second])
+    assert (in_time.overtaken, behind.overtaken) == (False, True)
+    assert (memory(in_time).outcome, memory(behind).outcome) == ("keep", "overtaken")
+    assert after_verdict(told.history, second) == (
+        "better than its base, but the incumbent had moved: not on the kept line"
+    )
+
+
+def test_the_incumbents_runs_are_named_for_what_they_are(told: Told) -> None:
+    def words() -> str:
+        return incumbent_words(incumbent_view(told.history, TINY), "bpb")
+
+    assert words().endswith("over 6 runs")
+    told.runs("e1", 3.0, 3.01)
+    told.judge("e1")
+    assert words().endswith("over the 2 runs it was kept on")
+    told.runs("e1", 3.02)
+    assert words().endswith("over 1 run since it was kept")
+
+
+def test_controls_are_summed_up_however_many_there_are(told: Told) -> None:
+    for reason in (f"{YIELDED} before it began", "its supervisor ended"):
+        begun = started(told.history, "e0")
+        told.tell(begun)
+        ended = finished(begun.run.id, RunState.LOST).report
+        told.tell(RunFinished(report=replace(ended, reason=reason)))
+    found = view("e1", told.history, TINY).controls
+    assert (found.experiment, found.count, found.lost, found.yielded) == ("e0", 6, 1, 1)
+    assert found.mean == pytest.approx(3.2)
+    assert found.sigma == pytest.approx(0.01414, abs=1e-5)
+    told.runs("e0", *[3.2] * 6)
+    own = view("e0", told.history, TINY)
+    assert own.runs == ()
+    assert (own.controls.count, own.controls.lost, own.controls.yielded) == (12, 1, 1)
+
+
+def test_what_was_kept_shows_the_runs_it_was_kept_on_and_not_its_controls(told: Told) -> None:
+    told.runs("e1", 3.0, 3.01)
+    told.judge("e1")
+    told.runs("e1", 3.02, 3.0)
+    assert [run.run for run in view("e1", told.history, TINY).runs] == ["e1-r1", "e1-r2"]
+
+
+def test_a_control_that_made_room_is_called_yielded(lab: Lab) -> None:
+    pretend = Pretend(lab, devices=1)
+    lab.tend()
+    lab.start_run(propose(lab, BETTER))
+    pretend.give_up()
+    lab.tend()
+    found = run_result(lab.view_run("e0-r7"), lab.contract.metric, detail=False)
+    assert found.state == "yielded"
+    assert found.summary.startswith("e0-r7 yielded: “gave its device to an experiment")
+    assert "lost" not in found.summary + found.next_step

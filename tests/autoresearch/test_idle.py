@@ -1,5 +1,6 @@
 """Idle devices measure the incumbent; whoever runs an experiment gets a device at once."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -8,10 +9,11 @@ import pytest
 from autoresearch.errors import NotNow
 from autoresearch.evidence import controls_of
 from autoresearch.executors.local import LocalExecutor
-from autoresearch.idle import at_rest, hopeless, idle_wish
+from autoresearch.idle import REST_S, at_rest, hopeless, idle_wish, resting
 from autoresearch.judge import GATE
 from autoresearch.lab import Lab
 from autoresearch.records import YIELDED, Outcome, RunFinished, RunState
+from autoresearch.rundir import empty_report
 from tests.autoresearch.pretend import Pretend
 from tests.autoresearch.samples import finished, started
 from tests.autoresearch.told import BASELINE, IN_SECONDS, TINY, Told
@@ -67,22 +69,65 @@ def test_where_seconds_are_the_budget_the_parent_keeps_up_with_the_incumbent() -
     assert idle_wish(told.history, IN_SECONDS) == "e1"
 
 
-def test_an_incumbent_that_fails_is_left_alone_but_giving_a_device_up_is_no_failure() -> None:
+def end_badly(told: Told, state: RunState, reason: str, *, at: float = 3.0) -> None:
+    """One more run of e0, which ended so."""
+    begun = started(told.history, "e0")
+    told.tell(begun)
+    report = finished(begun.run.id, state).report
+    ended = replace(report, reason=reason, measurement=None, ended=at)
+    told.tell(RunFinished(report=ended))
+
+
+@pytest.mark.parametrize(
+    ("state", "reason"),
+    [
+        (RunState.LOST, f"{YIELDED} before it began"),
+        (RunState.LOST, "its supervisor ended"),
+        (RunState.TAINTED, "other processes used 90 % of the machine"),
+    ],
+)
+def test_an_incumbent_that_fails_is_left_alone_but_what_the_machine_did_is_no_failure(
+    state: RunState, reason: str
+) -> None:
     told = Told()
-
-    def end(state: RunState, reason: str) -> None:
-        begun = started(told.history, "e0")
-        told.tell(begun)
-        report = finished(begun.run.id, state).report
-        told.tell(RunFinished(report=replace(report, reason=reason)))
-
     for _ in range(9):
-        end(RunState.LOST, f"{YIELDED} before it began")
+        end_badly(told, state, reason)
+    assert hopeless(told.history, "e0") == ""
     assert idle_wish(told.history, TINY) == "e0"
     for _ in range(3):
-        end(RunState.CRASHED, "exited with 1")
+        end_badly(told, RunState.CRASHED, "exited with 1")
     assert "3 runs of the incumbent e0 failed" in hopeless(told.history, "e0")
     assert idle_wish(told.history, TINY) is None
+
+
+def test_after_three_disturbed_runs_in_a_row_the_next_control_waits_a_minute() -> None:
+    told = Told(3.2)
+    for second in (10.0, 12.0):
+        end_badly(told, RunState.TAINTED, "a busy machine", at=second)
+    end_badly(told, RunState.LOST, f"{YIELDED} after 1.0 s of training", at=13.0)
+    assert resting(told.history, "e0", now=14.0) == ""
+    end_badly(told, RunState.LOST, "its supervisor ended", at=14.0)
+    waits = resting(told.history, "e0", now=20.0)
+    assert waits.startswith("the last 3 runs of e0 were lost or disturbed by the machine")
+    assert waits.endswith("its supervisor ended")
+    assert resting(told.history, "e0", now=14.0 + REST_S) == ""
+    assert resting(told.history, "e0", now=5.0) == "", "a clock that was set back ends the rest"
+    told.runs("e0", 3.2, at=20.0)
+    assert resting(told.history, "e0", now=23.0) == ""
+
+
+def test_a_machine_that_disturbs_every_run_is_not_given_one_after_another(lab: Lab) -> None:
+    pretend = Pretend(lab, devices=1)
+    for _ in range(3):
+        run = lab.runs.start("e0")
+        disturbed = replace(empty_report(run, RunState.TAINTED, "busy"), ended=time.time())
+        lab.runs.directory(run).write_status(disturbed)
+    lab.tend()
+    assert lab.running == ()
+    needs = lab.evaluate(propose(lab, BETTER)).needs
+    assert "needs 1 run of the experiment" in needs
+    assert lab.running == ("e1-r1",), "an experiment's own runs do not wait"
+    assert pretend.yielding() == []
 
 
 def test_an_experiment_takes_the_device_of_the_newest_control_that_trains(lab: Lab) -> None:

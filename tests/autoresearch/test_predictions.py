@@ -9,7 +9,7 @@ from autoresearch.predictions import (
     COIN,
     Forecast,
     Taste,
-    brier,
+    chance_of_gain,
     implied_spread,
     log_score,
     score_predictions,
@@ -39,8 +39,31 @@ def only(*items: Forecast) -> Taste:
 def test_a_coin_has_a_quarter_and_who_is_sure_and_right_has_nothing() -> None:
     assert only(forecast(1.0, 0.5, 2.0), forecast(1.0, 0.5, -2.0)).brier == COIN
     assert only(forecast(1.0, 1.0, 2.0)).brier == 0
-    assert brier(Prediction(effect=1.0, confidence=1.0), -0.1) == 1
-    assert brier(Prediction(effect=1.0, confidence=1.0), 0.0) == 1, "no change is no gain"
+    assert only(forecast(1.0, 1.0, -0.1)).brier == 1
+    assert only(forecast(1.0, 1.0, 0.0)).brier == 1, "no change is no gain"
+
+
+def test_a_sign_that_the_measurement_leaves_open_counts_by_its_probability() -> None:
+    assert chance_of_gain(0.0, 1.0) == 0.5
+    assert chance_of_gain(1.959964, 1.0) == pytest.approx(0.975)
+    assert only(forecast(1.0, 1.0, 0.001, half=2.0)).brier == pytest.approx(0.5, abs=0.001)
+    assert only(forecast(1.0, 0.5, 0.3, half=2.0)).brier == pytest.approx(COIN)
+
+
+def test_on_noisy_measurements_the_score_is_on_average_that_against_the_truth() -> None:
+    rng = random.Random(2)
+    error = 1.5
+    # Drawn around the measurement, for that is what its standard error claims.
+    found = [rng.gauss(0.5, 2.0) for _ in range(4000)]
+    improved = [effect + rng.gauss(0.0, error) > 0 for effect in found]
+    share = sum(improved) / len(improved)
+    honest, sure, timid = (
+        only(*(forecast(1.0, chance, effect, half=1.959964 * error) for effect in found)).brier
+        for chance in (share, 0.95, 0.3)
+    )
+    assert honest < min(sure, timid)
+    assert honest == pytest.approx(share * (1 - share), abs=0.01)
+    assert sure == pytest.approx(share * 0.05**2 + (1 - share) * 0.95**2, abs=0.01)
 
 
 def test_effect_and_confidence_imply_the_spread_that_puts_so_much_above_zero() -> None:

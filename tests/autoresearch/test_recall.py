@@ -6,30 +6,31 @@ from pathlib import Path
 
 import pytest
 
+from autoresearch.memory import alike
 from autoresearch.records import FileChange, Outcome
 from tests.autoresearch.samples import (
     concluded,
     proposed,
 )
-from tests.autoresearch.small import Small, one
+from tests.autoresearch.small import Small, one, recall
 
 
 def test_words_find_hypotheses_and_lessons(small: Small) -> None:
     ledger = small.ledger()
-    assert ledger.recall("learning RATES") == ("e1", "e2")
-    assert ledger.recall("schedule") == ("e1",)
-    assert ledger.recall("wider") == ("e2",)
-    assert ledger.recall("train.py", outcome=Outcome.DISCARD) == ("e2",)
-    assert ledger.recall('nothing "like* this) OR') == ()
+    assert recall(ledger, "learning RATES") == ("e1", "e2")
+    assert recall(ledger, "schedule") == ("e1",)
+    assert recall(ledger, "wider") == ("e2",)
+    assert recall(ledger, "train.py", outcome=Outcome.DISCARD) == ("e2",)
+    assert recall(ledger, 'nothing "like* this) OR') == ()
     ledger.append(one(concluded("e2", "dropout hurts")))
-    assert ledger.recall("dropout") == ("e2",)
+    assert recall(ledger, "dropout") == ("e2",)
 
 
 def test_without_words_the_newest_come_first(small: Small) -> None:
     ledger = small.ledger()
-    assert ledger.recall() == ("e2", "e1", "e0")
-    assert ledger.recall(limit=1) == ("e2",)
-    assert ledger.recall(words="?!") == ("e2", "e1", "e0")
+    assert recall(ledger) == ("e2", "e1", "e0")
+    assert recall(ledger, limit=1) == ("e2",)
+    assert recall(ledger, words="?!") == ("e2", "e1", "e0")
 
 
 def test_paths_and_outcomes_narrow(small: Small) -> None:
@@ -37,10 +38,10 @@ def test_paths_and_outcomes_narrow(small: Small) -> None:
     commit = ledger.history().experiments["e2"].commit
     change = FileChange(path="models/mlp.py", added=9, removed=0, spans=())
     ledger.append(lambda h: proposed(h, commit, changes=(change,)))
-    assert ledger.recall(path="train.py") == ("e2", "e1")
-    assert ledger.recall(path="models") == ledger.recall(path="models/") == ("e3",)
-    assert ledger.recall(path="model") == ()
-    assert ledger.recall(outcome=Outcome.KEEP) == ("e1",)
+    assert recall(ledger, path="train.py") == ("e2", "e1")
+    assert recall(ledger, path="models") == recall(ledger, path="models/") == ("e3",)
+    assert recall(ledger, path="model") == ()
+    assert recall(ledger, outcome=Outcome.KEEP) == ("e1",)
 
 
 def test_the_search_works_without_full_text_search(
@@ -49,10 +50,10 @@ def test_the_search_works_without_full_text_search(
     monkeypatch.setattr("autoresearch.cache._FTS", "CREATE VIRTUAL TABLE words USING missing(x)")
     (small.folder / "cache.sqlite").unlink(missing_ok=True)
     ledger = small.ledger()
-    assert ledger.recall("rate learn") == ("e1", "e2")
-    assert ledger.recall("dropout") == ()
+    assert recall(ledger, "rate learn") == ("e1", "e2")
+    assert recall(ledger, "dropout") == ()
     ledger.append(one(concluded("e2", "dropout hurts")))
-    assert ledger.recall("dropout", path="train.py") == ("e2",)
+    assert recall(ledger, "dropout", path="train.py") == ("e2",)
 
 
 def old_schema(cache: Path) -> None:
@@ -83,9 +84,9 @@ def torn(cache: Path) -> None:
 def test_a_spoilt_cache_is_rebuilt_without_a_word(
     small: Small, spoil: Callable[[Path], object]
 ) -> None:
-    small.ledger().recall("anything")
+    recall(small.ledger(), "anything")
     spoil(small.folder / "cache.sqlite")
-    assert small.ledger().recall("schedule") == ("e1",)
+    assert recall(small.ledger(), "schedule") == ("e1",)
     found = small.ledger().verify()
     assert (found.ok, found.cache) == (True, "agrees")
 
@@ -94,19 +95,37 @@ def test_a_cache_that_cannot_be_written_is_done_without(small: Small) -> None:
     cache = small.folder / "cache.sqlite"
     cache.unlink(missing_ok=True)
     (small.folder / "cache.sqlite-journal").mkdir()
-    assert small.ledger().recall("schedule") == ("e1",)
+    assert recall(small.ledger(), "schedule") == ("e1",)
 
 
 def test_a_cache_of_another_ledger_is_rebuilt(small: Small, made: Small) -> None:
-    small.ledger().recall()
+    recall(small.ledger())
     with sqlite3.connect(small.folder / "cache.sqlite") as db:
         db.execute("UPDATE events SET hash = 'x' WHERE n = 15")
-    assert small.ledger().recall("schedule") == ("e1",)
+    assert recall(small.ledger(), "schedule") == ("e1",)
     assert small.ledger().verify().cache == "agrees"
 
 
 def test_verify_sees_an_edited_row_of_the_cache(small: Small) -> None:
-    small.ledger().recall()
+    recall(small.ledger())
     with sqlite3.connect(small.folder / "cache.sqlite") as db:
         db.execute("UPDATE events SET record = replace(record, 'discard', 'keep')")
     assert small.ledger().verify().cache == "rebuilt"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ("a higher learning rate learns faster", "lower the learning rates at the end", True),
+        ("LEARNING_RATE 0.01 → 0.02: longer steps", "LEARNING_RATE 0.02 → 0.04", True),
+        ("a higher learning rate learns faster", "a wider model learns more than this", False),
+        ("WIDTH 16 → 32: could help with these", "HEADS 4 → 3: could help with these", False),
+        ("tie the weights", "tie", False),
+        ("", "", False),
+    ],
+)
+def test_hypotheses_are_alike_by_the_words_that_say_what_is_tried(
+    one: str, other: str, expected: bool
+) -> None:
+    assert alike(one, other) is expected
+    assert alike(other, one) is expected

@@ -85,9 +85,9 @@ def test_what_is_no_such_log_is_refused_in_words(tmp_path: Path, text: str, word
         replay(tmp_path, text)
 
 
-@pytest.mark.parametrize("sigma", [0.0, -1.0, float("nan"), float("inf")])
+@pytest.mark.parametrize("sigma", [0.0, 1e-320, -1.0, float("nan"), float("inf")])
 def test_a_sigma_that_is_no_spread_is_refused(tmp_path: Path, sigma: float) -> None:
-    with pytest.raises(LabError, match="is no spread"):
+    with pytest.raises(LabError, match=r"is no spread\. Give 1e-12 to 1e\+06"):
         replay(tmp_path, LOG, sigma)
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from autoresearch.evidence import controls_of, values
 from autoresearch.lab import Lab
 from autoresearch.ledger import INCUMBENT_REF
 from autoresearch.records import Outcome, Reverted
@@ -18,8 +19,8 @@ def pretend(lab: Lab) -> Pretend:
 def test_idle_time_finds_out_luck_and_the_base_is_the_incumbent_again(
     lab: Lab, pretend: Pretend
 ) -> None:
-    controls = lab.evaluate("e0").runs
-    base = [run.value for run in controls if run.value is not None]
+    history = lab.history()
+    base = values(history, controls_of(history, "e0"))
     lucky = propose(lab, BETTER)
     pretend.measure(lucky, *[min(base) - 1.0 - by for by in (0.0, 0.01, 0.02)])
     kept = lab.evaluate(lucky)

@@ -20,7 +20,7 @@ from tests.autoresearch.samples import (
     judged,
     proposed,
 )
-from tests.autoresearch.small import APPENDING, ROOT, Small, findings, forge, one
+from tests.autoresearch.small import APPENDING, ROOT, Small, findings, forge, one, recall
 
 
 def test_verify_finds_nothing_where_nothing_was_done(small: Small) -> None:
@@ -50,14 +50,14 @@ def test_verify_compares_what_belonged_together_when_it_began(
     small: Small, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ledger, fsck = small.ledger(), Repository.fsck
-    ledger.recall()
+    recall(ledger)
 
     def fsck_while_others_append(repo: Repository) -> str | None:
         other = small.ledger()
         commit = other.history().experiments["e2"].commit
         other.append(lambda h: proposed(h, commit))
         other.append(one(judged("e3", "e1", moved=True)))
-        other.recall()
+        recall(other)
         return fsck(repo)
 
     monkeypatch.setattr(Repository, "fsck", fsck_while_others_append)

@@ -5,8 +5,9 @@ import random
 import pytest
 
 from autoresearch.overfitting import Keep, measure_overfitting
-from autoresearch.records import Prediction, Proposer
+from autoresearch.records import Outcome, Prediction, Proposer
 from autoresearch.track_record import track_record
+from server.trust import false_keep_words
 from tests.autoresearch.told import BASELINE, TINY, Told
 
 
@@ -99,3 +100,21 @@ def test_predictions_are_scored_for_each_client_and_model_apart() -> None:
     assert taste["test m"].brier == pytest.approx(0.01)
     assert taste["test other"].brier == pytest.approx(0.81)
     assert taste["test m"].log_score > taste["test other"].log_score
+
+
+def test_what_was_kept_as_a_simplification_is_among_no_false_keeps() -> None:
+    told = Told(*BASELINE, *BASELINE, *BASELINE)
+    told.propose(simpler=42)
+    told.runs("e1", *BASELINE, *BASELINE[:4])
+    assert told.judge("e1").outcome is Outcome.KEEP
+    found = track_record(told.history, TINY)
+    assert (found.candidates, found.simplifications, found.false_keeps) == (0, 1, 0)
+    told.propose()
+    told.runs("e1", *BASELINE)
+    told.runs("e2", 3.9)
+    told.judge("e2")
+    found = track_record(told.history, TINY)
+    assert (found.candidates, found.simplifications) == (1, 1)
+    words = false_keep_words(found)
+    assert "among 1 candidate judged, if the noise of runs is normal" in words
+    assert words.endswith("; 1 simplification kept, which claim no gain, left out")

@@ -95,6 +95,13 @@ def test_aa_test_on_real_runs_prints_how_they_ended_beside_the_rivals(tmp_path, 
     assert "false keeps in 3" in words
 
 
+def test_aa_test_refuses_fewer_than_one_real_candidate_before_anything_is_opened(capsys):
+    assert run(["aa-test", "--real", "-1"]) == 1
+    seen = capsys.readouterr()
+    assert seen.out == ""
+    assert "--real -1 candidates are none. At least 1" in seen.err
+
+
 @pytest.mark.slow
 def test_aa_test_names_a_target_that_is_not_there(capsys):
     assert run(["aa-test", "--real", "3", "--target", "nowhere"]) == 1

@@ -4,12 +4,17 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
 from autoresearch.errors import LedgerDamaged
+from autoresearch.records import RunFinished, RunState
 from autoresearch.sandbox import current_sandbox
 from server.commands import run
+from server.commands.labs import show_experiments
+from tests.autoresearch.samples import finished, started
+from tests.autoresearch.told import BASELINE, TINY, Told
 
 
 @pytest.fixture
@@ -38,6 +43,13 @@ def test_help_shows_every_command_and_examples(home, capsys):
 def test_every_command_explains_itself(home, capsys, name):
     assert run([name, "--help"]) == 0
     assert len(capsys.readouterr().out.splitlines()) > 5
+
+
+def test_examples_of_the_whole_command_line_stand_under_the_whole_alone(home, capsys):
+    assert run(["--help"]) == 0
+    assert "Examples:" in capsys.readouterr().out
+    assert run(["status", "--help"]) == 0
+    assert "Examples:" not in capsys.readouterr().out
 
 
 def test_version_is_one_line(home, capsys):
@@ -101,11 +113,9 @@ def test_status_and_log_speak_json(opened, capsys):
     assert (entry["experiment"], entry["note"]) == ("e0", None)
 
 
-def test_status_says_how_much_luck_is_to_be_expected(opened, capsys):
+def test_status_says_nothing_of_luck_before_anything_was_judged(opened, capsys):
     assert run(["status"]) == 0
-    out = capsys.readouterr().out
-    assert "luck" in out
-    assert "0 false keeps to be expected at most among 0 candidates judged" in out
+    assert "luck" not in capsys.readouterr().out
 
 
 def test_log_lists_the_experiments(opened, capsys):
@@ -113,6 +123,39 @@ def test_log_lists_the_experiments(opened, capsys):
     out = capsys.readouterr().out
     assert "baseline" in out
     assert out.splitlines()[-1] == "0 experiments; the kept line: e0"
+
+
+def test_log_has_a_number_in_every_column_that_a_narrow_terminal_does_not_fold(capsys):
+    told = Told(*BASELINE)
+    told.propose(hypothesis="longer steps, because the budget is only a few hundred of them")
+    late = told.propose()
+    for name in ("e1", late):
+        told.runs(name, 3.0, 3.01)
+        told.judge(name)
+    told.propose()
+    begun = started(told.history, "e3")
+    told.tell(begun)
+    failed = replace(finished(begun.run.id, RunState.CRASHED).report, reason="ValueError: no")
+    told.tell(RunFinished(report=failed))
+    told.judge("e3")
+    show_experiments(told.history, TINY.metric)
+    rows = capsys.readouterr().out.splitlines()
+    assert rows[0].split("  ")[0] == "id"
+    assert next(row for row in rows if row.startswith("e0")).split()[:3] == [
+        "e0",
+        "baseline",
+        "3.200",
+    ]
+    assert "keep" in next(row for row in rows if row.startswith("e1"))
+    assert next(row for row in rows if row.startswith("e2")).split()[1:6] == [
+        "overtaken",
+        "3.005",
+        "+0.195",
+        "±0.026",
+        "2",
+    ]
+    assert "ValueError: no" in " ".join(" ".join(rows).split())
+    assert "+ is better" in rows[-1]
 
 
 def test_log_of_an_unknown_run_fails_clearly(opened, capsys):

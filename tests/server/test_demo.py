@@ -9,6 +9,7 @@ import pytest
 
 from server.chart import draw_chart
 from server.commands import run
+from server.commands.showing import figures_of
 from server.demo import DemoResult, Trial
 from server.demo_proposer import CHEAT, MOVES, DemoProposer, Move
 from server.report import write_report
@@ -116,16 +117,16 @@ def test_the_report_says_what_was_kept_and_what_was_dropped_and_why(tmp_path):
     assert "| e2 |" in dropped
     assert "| e3 |" in dropped
     assert "a \\| b" in dropped
-    assert "Of 2 measured predictions, 1 had the direction right." in dropped
+    assert "leaves out zero: 1. Of these, predicted in the right direction: 1." in dropped
     assert "that training never sees; the code ran unsandboxed." in kept
 
 
-def test_the_report_says_how_far_its_lab_can_be_trusted(measured_home, tmp_path):
+def test_the_report_says_nothing_of_trust_in_a_lab_that_judged_nothing(measured_home, tmp_path):
     home = shutil.copytree(measured_home, tmp_path / "home")
     here = replace(result(TRIAL), home=home)
     write_report(here, tmp_path / "report.md", chart=None, again="a")
     text = (tmp_path / "report.md").read_text()
-    assert "- luck: 0 false keeps to be expected at most among 0 candidates judged" in text
+    assert "How far to trust this" not in text
 
 
 def test_the_report_says_that_the_cheat_was_caught(tmp_path):
@@ -135,6 +136,14 @@ def test_the_report_says_that_the_cheat_was_caught(tmp_path):
     assert (
         "e3 was a cheat, put there on purpose: it learns while it is scored. It was caught" in text
     )
+
+
+def test_a_cheat_that_was_judged_better_is_not_caught_though_another_keep_overtook_it(tmp_path):
+    late = replace(TRIAL, outcome="overtaken", cheat=True)
+    assert figures_of(result(late))["cheats_caught"] == 0
+    assert figures_of(result(replace(CRASHED, cheat=True)))["cheats_caught"] == 1
+    write_report(result(late), tmp_path / "report.md", chart=None, again="a")
+    assert "It was judged better, which it should not" in (tmp_path / "report.md").read_text()
 
 
 def test_the_cheat_of_the_demo_still_fits_the_target():

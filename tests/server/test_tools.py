@@ -8,6 +8,7 @@ from autoresearch.overfitting import Overfitting
 from autoresearch.predictions import Taste
 from autoresearch.records import Outcome, Prediction, Proposer
 from autoresearch.views import TrackRecord
+from server import next_steps
 from server.trust import overfitting_words
 from tests.server.conftest import call
 from tests.server.fake_lab import CRASHED, FINISHED, PAST, TAKEN_BACK, TIP, VERDICT, FakeLab
@@ -150,12 +151,13 @@ async def test_open_lab_says_how_far_the_lab_can_be_trusted(connect, lab):
     async with connect(lab) as client:
         trust = (await call(client, "open_lab"))["trust"]
     assert trust["false_keeps"] == (
-        "0.021 false keeps to be expected at most among 14 candidates judged"
+        "at most 0.021 false keeps to be expected among 14 candidates judged, "
+        "if the noise of runs is normal"
     )
     assert trust["overfitting"] == (
         "2 keeps claimed +0.0300 bpb on the judged part; on a spare part that no verdict used "
-        "+0.0200 (95 % +0.0100 to +0.0300): +0.0100 (95 % -0.0010 to +0.0210) apart, from which "
-        "3 keeps or more could tell overfitting"
+        "+0.0200 (95 % +0.0100 to +0.0300): +0.0100 (95 % -0.0010 to +0.0210) apart, but it takes "
+        "3 keeps to tell overfitting"
     )
     assert trust["predictions"] == [
         "some-client: 3 predictions scored, Brier 0.10 (a coin: 0.25, lower is better), "
@@ -166,7 +168,7 @@ async def test_open_lab_says_how_far_the_lab_can_be_trusted(connect, lab):
 @pytest.mark.parametrize(
     ("keeps", "low", "said"),
     [
-        (2, 0.002, "apart, from which 3 keeps or more could tell overfitting"),
+        (2, 0.002, "apart, but it takes 3 keeps to tell overfitting"),
         (3, 0.002, "selection has overfitted by +0.0100 (95 % +0.0020 to +0.0210)"),
         (3, -0.002, "apart, so no overfitting is shown"),
     ],
@@ -282,6 +284,20 @@ async def test_evaluate_metric_goes_on_until_the_verdict(connect, lab):
     assert seen["moved_incumbent"] is True
     assert "you gave it 70% to improve, by +0.02, and it did" in seen["summary"]
     assert 'conclude_experiment(experiment="e2"' in seen["next_step"]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "came"),
+    [
+        (0.001, 0.02, "it did"),
+        (-0.03, -0.001, "it got worse"),
+        (-0.001, 0.02, "the runs do not tell whether it did"),
+        (None, None, "the runs do not tell whether it did"),
+    ],
+)
+def test_whether_a_prediction_came_true_is_said_only_as_far_as_the_interval_shows(low, high, came):
+    said = next_steps.taste(Prediction(effect=0.02, confidence=0.7), 0.01, low, high)
+    assert said == f"; you gave it 70% to improve, by +0.02, and {came}"
 
 
 async def test_evaluate_metric_without_a_wait_says_what_is_still_needed(connect, lab):
