@@ -12,6 +12,7 @@ FAKE = ("-m", "tests.server.fake_server")
 HEAVY = ("numpy", "torch", "scipy", "matplotlib", "cyclopts", "jinja2", "autoresearch.lab")
 
 
+@pytest.mark.slow
 async def test_every_tool_answers_over_stdio(mode, tmp_path):
     edit = {"path": "train.py", "find": "0.01", "replace": "0.02"}
     async with over_stdio(mode, *FAKE, log=tmp_path / "log") as client:
