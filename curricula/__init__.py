@@ -1,0 +1,1 @@
+"""The courses, and the small engine that serves and grades them."""
