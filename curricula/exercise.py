@@ -1,7 +1,7 @@
 """What an author writes down of an exercise: how it is drawn, checked, solved, and got wrong.
 
-Its words (task, starter, hints) stand in the lesson's markdown; here is what a machine needs. All of
-it stays in the grader's process: a learner's code never sees a reference, a solution or a mutant.
+Its words (task, starter, hints) stand in the lesson's markdown; here is what a machine needs. All
+of it stays in the grader's process: a learner's code sees no reference, solution or mutant.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,7 +11,7 @@ from random import Random
 from typing import TypeAlias
 
 # What JSON can say. Learners' answers come back as nothing else.
-Plain: TypeAlias = "None | bool | int | float | str | Sequence[Plain] | Mapping[str, Plain]"
+Plain: TypeAlias = "bool | int | float | str | Sequence[Plain] | Mapping[str, Plain] | None"
 Params: TypeAlias = Mapping[str, Plain]
 Case: TypeAlias = Sequence[Plain]  # the arguments of one call
 

@@ -1,6 +1,6 @@
 """The file that a course teaches: loaded by its path, never imported as a package.
 
-Shared: `load("microgpt/gpt.py")` gives every caller the same module, so that a reference can use its
+`load("microgpt/gpt.py")` gives every caller the same module, so that a reference can use its
 functions and coverage can see which of its lines ran.
 """
 
