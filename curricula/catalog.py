@@ -102,7 +102,7 @@ class Course:
 
 
 def span_of(name: str, source: str) -> tuple[int, int] | None:
-    """The lines that a lesson owns by that name: a symbol, "12-19" or "7"; None if there are none."""
+    """The lines that a lesson owns by that name: a symbol, "12-19" or "7"; None if it is none."""
     first, _, last = name.partition("-")
     if first.isdigit() and (not last or last.isdigit()):
         return int(first), int(last or first)

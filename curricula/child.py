@@ -8,9 +8,12 @@ it came. What a learner's code prints goes nowhere.
 import json
 import os
 import sys
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any, TextIO
 
 
-def answer_all(job, out):
+def answer_all(job: Any, out: TextIO) -> None:
     """Execute each part's source in a namespace of its own and answer its calls."""
     for number, part in enumerate(job["parts"]):
         out.write(json.dumps({"part": number}) + "\n")
@@ -25,22 +28,23 @@ def answer_all(job, out):
             out.flush()
 
 
-def prepare(part):
+def prepare(part: Any) -> Callable[..., Any]:
     """What to call with a case's arguments."""
-    space = {"__name__": "workbook"}
+    module = sys.modules["workbook"] = ModuleType("workbook")
+    space: dict[str, Any] = module.__dict__
     exec(compile(part["source"], "workbook", "exec"), space)
     if part["entry"] not in space:
         raise NameError(f"it defines no {part['entry']}")
     entry = space[part["entry"]]
     if not part["driver"]:
         return entry if callable(entry) else lambda: entry
-    beside = {"__name__": "driver"}
+    beside: dict[str, Any] = {"__name__": "driver"}
     exec(compile(part["driver"], "driver", "exec"), beside)
     drive = beside["drive"]
     return lambda *arguments: drive(entry, *arguments)
 
 
-def answer(call, case):
+def answer(call: Callable[..., Any], case: Any) -> str:
     """One line: the value, or the error that came instead."""
     try:
         return json.dumps({"value": call(*json.loads(json.dumps(case)))})
@@ -48,7 +52,7 @@ def answer(call, case):
         return json.dumps({"error": describe(error)})
 
 
-def describe(error):
+def describe(error: BaseException) -> dict[str, Any]:
     """Kind, words and the learner's own line, shortened."""
     line, trace = 0, error.__traceback__
     while trace is not None:
@@ -64,7 +68,7 @@ def describe(error):
     return {"type": type(error).__name__[:80], "words": words, "line": line}
 
 
-def main():
+def main() -> None:
     """Descriptors: the job, the answers."""
     with open(int(sys.argv[1]), "rb") as file:
         job = json.load(file)
