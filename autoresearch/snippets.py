@@ -19,6 +19,7 @@ from typing import IO
 
 from autoresearch.processes import Descendants, become_subreaper, die_with_parent
 from autoresearch.sandbox import Confinement, Sandbox, current_sandbox
+from autoresearch.sandboxes import roots
 
 MOST_BYTES = 2 << 20  # of an answer
 _FILE_MB = 1.0  # the largest file it may write
@@ -104,7 +105,7 @@ def _listen(
 
 
 def _confined(snippet: Snippet, scratch: Path, descriptors: tuple[int, int]) -> Confinement:
-    python = getattr(sys, "_base_executable", sys.executable)  # without any installed package
+    python = roots.own_base()
     return Confinement(
         argv=(python, "-I", "-S", "-c", snippet.code, *map(str, descriptors)),
         cwd=Path("/"),
