@@ -1,4 +1,4 @@
-"""`teach lint`, `coverage` and `mutate`: what an author of a course runs before others learn by it."""
+"""`teach lint`, `coverage` and `mutate`: what an author runs before others learn by a course."""
 
 import os
 from collections.abc import Sequence
@@ -43,7 +43,7 @@ def lint(course: CourseName = "microgpt", /) -> int:
 
 
 def coverage(course: CourseName = "microgpt", /, *, json: JsonOption = False) -> int:
-    """Say which lines of the taught file its exercises run, by tracing; exit 1 below all of them."""
+    """Say which lines of the taught file its exercises run, by tracing; exit 1 below all."""
     from curricula.coverage import measure
 
     found = measure(_taught(course))
@@ -65,15 +65,15 @@ def coverage(course: CourseName = "microgpt", /, *, json: JsonOption = False) ->
     say(f"owned by no lesson: {_spans(found.unowned) or 'none'}")
     say(f"owned by two lessons: {_spans(found.twice) or 'none'}")
     say(
-        f"{found.path}: {found.share:.0%} of {len(found.lines)} lines of code are owned by a lesson "
-        "and run by an exercise of it"
+        f"{found.path}: {found.share:.0%} of {len(found.lines)} lines of code are owned by a "
+        "lesson and run by an exercise of it"
     )
     return 0 if found.ok else 1
 
 
 def mutate(
     *only: Annotated[str, Parameter(help="Lessons or exercises.")],
-    all: Annotated[bool, Parameter(help="Every exercise of the course.")] = False,
+    every: Annotated[bool, Parameter(name="--all", help="Every exercise of it.")] = False,
     course: Annotated[str, Parameter(help="A course's name, or its folder.")] = "microgpt",
     instances: Annotated[int, Parameter(help="Fresh instances for each solution.")] = 50,
     json: JsonOption = False,
@@ -85,7 +85,7 @@ def mutate(
     """
     from curricula.mutation import try_course
 
-    if bool(only) == all:
+    if bool(only) == every:
         raise CourseError("Which exercises?", "Name lessons or exercises, or give --all.")
     taught = _taught(course)
     names = [*(u.id for u in taught.units), *(e for u in taught.units for e in u.exercises)]
@@ -137,7 +137,8 @@ def _show(tried: Sequence["Tried"]) -> None:
     _show_named(tried)
     mutants = sum(one.mutants for one in tried)
     say(
-        f"{figures.count(len(tried), 'exercise')}: {mutants / max(1, len(tried)):.1f} mutants each; "
+        f"{figures.count(len(tried), 'exercise')}, "
+        f"{mutants / max(1, len(tried)):.1f} mutants each; "
         f"{sum(len(one.survived) for one in tried)} wrong answers passed, "
         f"{sum(len(one.refused) for one in tried)} right answers failed"
     )
