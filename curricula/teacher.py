@@ -1,4 +1,4 @@
-"""The facade of the teaching side: open a lesson, submit, hint, progress. What tools and commands call.
+"""The facade of the teaching side: open a lesson, submit, hint, progress.
 
 It decides nothing about right and wrong (the grader does) nor about mastery (the record shows it);
 it finds the next step, keeps the record, and gives away no answer.
@@ -12,9 +12,11 @@ from pathlib import Path
 from random import SystemRandom
 
 from curricula.catalog import Course, Unit
+from curricula.coverage import touched_by
 from curricula.errors import BadSubmission, NotYet, Unknown
 from curricula.events import Attempt, Author, Event, Hint, Opened, Placed, Via
 from curricula.exercise import Kind
+from curricula.explain import Owner
 from curricula.facts import Fact, praise
 from curricula.grader import Grade, Runner, grade
 from curricula.instance import Instance
@@ -107,10 +109,11 @@ class Teacher:
         unit = self.course.unit(lesson) if lesson else self._current(where)
         told = where.lessons[unit.id]
         if not (told.unlocked or placement):
-            needed = [name for name in unit.lesson.front.prerequisites if not where.lessons[name].passed]
+            builds_on = unit.lesson.front.prerequisites
+            needed = [name for name in builds_on if not where.lessons[name].passed]
             raise NotYet(
                 f"{unit.id} builds on {', '.join(needed)}, not passed yet.",
-                f"Start {needed[0]}, or say placement=true to show that {unit.id} is known already.",
+                f"Start {needed[0]}, or show with placement=true that {unit.id} is known already.",
             )
         left = [name for name in unit.exercises if name in told.open_exercises]
         if placement:
@@ -148,7 +151,11 @@ class Teacher:
         """The next hint for the exercise that is open; it is written down."""
         opened = self._opened(exercise)
         shown = max(
-            (e.level for e in self.record.events() if isinstance(e, Hint) and e.instance == opened.instance),
+            (
+                e.level
+                for e in self.record.events()
+                if isinstance(e, Hint) and e.instance == opened.instance
+            ),
             default=0,
         )
         level = min(shown + 1, len(LADDER))
@@ -170,6 +177,30 @@ class Teacher:
     def open_exercises(self) -> tuple[str, ...]:
         """Those that were opened and not passed on that instance, the newest first."""
         return tuple(dict.fromkeys(opened.exercise for opened in reversed(self._still_open())))
+
+    def withheld(self) -> tuple[range, ...]:
+        """Spans of the taught file that the learner is just writing a variant of."""
+        kinds = {name: info.kind for name, info in self.exercise_infos().items()}
+        lines: set[int] = set()
+        for exercise in self.open_exercises():
+            if kinds[exercise] is not Kind.PREDICT:
+                lines |= touched_by(self.course, exercise)
+        return tuple(range(n, n + 1) for n in sorted(lines))
+
+    def owners(self) -> tuple[Owner, ...]:
+        """What each lesson says about the lines that are its own."""
+        return tuple(
+            Owner(
+                lesson=unit.id,
+                title=unit.lesson.front.title,
+                spans=tuple(
+                    range(n, n + 1) for n in sorted(unit.owned_lines(self.course.about.subject))
+                ),
+                questions=unit.lesson.front.questions,
+                misconceptions=tuple(unit.lesson.front.misconceptions.values()),
+            )
+            for unit in self.course.units
+        )
 
     def instance_of(self, opened: Opened) -> Instance:
         """The exercise with that opening's parameters."""
@@ -265,7 +296,7 @@ class Teacher:
         return _with(step, changes)
 
     def _to_teach(self, unit: Unit, exercise: str) -> tuple[tuple[str, str], ...]:
-        """The sections after that of the last exercise before this one, to the end of this one's."""
+        """The sections after that of the exercise before this one, up to this one's own."""
         titles = list(unit.lesson.sections)
         kinds = {kind: title for title, kind in KINDS.items()}
         tasks = [task.id for task in unit.lesson.tasks]
@@ -280,7 +311,7 @@ class Teacher:
         return tuple((title, text) for title, text in found if text)
 
     def _placement(self, unit: Unit) -> list[str]:
-        """For each skill of a lesson the last exercise that counts: who passes these may skip it."""
+        """For each skill its last exercise that counts: who passes these may skip the lesson."""
         last = {
             exercise.skill: name
             for name, exercise in unit.exercises.items()

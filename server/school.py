@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import anyio.to_thread
 
-from autoresearch.home import home_folder
+from autoresearch.home import default_home
 from curricula.errors import CourseError
 from server.errors import refusal
 
@@ -57,7 +57,7 @@ class School:
             from curricula.teacher import Teacher
             from server.grading import SandboxRunner
 
-            home = self._home or home_folder()
+            home = self._home or default_home()
             clock = self._clock or utc_now
             taught = find_course(course, [*self._courses, *own_courses()])
             record = Record(

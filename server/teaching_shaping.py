@@ -88,9 +88,7 @@ def hint_result(hint: HintShown) -> HintResult:
     )
 
 
-def progress_result(
-    course: "Course", standing: Standing, notes: tuple[str, ...]
-) -> ProgressResult:
+def progress_result(course: "Course", standing: Standing, notes: tuple[str, ...]) -> ProgressResult:
     """The learner's standing."""
     skills = [skill_shown(course, standing.skills[name]) for name in course.skills]
     mastered = sum(skill.state == State.MASTERED for skill in skills)
@@ -165,8 +163,8 @@ def _after_marking(marked: Marked) -> str:
     if not marked.grade.passed:
         if marked.belief:
             return (
-                "Say plainly that it does not hold yet. Let them predict what their code gives for "
-                "smallest_input, run it, and find the belief themselves; get_hint if they are stuck."
+                "Say plainly that it does not hold yet. Let them predict what their code gives "
+                "for smallest_input, run it, and find the belief themselves; get_hint if stuck."
             )
         return "Let them run smallest_input by hand; get_hint if they are stuck."
     if marked.lesson_passed:

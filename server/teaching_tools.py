@@ -60,7 +60,9 @@ def _add_lessons(server: FastMCP, school: School) -> None:
         return await school.call(course, lambda t: lesson_result(t.course, step, t.record.notes))
 
     @server.tool(annotations=acts("Get a hint"))
-    async def get_hint(exercise: ExerciseName, course: CourseName = "microgpt") -> results.HintResult:
+    async def get_hint(
+        exercise: ExerciseName, course: CourseName = "microgpt"
+    ) -> results.HintResult:
         """The next hint, one rung at a time, when the learner is stuck.
 
         Above level 2 a pass of this instance no longer counts for mastery. None is the solution.
@@ -156,7 +158,7 @@ async def _ask(context: Context, question: str) -> "str | InputRequiredResult":
         "properties": {FORM: {"type": "string", "title": "Your answer: code, or a value"}},
         "required": [FORM],
     }
-    if context._is_modern_protocol():  # noqa: SLF001 - FastMCP says it nowhere else
+    if context._is_modern_protocol():
         form = ElicitRequestFormParams(message=question, requested_schema=schema)
         return InputRequiredResult(input_requests={FORM: ElicitRequest(params=form)})
     reply = await context.session.elicit(
