@@ -6,6 +6,10 @@ from pathlib import Path
 
 def run_role(name: str, arguments: Sequence[str]) -> int:
     """Run a role to its end and return its exit status; `name` comes from our own code."""
+    if name == "snippets":
+        from autoresearch.snippets import serve
+
+        return serve()
     folder = Path(arguments[0])
     if name == "supervise":
         from autoresearch.detach import detach

@@ -6,8 +6,15 @@ functions and coverage can see which of its lines ran.
 
 import ast
 import importlib.util
+import json
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import CodeType, ModuleType
 
 from curricula.errors import Unknown
@@ -15,6 +22,33 @@ from curricula.errors import Unknown
 ROOT = (
     Path(__file__).resolve().parent.parent
 )  # `curricula/` lies beside `microgpt/`, installed or not
+
+watched_runs: set[int] | None = None  # while coverage is measured: lines that ran go here
+_TRACED = """
+import json, os, runpy, sys
+traced, file = sys.argv[1], sys.argv[2]
+sys.argv = sys.argv[2:]
+ran = set()
+def trace(frame, event, argument):
+    if frame.f_code.co_filename != file:
+        return None
+    ran.add(frame.f_lineno)
+    return trace
+def save():
+    sys.settrace(None)
+    with open(traced, "w") as out:
+        json.dump(sorted(ran), out)
+leave = os._exit
+def leave_saved(code):
+    save()
+    leave(code)
+os._exit = leave_saved
+sys.settrace(trace)
+try:
+    runpy.run_path(file, run_name="__main__")
+finally:
+    save()
+"""
 
 
 @cache
@@ -79,3 +113,58 @@ def _named(node: ast.stmt, prefix: str) -> dict[str, tuple[int, int]]:
             ]
             return {prefix + name: span for name in names}
     return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """How a program ended, and what it printed."""
+
+    code: int
+    lines: tuple[str, ...]
+    error: str  # what it said on the error stream
+
+
+def run_program(
+    arguments: Sequence[str],
+    files: Mapping[str, str],
+    *,
+    stop_after_lines: int | None = None,
+    path: str = "microgpt/gpt.py",
+) -> Ran:
+    """Run the subject as a program, in a folder of its own that holds these files.
+
+    After `stop_after_lines` lines its reader leaves, as `head` does.
+    """
+    with TemporaryDirectory(prefix="autoresearch-subject-") as folder:
+        for name, text in files.items():
+            (Path(folder) / name).write_text(text, encoding="utf-8")
+        traced = Path(folder) / "traced" if watched_runs is not None else None
+        runner = [sys.executable, "-I", "-c", _TRACED, str(traced)] if traced else [sys.executable]
+        child = subprocess.Popen(
+            [*runner, str(locate(path)), *arguments],
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert child.stdout is not None
+        lines = list(islice(child.stdout, stop_after_lines))
+        child.stdout.close()
+        assert child.stderr is not None
+        with child.stderr:
+            error = child.stderr.read()
+        code = child.wait()
+        if traced and watched_runs is not None:
+            watched_runs.update(json.loads(traced.read_text()))
+    return Ran(code, tuple(line.rstrip("\n") for line in lines), error)
+
+
+def import_lines(path: str) -> frozenset[int]:
+    """The lines that run when the file is imported: definitions, constants, class bodies."""
+    body = compile(locate(path).read_text(encoding="utf-8"), path, "exec")
+    found = {line for _, _, line in body.co_lines() if line}
+    for constant in body.co_consts:
+        if isinstance(constant, CodeType) and "__qualname__" in constant.co_names:  # of a class
+            found |= {line for _, _, line in constant.co_lines() if line}
+    return frozenset(found)

@@ -33,7 +33,7 @@ def check_interpreter(python: str, tree: Path, others: Iterable[Path] = ()) -> N
 
     `tree` holds what the repository has committed; nothing in it or in `others` may be started.
     """
-    if python == sys.executable:
+    if python in (sys.executable, own_base()):
         return
     path = Path(python)
     if not path.is_absolute():
@@ -55,6 +55,11 @@ def check_interpreter(python: str, tree: Path, others: Iterable[Path] = ()) -> N
                     "would run before there is a sandbox.",
                     _ALLOWED,
                 )
+
+
+def own_base() -> str:
+    """The interpreter that this product's environment was made of; it sees no installed package."""
+    return str(getattr(sys, "_base_executable", sys.executable))
 
 
 def check_confinement(confinement: Confinement) -> None:

@@ -8,8 +8,18 @@ from typing import Annotated
 from cyclopts import App, CycloptsError, Parameter
 
 from autoresearch.errors import LabError
+from curricula.errors import CourseError
 from server.app import Toolset, product_version
-from server.commands import calibrating, connecting, doctor, labs, redteam, replaying, showing
+from server.commands import (
+    authoring,
+    calibrating,
+    connecting,
+    doctor,
+    labs,
+    redteam,
+    replaying,
+    showing,
+)
 
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130
 INTERRUPTED_WORDS = (
@@ -52,11 +62,20 @@ def build_app() -> App:
     app.command(calibrating.aa_test)
     app.command(calibrating.replay_log_command, name="replay-log")
     app.command(doctor.doctor)
+    app.command(_teach())
     app.command(serve)
     for name in app:
         if app[name].help_epilogue is None:
             app[name].help_epilogue = ""  # the examples above are the root's, and are inherited
     return app
+
+
+def _teach() -> App:
+    """What learners and authors of courses run in a terminal."""
+    teach = App(name="teach", help="Courses: for who learns by one, and for who writes one.")
+    for command in (authoring.lint, authoring.coverage, authoring.mutate):
+        teach.command(command)
+    return teach
 
 
 def serve(
@@ -95,7 +114,7 @@ def _explain(error: BaseException, arguments: Sequence[str]) -> tuple[str, int]:
         case CycloptsError():
             command = " ".join(["autoresearch-mcp", *_named(arguments)])
             return f"{' '.join(str(error).split())} See `{command} --help`.", MISUSED
-        case LabError():
+        case LabError() | CourseError():
             return str(error), FAILED
         case BrokenPipeError():
             # The reader, such as `head`, has seen enough; Python must not complain at exit.

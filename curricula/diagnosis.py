@@ -1,0 +1,82 @@
+"""Which belief a wrong answer shows: the one whose own answers are the same on every call."""
+
+import json
+from collections.abc import Callable, Sequence
+
+from curricula.answers import Answer, difference, error_words, finite, same
+from curricula.exercise import Case, Exercise, Params, Plain
+from curricula.instance import as_json
+
+
+def violated(exercise: Exercise, p: Params, case: Case, answer: Answer) -> str:
+    """What is wrong with one answer, in words that do not hold the right one; "" if nothing is."""
+    if answer.error is not None:
+        return f"it raised {error_words(answer.error)}"
+    if not finite(answer.value):
+        return "the answer holds NaN or infinity"
+    if exercise.check is not None:
+        return exercise.check(p, case, answer.value)
+    return difference(exercise.reference(p, *case), answer.value, exercise.tolerance)
+
+
+def diagnose(
+    exercise: Exercise, p: Params, cases: Sequence[Case], answers: Sequence[Answer]
+) -> tuple[str, list[Case]]:
+    """The misconception that gives exactly these answers, and the calls that show it."""
+    for name, mimic in exercise.misconceptions.items():
+        shows = _by_check if exercise.check is not None else _by_answers
+        telling = shows(mimic, exercise, p, list(zip(cases, answers, strict=True)))
+        if telling:
+            return name, telling
+    return "", []
+
+
+def _by_answers(
+    mimic: Callable[..., Plain],
+    exercise: Exercise,
+    p: Params,
+    seen: Sequence[tuple[Case, Answer]],
+) -> list[Case]:
+    """The calls on which the belief is wrong, if all answers are those that it gives."""
+    believed = [_believed(mimic, p, case) for case, _ in seen]
+    if not all(
+        _agree(belief, answer, exercise.tolerance)
+        for belief, (_, answer) in zip(believed, seen, strict=True)
+    ):
+        return []
+    return [
+        case
+        for (case, _), belief in zip(seen, believed, strict=True)
+        if violated(exercise, p, case, belief)
+    ]
+
+
+def _by_check(
+    shown_by: Callable[..., Plain],
+    exercise: Exercise,
+    p: Params,
+    seen: Sequence[tuple[Case, Answer]],
+) -> list[Case]:
+    """The calls that are wrong, if each of their answers shows the belief."""
+    wrong = [(case, answer) for case, answer in seen if violated(exercise, p, case, answer)]
+    shown = all(a.error is None and shown_by(p, case, a.value) for case, a in wrong)
+    return [case for case, _ in wrong] if shown else []
+
+
+def _believed(mimic: Callable[..., Plain], p: Params, case: Case) -> Answer:
+    try:
+        return Answer(value=json.loads(json.dumps(mimic(p, *json.loads(as_json(case))))))
+    except Exception as error:  # noqa: BLE001 - the belief may be one that fails
+        return Answer(error={"type": type(error).__name__})
+
+
+def _agree(believed: Answer, answer: Answer, tolerance: float) -> bool:
+    if believed.error is not None or answer.error is not None:
+        return (
+            believed.error is not None
+            and answer.error is not None
+            and believed.error["type"] == answer.error.get("type")
+        )
+    if not (finite(believed.value) and finite(answer.value)):
+        return repr(believed.value) == repr(answer.value)
+    return same(believed.value, answer.value, tolerance)
