@@ -30,9 +30,7 @@ def add_explaining(server: FastMCP, desk: Desk, school: School, *, course_only: 
             str,
             Field(description="gpt.py:101-110, softmax, a lesson; or of a lab: train.py:10-40"),
         ],
-        example: Annotated[
-            str, Field(description="a name; gpt.py's values are traced on it")
-        ] = "emma",
+        example: Annotated[str, Field(description="a name to trace values on")] = "emma",
         picture: Annotated[
             Picture, Field(description="of gpt.py; graph draws the expression in `example`")
         ] = "",
@@ -55,7 +53,7 @@ def add_explaining(server: FastMCP, desk: Desk, school: School, *, course_only: 
 
 
 def _is_of_course(teacher: "Teacher", section: str, *, in_use: bool) -> bool:
-    """Whether the taught file is meant: by its name, a lesson's, or a symbol while no lab is open."""
+    """Whether the taught file is meant: by name, a lesson's, or a symbol while no lab is open."""
     from curricula import subject
 
     path = Path(teacher.course.about.subject)
