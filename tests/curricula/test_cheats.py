@@ -61,7 +61,7 @@ def total(values):
         "import math, builtins\nmath.isclose = lambda *a, **k: True\n"
         "builtins.all = lambda _: True\nbuiltins.abs = lambda _: 0\ndef total(values): return 1\n"
     ),
-    "importing torch": "import torch\ndef total(values): return torch.tensor(values).sum().item()\n",
+    "importing torch": "import torch\ntotal = lambda values: torch.tensor(values).sum().item()\n",
     "nan": "def total(values): return float('nan')\n",
     "a memory bomb": (
         "def total(values):\n    held = []\n    while True: held.append(bytearray(b'x') * 2**24)\n"
