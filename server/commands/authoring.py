@@ -1,6 +1,5 @@
 """`teach lint`, `coverage` and `mutate`: what an author runs before others learn by a course."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,20 +13,14 @@ from curricula.errors import CourseError
 from server import figures
 from server.commands.output import JsonOption, console, print_json, say, table
 from server.grading import SandboxRunner
+from server.school import own_courses
 
 if TYPE_CHECKING:
     from curricula.mutation import Tried
 
-COURSES = "AUTORESEARCH_COURSES"
 LEAST_MUTANTS = 8  # an exercise, on average
 LEAST_NAMED = 0.9  # of the grades of mutants that stand for a misconception
 CourseName = Annotated[str, Parameter(help="A course's name, or the folder it lies in.")]
-
-
-def own_courses() -> list[Path]:
-    """The folders with courses of the user's own, from the environment."""
-    named = os.environ.get(COURSES, "")
-    return [Path(folder) for folder in named.split(os.pathsep) if folder]
 
 
 def lint(course: CourseName = "microgpt", /) -> int:
