@@ -26,8 +26,8 @@ def _add_teach(server: FastMCP) -> None:
             f'Teach me with start_lesson(course="{course}").' + said + "\n"
             "Ask what I know and in which language I like to be taught. Reviews that are due "
             "come first. One idea at a time: ask what I expect, then explain, then let me try. I "
-            "type in the workbook myself. Be pleased by good work and say plainly when an idea does not "
-            "hold; praise only what praise_only_for says."
+            "type in the workbook myself. Be pleased by good work, say plainly when an idea does "
+            "not hold, and praise only what praise_only_for says."
         )
 
 
