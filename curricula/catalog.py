@@ -59,7 +59,7 @@ class Unit:
         return frozenset(owned) & subject.code_lines(source)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Course:
     """A course, its lessons in the order of their folders."""
 

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from types import FrameType
 from typing import Any
 
@@ -67,6 +68,17 @@ class Coverage:
         return not self.unowned and not self.twice and not any(one.missed for one in self.lessons)
 
 
+@cache
+def touched_by(course: Course, exercise: str) -> frozenset[int]:
+    """The lines that its lesson owns and that run when the exercise is drawn and answered."""
+    path, unit = course.about.subject, course.unit_of(exercise)
+    owned = unit.owned_lines(path) if path and unit.lesson.front.owns else frozenset()
+    if not owned:
+        return frozenset()
+    ran = _run(course, exercise)
+    return owned & (ran | subject.import_lines(path) if ran else ran)
+
+
 def measure(course: Course) -> Coverage:
     """Trace every exercise of the course."""
     path = course.about.subject
@@ -76,18 +88,22 @@ def measure(course: Course) -> Coverage:
     for unit in course.units:
         touched: set[int] = set()
         for name in unit.exercises:
-            with _watching(path) as ran:
-                for n in range(_DRAWS):
-                    instance = course.instance(name, f"coverage/{n}")
-                    for case in instance.cases("coverage"):
-                        instance.exercise.reference(instance.params, *case)
-            if ran:
+            if ran := _run(course, name):
                 touched |= ran | at_import  # a function that runs was defined
         owned = unit.owned_lines(path)
         lessons.append(
             LessonCoverage(lesson=unit.id, owned=owned, touched=frozenset(touched) & owned)
         )
     return Coverage(path=path, lines=subject.code_lines(source), lessons=tuple(lessons))
+
+
+def _run(course: Course, exercise: str) -> frozenset[int]:
+    with _watching(course.about.subject) as ran:
+        for n in range(_DRAWS):
+            instance = course.instance(exercise, f"coverage/{n}")
+            for case in instance.cases("coverage"):
+                instance.exercise.reference(instance.params, *case)
+    return frozenset(ran)
 
 
 @contextmanager

@@ -38,7 +38,7 @@ class Instance:
 
     exercise: Exercise
     task: Task
-    seed: str
+    seed: str  # of the task, as text
 
     @cached_property
     def params(self) -> Params:

@@ -19,8 +19,6 @@ from server.launching import PASSED_ON, Launch
 NAME = "autoresearch"
 START_LIMIT_S = 60
 CALL_LIMIT_S = 120  # no tool waits longer than 45 s
-SKILL = "run-autoresearch"
-SKILLS = Path(__file__).resolve().parent.parent / "skills"
 
 HEADER = re.compile(r"^\s*\[")
 OURS = re.compile(rf"""^\s*\[\s*mcp_servers\s*\.\s*["']?{NAME}["']?\s*[.\]]""")
@@ -34,6 +32,7 @@ class Plan:
     text: str
     ours: str
     before: str | None  # None: there is no such file
+    precious: bool = True  # somebody else may have written in it: a backup is kept
 
     @property
     def changes(self) -> bool:
@@ -44,7 +43,7 @@ class Plan:
 def plan_claude_code(
     folder: Path, launch: Launch, env: dict[str, str], readers: Sequence[str]
 ) -> list[Plan]:
-    """`.mcp.json`, this user's local settings, and the skill, all in one project's folder."""
+    """`.mcp.json` and this user's local settings, both in one project's folder."""
     server = {"type": "stdio", "command": launch.command, "args": list(launch.args), "env": env}
     allowed = [f"mcp__{NAME}__{tool}" for tool in readers]
     return [
@@ -56,18 +55,14 @@ def plan_claude_code(
                 "env": {"MCP_TIMEOUT": str(START_LIMIT_S * 1000)},
             },
         ),
-        _plan_skill(folder / ".claude" / "skills"),
     ]
 
 
 def plan_codex(
     home: Path, launch: Launch, env: dict[str, str], readers: Sequence[str]
 ) -> list[Plan]:
-    """config.toml and the skill in Codex's home folder."""
-    return [
-        plan_toml(home / "config.toml", codex_block(launch, env, readers)),
-        _plan_skill(home / "skills"),
-    ]
+    """config.toml in Codex's home folder."""
+    return [plan_toml(home / "config.toml", codex_block(launch, env, readers))]
 
 
 def codex_block(launch: Launch, env: dict[str, str], readers: Sequence[str]) -> str:
@@ -118,12 +113,12 @@ def apply(plans: Sequence[Plan]) -> list[Path]:
             continue
         path = plan.path.resolve()  # through a link, so that the link stays one
         path.parent.mkdir(parents=True, exist_ok=True)
-        if plan.before is not None:
+        if plan.before is not None and plan.precious:
             backup = path.with_name(f"{path.name}.{stamp}.bak")
-            backup.write_text(plan.before)
+            backup.write_text(plan.before, "utf-8")
             backups.append(backup)
         fresh = path.with_name(f"{path.name}.{stamp}.new")
-        fresh.write_text(plan.text)
+        fresh.write_text(plan.text, "utf-8")
         if plan.before is not None:
             fresh.chmod(path.stat().st_mode)
         fresh.replace(path)
@@ -159,12 +154,6 @@ def merge(there: dict[str, Any], ours: dict[str, Any], where: str) -> dict[str, 
     return merged  # any other value of theirs stays
 
 
-def _plan_skill(skills: Path) -> Plan:
-    text = (SKILLS / SKILL / "SKILL.md").read_text()
-    path = skills / SKILL / "SKILL.md"
-    return Plan(path, text, f"a copy of {SKILLS / SKILL / 'SKILL.md'}\n", _read(path))
-
-
 def _without_ours(text: str) -> str:
     kept: list[str] = []
     dropping = False
@@ -177,7 +166,7 @@ def _without_ours(text: str) -> str:
 
 
 def _read(path: Path) -> str | None:
-    return path.read_text() if path.exists() else None
+    return path.read_text("utf-8") if path.exists() else None
 
 
 def _json(value: dict[str, Any]) -> str:

@@ -15,6 +15,7 @@ from mcp_types import CallToolRequestParams
 from pydantic import ValidationError as PydanticError
 
 from autoresearch.errors import LabError
+from curricula.errors import CourseError
 
 logger = logging.getLogger("autoresearch_mcp")
 
@@ -48,7 +49,7 @@ class Refusal(ToolError, ResourceError):
     """A domain error in FastMCP's terms, for a tool's caller or a resource's reader."""
 
 
-def refusal(error: LabError) -> Refusal:
+def refusal(error: LabError | CourseError) -> Refusal:
     """What was wrong and what to do; expected, so it is logged quietly."""
     return Refusal(str(error), log_level=logging.INFO)
 
@@ -76,7 +77,7 @@ class PlainErrors(Middleware):
             ) from None
         except ToolError as error:
             cause = error.__cause__
-            if cause is None or isinstance(cause, LabError):
+            if cause is None or isinstance(cause, LabError | CourseError):
                 raise
             logger.error("%s failed", name, exc_info=cause)
             raise ToolError(

@@ -1,4 +1,4 @@
-"""The prompt that sets an agent going. Nothing that matters is only in here."""
+"""The prompts that set an agent going. Nothing that matters is only in here."""
 
 from typing import Annotated
 
@@ -6,9 +6,32 @@ from fastmcp import FastMCP
 from pydantic import Field
 
 
-def add_prompts(server: FastMCP) -> None:
-    """Register the prompts."""
+def add_prompts(server: FastMCP, *, research: bool = True, teach: bool = True) -> None:
+    """Register the prompts of the toolsets that are served."""
+    if research:
+        _add_research(server)
+    if teach:
+        _add_teach(server)
 
+
+def _add_teach(server: FastMCP) -> None:
+    @server.prompt(title="Teach")
+    def teach(
+        course: Annotated[str, Field(description="a shipped course, or your own")] = "microgpt",
+        wish: Annotated[str, Field(description="language, pace, what is known already")] = "",
+    ) -> str:
+        """Teach the user how a GPT works, at their pace."""
+        said = f"\nThe user wishes: {wish}" if wish else ""
+        return (
+            f'Teach me with start_lesson(course="{course}").' + said + "\n"
+            "Ask what I know and in which language I like to be taught. Reviews that are due "
+            "come first. One idea at a time: ask what I expect, then explain, then let me try. I "
+            "type in the workbook myself. Be pleased by good work, say plainly when an idea does "
+            "not hold, and praise only what praise_only_for says."
+        )
+
+
+def _add_research(server: FastMCP) -> None:
     @server.prompt(title="Research")
     def research(
         source: Annotated[

@@ -1,4 +1,4 @@
-"""The nine research tools: what each takes, what it calls in the lab, what it gives.
+"""The eight research tools: what each takes, what it calls in the lab, what it gives.
 
 No research logic: the lab decides, `shaping` words it. Names, descriptions and input schemas are
 all that a model sees of this file, and together stay under 8,000 bytes.
@@ -68,7 +68,7 @@ def acts(title: str, *, destructive: bool = False, idempotent: bool = False) -> 
 
 
 def add_research_tools(server: FastMCP, desk: Desk) -> None:
-    """Register the nine."""
+    """Register the eight."""
     _add_opening(server, desk)
     _add_proposing(server, desk)
     _add_running(server, desk)
@@ -263,21 +263,6 @@ def _add_reading(server: FastMCP, desk: Desk) -> None:
             ),
         )
         return shaping.recall_result(found)
-
-    @server.tool(annotations=looks("Explain a code section"))
-    async def explain_code_section(
-        section: Annotated[
-            str, Field(description="train.py, train.py:10-40, train.py:load, or a symbol")
-        ],
-        lab: LabName = "",
-    ) -> results.SectionResult:
-        """Read the incumbent's code before you patch it.
-
-        With line numbers, the syntax around it, its knobs, and what experiments on these lines
-        showed.
-        """
-        here = await desk.lab(lab)
-        return shaping.section_result(await desk.call(here, lambda: here.explain(section)))
 
 
 async def _watch(

@@ -16,6 +16,7 @@ from server.commands import (
     connecting,
     doctor,
     labs,
+    learning,
     redteam,
     replaying,
     showing,
@@ -73,8 +74,13 @@ def build_app() -> App:
 def _teach() -> App:
     """What learners and authors of courses run in a terminal."""
     teach = App(name="teach", help="Courses: for who learns by one, and for who writes one.")
-    for command in (authoring.lint, authoring.coverage, authoring.mutate):
+    teach.command(learning.check)
+    teach.command(learning.progress)
+    teach.command(learning.export)
+    teach.command(learning.import_, name="import")
+    for command in (authoring.lint, authoring.coverage, authoring.mutate, authoring.audit):
         teach.command(command)
+    teach.command(learning.replay)
     return teach
 
 

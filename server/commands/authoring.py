@@ -1,6 +1,5 @@
 """`teach lint`, `coverage` and `mutate`: what an author runs before others learn by a course."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,20 +13,14 @@ from curricula.errors import CourseError
 from server import figures
 from server.commands.output import JsonOption, console, print_json, say, table
 from server.grading import SandboxRunner
+from server.school import own_courses
 
 if TYPE_CHECKING:
     from curricula.mutation import Tried
 
-COURSES = "AUTORESEARCH_COURSES"
 LEAST_MUTANTS = 8  # an exercise, on average
 LEAST_NAMED = 0.9  # of the grades of mutants that stand for a misconception
 CourseName = Annotated[str, Parameter(help="A course's name, or the folder it lies in.")]
-
-
-def own_courses() -> list[Path]:
-    """The folders with courses of the user's own, from the environment."""
-    named = os.environ.get(COURSES, "")
-    return [Path(folder) for folder in named.split(os.pathsep) if folder]
 
 
 def lint(course: CourseName = "microgpt", /) -> int:
@@ -116,6 +109,45 @@ def mutate(
     else:
         _show(tried)
     return 0 if _good(tried) else 1
+
+
+def audit(course: CourseName = "microgpt", /, *, json: JsonOption = False) -> int:
+    """Let an agent that only wants to be done loose on the tools; exit 1 if it gets anything.
+
+    It claims, stubs, pastes, asks for solutions and edits the record; and what it was told is
+    searched for lines of solutions.
+    """
+    import asyncio
+
+    from server.audit import audit as run_audit
+
+    on = Console(stderr=True)
+    with Progress(TextColumn("{task.description}"), TimeElapsedColumn(), console=on) as progress:
+        bar = progress.add_task("looks around")
+        found = asyncio.run(
+            run_audit(
+                course,
+                courses=tuple(own_courses()),
+                watch=lambda name: progress.update(bar, description=name),
+            )
+        )
+    if json:
+        print_json(found)
+        return 0 if found.ok else 1
+    for what, words in (
+        ("passed", found.passed),
+        ("reached", found.mastered),
+        ("leaked", found.leaked),
+        ("not noticed", found.tampered),
+    ):
+        for one in words:
+            say(f"{what}: {one}", "red")
+    say(
+        f"{found.calls} calls, {found.submissions} submissions: {len(found.passed)} passed, "
+        f"{len(found.mastered)} skills or lessons reached, {len(found.leaked)} lines of solutions "
+        f"told, {len(found.tampered)} edits of the record unnoticed"
+    )
+    return 0 if found.ok else 1
 
 
 def _good(tried: Sequence["Tried"]) -> bool:

@@ -18,6 +18,7 @@ from server.app import Toolset
 from server.clients import Plan, apply, plan_claude_code, plan_codex
 from server.commands.output import JsonOption, print_json, say
 from server.launching import Launch, environment, launch_command
+from server.skills import SkillPlan, SkillsPlan, plan_skills, shipped
 
 FIRST_START_S = 300.0  # a first start may have to download everything
 
@@ -42,12 +43,23 @@ def connect(
     toolset: Annotated[
         Toolset, Parameter(help="Which tools: all, or those that change nothing.")
     ] = "all",
+    skills: Annotated[
+        bool,
+        Parameter(
+            negative="--no-skills",
+            help="The skills too, copied to where the client looks; what you changed is kept.",
+        ),
+    ] = True,
+    force: Annotated[
+        bool, Parameter(help="Replace skills that you changed as well; yours are backed up.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Print the client's configuration, or write it; starts the server once to see that it works.
 
     That first start also fetches what is missing, so that the client's own does not run out of
-    time. Claude Code is configured for this folder, Codex for this user.
+    time. Claude Code is configured for this folder, Codex for this user. The skills that go with
+    the tools are copied to where the client looks for them; a file that you changed stays as it is.
     """
     launch, env = launch_command(toolset), environment()
     answer = anyio.run(_try, launch)
@@ -56,26 +68,36 @@ def connect(
         if client == "claude-code"
         else plan_codex(_codex_home(), launch, env, answer.readers)
     )
-    backups = apply(plans) if write else []
+    copies = _plan_copies(client, toolset, force=force) if skills else None
+    every = [*plans, *(copies.plans if copies else [])]
+    backups = apply(every) if write else []
     if json:
-        print_json(_report(client, launch, plans, backups, answer, written=write))
+        print_json(_report(client, launch, plans, copies, backups, answer, written=write))
         return
     for plan in plans:
         _show(plan, written=write)
+    if copies:
+        _show_copies(client, copies, written=write)
     for backup in backups:
         say(f"the old one is kept as {backup}")
-    changed = sum(plan.changes for plan in plans) if write else 0
+    changed = sum(plan.changes for plan in every) if write else 0
     say(
         f"the server answered with {figures.count(answer.tools, 'tool')} in "
         f"{answer.seconds:.1f} s; {figures.count(changed, 'file')} written, "
         f"{len(backups)} backed up"
     )
-    if not write:
-        say(f"Next: autoresearch-mcp connect {client} --write")
-    elif client == "claude-code":
-        say("Next: claude, approve the server, then ask it to improve microgpt")
-    else:
-        say("Next: codex, then ask it to improve microgpt")
+    say(_next(client, toolset, written=write))
+
+
+def _next(client: str, toolset: str, *, written: bool) -> str:
+    if not written:
+        return f"Next: autoresearch-mcp connect {client} --write"
+    ask = {
+        "teach": "to teach you how a GPT works",
+        "all": "to improve microgpt, or to teach you it",
+    }
+    start = "claude, approve the server" if client == "claude-code" else "codex"
+    return f"Next: {start}, then ask it {ask.get(toolset, 'to improve microgpt')}"
 
 
 async def _try(launch: Launch) -> Answer:
@@ -110,6 +132,12 @@ def _codex_home() -> Path:
     return Path(os.environ.get("CODEX_HOME") or Path.home() / ".codex")
 
 
+def _plan_copies(client: str, toolset: str, *, force: bool) -> SkillsPlan:
+    """Both folders are where the client looks, and scoped as its configuration is."""
+    claude, codex = Path.cwd() / ".claude" / "skills", Path.home() / ".agents" / "skills"
+    return plan_skills(claude if client == "claude-code" else codex, shipped(toolset), force=force)
+
+
 def _show(plan: Plan, *, written: bool) -> None:
     if not plan.changes:
         say(f"{plan.path}: already as it should be")
@@ -120,10 +148,32 @@ def _show(plan: Plan, *, written: bool) -> None:
         say(plan.ours)
 
 
+def _show_copies(client: str, copies: SkillsPlan, *, written: bool) -> None:
+    if not written:
+        say(f"# {copies.folder}", "bold")
+    for skill in copies.skills:
+        say(f"{copies.folder / skill.name}: {_state(skill, written=written)}")
+    for path in copies.kept:
+        say(f"kept, for you changed it: {path}")
+    if copies.kept:
+        say(
+            f"autoresearch-mcp connect {client} --write --force replaces what you changed, "
+            "and backs it up"
+        )
+
+
+def _state(skill: SkillPlan, *, written: bool) -> str:
+    changed = sum(plan.changes for plan in skill.plans)
+    if not changed:
+        return "kept as you changed it" if skill.kept else "already as it should be"
+    return f"{figures.count(changed, 'file')} {'written' if written else 'to write'}"
+
+
 def _report(
     client: str,
     launch: Launch,
     plans: list[Plan],
+    copies: SkillsPlan | None,
     backups: list[Path],
     answer: Answer,
     *,
@@ -137,6 +187,18 @@ def _report(
             {"path": str(plan.path), "changes": plan.changes, "written": written and plan.changes}
             for plan in plans
         ],
+        "skills": [
+            {
+                "name": skill.name,
+                "folder": str(copies.folder / skill.name),
+                "changes": skill.changes,
+                "written": written and skill.changes,
+                "kept": [str(path) for path in skill.kept],
+            }
+            for skill in copies.skills
+        ]
+        if copies
+        else [],
         "backups": [str(backup) for backup in backups],
         "tools": answer.tools,
         "seconds": round(answer.seconds, 2),

@@ -10,7 +10,9 @@ import pytest
 from autoresearch.errors import LabError
 from server.clients import apply, codex_block, merge, plan_claude_code, plan_codex, plan_toml
 from server.commands import run
+from server.commands.connecting import Answer
 from server.launching import Launch, launch_command, source_named
+from server.skills import NOTE, plan_skills, shipped
 
 LAUNCH = Launch("uvx", ("--from", "/a folder/x", "autoresearch-mcp"))
 READERS = ("check_run", "recall_experiments")
@@ -34,7 +36,7 @@ model = "quick"
 
 
 def test_a_fresh_codex_config_says_command_limits_variables_and_allowed_tools(tmp_path):
-    config, skill = plan_codex(tmp_path, LAUNCH, {"AUTORESEARCH_HOME": "/labs"}, READERS)
+    [config] = plan_codex(tmp_path, LAUNCH, {"AUTORESEARCH_HOME": "/labs"}, READERS)
     server = tomllib.loads(config.text)["mcp_servers"]["autoresearch"]
     assert server == {
         "command": "uvx",
@@ -45,8 +47,6 @@ def test_a_fresh_codex_config_says_command_limits_variables_and_allowed_tools(tm
         "env": {"AUTORESEARCH_HOME": "/labs"},
         "tools": {name: {"approval_mode": "approve"} for name in READERS},
     }
-    assert skill.path == tmp_path / "skills" / "run-autoresearch" / "SKILL.md"
-    assert skill.text.startswith("---\nname: run-autoresearch\n")
 
 
 def test_an_existing_codex_config_keeps_everything_else(tmp_path):
@@ -70,6 +70,7 @@ def test_writing_twice_changes_nothing_and_backs_up_nothing(tmp_path):
     for plans in (
         lambda: plan_codex(tmp_path / "codex", LAUNCH, {}, READERS),
         lambda: plan_claude_code(tmp_path / "project", LAUNCH, {}, READERS),
+        lambda: plan_skills(tmp_path / "skills", shipped()).plans,
     ):
         apply(plans())
         again = plans()
@@ -116,7 +117,6 @@ def test_claude_codes_files_are_merged_with_what_is_there(tmp_path):
         "env": {"MCP_TIMEOUT": "90000"},
     }
     assert len(backups) == 2
-    assert (tmp_path / ".claude" / "skills" / "run-autoresearch" / "SKILL.md").exists()
 
 
 def test_a_settings_file_that_is_not_json_is_refused(tmp_path):
@@ -170,10 +170,144 @@ def test_from_uvs_cache_the_command_is_uvx_from_the_same_source(monkeypatch, tmp
     assert launch_command() == Launch("uvx", ("--python", python, "autoresearch-mcp"))
 
 
+def contents(folder: Path) -> dict[str, str]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_text("utf-8")
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def install(folder: Path, *, force: bool = False) -> list[Path]:
+    return apply(plan_skills(folder, shipped(), force=force).plans)
+
+
+def test_skills_are_copied_whole_but_for_what_their_authors_need(tmp_path):
+    install(tmp_path)
+    copied = contents(tmp_path)
+    assert "teach-microgpt/references/situations.md" in copied
+    assert {path.partition("/")[0] for path in copied} == {
+        "explain-code",
+        "run-autoresearch",
+        "teach-microgpt",
+        "write-a-course",
+        NOTE,
+    }
+    assert not [path for path in copied if "evals" in path]
+
+
+def test_a_toolset_brings_the_skills_that_speak_of_its_tools():
+    assert shipped("research") == ["explain-code", "run-autoresearch"]
+    assert shipped("teach") == ["explain-code", "teach-microgpt", "write-a-course"]
+    assert len(shipped("all")) == 4
+
+
+def test_a_skill_that_the_user_changed_is_kept_until_forced_and_then_backed_up(tmp_path):
+    install(tmp_path)
+    mine = tmp_path / "teach-microgpt" / "SKILL.md"
+    shipped_text = mine.read_text()
+    mine.write_text("my own way\n")
+    plan = plan_skills(tmp_path, shipped())
+    assert plan.kept == [mine]
+    assert apply(plan.plans) == []
+    assert mine.read_text() == "my own way\n"
+    [backup] = install(tmp_path, force=True)
+    assert backup.read_text() == "my own way\n"
+    assert mine.read_text() == shipped_text
+
+
+def test_a_skill_that_was_there_before_us_is_kept(tmp_path):
+    theirs = tmp_path / "explain-code" / "SKILL.md"
+    theirs.parent.mkdir()
+    theirs.write_text("another skill of that name\n")
+    install(tmp_path)
+    assert theirs.read_text() == "another skill of that name\n"
+
+
+def test_a_copy_that_nobody_touched_follows_the_product_without_a_backup(tmp_path, monkeypatch):
+    product = tmp_path / "product"
+    skill = product / "greet" / "SKILL.md"
+    skill.parent.mkdir(parents=True)
+    skill.write_text("version 1\n")
+    monkeypatch.setattr("server.skills.SKILLS", product)
+    install(tmp_path / "client")
+    skill.write_text("version 2\n")
+    assert install(tmp_path / "client") == []
+    assert (tmp_path / "client" / "greet" / "SKILL.md").read_text() == "version 2\n"
+
+
+def test_a_note_that_was_damaged_makes_every_changed_file_the_users(tmp_path):
+    install(tmp_path)
+    (tmp_path / NOTE).write_text("{")
+    (tmp_path / "explain-code" / "SKILL.md").write_text("mine\n")
+    assert plan_skills(tmp_path, shipped()).kept == [tmp_path / "explain-code" / "SKILL.md"]
+
+
+def test_a_skills_folder_that_cannot_be_read_is_refused_before_anything_is_written(tmp_path):
+    (tmp_path / "teach-microgpt").write_text("a file in the way")
+    with pytest.raises(LabError, match="can't be read"):
+        plan_skills(tmp_path, shipped())
+    assert [path.name for path in tmp_path.iterdir()] == ["teach-microgpt"]
+
+
+def test_without_skills_in_the_product_connect_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr("server.skills.SKILLS", tmp_path)
+    with pytest.raises(LabError, match="Install the product again"):
+        shipped()
+
+
+def answering(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The server's answer stands in; all else of `connect` is real."""
+
+    async def answer(launch: Launch) -> Answer:
+        return Answer(9, READERS, 0.5)
+
+    monkeypatch.setattr("server.commands.connecting._try", answer)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "user"))
+    monkeypatch.setenv("CODEX_HOME", str(tmp_path / "user" / ".codex"))
+
+
+def test_connect_copies_skills_to_where_each_client_looks(tmp_path, monkeypatch, capsys):
+    answering(monkeypatch, tmp_path)
+    for client, folder in (("claude-code", ".claude/skills"), ("codex", "user/.agents/skills")):
+        assert run(["connect", client, "--skills"]) == 0
+        assert not (tmp_path / folder).exists()
+        assert "to write" in capsys.readouterr().out
+        assert run(["connect", client, "--skills", "--write"]) == 0
+        assert (tmp_path / folder / "teach-microgpt" / "SKILL.md").exists()
+        assert run(["connect", client, "--skills", "--write"]) == 0
+        assert "0 files written, 0 backed up" in capsys.readouterr().out
+
+
+def test_connect_says_what_it_kept_and_how_to_force_it(tmp_path, monkeypatch, capsys):
+    answering(monkeypatch, tmp_path)
+    assert run(["connect", "claude-code", "--write"]) == 0
+    mine = tmp_path / ".claude" / "skills" / "teach-microgpt" / "SKILL.md"
+    mine.write_text("mine\n")
+    capsys.readouterr()
+    assert run(["connect", "claude-code", "--write"]) == 0
+    out = capsys.readouterr().out
+    assert f"kept, for you changed it: {mine}" in out
+    assert "connect claude-code --write --force" in out
+    assert run(["connect", "claude-code", "--write", "--json"]) == 0
+    skills = json.loads(capsys.readouterr().out)["skills"]
+    assert [skill["kept"] for skill in skills if skill["kept"]] == [[str(mine)]]
+    assert run(["connect", "claude-code", "--write", "--force"]) == 0
+    assert mine.read_text().startswith("---\nname: teach-microgpt\n")
+
+
+def test_connect_without_skills_leaves_their_folder_alone(tmp_path, monkeypatch, capsys):
+    answering(monkeypatch, tmp_path)
+    assert run(["connect", "claude-code", "--write", "--no-skills"]) == 0
+    assert not (tmp_path / ".claude" / "skills").exists()
+
+
 @pytest.mark.slow
 def test_connect_prints_by_default_and_writes_on_request(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CODEX_HOME", str(tmp_path / "codex"))
+    monkeypatch.setenv("HOME", str(tmp_path / "user"))
     monkeypatch.setenv("AUTORESEARCH_HOME", str(tmp_path / "home"))
     assert run(["connect", "claude-code"]) == 0
     out = capsys.readouterr().out
@@ -183,7 +317,8 @@ def test_connect_prints_by_default_and_writes_on_request(tmp_path, monkeypatch, 
     assert run(["connect", "codex", "--write", "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
     assert report["tools"] == 9
-    assert [one["written"] for one in report["files"]] == [True, True]
+    assert [one["written"] for one in report["files"]] == [True]
+    assert [one["written"] for one in report["skills"]] == [True] * 4
     config = tomllib.loads((tmp_path / "codex" / "config.toml").read_text())
     server = config["mcp_servers"]["autoresearch"]
     assert (server["command"], server["args"]) == (report["command"], report["args"])

@@ -1,0 +1,432 @@
+"""The facade of the teaching side: open a lesson, submit, hint, progress.
+
+It decides nothing about right and wrong (the grader does) nor about mastery (the record shows it);
+it finds the next step, keeps the record, and gives away no answer.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from random import SystemRandom
+
+from curricula.catalog import Course, Unit
+from curricula.coverage import touched_by
+from curricula.errors import BadSubmission, NotYet, Unknown
+from curricula.events import Attempt, Author, Event, Hint, Opened, Placed, Via
+from curricula.exercise import Kind
+from curricula.explain import Owner
+from curricula.facts import Fact, praise
+from curricula.grader import Grade, Runner, grade
+from curricula.instance import Instance
+from curricula.lesson import KINDS, LADDER
+from curricula.mastery import SkillStanding, Standing, standing
+from curricula.record import Record, utc_now
+from curricula.tries import FREE_HINTS, ExerciseInfo, tries
+from curricula.workbook import Page, make_workbook
+
+REVIEW = "review"
+_RANDOM = SystemRandom()
+_SEEDS = 2**53  # whole in JSON everywhere
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """What to teach now, and the exercise that follows."""
+
+    lesson: str
+    title: str
+    goal: str
+    sections: tuple[tuple[str, str], ...]  # (title, markdown) up to the exercise
+    misconceptions: tuple[str, ...]  # to listen for
+    exercise: str = ""  # "" where nothing is left to do in the lesson
+    kind: str = ""
+    statement: str = ""
+    workbook: Path | None = None
+    instance: str = ""
+    done: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()  # exercises of the lesson, this one included
+    standing: Standing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Marked:
+    """What came of a submission."""
+
+    exercise: str
+    lesson: str
+    grade: Grade
+    belief: str  # the misconception in words, "" where none was recognised
+    facts: tuple[Fact, ...]  # what praise may rest on
+    counts: bool  # whether this pass counts for mastery
+    why_not: str  # why it does not
+    tried: int  # own attempts on this instance
+    skill: SkillStanding
+    lesson_passed: bool
+    newly_unlocked: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HintShown:
+    """One rung of the ladder."""
+
+    exercise: str
+    level: int
+    name: str
+    text: str
+    left: int
+    counts_still: bool  # whether a pass of this instance can count for mastery
+
+
+class Teacher:
+    """One learner in one course."""
+
+    def __init__(
+        self,
+        course: Course,
+        record: Record,
+        runner: Runner,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self.course = course
+        self.record = record
+        self._runner = runner
+        self._clock = clock
+
+    def progress(self) -> Standing:
+        """Where the learner stands now."""
+        return self._standing(self.record.events())
+
+    def start(self, lesson: str, folder: Path, *, placement: bool = False) -> Step:
+        """Open or continue a lesson; "" goes on where the learner is, "review" takes what is due.
+
+        Raises NotYet for a lesson that builds on others not passed yet, Unknown for no lesson.
+        """
+        where = self.progress()
+        if lesson == REVIEW:
+            return self._review(where, folder)
+        unit = self.course.unit(lesson) if lesson else self._current(where)
+        told = where.lessons[unit.id]
+        if not (told.unlocked or placement):
+            builds_on = unit.lesson.front.prerequisites
+            needed = [name for name in builds_on if not where.lessons[name].passed]
+            raise NotYet(
+                f"{unit.id} builds on {', '.join(needed)}, not passed yet.",
+                f"Start {needed[0]}, or show with placement=true that {unit.id} is known already.",
+            )
+        left = [name for name in unit.exercises if name in told.open_exercises]
+        if placement:
+            left = [name for name in self._placement(unit) if name in told.open_exercises]
+        if told.passed or not left:
+            return self._step(unit, where, "", folder)
+        return self._step(unit, where, left[0], folder, placement=placement)
+
+    def open_exercise(self, name: str, folder: Path) -> Step:
+        """Open one exercise out of turn, as an author does to try it."""
+        return self._step(self.course.unit_of(name), self.progress(), name, folder, review=True)
+
+    def submit(self, exercise: str, source: str, *, author: Author, via: Via) -> Marked:
+        """Grade an answer to the exercise that is open, or to the instance of that id."""
+        opened = self._opened(exercise)
+        unit = self.course.unit_of(opened.exercise)
+        instance = self.instance_of(opened)
+        before = self.record.events()
+        seed = _RANDOM.randrange(_SEEDS)
+        found = grade(instance, source, str(seed), self._runner)
+        attempt = Attempt(
+            instance=opened.instance,
+            case_seed=seed,
+            submission=source,
+            author=author,
+            via=via,
+            passed=found.passed,
+            misconception=found.misconception,
+            course_version=version_of(unit),
+            first=not any(isinstance(e, Attempt) and e.instance == opened.instance for e in before),
+            sandbox=found.sandbox,
+        )
+        written = self.record.append(attempt)
+        assert isinstance(written, Attempt)
+        self._place(unit)
+        return self._marked(unit, opened, found, written, self._standing(before))
+
+    def hint(self, exercise: str) -> HintShown:
+        """The next hint for the exercise that is open; it is written down."""
+        opened = self._opened(exercise)
+        shown = max(
+            (
+                e.level
+                for e in self.record.events()
+                if isinstance(e, Hint) and e.instance == opened.instance
+            ),
+            default=0,
+        )
+        level = min(shown + 1, len(LADDER))
+        self.record.append(Hint(instance=opened.instance, level=level))
+        return HintShown(
+            exercise=opened.exercise,
+            level=level,
+            name=LADDER[level - 1],
+            text=self.instance_of(opened).hint(level),
+            left=len(LADDER) - level,
+            counts_still=level <= FREE_HINTS,
+        )
+
+    def statement(self, exercise: str) -> str:
+        """The task of the exercise that is open, in markdown, with its starter."""
+        instance = self.instance_of(self._opened(exercise))
+        return f"{instance.statement}\n\n{instance.starter}".strip()
+
+    def open_exercises(self) -> tuple[str, ...]:
+        """Those that were opened and not passed on that instance, the newest first."""
+        return tuple(dict.fromkeys(opened.exercise for opened in reversed(self._still_open())))
+
+    def withheld(self) -> tuple[range, ...]:
+        """Spans of the taught file that the learner is just writing a variant of."""
+        kinds = {name: info.kind for name, info in self.exercise_infos().items()}
+        lines: set[int] = set()
+        for exercise in self.open_exercises():
+            if kinds[exercise] is not Kind.PREDICT:
+                lines |= touched_by(self.course, exercise)
+        return tuple(range(n, n + 1) for n in sorted(lines))
+
+    def owners(self) -> tuple[Owner, ...]:
+        """What each lesson says about the lines that are its own."""
+        return tuple(
+            Owner(
+                lesson=unit.id,
+                title=unit.lesson.front.title,
+                spans=tuple(
+                    range(n, n + 1) for n in sorted(unit.owned_lines(self.course.about.subject))
+                ),
+                questions=unit.lesson.front.questions,
+                misconceptions=tuple(unit.lesson.front.misconceptions.values()),
+            )
+            for unit in self.course.units
+        )
+
+    def instance_of(self, opened: Opened) -> Instance:
+        """The exercise with that opening's parameters."""
+        return self.course.instance(opened.exercise, str(opened.task_seed))
+
+    def replays(self, opened: Opened, attempt: Attempt) -> bool:
+        """Whether a stored attempt, graded again, comes to what was recorded."""
+        instance = self.instance_of(opened)
+        again = grade(instance, attempt.submission, str(attempt.case_seed), self._runner)
+        return again.passed == attempt.passed
+
+    def exercise_infos(self) -> Mapping[str, ExerciseInfo]:
+        """What mastery needs to know of each exercise."""
+        return {
+            name: ExerciseInfo(skill=exercise.skill, kind=unit.task(name).kind, lesson=unit.id)
+            for unit in self.course.units
+            for name, exercise in unit.exercises.items()
+        }
+
+    def _standing(self, events: tuple[Event, ...]) -> Standing:
+        return standing(
+            self.exercise_infos(),
+            list(self.course.skills),
+            events,
+            self._clock(),
+            lessons={u.id: u.lesson.front.prerequisites for u in self.course.units},
+            course=self.course.id,
+        )
+
+    def _current(self, where: Standing) -> Unit:
+        ready = [u for u in self.course.units if where.lessons[u.id].unlocked]
+        return next((u for u in ready if not where.lessons[u.id].passed), ready[-1])
+
+    def _review(self, where: Standing, folder: Path) -> Step:
+        if not where.due:
+            dates = sorted(s.due for s in where.skills.values() if s.due is not None)
+            when = f"The next is due {dates[0]:%Y-%m-%d}." if dates else "Nothing was passed yet."
+            raise NotYet(f"Nothing is due for review. {when}", "Go on with start_lesson().")
+        skill = where.due[0]
+        for unit in self.course.units:
+            names = [
+                name
+                for name, exercise in unit.exercises.items()
+                if exercise.skill == skill and unit.task(name).kind.counts
+            ]
+            if names:
+                used = [o.exercise for o in self.openings() if o.exercise in names]
+                name = min(names, key=lambda n: (used.count(n), names.index(n)))
+                return self._step(unit, where, name, folder, review=True)
+        raise Unknown(f"No exercise of {self.course.id} counts for {skill}.", "Lint the course.")
+
+    def _step(
+        self,
+        unit: Unit,
+        where: Standing,
+        exercise: str,
+        folder: Path,
+        *,
+        placement: bool = False,
+        review: bool = False,
+    ) -> Step:
+        front, told = unit.lesson.front, where.lessons[unit.id]
+        step = Step(
+            lesson=unit.id,
+            title=front.title,
+            goal=front.goal,
+            sections=() if placement or review else self._to_teach(unit, exercise),
+            misconceptions=tuple(front.misconceptions.values()),
+            done=tuple(name for name in unit.exercises if name not in told.open_exercises),
+            left=told.open_exercises,
+            standing=where,
+        )
+        if not exercise:
+            return step
+        opened, number = self._open(unit, exercise)
+        instance = self.instance_of(opened)
+        page = Page(
+            course=self.course.id,
+            lesson=unit.lesson.path.parent.name,
+            exercise=exercise,
+            title=instance.task.title,
+            instance=opened.instance,
+            statement=instance.statement,
+            starter=instance.starter,
+        )
+        changes = {
+            "exercise": exercise,
+            "kind": str(instance.task.kind),
+            "statement": instance.statement,
+            "workbook": make_workbook(folder, page, number),
+            "instance": opened.instance,
+        }
+        return _with(step, changes)
+
+    def _to_teach(self, unit: Unit, exercise: str) -> tuple[tuple[str, str], ...]:
+        """The sections after that of the exercise before this one, up to this one's own."""
+        titles = list(unit.lesson.sections)
+        kinds = {kind: title for title, kind in KINDS.items()}
+        tasks = [task.id for task in unit.lesson.tasks]
+        upto = len(titles) - 1
+        after = -1
+        if exercise:
+            place = tasks.index(exercise)
+            upto = titles.index(kinds[unit.task(exercise).kind])
+            if place:
+                after = titles.index(kinds[unit.task(tasks[place - 1]).kind])
+        found = [(title, unit.lesson.sections[title]) for title in titles[after + 1 : upto + 1]]
+        return tuple((title, text) for title, text in found if text)
+
+    def _placement(self, unit: Unit) -> list[str]:
+        """For each skill its last exercise that counts: who passes these may skip the lesson."""
+        last = {
+            exercise.skill: name
+            for name, exercise in unit.exercises.items()
+            if unit.task(name).kind.counts
+        }
+        return list(last.values())
+
+    def _place(self, unit: Unit) -> None:
+        events = self.record.events()
+        told = self._standing(events).lessons[unit.id]
+        if told.passed:
+            return
+        unaided = {
+            one.exercise
+            for one in tries(self.exercise_infos(), events)
+            if one.counts and one.hint == 0
+        }
+        if all(name in unaided for name in self._placement(unit)):
+            self.record.append(Placed(lesson=unit.id, course=self.course.id))
+
+    def _open(self, unit: Unit, exercise: str) -> tuple[Opened, int]:
+        """The opening that is not passed yet, else a new one, and the how-manieth it is."""
+        earlier = [opened for opened in self.openings() if opened.exercise == exercise]
+        for number, opened in enumerate(earlier, start=1):
+            if opened in self._still_open():
+                return opened, number
+        made = Opened(
+            course=self.course.id,
+            lesson=unit.id,
+            exercise=exercise,
+            instance=f"{_RANDOM.getrandbits(48):012x}",
+            task_seed=_RANDOM.randrange(_SEEDS),
+        )
+        self.record.append(made)
+        return made, len(earlier) + 1
+
+    def openings(self) -> list[Opened]:
+        """Every opening of this course's exercises, the oldest first."""
+        events = self.record.events()
+        return [e for e in events if isinstance(e, Opened) and e.course == self.course.id]
+
+    def _still_open(self) -> list[Opened]:
+        passed = {
+            event.instance
+            for event in self.record.events()
+            if isinstance(event, Attempt) and event.passed and event.author == "learner"
+        }
+        return [opened for opened in self.openings() if opened.instance not in passed]
+
+    def _opened(self, name: str) -> Opened:
+        """The open instance of an exercise, or any instance by its id."""
+        openings = self.openings()
+        found = [o for o in openings if o.instance == name]
+        found = found or [o for o in self._still_open() if o.exercise == name]
+        if found:
+            return found[-1]
+        if any(o.exercise == name for o in openings):
+            raise NotYet(
+                f"{name} is passed; no instance of it is open.",
+                'start_lesson(lesson="review") opens a fresh one when it is due.',
+            )
+        unit = self.course.unit_of(name) if not _is_hex(name) else None
+        if unit is None:
+            raise BadSubmission(
+                f"This learner's record knows no instance {name}.",
+                "Use the workbook that start_lesson made for this learner.",
+            )
+        raise NotYet(f"{name} is not open.", f'start_lesson(lesson="{unit.id}") opens it.')
+
+    def _marked(
+        self, unit: Unit, opened: Opened, found: Grade, attempt: Attempt, before: Standing
+    ) -> Marked:
+        events = self.record.events()
+        after = self._standing(events)
+        infos = self.exercise_infos()
+        own = [one for one in tries(infos, events) if one.attempt.instance == opened.instance]
+        this = next(one for one in reversed(own) if one.attempt == attempt)
+        kind: Kind = infos[opened.exercise].kind
+        practice = "" if kind.counts else f"a {kind} exercise is practice"
+        return Marked(
+            exercise=opened.exercise,
+            lesson=unit.id,
+            grade=found,
+            belief=unit.lesson.front.misconceptions.get(found.misconception, ""),
+            facts=praise(infos, events, attempt),
+            counts=this.counts,
+            why_not="" if this.counts or not found.passed else this.padding or practice,
+            tried=sum(one.own for one in own),
+            skill=after.skills[infos[opened.exercise].skill],
+            lesson_passed=after.lessons[unit.id].passed,
+            newly_unlocked=tuple(
+                name
+                for name, told in after.lessons.items()
+                if told.unlocked and not before.lessons[name].unlocked
+            ),
+        )
+
+
+def version_of(unit: Unit) -> str:
+    """A hash of a lesson's files: by which course an attempt was graded."""
+    digest = hashlib.sha256()
+    for name in ("lesson.md", "exercises.py"):
+        digest.update((unit.lesson.path.parent / name).read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def _with(step: Step, changes: Mapping[str, object]) -> Step:
+    from dataclasses import replace
+
+    return replace(step, **changes)  # type: ignore[arg-type]
+
+
+def _is_hex(name: str) -> bool:
+    return len(name) == 12 and set(name) <= set("0123456789abcdef")

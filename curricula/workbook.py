@@ -1,0 +1,100 @@
+"""The file in which a learner types: made once, never written again, graded from anywhere.
+
+It names its instance in a line of its own, so that whoever is given the file knows what it answers.
+"""
+
+import re
+import textwrap
+from dataclasses import dataclass
+from pathlib import Path
+
+from curricula.errors import BadSubmission, CourseError
+from curricula.grader import MOST_BYTES
+
+_MARK = re.compile(r"^# instance ([0-9a-f]{8,64})\b", re.MULTILINE)
+_WIDTH = 96
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """What a new workbook says above the starter."""
+
+    course: str
+    lesson: str
+    exercise: str
+    title: str
+    instance: str
+    statement: str  # markdown
+    starter: str
+
+
+def make_workbook(folder: Path, page: Page, number: int) -> Path:
+    """The file for that opening, made unless it is there; raise CourseError where it can't be.
+
+    `number` counts the openings of this exercise from 1, so that none takes an earlier one's file.
+    """
+    suffix = "" if number == 1 else f"-{number}"
+    path = folder / page.course / page.lesson / f"{page.exercise}{suffix}.py"
+    while path.exists() and instance_in(_read(path)) != page.instance:
+        suffix = f"{suffix}-new"  # a file of theirs: it stays as it is
+        path = path.with_name(f"{page.exercise}{suffix}.py")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8") as file:
+            file.write(_text(page, path))
+    except FileExistsError:
+        pass  # the learner's work so far
+    except OSError as error:
+        raise CourseError(
+            f"No workbook can be made in {path.parent}: {error.strerror}.",
+            "Name another folder with `folder`, one that this user may write to.",
+        ) from error
+    return path
+
+
+def read_workbook(path: Path) -> tuple[str, str]:
+    """The instance that a file answers, and its text; raise BadSubmission where it is none."""
+    text = _read(path)
+    instance = instance_in(text)
+    if not instance:
+        raise BadSubmission(
+            f"{path} does not say which instance it answers.",
+            "A workbook has a line `# instance …`, as start_lesson made it; put it back.",
+        )
+    return instance, text
+
+
+def instance_in(text: str) -> str:
+    """The instance named in a workbook's text, "" without one."""
+    found = _MARK.search(text)
+    return found[1] if found else ""
+
+
+def _read(path: Path) -> str:
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise BadSubmission(f"{path} is over 64 kB.", "An answer is a few lines.")
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "it is no UTF-8 text"
+        raise BadSubmission(
+            f"{path} can't be read: {why}.", "Give the path of a workbook that start_lesson made."
+        ) from error
+
+
+def _text(page: Page, path: Path) -> str:
+    head = [
+        f"{page.title} ({page.course}, {page.lesson}, {page.exercise})",
+        f"instance {page.instance}  <- leave this line: it says what this file answers",
+        "",
+        *(line for paragraph in page.statement.split("\n") for line in _wrapped(paragraph)),
+        "",
+        f"Check it in a terminal: autoresearch-mcp teach check {path.name}",
+    ]
+    comments = "\n".join(f"# {line}".rstrip() for line in head)
+    return f"{comments}\n\n{page.starter.rstrip()}\n"
+
+
+def _wrapped(line: str) -> list[str]:
+    indent = line[: len(line) - len(line.lstrip())]
+    return textwrap.wrap(line, _WIDTH, subsequent_indent=indent, break_long_words=False) or [""]

@@ -1,0 +1,173 @@
+"""Words the teacher's records as what a client gets: sentences, dates, a chart."""
+
+from typing import TYPE_CHECKING
+
+from curricula.mastery import SkillStanding, Standing, State
+from curricula.teacher import HintShown, Marked, Step
+from server.figures import count
+from server.teaching_results import (
+    HintResult,
+    LessonResult,
+    LessonShown,
+    MarkedResult,
+    ProgressResult,
+    SkillShown,
+)
+
+if TYPE_CHECKING:
+    from curricula.catalog import Course
+
+MARKS = {State.NEW: "·", State.PRACTISED: "░", State.PASSED: "▒", State.MASTERED: "█"}
+
+
+def lesson_result(course: "Course", step: Step, notes: tuple[str, ...]) -> LessonResult:
+    """What to teach now."""
+    total = len(step.done) + len(step.left)
+    where = f"{step.lesson}: {len(step.done)} of {count(total, 'exercise')} passed"
+    due = list(step.standing.due)
+    return LessonResult(
+        summary=f"{where}; {count(len(due), 'review')} due." if due else f"{where}.",
+        next_step=_after_opening(course, step),
+        course=course.id,
+        lesson=step.lesson,
+        title=step.title,
+        goal=step.goal,
+        teach="\n\n".join(f"## {title}\n\n{text}" for title, text in step.sections),
+        listen_for=list(step.misconceptions),
+        exercise=step.exercise or None,
+        kind=step.kind or None,
+        task=step.statement or None,
+        workbook=str(step.workbook) if step.workbook else None,
+        done=list(step.done),
+        left=list(step.left),
+        due_reviews=due,
+        notes=list(notes) or None,
+    )
+
+
+def marked_result(course: "Course", marked: Marked) -> MarkedResult:
+    """What came of a submission."""
+    found = marked.grade
+    passed = "passed" if found.passed else "not passed"
+    skill = skill_shown(course, marked.skill)
+    return MarkedResult(
+        summary=f"{marked.exercise}: {passed}. {found.words} {skill.skill} is {skill.state}.",
+        next_step=_after_marking(marked),
+        exercise=marked.exercise,
+        passed=found.passed,
+        seen=found.words,
+        misconception=marked.belief or None,
+        smallest_input=found.shown_input or None,
+        gave=found.shown_answer or None,
+        praise_only_for=[fact.words for fact in marked.facts],
+        counts_for_mastery=marked.counts,
+        why_not=marked.why_not or None,
+        tries=marked.tried,
+        skill=skill,
+        sandbox=found.sandbox.upper() if found.sandbox == "unsandboxed" else found.sandbox,
+    )
+
+
+def hint_result(hint: HintShown) -> HintResult:
+    """One rung of the ladder."""
+    cost = (
+        "a pass can still count for mastery"
+        if hint.counts_still
+        else "this instance is practice now; a fresh one can count for mastery"
+    )
+    return HintResult(
+        summary=f"Hint {hint.level} of {hint.level + hint.left}, a {hint.name}: {cost}.",
+        next_step="Give it in your own words, add nothing to it, and let the learner try again "
+        "before the next one.",
+        exercise=hint.exercise,
+        level=hint.level,
+        kind=hint.name,
+        hint=hint.text,
+        left=hint.left,
+        can_still_count=hint.counts_still,
+    )
+
+
+def progress_result(course: "Course", standing: Standing, notes: tuple[str, ...]) -> ProgressResult:
+    """The learner's standing."""
+    skills = [skill_shown(course, standing.skills[name]) for name in course.skills]
+    mastered = sum(skill.state == State.MASTERED for skill in skills)
+    passed = sum(told.passed for told in standing.lessons.values())
+    due = list(standing.due)
+    return ProgressResult(
+        summary=f"{passed} of {len(course.units)} lessons passed, {mastered} of {len(skills)} "
+        f"skills mastered, {count(len(due), 'review')} due.",
+        next_step='start_lesson(lesson="review") for what is due, before anything new.'
+        if due
+        else "start_lesson() goes on.",
+        course=course.id,
+        lessons=[
+            LessonShown(lesson=u.id, title=u.lesson.front.title, state=_state(standing, u.id))
+            for u in course.units
+        ],
+        skills=skills,
+        due_reviews=due,
+        chart=chart(course, standing),
+        notes=list(notes) or None,
+    )
+
+
+def skill_shown(course: "Course", skill: SkillStanding) -> SkillShown:
+    """One skill's standing."""
+    return SkillShown(
+        skill=skill.skill,
+        can=course.skills[skill.skill],
+        state=str(skill.state),
+        missing=list(skill.missing),
+        review=f"{skill.due:%Y-%m-%d}" if skill.due else None,
+    )
+
+
+def chart(course: "Course", standing: Standing) -> str:
+    """A line for each lesson: its skills as marks, and their meaning below."""
+    width = max((len(unit.id) for unit in course.units), default=0)
+    lines = [
+        f"{unit.id:<{width}}  "
+        + "".join(MARKS[standing.skills[s].state] for s in unit.lesson.front.skills)
+        + f"  {_state(standing, unit.id)}"
+        for unit in course.units
+    ]
+    meaning = "  ".join(f"{mark} {state}" for state, mark in MARKS.items())
+    return "\n".join([*lines, meaning])
+
+
+def _state(standing: Standing, lesson: str) -> str:
+    told = standing.lessons[lesson]
+    if told.passed:
+        return "placed" if told.placed else "passed"
+    return "open" if told.unlocked else "locked"
+
+
+def _after_opening(course: "Course", step: Step) -> str:
+    if not step.exercise:
+        ready = [
+            u.id
+            for u in course.units
+            if step.standing.lessons[u.id].unlocked and not step.standing.lessons[u.id].passed
+        ]
+        then = f'start_lesson(lesson="{ready[0]}") is next.' if ready else "show_progress()."
+        return f"{step.lesson} is done; name what was learned, and what is due. {then}"
+    asks = "Ask what they expect first. " if step.kind == "predict" else ""
+    return (
+        f"Teach the sections, then let the learner work on {step.exercise} in the workbook. {asks}"
+        f'When they say it is ready: submit_exercise(exercise="{step.exercise}", file=workbook).'
+    )
+
+
+def _after_marking(marked: Marked) -> str:
+    if not marked.grade.passed:
+        if marked.belief:
+            return (
+                "Say plainly that it does not hold yet. Let them predict what their code gives "
+                "for smallest_input, run it, and find the belief themselves; get_hint if stuck."
+            )
+        return "Let them run smallest_input by hand; get_hint if they are stuck."
+    if marked.lesson_passed:
+        more = f" Unlocked: {', '.join(marked.newly_unlocked)}." if marked.newly_unlocked else ""
+        return f"The lesson is passed.{more} start_lesson() goes on."
+    return "start_lesson() gives what comes next in this lesson."

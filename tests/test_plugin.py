@@ -1,0 +1,215 @@
+"""The plugin: one folder that the real Claude Code and the real Codex install, without a model.
+
+The clients are looked for in $CLAUDE_CLI and $CODEX_CLI, then on PATH. They get a home folder of
+their own, and nothing here needs a login or reaches their makers.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import tomllib
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from threading import Timer
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+MANIFEST = ROOT / ".claude-plugin" / "plugin.json"
+MARKETPLACE = ROOT / ".claude-plugin" / "marketplace.json"
+SKILLS = sorted(path.parent.name for path in (ROOT / "skills").glob("*/SKILL.md"))
+CARRIED = (".claude-plugin", ".mcp.json", "skills", "README.md", "LICENSE")
+CLAUDE = os.environ.get("CLAUDE_CLI") or shutil.which("claude")
+CODEX = os.environ.get("CODEX_CLI") or shutil.which("codex")
+NOWHERE = "http://127.0.0.1:9"
+LIMIT_S = 120
+
+Run = Callable[..., str]
+
+
+def missing(client: str, package: str, variable: str) -> str:
+    program = package.rpartition("/")[2].partition("@")[0].removesuffix("-code")
+    return (
+        f"Not tried in the real {client}, which is not here: "
+        f"npm install --prefix DIR {package} and set {variable}=DIR/node_modules/.bin/{program}"
+    )
+
+
+needs_claude = pytest.mark.skipif(
+    not CLAUDE,
+    reason=missing("Claude Code", "@anthropic-ai/claude-code@2.1.330", "CLAUDE_CLI"),
+)
+needs_codex = pytest.mark.skipif(
+    not CODEX, reason=missing("Codex", "@openai/codex@0.169.0", "CODEX_CLI")
+)
+
+
+def read(path: Path) -> dict[str, Any]:
+    content = json.loads(path.read_text("utf-8"))
+    assert isinstance(content, dict)
+    return content
+
+
+@pytest.fixture
+def plugin(tmp_path: Path) -> Path:
+    """What of the repository makes the plugin: the rest would only be copied along."""
+    folder = tmp_path / "plugin"
+    folder.mkdir()
+    for name in CARRIED:
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        copy(ROOT / name, folder / name)
+    return folder
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> dict[str, str]:
+    """The environment of a client that was never used and can reach no model."""
+    home = tmp_path / "home"
+    (home / ".codex").mkdir(parents=True)
+    kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
+    return {
+        **kept,
+        "HOME": str(home),
+        "CODEX_HOME": str(home / ".codex"),
+        "ANTHROPIC_BASE_URL": NOWHERE,
+        "OPENAI_BASE_URL": NOWHERE,
+        "HTTPS_PROXY": NOWHERE,
+        "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+        "DISABLE_AUTOUPDATER": "1",
+    }
+
+
+@pytest.fixture
+def run(bare: dict[str, str], tmp_path: Path) -> Run:
+    def run(*command: str) -> str:
+        done = subprocess.run(
+            command,
+            cwd=tmp_path,
+            env=bare,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=LIMIT_S,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    return run
+
+
+def test_the_marketplace_offers_the_plugin_that_lies_beside_it() -> None:
+    [offered] = read(MARKETPLACE)["plugins"]
+    assert offered["name"] == read(MANIFEST)["name"]
+    assert (ROOT / offered["source"] / ".claude-plugin" / "plugin.json").exists()
+
+
+def test_the_plugin_has_the_products_version() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert read(MANIFEST)["version"] == project["version"]
+
+
+def test_the_plugin_starts_the_server_with_the_products_command() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    [server] = read(ROOT / ".mcp.json")["mcpServers"].values()
+    assert server["command"] == "uvx"
+    assert server["args"] == [project["name"]]
+    assert project["name"] in project["scripts"]
+
+
+@pytest.mark.slow
+@needs_claude
+def test_claude_code_finds_nothing_wrong_with_the_plugin(plugin: Path, run: Run) -> None:
+    said = run(str(CLAUDE), "plugin", "validate", str(plugin))
+    assert "Validation passed" in said
+    assert set(re.findall(r"autoresearch:([a-z-]+)", said)) == set(SKILLS)
+
+
+@pytest.mark.slow
+@needs_claude
+def test_claude_code_refuses_a_plugin_that_is_broken(plugin: Path, run: Run) -> None:
+    (plugin / ".claude-plugin" / "plugin.json").write_text('{"name": 3}')
+    with pytest.raises(AssertionError, match="name"):
+        run(str(CLAUDE), "plugin", "validate", str(plugin))
+
+
+@pytest.mark.slow
+@needs_claude
+def test_claude_code_installs_the_plugin_with_its_skills_and_server(plugin: Path, run: Run) -> None:
+    run(str(CLAUDE), "plugin", "marketplace", "add", str(plugin))
+    run(str(CLAUDE), "plugin", "install", "autoresearch@autoresearch-mcp")
+    details = run(str(CLAUDE), "plugin", "details", "autoresearch@autoresearch-mcp")
+    assert f"Skills ({len(SKILLS)})" in details
+    assert all(skill in details for skill in SKILLS)
+    assert "MCP servers (1)  autoresearch" in details
+
+
+@pytest.mark.slow
+@needs_codex
+def test_codex_installs_the_same_folder_with_its_skills_and_server(
+    plugin: Path, bare: dict[str, str], run: Run
+) -> None:
+    run(str(CODEX), "plugin", "marketplace", "add", str(plugin))
+    run(str(CODEX), "plugin", "add", "autoresearch@autoresearch-mcp")
+    [server] = [line for line in run(str(CODEX), "mcp", "list").splitlines() if "uvx" in line]
+    assert server.split()[:3] == ["autoresearch", "uvx", "autoresearch-mcp"]
+    found = {name for name, _ in codex_skills(bare, plugin.parent)}
+    assert {f"autoresearch:{skill}" for skill in SKILLS} <= found
+
+
+@pytest.mark.slow
+@needs_codex
+def test_codex_finds_the_skills_where_connect_puts_them(
+    bare: dict[str, str], tmp_path: Path
+) -> None:
+    from server.clients import apply
+    from server.skills import plan_skills, shipped
+
+    folder = Path(bare["HOME"]) / ".agents" / "skills"
+    apply(plan_skills(folder, shipped()).plans)
+    found = dict(codex_skills(bare, tmp_path))
+    assert set(SKILLS) <= found.keys()
+    assert Path(found["teach-microgpt"]) == folder / "teach-microgpt" / "SKILL.md"
+
+
+def codex_skills(env: dict[str, str], folder: Path) -> list[tuple[str, str]]:
+    """Name and path of each skill that Codex has for a session in this folder, without a model."""
+    with subprocess.Popen(
+        [str(CODEX), "app-server"],
+        cwd=folder,
+        env=env,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as server:
+        assert server.stdin and server.stdout
+        answers = answered(server.stdout)
+
+        def send(**message: object) -> None:
+            assert server.stdin
+            server.stdin.write(json.dumps(message) + "\n")
+            server.stdin.flush()
+
+        watchdog = Timer(LIMIT_S, server.kill)
+        watchdog.start()
+        try:
+            info = {"name": "tests", "version": "1"}
+            send(id=1, method="initialize", params={"clientInfo": info})
+            next(answer for answer in answers if answer.get("id") == 1)
+            send(method="initialized")
+            send(id=2, method="skills/list", params={"cwds": [str(folder)]})
+            listed = next(answer for answer in answers if answer.get("id") == 2)
+        finally:
+            watchdog.cancel()
+            server.kill()
+    [entry] = listed["result"]["data"]
+    assert entry["errors"] == []
+    return [(skill["name"], skill["path"]) for skill in entry["skills"]]
+
+
+def answered(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
+    for line in lines:
+        yield json.loads(line)
