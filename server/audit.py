@@ -91,7 +91,7 @@ async def audit(
         server = build_server(toolset="teach", school=school)
         async with Client(server) as client:
             agent = _Agent(client, course)
-            await _look_around(agent, server, teacher.course)
+            await _look_around(agent, server, teacher.course, folder)
             instances = []
             for unit in teacher.course.units:
                 for name in unit.exercises:
@@ -110,7 +110,7 @@ async def audit(
         )
 
 
-async def _look_around(agent: _Agent, server: FastMCP, course: Course) -> None:
+async def _look_around(agent: _Agent, server: FastMCP, course: Course, folder: str) -> None:
     """Every tool, prompt and resource, with what one would try first."""
     for tool in await agent.client.list_tools():
         agent.heard.append((f"description of {tool.name}", tool.model_dump_json()))
@@ -124,7 +124,7 @@ async def _look_around(agent: _Agent, server: FastMCP, course: Course) -> None:
     for section in (*SURFACES, *ASKS, *(unit.id for unit in course.units)):
         await agent.call("explain_code_section", section=section)
     for lesson in (*ASKS, "review", *(unit.id for unit in course.units)):
-        await agent.call("start_lesson", course=agent.course, lesson=lesson)
+        await agent.call("start_lesson", course=agent.course, lesson=lesson, folder=folder)
     await agent.call("show_progress", course=agent.course)
 
 
