@@ -98,8 +98,8 @@ def progress_result(course: "Course", standing: Standing, notes: tuple[str, ...]
     return ProgressResult(
         summary=f"{passed} of {len(course.units)} lessons passed, {mastered} of {len(skills)} "
         f"skills mastered, {count(len(due), 'review')} due.",
-        next_step=f"{call(course, 'start_lesson', lesson='review')} for what is due, before anything "
-        "new."
+        next_step=f"{call(course, 'start_lesson', lesson='review')} for what is due, before "
+        "anything new."
         if due
         else f"{call(course, 'start_lesson')} goes on.",
         course=course.id,
