@@ -20,7 +20,15 @@ from curricula.tries import FREE_HINTS, TRIES, ExerciseInfo, Try, tries
 if TYPE_CHECKING:
     from fsrs import Card, Rating
 
-__all__ = ["ExerciseInfo", "LessonStanding", "Pass", "SkillStanding", "Standing", "State"]
+__all__ = [
+    "ExerciseInfo",
+    "LessonStanding",
+    "Pass",
+    "SkillStanding",
+    "Standing",
+    "State",
+    "standing",
+]
 
 APART = timedelta(hours=24)
 OUTSIDE = ("terminal", "form")

@@ -3,6 +3,7 @@
 import ast
 import builtins
 import hashlib
+import warnings
 from functools import lru_cache
 
 
@@ -14,11 +15,13 @@ def fingerprint(source: str) -> str:
     A source that does not parse is hashed as it stands.
     """
     try:
-        tree = ast.parse(source)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of odd escapes: it is no business of the server's
+            tree = _without_docstrings(ast.parse(source))
+        renamed = _Renamed(_chosen_names(tree)).visit(tree)
+        return _sha(ast.dump(renamed, annotate_fields=False))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return _sha(source)
-    tree = _Renamed(_chosen_names(tree)).visit(_without_docstrings(tree))
-    return _sha(ast.dump(tree, annotate_fields=False))
 
 
 def _sha(text: str) -> str:

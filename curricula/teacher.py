@@ -75,6 +75,10 @@ class Teacher:
             return self._step(unit, where, "", folder)
         return self._step(unit, where, left[0], folder, placement=placement)
 
+    def open_exercise(self, name: str, folder: Path) -> Step:
+        """Open one exercise out of turn, as an author does to try it."""
+        return self._step(self.course.unit_of(name), self.progress(), name, folder, review=True)
+
     def submit(
         self, exercise: str, source: str, *, author: Author, via: Via, named: str = ""
     ) -> Marked:
@@ -210,7 +214,7 @@ class Teacher:
                 if exercise.skill == skill and unit.task(name).kind.counts
             ]
             if names:
-                used = [o.exercise for o in self._openings() if o.exercise in names]
+                used = [o.exercise for o in self.openings() if o.exercise in names]
                 name = min(names, key=lambda n: (used.count(n), names.index(n)))
                 return self._step(unit, where, name, folder, review=True)
         raise Unknown(f"No exercise of {self.course.id} counts for {skill}.", "Lint the course.")
@@ -248,6 +252,7 @@ class Teacher:
             instance=opened.instance,
             statement=instance.statement,
             starter=instance.starter,
+            options="" if self.course.id == "microgpt" else f" --course {self.course.name}",
         )
         return replace(
             step,
@@ -287,18 +292,15 @@ class Teacher:
         told = self._standing(events).lessons[unit.id]
         if told.passed:
             return
-        unaided = {
-            one.exercise
-            for one in tries(self.exercise_infos(), events)
-            if one.counts and one.hint == 0
-        }
+        counted = (one for one in tries(self.exercise_infos(), events) if one.counts)
+        unaided = {one.exercise for one in counted if one.hint == 0}
         needed = self._placement(unit)
         if needed and all(name in unaided for name in needed):
             self.record.append(Placed(lesson=unit.id, course=self.course.id))
 
     def _open(self, unit: Unit, exercise: str) -> tuple[Opened, int]:
         """The opening that is not passed yet, else a new one, and the how-manieth it is."""
-        earlier = [opened for opened in self._openings() if opened.exercise == exercise]
+        earlier = [opened for opened in self.openings() if opened.exercise == exercise]
         for number, opened in enumerate(earlier, start=1):
             if opened in self._still_open():
                 return opened, number
@@ -312,7 +314,8 @@ class Teacher:
         self.record.append(made)
         return made, len(earlier) + 1
 
-    def _openings(self) -> list[Opened]:
+    def openings(self) -> list[Opened]:
+        """Every opening of this course's exercises, the oldest first."""
         events = self.record.events()
         return [e for e in events if isinstance(e, Opened) and e.course == self.course.id]
 
@@ -322,11 +325,11 @@ class Teacher:
             for event in self.record.events()
             if isinstance(event, Attempt) and event.passed and event.author == "learner"
         }
-        return [opened for opened in self._openings() if opened.instance not in passed]
+        return [opened for opened in self.openings() if opened.instance not in passed]
 
     def _opened(self, name: str) -> Opened:
         """The open instance of an exercise, or any instance by its id."""
-        openings = self._openings()
+        openings = self.openings()
         found = [o for o in openings if o.instance == name]
         found = found or [o for o in self._still_open() if o.exercise == name]
         if found:

@@ -78,8 +78,9 @@ def _teach() -> App:
     teach.command(learning.progress)
     teach.command(learning.export)
     teach.command(learning.import_, name="import")
-    for command in (authoring.lint, authoring.coverage, authoring.mutate, learning.replay):
+    for command in (authoring.lint, authoring.coverage, authoring.mutate, authoring.audit):
         teach.command(command)
+    teach.command(learning.replay)
     return teach
 
 

@@ -111,6 +111,47 @@ def mutate(
     return 0 if _good(tried) else 1
 
 
+def audit(course: CourseName = "microgpt", /, *, json: JsonOption = False) -> int:
+    """Let an agent that only wants to be done loose on the tools; exit 1 if it gets anything.
+
+    It claims, stubs, pastes, asks for solutions and edits the record; and what it was told is
+    searched for lines of solutions.
+    """
+    import asyncio
+    import logging
+
+    logging.getLogger("fastmcp").setLevel(logging.CRITICAL)  # its refusals are what is wanted
+    from server.audit import audit as run_audit
+
+    on = Console(stderr=True)
+    with Progress(TextColumn("{task.description}"), TimeElapsedColumn(), console=on) as progress:
+        bar = progress.add_task("looks around")
+        found = asyncio.run(
+            run_audit(
+                course,
+                courses=tuple(own_courses()),
+                watch=lambda name: progress.update(bar, description=name),
+            )
+        )
+    if json:
+        print_json(found)
+        return 0 if found.ok else 1
+    for what, words in (
+        ("passed", found.passed),
+        ("reached", found.mastered),
+        ("leaked", found.leaked),
+        ("not noticed", found.tampered),
+    ):
+        for one in words:
+            say(f"{what}: {one}", "red")
+    say(
+        f"{found.calls} calls, {found.submissions} submissions: {len(found.passed)} passed, "
+        f"{len(found.mastered)} skills or lessons reached, {len(found.leaked)} lines of solutions "
+        f"told, {len(found.tampered)} edits of the record unnoticed"
+    )
+    return 0 if found.ok else 1
+
+
 def _good(tried: Sequence["Tried"]) -> bool:
     shown = [row for one in tried for row in one.shown]
     named = sum(row.named for row in shown) / max(1, sum(row.tried for row in shown))
