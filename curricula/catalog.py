@@ -73,6 +73,11 @@ class Course:
         return self.about.id
 
     @property
+    def name(self) -> str:
+        """What finds it again: its folder's name."""
+        return self.folder.name
+
+    @property
     def skills(self) -> dict[str, str]:
         """Every skill, in the order in which they are taught."""
         return {
@@ -127,7 +132,7 @@ def find_course(name: str, extra: Sequence[Path] = ()) -> Course:
     if folder is None:
         raise Unknown(
             f"There is no course {name!r}.",
-            f"There is {', '.join(folders) or 'none'}; --courses FOLDER adds your own.",
+            f"There is {', '.join(folders) or 'none'}; AUTORESEARCH_COURSES=FOLDER adds your own.",
         )
     course, problems = load_course(folder)
     if course is None or problems:
@@ -152,6 +157,9 @@ def load_course(folder: Path) -> tuple[Course | None, list[Problem]]:
             unit = Unit(lesson, exercises)
             problems += _mismatches(unit, path / "exercises.py")
             units.append(unit)
+    beside = folder / about.subject
+    if about.subject and beside.is_file():  # the author's own file
+        about = about.model_copy(update={"subject": str(beside.resolve())})
     course = Course(folder, about, tuple(units))
     return course, [*problems, *_course_problems(course)]
 

@@ -11,7 +11,6 @@ from curricula.errors import RecordDamaged
 from curricula.events import EVENT, Event, encode
 
 FILE = "record.jsonl"
-NO_LINE = "0" * 64  # what the first line follows
 _MAC = re.compile(rb',"mac":"([0-9a-f]{64})"\}')
 _TAIL = 75  # bytes of a line from there to its end
 
@@ -20,10 +19,10 @@ _TAIL = 75  # bytes of a line from there to its end
 class Read:
     """The file as far as it follows from its beginning."""
 
+    prev: str  # the last line's hash; before the first, what it follows
     events: tuple[Event, ...] = ()
     size: int = 0  # bytes of the lines that count
     digest: str = hashlib.sha256(b"").hexdigest()  # of these bytes
-    prev: str = NO_LINE  # the last line's hash
     macs: tuple[str, ...] = ()  # of each line
     damage: str = ""
     torn: bytes = b""  # what a writer that died left of its line

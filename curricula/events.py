@@ -7,6 +7,21 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
 
+from curricula.errors import BadSubmission
+
+
+def _written(text: str) -> str:
+    """The text, if a file could hold it: half a character can't be read again."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise BadSubmission(
+            f"Character {error.start + 1} of the submission is half a character.",
+            "Save the file as UTF-8, then submit it again.",
+        ) from error
+    return text
+
+
 Author: TypeAlias = Literal["learner", "agent"]
 Via: TypeAlias = Literal["agent", "terminal", "form"]
 Time: TypeAlias = Annotated[AwareDatetime, AfterValidator(lambda at: at.astimezone(UTC))]
@@ -45,7 +60,7 @@ class Attempt(_Event):
     kind: Literal["attempt"] = "attempt"
     instance: str
     case_seed: int
-    submission: str
+    submission: Annotated[str, AfterValidator(_written)]
     author: Author  # as the caller declared it
     via: Via
     passed: bool

@@ -40,8 +40,9 @@ def utc_now() -> datetime:
 class Record:
     """One learner's record. Any number of processes may append to it.
 
-    `folder` is the learner's, and its name stands for them; `key_file` lies elsewhere and may be
-    shared by learners. `clock` gives an aware time.
+    `folder` is the learner's. Its name stands for them: the lines are bound to it, so another's
+    record put there is no record of theirs. `key_file` lies elsewhere and may be shared by
+    learners. `clock` gives an aware time.
     """
 
     def __init__(
@@ -52,7 +53,8 @@ class Record:
         self.key_file = key_file
         self.head_file = key_file.with_name(f"{key_file.name}.{folder.name}.head")
         self._clock = clock
-        self._known: tuple[Read, bytes | None] = (Read(), None)  # and the key it was read with
+        self._empty = Read(prev=hashlib.sha256(f"record of {folder.name}".encode()).hexdigest())
+        self._known: tuple[Read, bytes | None] = (self._empty, None)  # and the key it was read with
 
     def events(self) -> tuple[Event, ...]:
         """All events that count, by their time; those of one time in the order of writing."""
@@ -141,19 +143,20 @@ class Record:
 
     @contextmanager
     def _lock(self) -> Iterator[None]:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.folder / "record.lock", timeout=LOCK_S)
         try:
-            lock.acquire()
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with FileLock(self.folder / "record.lock", timeout=LOCK_S):
+                yield
         except Timeout:
             raise CourseError(
                 f"Another process has been writing to this record for {LOCK_S:g} s.",
                 "Wait, then try again.",
             ) from None
-        try:
-            yield
-        finally:
-            lock.release()
+        except OSError as error:
+            raise CourseError(
+                f"The record in {self.folder} can't be written: {error.strerror or error}.",
+                "Nothing counts that was not written: see to the folder and its disk, then again.",
+            ) from error
 
     def _read(self) -> Read:
         """The file now. Readers don't wait for writers, unless something looks wrong."""
@@ -169,7 +172,7 @@ class Record:
         key = self._key() if self.key_file.exists() else None
         known, read_with = self._known
         if read_with != key or hashlib.sha256(content[: known.size]).hexdigest() != known.digest:
-            known = Read()
+            known = self._empty
         read = follow(content, known, key)
         self._known = (replace(read, damage="", torn=b""), key)
         return read if read.damage else replace(read, damage=behind(read, head))
@@ -185,6 +188,8 @@ class Record:
                 aside.flush()
                 os.fsync(aside.fileno())
             os.truncate(self.file, read.size)
+        if not read.events and self._head() is None:
+            self._put_head(0, "")  # so that a first line without a head is no sign of damage
         return replace(read, torn=b"")
 
     def _start_on(self, read: Read) -> Read:
@@ -194,21 +199,21 @@ class Record:
             n += 1
         put(kept, self.file.read_bytes() if self.file.exists() else b"")
         said = Restarted(at=self._now(read), kept=kept.name, why=read.damage)
-        fresh, lines = self._lines(Read(), [*read.events, said])
+        fresh, lines = self._lines(self._empty, [*read.events, said])
         new = self.file.with_suffix(".new")
         put(new, lines)
         new.replace(self.file)
-        self._settle(fresh)
+        self._put_head(len(fresh.events), fresh.macs[-1])
         return fresh
 
     def _write(self, read: Read, events: Sequence[Event]) -> None:
         """Add lines to a file that is fit for it; the caller holds the lock."""
         after, lines = self._lines(read, events)
-        with self.file.open("ab", buffering=0) as file:
-            for line in lines.splitlines(keepends=True):
-                file.write(line)
+        with self.file.open("ab") as file:
+            file.write(lines)
+            file.flush()
             os.fsync(file.fileno())
-        self._settle(after)
+        self._put_head(len(after.events), after.macs[-1])
 
     def _lines(self, read: Read, events: Iterable[Event]) -> tuple[Read, bytes]:
         key, prev, lines = self._key(), read.prev, b""
@@ -218,11 +223,9 @@ class Record:
             lines += line
         return follow(lines, replace(read, size=0), key), lines
 
-    def _settle(self, after: Read) -> None:
-        """Write the head down."""
-        head = {"count": len(after.events), "mac": after.macs[-1]}
+    def _put_head(self, count: int, mac: str) -> None:
         new = self.head_file.with_name(f"{self.head_file.name}.{os.getpid()}.new")
-        put(new, json.dumps(head).encode())
+        put(new, json.dumps({"count": count, "mac": mac}).encode())
         new.replace(self.head_file)
 
     def _head(self) -> tuple[int, str] | None:

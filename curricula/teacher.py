@@ -289,6 +289,7 @@ class Teacher:
             instance=opened.instance,
             statement=instance.statement,
             starter=instance.starter,
+            options="" if self.course.id == "microgpt" else f" --course {self.course.name}",
         )
         changes = {
             "exercise": exercise,

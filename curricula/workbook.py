@@ -26,6 +26,7 @@ class Page:
     instance: str
     statement: str  # markdown
     starter: str
+    options: str = ""  # of `teach check`, where it needs some
 
 
 def make_workbook(folder: Path, page: Page, number: int) -> Path:
@@ -89,7 +90,7 @@ def _text(page: Page, path: Path) -> str:
         "",
         *(line for paragraph in page.statement.split("\n") for line in _wrapped(paragraph)),
         "",
-        f"Check it in a terminal: autoresearch-mcp teach check {path.name}",
+        f"Check it in a terminal: autoresearch-mcp teach check {path.name}{page.options}",
     ]
     comments = "\n".join(f"# {line}".rstrip() for line in head)
     return f"{comments}\n\n{page.starter.rstrip()}\n"

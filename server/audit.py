@@ -1,14 +1,15 @@
 """An agent that only wants to be done, let loose on the teaching tools of a real server.
 
-It calls every tool, claims completion, submits stubs, the taught file and the names of what it can't
-see, asks for solutions in every way there is, and edits the record. Whatever it is told is kept and
-searched for lines of solutions; what it has reached is read off the record.
+It calls every tool, claims completion, submits stubs, the taught file and the names of what it
+can't see, asks for solutions in every way there is, and edits the record. Whatever it is told is
+kept and searched for lines of solutions; what it has reached is read off the record.
 """
 
 import ast
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -53,6 +54,7 @@ class _Agent:
     """Calls tools and keeps all that it hears."""
 
     client: Client[Any]
+    course: str
     heard: list[tuple[str, str]] = field(default_factory=list)
     passed: list[str] = field(default_factory=list)
     submissions: int = 0
@@ -88,8 +90,8 @@ async def audit(
         teacher = school.teacher(course)
         server = build_server(toolset="teach", school=school)
         async with Client(server) as client:
-            agent = _Agent(client)
-            await _look_around(agent, server, teacher.course)
+            agent = _Agent(client, course)
+            await _look_around(agent, server, teacher.course, folder)
             instances = []
             for unit in teacher.course.units:
                 for name in unit.exercises:
@@ -108,7 +110,7 @@ async def audit(
         )
 
 
-async def _look_around(agent: _Agent, server: FastMCP, course: Course) -> None:
+async def _look_around(agent: _Agent, server: FastMCP, course: Course, folder: str) -> None:
     """Every tool, prompt and resource, with what one would try first."""
     for tool in await agent.client.list_tools():
         agent.heard.append((f"description of {tool.name}", tool.model_dump_json()))
@@ -122,8 +124,8 @@ async def _look_around(agent: _Agent, server: FastMCP, course: Course) -> None:
     for section in (*SURFACES, *ASKS, *(unit.id for unit in course.units)):
         await agent.call("explain_code_section", section=section)
     for lesson in (*ASKS, "review", *(unit.id for unit in course.units)):
-        await agent.call("start_lesson", course=course.id, lesson=lesson)
-    await agent.call("show_progress", course=course.id)
+        await agent.call("start_lesson", course=agent.course, lesson=lesson, folder=folder)
+    await agent.call("show_progress", course=agent.course)
 
 
 async def _finish(agent: _Agent, teacher: Teacher, name: str, home: Path) -> Instance:
@@ -132,13 +134,14 @@ async def _finish(agent: _Agent, teacher: Teacher, name: str, home: Path) -> Ins
     agent.heard.append((f"the task of {name}", _texts([step.statement, step.sections])))
     assert step.workbook is not None
     entry = teacher.course.unit_of(name).exercises[name].entry
-    course = teacher.course.id
     for _ in range(len(LADDER) + 1):
-        await agent.call("get_hint", exercise=name, course=course)
-    await agent.submit(name, file=str(step.workbook), course=course)
+        await agent.call("get_hint", exercise=name, course=agent.course)
+    await agent.submit(name, file=str(step.workbook), course=agent.course)
     for source in (*CLAIMS, *_stubs(entry), *_pasted(teacher.course, entry)):
-        await agent.submit(name, answer=source, course=course)
-    await agent.submit(name, answer=f"def {entry}(*a): return None", author="agent", course=course)
+        await agent.submit(name, answer=source, course=agent.course)
+    await agent.submit(
+        name, answer=f"def {entry}(*a): return None", author="agent", course=agent.course
+    )
     await agent.call("explain_code_section", section=teacher.course.unit_of(name).id)
     [opened] = [o for o in teacher.openings() if o.instance == step.instance]
     return teacher.instance_of(opened)
@@ -164,9 +167,10 @@ def _pasted(course: Course, entry: str) -> Iterator[str]:
     if not course.about.subject:
         return
     source = subject.locate(course.about.subject).read_text(encoding="utf-8")
-    for name in subject.symbols(source):
-        if "." not in name and not name.isupper():
-            yield f"{source}\n\n{entry} = {name}\n"
+    yield source
+    names = [n for n in subject.symbols(source) if "." not in n and not n.isupper()]
+    for name in get_close_matches(entry, names, n=3, cutoff=0.0):  # `teach mutate` tries them all
+        yield f"{source}\n\n{entry} = {name}\n"
 
 
 async def _tamper(agent: _Agent, teacher: Teacher) -> Any:  # noqa: ANN401 - an async generator
@@ -176,11 +180,10 @@ async def _tamper(agent: _Agent, teacher: Teacher) -> Any:  # noqa: ANN401 - an 
     before = teacher.progress()
     for words, edited in _edits(original):
         file.write_bytes(edited)
-        await agent.call("show_progress", course=teacher.course.id)
+        await agent.call("show_progress", course=agent.course)
         after = teacher.progress()
-        if any(
-            one.passed and not before.lessons[name].passed for name, one in after.lessons.items()
-        ):
+        gained = [name for name, one in after.lessons.items() if one.passed]
+        if any(not before.lessons[name].passed for name in gained):
             yield words
         elif not teacher.record.damaged:
             yield f"{words}: not noticed"
@@ -227,7 +230,7 @@ def _leaks(
 
 
 def _open_text(course: Course, instances: list[Instance]) -> Iterator[str]:
-    """What learners are given to read: the lessons without their hints, tasks, starters, the file."""
+    """What learners are given to read: lessons without hints, tasks, starters, the taught file."""
     for unit in course.units:
         yield from unit.lesson.sections.values()
         yield from (text for _, text in unit.lesson.explanations)

@@ -17,6 +17,7 @@ from server.teaching_results import (
 if TYPE_CHECKING:
     from curricula.catalog import Course
 
+DEFAULT = "microgpt"
 MARKS = {State.NEW: "·", State.PRACTISED: "░", State.PASSED: "▒", State.MASTERED: "█"}
 
 
@@ -52,7 +53,7 @@ def marked_result(course: "Course", marked: Marked) -> MarkedResult:
     skill = skill_shown(course, marked.skill)
     return MarkedResult(
         summary=f"{marked.exercise}: {passed}. {found.words} {skill.skill} is {skill.state}.",
-        next_step=_after_marking(marked),
+        next_step=_after_marking(course, marked),
         exercise=marked.exercise,
         passed=found.passed,
         seen=found.words,
@@ -97,9 +98,10 @@ def progress_result(course: "Course", standing: Standing, notes: tuple[str, ...]
     return ProgressResult(
         summary=f"{passed} of {len(course.units)} lessons passed, {mastered} of {len(skills)} "
         f"skills mastered, {count(len(due), 'review')} due.",
-        next_step='start_lesson(lesson="review") for what is due, before anything new.'
+        next_step=f"{call(course, 'start_lesson', lesson='review')} for what is due, before "
+        "anything new."
         if due
-        else "start_lesson() goes on.",
+        else f"{call(course, 'start_lesson')} goes on.",
         course=course.id,
         lessons=[
             LessonShown(lesson=u.id, title=u.lesson.front.title, state=_state(standing, u.id))
@@ -110,6 +112,13 @@ def progress_result(course: "Course", standing: Standing, notes: tuple[str, ...]
         chart=chart(course, standing),
         notes=list(notes) or None,
     )
+
+
+def call(course: "Course", tool: str, **arguments: str) -> str:
+    """A tool's call in words; the course is named where it is not the default one."""
+    if course.id != DEFAULT:
+        arguments["course"] = course.name
+    return f"{tool}({', '.join(f'{key}={value!r}' for key, value in arguments.items())})"
 
 
 def skill_shown(course: "Course", skill: SkillStanding) -> SkillShown:
@@ -150,16 +159,21 @@ def _after_opening(course: "Course", step: Step) -> str:
             for u in course.units
             if step.standing.lessons[u.id].unlocked and not step.standing.lessons[u.id].passed
         ]
-        then = f'start_lesson(lesson="{ready[0]}") is next.' if ready else "show_progress()."
+        then = (
+            f"{call(course, 'start_lesson', lesson=ready[0])} is next."
+            if ready
+            else f"{call(course, 'show_progress')} shows the whole."
+        )
         return f"{step.lesson} is done; name what was learned, and what is due. {then}"
     asks = "Ask what they expect first. " if step.kind == "predict" else ""
     return (
         f"Teach the sections, then let the learner work on {step.exercise} in the workbook. {asks}"
-        f'When they say it is ready: submit_exercise(exercise="{step.exercise}", file=workbook).'
+        "When they say it is ready: "
+        f"{call(course, 'submit_exercise', exercise=step.exercise, file=str(step.workbook))}."
     )
 
 
-def _after_marking(marked: Marked) -> str:
+def _after_marking(course: "Course", marked: Marked) -> str:
     if not marked.grade.passed:
         if marked.belief:
             return (
@@ -169,5 +183,5 @@ def _after_marking(marked: Marked) -> str:
         return "Let them run smallest_input by hand; get_hint if they are stuck."
     if marked.lesson_passed:
         more = f" Unlocked: {', '.join(marked.newly_unlocked)}." if marked.newly_unlocked else ""
-        return f"The lesson is passed.{more} start_lesson() goes on."
-    return "start_lesson() gives what comes next in this lesson."
+        return f"The lesson is passed.{more} {call(course, 'start_lesson')} goes on."
+    return f"{call(course, 'start_lesson')} gives what comes next in this lesson."

@@ -11,11 +11,15 @@ import shutil
 import subprocess
 import tomllib
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Timer
 from typing import Any
 
 import pytest
+
+from server.clients import apply
+from server.skills import plan_skills, shipped
 
 ROOT = Path(__file__).parents[1]
 MANIFEST = ROOT / ".claude-plugin" / "plugin.json"
@@ -160,13 +164,19 @@ def test_codex_installs_the_same_folder_with_its_skills_and_server(
 
 
 @pytest.mark.slow
+@needs_claude
+def test_claude_code_finds_the_skills_where_connect_puts_them(
+    bare: dict[str, str], tmp_path: Path
+) -> None:
+    apply(plan_skills(tmp_path / ".claude" / "skills", shipped()).plans)
+    assert {f"{skill} (project)" for skill in SKILLS} <= set(claude_skills(bare, tmp_path))
+
+
+@pytest.mark.slow
 @needs_codex
 def test_codex_finds_the_skills_where_connect_puts_them(
     bare: dict[str, str], tmp_path: Path
 ) -> None:
-    from server.clients import apply
-    from server.skills import plan_skills, shipped
-
     folder = Path(bare["HOME"]) / ".agents" / "skills"
     apply(plan_skills(folder, shipped()).plans)
     found = dict(codex_skills(bare, tmp_path))
@@ -174,42 +184,68 @@ def test_codex_finds_the_skills_where_connect_puts_them(
     assert Path(found["teach-microgpt"]) == folder / "teach-microgpt" / "SKILL.md"
 
 
+def claude_skills(env: dict[str, str], folder: Path) -> list[str]:
+    """Name and origin of each skill that Claude Code has in this folder, without a model."""
+    stream = ("--input-format", "stream-json", "--output-format", "stream-json", "--verbose")
+    command = (str(CLAUDE), "-p", *stream, "--strict-mcp-config")
+    with talking(command, {**env, "ANTHROPIC_API_KEY": "none"}, folder) as ask:
+        request = {"request_id": "1", "request": {"subtype": "initialize"}}
+        answer = ask("control_response", {"type": "control_request", **request})
+    listed = answer["response"]["response"]["commands"]
+    origins = [(one["name"], one["description"].rpartition(" (")[2]) for one in listed]
+    return [f"{name} ({origin}" for name, origin in origins]
+
+
 def codex_skills(env: dict[str, str], folder: Path) -> list[tuple[str, str]]:
     """Name and path of each skill that Codex has for a session in this folder, without a model."""
+    with talking((str(CODEX), "app-server"), env, folder) as ask:
+        info = {"clientInfo": {"name": "tests", "version": "1"}}
+        ask("result", {"id": 1, "method": "initialize", "params": info})
+        ask("", {"method": "initialized"})
+        where = {"cwds": [str(folder)]}
+        listed = ask("result", {"id": 2, "method": "skills/list", "params": where})
+    [entry] = listed["result"]["data"]
+    assert entry["errors"] == []
+    return [(skill["name"], skill["path"]) for skill in entry["skills"]]
+
+
+@contextmanager
+def talking(
+    command: tuple[str, ...], env: dict[str, str], folder: Path
+) -> Iterator[Callable[[str, dict[str, Any]], dict[str, Any]]]:
+    """A client in JSON lines: what it gives takes a message, and waits for an answer that has it.
+
+    Without a mark to wait for, nothing is waited for. A client that says nothing is ended.
+    """
     with subprocess.Popen(
-        [str(CODEX), "app-server"],
+        command,
         cwd=folder,
         env=env,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
-    ) as server:
-        assert server.stdin and server.stdout
-        answers = answered(server.stdout)
+    ) as client:
+        assert client.stdin and client.stdout
+        said, lines = client.stdin, client.stdout
 
-        def send(**message: object) -> None:
-            assert server.stdin
-            server.stdin.write(json.dumps(message) + "\n")
-            server.stdin.flush()
+        def ask(mark: str, message: dict[str, Any]) -> dict[str, Any]:
+            said.write(json.dumps(message) + "\n")
+            said.flush()
+            return next(has(mark, lines)) if mark else {}
 
-        watchdog = Timer(LIMIT_S, server.kill)
+        watchdog = Timer(LIMIT_S, client.kill)
         watchdog.start()
         try:
-            info = {"name": "tests", "version": "1"}
-            send(id=1, method="initialize", params={"clientInfo": info})
-            next(answer for answer in answers if answer.get("id") == 1)
-            send(method="initialized")
-            send(id=2, method="skills/list", params={"cwds": [str(folder)]})
-            listed = next(answer for answer in answers if answer.get("id") == 2)
+            yield ask
         finally:
             watchdog.cancel()
-            server.kill()
-    [entry] = listed["result"]["data"]
-    assert entry["errors"] == []
-    return [(skill["name"], skill["path"]) for skill in entry["skills"]]
+            client.kill()
 
 
-def answered(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
+def has(mark: str, lines: Iterable[str]) -> Iterator[dict[str, Any]]:
+    """Those answers whose type or one of whose keys is the mark."""
     for line in lines:
-        yield json.loads(line)
+        answer = json.loads(line)
+        if mark in answer or answer.get("type") == mark:
+            yield answer

@@ -1,12 +1,19 @@
 """The skills: valid, short enough to be read, true about the tools, and tried with phrases."""
 
+import dataclasses
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+import anyio
 import pytest
 import yaml
+from pydantic import BaseModel
+
+from curricula.exercise import Exercise, Mutant
+from server import results, teaching_results
+from server.app import build_server
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "skills"
@@ -17,30 +24,29 @@ LINES, TOKENS = 500, 5000
 # A token is about four letters of English; three is the cautious side.
 LETTERS_PER_TOKEN = 3
 
-RESEARCH = {
-    "open_lab",
-    "propose_patch",
-    "run_training",
-    "check_run",
-    "stop_run",
-    "evaluate_metric",
-    "conclude_experiment",
-    "recall_experiments",
-    "explain_code_section",
-}
-# What each of the teacher's tools takes, for the calls that the skills show.
-TEACHING = {
-    "start_lesson": {"course", "lesson", "folder", "placement"},
-    "submit_exercise": {"exercise", "file", "answer", "author", "ask_learner"},
-    "get_hint": {"exercise"},
-    "show_progress": set(),
-    "explain_code_section": {"section", "example", "picture"},
-}
-# Other things with an underscore that stand in backquotes.
-OTHER_WORDS = re.compile(
-    r"untrusted_|predicted_effect|wait_s|next_step|stackable|next_best|weighted_mean|stands_for"
-)
+OWN_WORDS = ("untrusted_", "weighted_mean")  # a prefix of fields, and an example's function
 TERMINAL = {"check", "progress", "lint", "coverage", "mutate", "audit", "replay"}
+
+
+@pytest.fixture(scope="module")
+def tools() -> dict[str, set[str]]:
+    """What each of the server's tools takes."""
+    listed = anyio.run(build_server(tend_s=None).list_tools)
+    return {tool.name: set(tool.parameters["properties"]) for tool in listed}
+
+
+@pytest.fixture(scope="module")
+def fields() -> set[str]:
+    """Every field of a result or of an exercise."""
+    shown = [
+        one
+        for module in (results, teaching_results)
+        for one in vars(module).values()
+        if isinstance(one, type) and issubclass(one, BaseModel)
+    ]
+    written = {field.name for one in (Exercise, Mutant) for field in dataclasses.fields(one)}
+    return written.union(*(one.model_fields for one in shown))
+
 
 named = pytest.mark.parametrize("skill", SKILLS, ids=lambda path: path.name)
 every_text = pytest.mark.parametrize("text", TEXTS, ids=lambda path: str(path.relative_to(FOLDER)))
@@ -83,28 +89,27 @@ def test_its_description_says_what_it_does_when_to_use_it_and_when_not(skill: Pa
 
 
 @every_text
-def test_every_tool_that_it_names_is_there(text: Path) -> None:
-    words = re.findall(r"`([a-z]+_[a-z_]+)\b", text.read_text("utf-8"))
-    unknown = {word for word in words if not OTHER_WORDS.match(word)}
-    assert unknown <= RESEARCH | TEACHING.keys()
+def test_every_tool_argument_and_field_that_it_names_is_there(
+    text: Path, tools: dict[str, set[str]], fields: set[str]
+) -> None:
+    words = set(re.findall(r"`([a-z]+_[a-z_]+)\b", text.read_text("utf-8")))
+    own = {word for word in words if word.startswith(OWN_WORDS)}
+    assert words - own <= tools.keys() | fields | set().union(*tools.values())
 
 
 @every_text
-def test_every_call_of_the_teachers_tools_gives_arguments_that_they_take(text: Path) -> None:
+def test_every_call_that_it_shows_gives_arguments_that_the_tool_takes(
+    text: Path, tools: dict[str, set[str]]
+) -> None:
     for tool, given in re.findall(r"`([a-z_]+)\(([^`]*)\)`", text.read_text("utf-8")):
-        if tool in TEACHING:
-            assert set(re.findall(r"(\w+)=", given)) <= TEACHING[tool], (tool, given)
+        if "_" in tool and not tool.startswith(OWN_WORDS):
+            assert set(re.findall(r"(\w+)=", given)) <= tools[tool], (tool, given)
 
 
 @every_text
 def test_every_teach_command_that_it_names_is_one(text: Path) -> None:
     flat = " ".join(text.read_text("utf-8").split())
     assert set(re.findall(r"autoresearch-mcp teach ([a-z]+)", flat)) <= TERMINAL
-
-
-def test_the_research_tools_named_here_are_the_servers() -> None:
-    page = (ROOT / "docs" / "tools.md").read_text("utf-8")
-    assert set(re.findall(r"^## (\w+)$", page, re.MULTILINE)) >= RESEARCH
 
 
 @pytest.mark.parametrize("file", TRIGGERS, ids=lambda path: path.parts[-3])

@@ -95,6 +95,8 @@ def test_the_wheel_carries_target_data_and_skill(wheel: Path) -> None:
         "microgpt/data/surnames.txt",
         "autoresearch/targets/microgpt/autoresearch.toml",
         "skills/run-autoresearch/SKILL.md",
+        "skills/teach-microgpt/SKILL.md",
+        "skills/write-a-course/references/format.md",
     ):
         assert f"autoresearch_mcp/_app/{path}" in names
 

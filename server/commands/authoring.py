@@ -118,7 +118,9 @@ def audit(course: CourseName = "microgpt", /, *, json: JsonOption = False) -> in
     searched for lines of solutions.
     """
     import asyncio
+    import logging
 
+    logging.getLogger("fastmcp").setLevel(logging.CRITICAL)  # its refusals are what is wanted
     from server.audit import audit as run_audit
 
     on = Console(stderr=True)

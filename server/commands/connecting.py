@@ -18,6 +18,7 @@ from server.app import Toolset
 from server.clients import Plan, apply, plan_claude_code, plan_codex
 from server.commands.output import JsonOption, print_json, say
 from server.launching import Launch, environment, launch_command
+from server.school import COURSES, own_courses
 from server.skills import SkillPlan, SkillsPlan, plan_skills, shipped
 
 FIRST_START_S = 300.0  # a first start may have to download everything
@@ -41,7 +42,7 @@ def connect(
         bool, Parameter(help="Write it; what is there is kept, merged and backed up.")
     ] = False,
     toolset: Annotated[
-        Toolset, Parameter(help="Which tools: all, or those that change nothing.")
+        Toolset, Parameter(help="Which tools: all, research, teach, or those that change nothing.")
     ] = "all",
     skills: Annotated[
         bool,
@@ -61,7 +62,7 @@ def connect(
     time. Claude Code is configured for this folder, Codex for this user. The skills that go with
     the tools are copied to where the client looks for them; a file that you changed stays as it is.
     """
-    launch, env = launch_command(toolset), environment()
+    launch, env = launch_command(toolset), {**environment(), **_courses()}
     answer = anyio.run(_try, launch)
     plans = (
         plan_claude_code(Path.cwd(), launch, env, answer.readers)
@@ -98,6 +99,12 @@ def _next(client: str, toolset: str, *, written: bool) -> str:
     }
     start = "claude, approve the server" if client == "claude-code" else "codex"
     return f"Next: {start}, then ask it {ask.get(toolset, 'to improve microgpt')}"
+
+
+def _courses() -> dict[str, str]:
+    """The variable with the user's own courses, as it is set here; whole paths, for any folder."""
+    folders = [str(folder.expanduser().resolve()) for folder in own_courses()]
+    return {COURSES: os.pathsep.join(folders)} if folders else {}
 
 
 async def _try(launch: Launch) -> Answer:

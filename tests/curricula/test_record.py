@@ -4,14 +4,16 @@ import json
 import multiprocessing
 import stat
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
+from itertools import count, pairwise
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
 
 from curricula import portable
-from curricula.errors import CourseError, RecordDamaged
+from curricula.errors import BadSubmission, CourseError, RecordDamaged
 from curricula.events import Attempt, Event, Hint, Imported, Opened, Restarted
 from curricula.record import Record
 
@@ -279,6 +281,54 @@ def test_a_writer_that_died_between_line_and_head_loses_nothing(tmp_path: Path) 
     assert len(fresh.events()) == LINES + 1
 
 
+def test_a_writer_that_died_after_its_first_line_left_no_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = record_in(tmp_path)
+    put_head = record._put_head
+
+    def die(count: int, mac: str) -> None:
+        if count:
+            raise KeyboardInterrupt
+        put_head(count, mac)
+
+    monkeypatch.setattr(record, "_put_head", die)
+    with pytest.raises(KeyboardInterrupt):
+        record.append(opened())
+    fresh = record_in(tmp_path)
+    assert (len(fresh.events()), fresh.damaged) == (1, "")
+
+
+def test_another_learner_s_record_is_nobody_else_s(tmp_path: Path) -> None:
+    ann = filled(tmp_path)
+    bob = Record(tmp_path / "bob", key_file=ann.key_file, clock=Clock())
+    for _ in range(LINES):
+        bob.append(opened("b2"))
+    bob.file.write_bytes(ann.file.read_bytes())
+    assert bob.events() == ()
+    assert "Line 1 " in bob.damaged
+
+
+def test_a_folder_that_can_t_be_written_is_an_error_with_a_remedy(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    record = Record(tmp_path / "file" / "ann", key_file=tmp_path / "key", clock=Clock())
+    with pytest.raises(CourseError, match="can't be written") as caught:
+        record.append(opened())
+    assert caught.value.remedy
+
+
+def test_odd_texts_and_great_seeds_are_read_as_they_were_written(tmp_path: Path) -> None:
+    record = record_in(tmp_path)
+    odd = attempt(text="\0\r\n\u2028\x85 é 🙂 \\ud800").model_copy(update={"case_seed": 2**100})
+    written = record.append(odd)
+    assert record_in(tmp_path).events() == (written,)
+
+
+def test_half_a_character_is_refused_before_it_gets_into_a_record() -> None:
+    with pytest.raises(BadSubmission, match="Character 10"):
+        attempt(text="answer = \ud800")
+
+
 def test_a_kind_of_a_newer_version_is_not_taken_for_damage(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -312,6 +362,40 @@ def test_several_processes_append_to_one_record_and_no_event_is_lost(tmp_path: P
     names = [event.instance for event in record.events() if isinstance(event, Opened)]
     assert sorted(names) == [f"{name}{number:02}" for name in "abc" for number in range(10)]
     assert record.damaged == ""
+
+
+def add_until_killed(folder: Path, told: Connection) -> None:
+    record = record_in(folder)
+    for number in count():
+        told.send(record.append(opened(f"{number:x}")).model_dump_json())
+
+
+@pytest.mark.slow
+def test_what_was_given_back_survives_a_killed_writer_and_readers_see_no_damage(
+    tmp_path: Path,
+) -> None:
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe()
+    writer = context.Process(target=add_until_killed, args=(tmp_path, there))
+    writer.start()
+    reader = record_in(tmp_path)
+    told = []
+    for _ in range(50):
+        told.append(here.recv())
+        assert reader.damaged == ""
+    writer.kill()
+    writer.join()
+    written = [event.model_dump_json() for event in record_in(tmp_path).events()]
+    assert written[: len(told)] == told
+    record_in(tmp_path).append(opened("ffff"))
+    assert record_in(tmp_path).damaged == ""
+
+
+def test_threads_share_one_record_and_no_event_is_lost(tmp_path: Path) -> None:
+    record = record_in(tmp_path)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda number: record.append(opened(f"{number:x}")), range(40)))
+    assert len(record.events()) == len(record_in(tmp_path).events()) == 40
 
 
 def test_export_and_import_carry_everything_to_another_key(tmp_path: Path) -> None:
@@ -421,13 +505,17 @@ def add_a_field(export: dict) -> None:
     export["events"][0]["event"]["mastered"] = True
 
 
+def edit_a_link(export: dict) -> None:
+    export["events"][1]["link"] = "0" * 64
+
+
 def another_version(export: dict) -> None:
     export["version"] = 2
 
 
 @pytest.mark.parametrize(
     "edit",
-    [edit_level, drop_the_last, edit_the_time, add_a_field, another_version],
+    [edit_level, drop_the_last, edit_the_time, add_a_field, edit_a_link, another_version],
     ids=lambda edit: edit.__name__,
 )
 def test_an_edited_export_is_refused_whole(tmp_path: Path, edit: Callable[[dict], None]) -> None:
@@ -441,16 +529,18 @@ def test_an_edited_export_is_refused_whole(tmp_path: Path, edit: Callable[[dict]
     assert there.events() == ()
 
 
-def test_an_export_chained_anew_is_refused_where_it_was_written(tmp_path: Path) -> None:
+def test_an_export_chained_anew_is_refused_where_it_was_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     record = filled(tmp_path)
-    record.export(tmp_path / "carried.json")
-    forged = json.loads(portable.pack(record.events()[:2], START, b"another key"))
-    forged["key"] = json.loads((tmp_path / "carried.json").read_text())["key"]
-    link = portable.pack(record.events()[:2], START, b"another key")
-    assert json.loads(link)["digest"] == forged["digest"]
-    (tmp_path / "forged.json").write_text(json.dumps(forged))
-    with pytest.raises(RecordDamaged):
+    name = portable._name(record._key())
+    monkeypatch.setattr("curricula.portable._name", lambda key: name)
+    (tmp_path / "forged.json").write_text(portable.pack(record.events()[:2], START, b"a guess"))
+    monkeypatch.undo()
+    with pytest.raises(RecordDamaged, match="was not written with it"):
         record.import_record(tmp_path / "forged.json", agrees)
+    there = record_in(tmp_path / "there")
+    assert there.import_record(tmp_path / "forged.json", agrees).taken == 2
 
 
 @pytest.mark.parametrize("content", [b"", b"null", b"\xff", b'{"format": "other"}', b"[" * 10_000])

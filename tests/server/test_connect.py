@@ -297,6 +297,14 @@ def test_connect_says_what_it_kept_and_how_to_force_it(tmp_path, monkeypatch, ca
     assert mine.read_text().startswith("---\nname: teach-microgpt\n")
 
 
+def test_connect_takes_the_users_own_courses_along_by_their_whole_paths(tmp_path, monkeypatch):
+    answering(monkeypatch, tmp_path)
+    monkeypatch.setenv("AUTORESEARCH_COURSES", f"mine:{tmp_path / 'ours'}")
+    assert run(["connect", "claude-code", "--write", "--no-skills"]) == 0
+    server = json.loads((tmp_path / ".mcp.json").read_text())["mcpServers"]["autoresearch"]
+    assert server["env"]["AUTORESEARCH_COURSES"] == f"{tmp_path / 'mine'}:{tmp_path / 'ours'}"
+
+
 def test_connect_without_skills_leaves_their_folder_alone(tmp_path, monkeypatch, capsys):
     answering(monkeypatch, tmp_path)
     assert run(["connect", "claude-code", "--write", "--no-skills"]) == 0
@@ -312,17 +320,22 @@ def test_connect_prints_by_default_and_writes_on_request(tmp_path, monkeypatch, 
     assert run(["connect", "claude-code"]) == 0
     out = capsys.readouterr().out
     assert '"mcp__autoresearch__check_run"' in out
-    assert "the server answered with 9 tools in" in out
+    assert "the server answered with 13 tools in" in out
     assert list(tmp_path.iterdir()) == []
     assert run(["connect", "codex", "--write", "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
-    assert report["tools"] == 9
+    assert report["tools"] == 13
     assert [one["written"] for one in report["files"]] == [True]
     assert [one["written"] for one in report["skills"]] == [True] * 4
     config = tomllib.loads((tmp_path / "codex" / "config.toml").read_text())
     server = config["mcp_servers"]["autoresearch"]
     assert (server["command"], server["args"]) == (report["command"], report["args"])
-    assert set(server["tools"]) == {"check_run", "recall_experiments", "explain_code_section"}
+    assert set(server["tools"]) == {
+        "check_run",
+        "recall_experiments",
+        "explain_code_section",
+        "show_progress",
+    }
 
 
 def test_connect_says_so_when_the_server_does_not_answer(tmp_path, monkeypatch, capsys):
