@@ -42,6 +42,8 @@ def even_loss(vocabulary: int) -> float:
 
 
 def answer_run(p: Params) -> list[float]:
+    if subject.watched_runs == set():  # what is remembered runs nothing that could be traced
+        real_run.cache_clear()
     samples, unreadable, left = real_run()
     return [p["steps"] + samples, even_loss(len(set("".join(p["names"]))) + 1), unreadable, left]
 
