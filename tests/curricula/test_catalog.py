@@ -60,6 +60,18 @@ def test_a_course_that_is_wrong_says_where_and_is_not_taught(tmp_path, changes, 
     assert "teach lint" in refused.value.remedy
 
 
+def test_a_course_without_lessons_says_so(tmp_path):
+    (tmp_path / "course.toml").write_text('id = "c"\ntitle = "C"\ngoal = "g"\n')
+    with pytest.raises(LessonError, match="It has no lessons"):
+        find_course(str(tmp_path))
+
+
+def test_an_exercise_that_stands_twice_in_a_lesson_is_told(tmp_path):
+    text = TOTALS.replace("### mend-total:", "### write-total:")
+    _, problems = load_course(write_course(tmp_path, TOTALS=text))
+    assert any("`write-total` stands here twice" in problem.message for problem in problems)
+
+
 def test_the_line_of_an_exercises_mistake_is_named(tmp_path):
     folder = write_course(tmp_path, TOTALS_PY="x = 1\n\n1/0\n")
     line = (folder / "01-totals/exercises.py").read_text().split("\n").index("1/0") + 1

@@ -157,6 +157,20 @@ def test_replay_grades_every_attempt_again_and_finds_one_that_came_out_otherwise
     assert "passed then, not now" in capsys.readouterr().out
 
 
+def test_a_record_is_carried_to_another_home_whatever_courses_it_is_of(
+    workbook, home, monkeypatch, capsys
+):
+    run(["teach", "check", str(workbook), "--course", "small"])
+    assert run(["teach", "export", "all.json"]) == 0
+    assert run(["teach", "export", "all.json"]) == 1  # it is there already
+    monkeypatch.setenv("AUTORESEARCH_HOME", str(home / "other"))
+    capsys.readouterr()
+    assert run(["teach", "import", "all.json"]) == 0  # named no course: that of each pass
+    assert "2 events taken in, 0 known already" in capsys.readouterr().out
+    run(["teach", "progress", "--course", "small"])
+    assert "total: practised" in capsys.readouterr().out
+
+
 def test_lint_of_a_good_course_finds_nothing_and_of_a_bad_one_says_where(course, home, capsys):
     assert run(["teach", "lint", "small"]) == 0
     assert "small: 0 problems" in capsys.readouterr().out
