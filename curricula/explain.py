@@ -116,7 +116,13 @@ def find_lines(section: str, source: str, owners: Sequence[Owner] = ()) -> tuple
     wanted = section.strip()
     for owner in owners:
         if wanted == owner.lesson:
-            return tuple(sorted({n for span in owner.spans for n in span if 1 <= n <= total}))
+            owned = sorted({n for span in owner.spans for n in span if 1 <= n <= total})
+            if not owned:
+                raise Unknown(
+                    f"{owner.lesson} owns no lines of {FILE}: its idea comes before them.",
+                    f"Ask for lines as {FILE}:106-110, or for a symbol such as softmax.",
+                )
+            return tuple(owned)
     path, _, within = wanted.rpartition(":")
     if not path and wanted.endswith(".py"):
         path, within = wanted, ""
