@@ -248,6 +248,11 @@ def test_a_call_that_changes_its_arguments_changes_nobody_elses(total):
     assert graded(total, total.fill(source + "    return found\n")).passed
 
 
+def test_learners_code_is_compiled_as_it_stands_and_inherits_no_future(total):
+    source = "def total(values: 1/1):\n    return total.__annotations__['values']\n"
+    assert graded(total, source).shown_answer == "1.0"
+
+
 def test_a_driver_runs_beside_the_learners_code(course, total):
     words = total.exercise
     driven = Exercise(
