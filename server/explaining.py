@@ -85,7 +85,8 @@ def _explained(teacher: "Teacher", section: str, example: str) -> Any:  # noqa: 
 
 
 def _drawn(teacher: "Teacher", picture: Picture, example: str) -> ToolResult:
-    from curricula.pictures import EXPRESSION, picture as draw
+    from curricula.pictures import EXPRESSION
+    from curricula.pictures import picture as draw
 
     expression = example if picture == "graph" and not example.isalpha() else EXPRESSION
     data = draw(picture, "emma" if picture == "graph" else example, expression)
