@@ -15,8 +15,17 @@ def violated(exercise: Exercise, p: Params, case: Case, answer: Answer) -> str:
     if not finite(answer.value):
         return "the answer holds NaN or infinity"
     if exercise.check is not None:
-        return exercise.check(p, case, answer.value)
+        return _checked(exercise.check, p, case, answer)
     return difference(exercise.reference(p, *case), answer.value, exercise.tolerance)
+
+
+def _checked(
+    check: Callable[[Params, Case, Plain], str], p: Params, case: Case, answer: Answer
+) -> str:
+    try:
+        return check(p, case, answer.value)
+    except Exception:  # noqa: BLE001 - an author's check meets whatever a learner's code returns
+        return "the answer has not the form that is asked for"
 
 
 def diagnose(
@@ -59,7 +68,10 @@ def _by_check(
 ) -> list[Case]:
     """The calls that are wrong, if each of their answers shows the belief."""
     wrong = [(case, answer) for case, answer in seen if violated(exercise, p, case, answer)]
-    shown = all(a.error is None and shown_by(p, case, a.value) for case, a in wrong)
+    try:
+        shown = all(a.error is None and shown_by(p, case, a.value) for case, a in wrong)
+    except Exception:  # noqa: BLE001 - as in `_checked`
+        shown = False
     return [case for case, _ in wrong] if shown else []
 
 

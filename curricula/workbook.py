@@ -36,7 +36,7 @@ def make_workbook(folder: Path, page: Page, number: int) -> Path:
     """
     suffix = "" if number == 1 else f"-{number}"
     path = folder / page.course / page.lesson / f"{page.exercise}{suffix}.py"
-    while path.exists() and instance_in(_read(path)) != page.instance:
+    while not _free_or_of(path, page.instance):
         suffix = f"{suffix}-new"  # a file of theirs: it stays as it is
         path = path.with_name(f"{page.exercise}{suffix}.py")
     try:
@@ -51,6 +51,16 @@ def make_workbook(folder: Path, page: Page, number: int) -> Path:
             "Name another folder with `folder`, one that this user may write to.",
         ) from error
     return path
+
+
+def _free_or_of(path: Path, instance: str) -> bool:
+    """Whether nothing has that name yet, or the workbook of that instance."""
+    if not (path.exists() or path.is_symlink()):
+        return True
+    try:
+        return instance_in(_read(path)) == instance
+    except BadSubmission:
+        return False
 
 
 def read_workbook(path: Path) -> tuple[str, str]:

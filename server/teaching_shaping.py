@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from curricula.mastery import SkillStanding, Standing, State
-from curricula.teacher import HintShown, Marked, Step
+from curricula.steps import HintShown, Marked, Step
 from server.figures import count
 from server.teaching_results import (
     HintResult,

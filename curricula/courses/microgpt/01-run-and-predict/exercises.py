@@ -11,13 +11,17 @@ from curricula.exercise import Case, Exercise, Mutant, Params, Plain
 # ---- predict-a-run: lines, first loss and exit codes of gpt.py itself ---------------------------
 
 
+SHORT = (
+    *("ada", "alan", "dana", "eli", "emma", "ian", "ida", "kim", "lea"),
+    *("lena", "leon", "mia", "nina", "noel", "otto", "sam", "sue", "tom"),
+)
+
+
 def draw_run(rng: Random) -> Params:
     """A tiny file of names, a number of steps, and a reader who leaves early."""
-    letters = rng.sample("abdeiklmnorstu", rng.randint(4, 10))
-    names = ["".join(letters[i : i + 3]) for i in range(0, len(letters), 3)]
-    names += ["".join(rng.choices(letters, k=rng.randint(2, 5))) for _ in range(3)]
-    rng.shuffle(names)
-    return {"names": names, "steps": rng.randint(7, 60), "reader": rng.randint(2, 6)}
+    names = rng.sample(SHORT, rng.randint(2, 6))
+    names.append(rng.choice(names))
+    return {"names": names, "steps": rng.randint(7, 99), "reader": rng.randint(2, 6)}
 
 
 @cache
@@ -38,6 +42,8 @@ def even_loss(vocabulary: int) -> float:
 
 
 def answer_run(p: Params) -> list[float]:
+    if subject.watched_runs == set():  # what is remembered runs nothing that could be traced
+        real_run.cache_clear()
     samples, unreadable, left = real_run()
     return [p["steps"] + samples, even_loss(len(set("".join(p["names"]))) + 1), unreadable, left]
 
