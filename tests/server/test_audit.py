@@ -37,7 +37,7 @@ async def test_an_exercise_that_a_stub_passes_is_found(tmp_path: Path) -> None:
     folder = write_course(tmp_path)
     exercises = next(folder.glob("*-totals/exercises.py"))
     text = exercises.read_text()
-    exercises.write_text(text.replace("return p[\"gain\"] * SUMS.total(values)", "return None"))
+    exercises.write_text(text.replace('return p["gain"] * SUMS.total(values)', "return None"))
     found = await audit(str(folder))
     assert any(words.startswith("write-total") for words in found.passed)
 

@@ -132,7 +132,12 @@ def draw_bet(rng: Random) -> Params:
 def texts(rng: Random, p: Params) -> Sequence[Case]:
     """Lines with spaces around them, capitals beside their small letters, names too long."""
     long = "bcdefghijk"[: p["most"]]
-    cases: list[Case] = [[["a"]], [[" Aa ", ""]], [["ab", "ab" * p["most"], "ba"]], [["   " + long]]]
+    cases: list[Case] = [
+        [["a"]],
+        [[" Aa ", ""]],
+        [["ab", "ab" * p["most"], "ba"]],
+        [["   " + long]],
+    ]
     for size in range(2, 9):
         letters = rng.sample("bcdefghijklmnopqrstuvwxy", size + 2)
         lines = ["".join(rng.choices(letters[:size], k=rng.randint(1, p["most"])))
