@@ -85,9 +85,11 @@ def _explained(teacher: "Teacher", section: str, example: str) -> Any:  # noqa: 
 
 
 def _drawn(teacher: "Teacher", picture: Picture, example: str) -> ToolResult:
-    from curricula.pictures import draw
+    from curricula.pictures import EXPRESSION
+    from curricula.pictures import picture as draw
 
-    data = draw(picture, example)
+    expression = example if picture == "graph" and not example.isalpha() else EXPRESSION
+    data = draw(picture, "emma" if picture == "graph" else example, expression)
     folder = teacher.record.folder / "pictures"
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{picture}-{''.join(c if c.isalnum() else '-' for c in example)[:40]}.png"
