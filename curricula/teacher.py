@@ -297,8 +297,7 @@ class Teacher:
             return
         counted = (one for one in tries(self.exercise_infos(), events) if one.counts)
         unaided = {one.exercise for one in counted if one.hint == 0}
-        needed = self._placement(unit)
-        if needed and all(name in unaided for name in needed):
+        if (needed := self._placement(unit)) and unaided.issuperset(needed):
             self.record.append(Placed(lesson=unit.id, course=self.course.id))
 
     def _open(self, unit: Unit, exercise: str) -> tuple[Opened, int]:
