@@ -409,7 +409,7 @@ ASSEMBLE = Exercise(
 # ---- Rebuild and five faults: what is asked of a whole model ------------------------------------
 def model_draw(rng):
     return {
-        "width": rng.choice([4, 6]),
+        "width": rng.choice([4, 4, 6]),
         "heads": 2,
         "layers": rng.choice([1, 1, 2]),
         "context": rng.choice([4, 5]),
@@ -450,7 +450,7 @@ def model_cases(rng, p):
         ["loss", 4, seed(), document(p["context"] + 2)],
         ["gradients", 3, seed(), [2, *rng.sample([0, 1], 2), 2]],
         ["train", 3, seed(), [document(2, 2), document(1, 2)], 3],
-        ["invent", "abc", seed(), 0.08],
+        ["invent", "abcdefg", seed(), 0.08],
     ]
 
 
@@ -524,8 +524,8 @@ def train(own, vocab, seed, documents, steps):
 
 def invent(own, letters, seed, temperature):
     model, rng = made(own, len(letters) + 1, seed), random.Random(seed)
-    bold = [own["invent"](model, list(letters), rng) for _ in range(2)]
-    return bold + [own["invent"](model, list(letters), rng, temperature) for _ in range(4)]
+    usual = [own["invent"](model, list(letters), rng)]
+    return usual + [own["invent"](model, list(letters), rng, temperature) for _ in range(3)]
 
 
 PARTS = {
