@@ -22,7 +22,9 @@ TAUGHT = Path("microgpt/gpt.py")
 Picture = Literal["", "attention", "loss", "embedding", "graph"]
 
 
-def add_explaining(server: FastMCP, desk: Desk, school: School, *, course_only: bool) -> None:
+def add_explaining(
+    server: FastMCP, desk: Desk, school: School, *, course_only: bool, draws: bool = True
+) -> None:
     """Register it."""
 
     @server.tool(annotations=looks("Explain a code section"), output_schema=None)
@@ -45,6 +47,10 @@ def add_explaining(server: FastMCP, desk: Desk, school: School, *, course_only: 
         if not course_only and (lab or not await _is_of_course(desk, school, section)):
             here = await desk.lab(lab)
             return shaping.section_result(await desk.call(here, lambda: here.explain(section)))
+        if picture and not draws:
+            raise ToolError(
+                "A picture is written to a file, and this server only reads. Leave `picture` out."
+            )
         if picture:
             return await school.call(COURSE, lambda t: _drawn(t, picture, example))
         return await school.call(COURSE, lambda t: _explained(t, section, example))

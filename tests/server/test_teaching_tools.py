@@ -477,3 +477,15 @@ async def test_results_are_structured_and_said_in_text_too(client, room):
         )
     assert result.structured_content["passed"] is False
     assert json.loads(result.content[0].text)["summary"] == result.structured_content["summary"]
+
+
+@pytest.mark.slow
+async def test_a_picture_comes_as_an_image_and_as_a_file(client, room):
+    pytest.importorskip("matplotlib", reason="needs pip install 'autoresearch-mcp[plots]'")
+    async with client() as learner:
+        result = await learner.call_tool(
+            "explain_code_section", {"section": "gpt.py", "picture": "attention", "example": "ada"}
+        )
+    [image] = [part for part in result.content if part.type == "image"]
+    assert image.mime_type == "image/png"
+    assert Path(result.structured_content["file"]).read_bytes().startswith(b"\x89PNG")
