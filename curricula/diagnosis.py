@@ -47,12 +47,12 @@ def _by_answers(
     seen: Sequence[tuple[Case, Answer]],
 ) -> list[Case]:
     """The calls on which the belief is wrong, if all answers are those that it gives."""
-    believed = [_believed(mimic, p, case) for case, _ in seen]
-    if not all(
-        _agree(belief, answer, exercise.tolerance)
-        for belief, (_, answer) in zip(believed, seen, strict=True)
-    ):
-        return []
+    believed = []
+    for case, answer in seen:
+        belief = _believed(mimic, p, case)
+        if not _agree(belief, answer, exercise.tolerance):
+            return []
+        believed.append(belief)
     return [
         case
         for (case, _), belief in zip(seen, believed, strict=True)

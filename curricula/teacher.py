@@ -24,10 +24,12 @@ from curricula.lesson import KINDS, LADDER
 from curricula.mastery import Standing, standing
 from curricula.record import Record, utc_now
 from curricula.steps import HintShown, Marked, Step
-from curricula.tries import FREE_HINTS, ExerciseInfo, tries
+from curricula.tries import FREE_HINTS, TRIES, ExerciseInfo, tries
 from curricula.workbook import Page, make_workbook
 
 REVIEW = "review"
+COUNTS = f"Each check is a try, wherever it is made; a pass within {TRIES} can count for mastery."
+PRACTICE = "This one is practice: check it as often as you like."
 _RANDOM = SystemRandom()
 _SEEDS = 2**53  # whole in JSON everywhere
 
@@ -252,6 +254,7 @@ class Teacher:
             instance=opened.instance,
             statement=instance.statement,
             starter=instance.starter,
+            counts=COUNTS if instance.task.kind.counts else PRACTICE,
             options="" if self.course.id == "microgpt" else f" --course {self.course.name}",
         )
         return replace(
@@ -294,8 +297,7 @@ class Teacher:
             return
         counted = (one for one in tries(self.exercise_infos(), events) if one.counts)
         unaided = {one.exercise for one in counted if one.hint == 0}
-        needed = self._placement(unit)
-        if needed and all(name in unaided for name in needed):
+        if (needed := self._placement(unit)) and unaided.issuperset(needed):
             self.record.append(Placed(lesson=unit.id, course=self.course.id))
 
     def _open(self, unit: Unit, exercise: str) -> tuple[Opened, int]:

@@ -26,6 +26,7 @@ class Page:
     instance: str
     statement: str  # markdown
     starter: str
+    counts: str = ""  # whether a pass can count for mastery, in words
     options: str = ""  # of `teach check`, where it needs some
 
 
@@ -101,6 +102,7 @@ def _text(page: Page, path: Path) -> str:
         *(line for paragraph in page.statement.split("\n") for line in _wrapped(paragraph)),
         "",
         f"Check it in a terminal: autoresearch-mcp teach check {path.name}{page.options}",
+        *([page.counts] if page.counts else []),
     ]
     comments = "\n".join(f"# {line}".rstrip() for line in head)
     return f"{comments}\n\n{page.starter.rstrip()}\n"

@@ -80,8 +80,14 @@ def import_(
     course: CourseOption = "microgpt",
 ) -> int:
     """Take in an exported record; each pass is graded again, and left out if it does not pass."""
-    teacher = School().teacher(course)
-    came = teacher.record.import_record(file, teacher.replays)
+    school = School()
+    teacher = school.teacher(course)
+
+    def replays(opened: Opened, attempt: Attempt) -> bool:
+        of_this = opened.course == teacher.course.id
+        return (teacher if of_this else school.teacher(opened.course)).replays(opened, attempt)
+
+    came = teacher.record.import_record(file, replays)
     for words in came.refused:
         say(words, "red")
     say(f"{figures.count(came.taken, 'event')} taken in, {came.known} known already")

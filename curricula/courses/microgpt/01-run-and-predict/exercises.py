@@ -131,7 +131,13 @@ def draw_bet(rng: Random) -> Params:
 
 def texts(rng: Random, p: Params) -> Sequence[Case]:
     """Lines with spaces around them, capitals beside their small letters, names too long."""
-    cases: list[Case] = [[["a"]], [[" Aa ", ""]], [["ab", "ab" * p["most"], "ba"]]]
+    long = "bcdefghijk"[: p["most"]]
+    cases: list[Case] = [
+        [["a"]],
+        [[" Aa ", ""]],
+        [["ab", "ab" * p["most"], "ba"]],
+        [["   " + long]],
+    ]
     for size in range(2, 9):
         letters = rng.sample("bcdefghijklmnopqrstuvwxy", size + 2)
         lines = ["".join(rng.choices(letters[:size], k=rng.randint(1, p["most"])))
@@ -173,6 +179,9 @@ FADED = Exercise(
     misconceptions={
         "bos-is-no-token": lambda p, lines: in_unit(p, math.log(len(alphabet(p, lines)))),
         "loss-is-the-chance": lambda p, lines: 1 / (len(alphabet(p, lines)) + p["special"]),
+        "cut-before-strip": lambda p, lines: in_unit(
+            p, math.log(len(alphabet(p, [line[: p["most"]] for line in lines])) + p["special"])
+        ),
     },
     solutions=(
         """import math
@@ -214,6 +223,9 @@ def first_loss(lines):
                replace='"" if p.fold else ".lower()"'),
         Mutant(name="spaces are letters", find=".strip()", replace=""),
         Mutant(name="nothing cut", find="[:{{ p.most }}]", replace=""),
+        Mutant(name="cut, then stripped", stands_for="cut-before-strip",
+               find='line.strip(){{ ".lower()" if p.fold else "" }}[:{{ p.most }}]',
+               replace='line[:{{ p.most }}].strip(){{ ".lower()" if p.fold else "" }}'),
         Mutant(name="cut a letter early", find="[:{{ p.most }}]", replace="[:{{ p.most }} - 1]"),
         Mutant(name="sign", find="-math.log(1 / vocabulary)", replace="math.log(1 / vocabulary)"),
         Mutant(name="chance", find="-math.log(1 / vocabulary) / math.log({{ p.base }})",

@@ -515,7 +515,7 @@ def number_draw(rng):
         "parents": rng.choice(["made_from", "inputs", "sources", "origins"]),
         "slopes": rng.choice(["rates", "local", "ratios", "gears"]),
         "sign": rng.choice("-/"),
-        "functions": sorted(rng.sample(["exp", "log", "relu", "tanh"], 2)),
+        "functions": sorted(["log", *rng.sample(["exp", "relu", "tanh"], 2)]),
     }
 
 
@@ -775,7 +775,8 @@ NUMBER = Exercise(
         Mutant(name="each parent once", stands_for="twins-are-one",
                find="self.{{ p.parents }} = parents",
                replace="self.{{ p.parents }} = list(dict.fromkeys(parents))"),
-        Mutant(name="left and right exchanged", source=_without(NUMBER_PLAIN, ("wrapped(other) - self", "self - other"),
+        Mutant(name="left and right exchanged",
+               source=_without(NUMBER_PLAIN, ("wrapped(other) - self", "self - other"),
                                ("wrapped(other) / self", "self / other"))),
         Mutant(name="the power's factor forgotten", find="(n * self.data", replace="(self.data"),
         Mutant(name="plain numbers not wrapped", find="return x if isinstance(x, Number) else "
@@ -936,7 +937,8 @@ DOUBT_WALKED = """\
 class Measured:
     def __init__(self, value, width=0, links=()):
         self.value, self.links = value, links
-        self.width = width {{ {"half": "", "whole": "/ 2", "percent": "* abs(value) / 100"}[p.given] }}
+        share = {"half": 1, "whole": 1 / 2, "percent": abs(value) / 100}
+        self.width = width * share["{{ p.given }}"]
         self.{{ p.name }} = self.look_back()
 
     def look_back(self):
@@ -955,7 +957,7 @@ class Measured:
             for parent, slope in node.links:
                 arrived[id(parent)] = arrived.get(id(parent), 0.0) + slope * here
             if not node.links:
-                total += {{ "abs(here * node.width)" if p.rule == "worst" else "(here * node.width) ** 2" }}
+                total += abs(here * node.width){{ "" if p.rule == "worst" else " ** 2" }}
         return total{{ "" if p.rule == "worst" else " ** 0.5" }}
 
     def __add__(self, other):
@@ -993,7 +995,7 @@ import operator as o
 class Measured:
     def __init__(self, value, given=0.0, how=None, readings=None):
         self.value, self.how = value, how
-        width = {{ {"half": "given", "whole": "given / 2", "percent": "given * value / 100"}[p.given] }}
+        width = given * {"half": 1, "whole": 0.5, "percent": value / 100}["{{ p.given }}"]
         self.readings = {id(self): (self, width)} if readings is None else readings
 
     def at(self, moved, h, known):
@@ -1063,7 +1065,8 @@ DOUBT = Exercise(
         Mutant(name="doubts of operands added", stands_for="doubts-simply-add",
                source=DOUBT_STEPWISE.replace("abs(mine) * ", "").replace("abs(its) * ", "")),
         Mutant(name="moves added with their signs", stands_for="all-err-the-same-way",
-               source=_without(DOUBT_CARRIED, ("sum(abs(move) for move in moves)", "abs(sum(moves))"),
+               source=_without(DOUBT_CARRIED,
+                               ("sum(abs(move) for move in moves)", "abs(sum(moves))"),
                                ("math.sqrt(sum(move ** 2 for move in moves))", "abs(sum(moves))"))),
         Mutant(name="the other rule", find='p.rule == "worst"', replace='p.rule != "worst"',
                stands_for="the-other-rule"),
@@ -1074,8 +1077,9 @@ DOUBT = Exercise(
         Mutant(name="the given number as it is",
                source=DOUBT_CARRIED.replace("abs(value) * given / 100", "given * 2").replace(
                    "given = given / 2", "given = given").replace(
-                   "        self.slopes = {", '        {% if p.given == "half" %}\n        given /= 2'
-                   "\n        {% endif %}\n        self.slopes = {")),
+                   "        self.slopes = {",
+                   '        {% if p.given == "half" %}\n        given /= 2\n'
+                   "        {% endif %}\n        self.slopes = {")),
         Mutant(name="left and right exchanged", source=DOUBT_CARRIED.replace(
             "measured(other) - self", "self - other").replace(
             "measured(other) / self", "self / other")),
