@@ -51,7 +51,7 @@ def own(
         capstone.check_model(source, runner)
     with _staging(folder) as staging:
         _write(staging, capstone.folder_files(source, listed))
-        say(f"Its parts hold. It learns from {TRIAL_NAMES} of your names:")
+        say("Its parts hold.")
         cost = _learn(staging)
         context = int(capstone.constants(source)["CONTEXT"])
         fit = capstone.sizes(cost, context, listed, seconds=seconds)
@@ -95,6 +95,7 @@ def _learn(folder: Path) -> float:
     """Run train.py by hand in the sandbox, showing what it says; CPU seconds a token."""
     python, cost, last = roots.own_base(), 0.0, ""
     sandbox = current_sandbox()
+    say(f"It learns from {TRIAL_NAMES} of your names (sandbox: {sandbox.name}):")
     reading, writing = os.pipe()
     with tempfile.TemporaryDirectory(prefix="autoresearch-own-") as scratch:
         try:

@@ -158,3 +158,13 @@ def test_the_count_of_weights_is_that_of_the_model_itself() -> None:
     weights = gpt.initial_weights(27, Random(1))
     p = {"vocab": 27, "width": 16, "layers": 1, "context": 16, "mlp": 4, "tied": False}
     assert module.counted(p) == sum(len(row) for matrix in weights.values() for row in matrix)
+
+
+@pytest.mark.slow
+def test_what_passes_the_exercise_is_taken_as_a_model_of_ones_own() -> None:
+    module = subject.load(str(LESSON / "exercises.py"))
+    with SandboxRunner() as runner:
+        for number, solution in enumerate(module.REBUILD.solutions):
+            source = fill(solution, module.REBUILD.draw(Random(number)), "rebuild")
+            capstone.check_model(source, runner)
+            assert capstone.constants(source)["WIDTH"] in (4, 6)

@@ -11,6 +11,7 @@ import pytest
 from autoresearch.contract import parse_contract
 from autoresearch.lab import Lab
 from autoresearch.patch import Edit
+from autoresearch.sandbox import current_sandbox
 from tests.repositories import TESTER, git, to_verdict
 
 GPT = (Path(__file__).parents[2] / "microgpt" / "gpt.py").read_text()
@@ -53,6 +54,7 @@ def test_a_rebuilt_model_becomes_a_lab_with_a_baseline_and_a_judged_experiment(t
     made = own(tmp_path, REBUILT)
     assert made.returncode == 0, made.stderr
     folder = tmp_path / "mine"
+    assert f"(sandbox: {current_sandbox().name})" in made.stdout
     assert made.stdout.count("step ") == 10
     assert made.stdout.count("it invents: ") == 10
     assert f"autoresearch-mcp init {folder}" in made.stdout
