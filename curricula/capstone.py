@@ -17,11 +17,8 @@ from jinja2 import Environment, StrictUndefined
 from curricula.answers import error_words
 from curricula.errors import BadSubmission
 from curricula.grader import Part, Runner, check_submission, read_reply
+from curricula.names import HELD_OUT, LONGEST, Names
 
-HELD_OUT = 100  # names that the lab scores with; the fewest that it takes
-LEAST_NAMES = 10 * HELD_OUT  # different ones: a tenth is held out
-MOST_LETTERS = 64
-LONGEST = 40  # characters of a name; scoring asks for every prefix
 FUNCTIONS = (
     *("read_documents", "Value", "initial_weights", "gpt", "document_loss", "train"),
     "invent",
@@ -143,28 +140,6 @@ PARTS = ("missing", "documents", "value", "deep", "weights", "logits", "slopes",
 
 
 @dataclass(frozen=True, slots=True)
-class Names:
-    """A learner's list, cleaned."""
-
-    lines: tuple[str, ...]
-
-    @property
-    def different(self) -> int:
-        """How many different names there are."""
-        return len(set(self.lines))
-
-    @property
-    def text(self) -> str:
-        """One name a line."""
-        return "\n".join(self.lines) + "\n"
-
-    @property
-    def tokens(self) -> float:
-        """Predictions in a name, its end included, on average."""
-        return sum(map(len, self.lines)) / len(self.lines) + 1
-
-
-@dataclass(frozen=True, slots=True)
 class Sizes:
     """What fits a model that costs so much a token."""
 
@@ -172,46 +147,6 @@ class Sizes:
     seconds: int  # that a run takes, about
     ceiling: int  # CPU seconds after which a run is killed
     score_s: int
-
-
-def read_names(path: Path) -> Names:
-    """The names in a file; raise BadSubmission where no model could learn from it."""
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise BadSubmission(
-            f"{path} can't be read: {error.strerror}.", "Give a text file, a name a line."
-        ) from error
-    except UnicodeDecodeError as error:
-        raise BadSubmission(
-            f"{path} is no UTF-8 text: byte {error.start} can't be read.",
-            "Save it as UTF-8, a name a line.",
-        ) from error
-    names = Names(tuple(line for line in map(str.strip, text.split("\n")) if line))
-    if names.different < LEAST_NAMES:
-        raise BadSubmission(
-            f"{path} holds {names.different} different names; {LEAST_NAMES:,} are the least.",
-            f"The lab keeps a tenth of them away from every run, and scores with {HELD_OUT}.",
-        )
-    letters = sorted(set("".join(names.lines)))
-    if len(letters) > MOST_LETTERS:
-        raise BadSubmission(
-            f"{path} is written in {len(letters)} different characters; {MOST_LETTERS} are the "
-            "most that so small a model can learn.",
-            f"Write all in lower case, say, or leave out what is rare: {_rare(names)}.",
-        )
-    longest = max(names.lines, key=len)
-    if len(longest) > LONGEST:
-        raise BadSubmission(
-            f"{path} has a name of {len(longest)} characters; {LONGEST} are the most.",
-            f"It begins {longest[:20]!r}. Shorten it, or leave it out.",
-        )
-    return names
-
-
-def _rare(names: Names) -> str:
-    joined = "".join(names.lines)
-    return " ".join(sorted(set(joined), key=joined.count)[:8])
 
 
 def read_model(path: Path) -> str:

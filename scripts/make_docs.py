@@ -34,6 +34,7 @@ COMMANDS = (
     "teach progress",
     "teach export",
     "teach import",
+    "teach own",
     "teach lint",
     "teach coverage",
     "teach mutate",

@@ -17,6 +17,7 @@ from autoresearch.sandbox import Confinement, current_sandbox
 from autoresearch.sandboxes import roots
 from curricula import capstone
 from curricula.errors import BadSubmission, CourseError
+from curricula.names import read_names
 from server.commands.output import say
 from server.grading import SandboxRunner
 
@@ -42,7 +43,7 @@ def own(
         raise CourseError(
             f"A run of {seconds:g} s?", f"Between {_SHORTEST:g} and {_LONGEST:g} s make sense."
         )
-    listed = capstone.read_names(names)
+    listed = read_names(names)
     source = capstone.read_model(file)
     folder = folder.expanduser().absolute()
     _refuse_existing(folder)

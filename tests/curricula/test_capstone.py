@@ -12,6 +12,7 @@ from curricula.errors import BadSubmission
 from curricula.grader import Part, Reply
 from curricula.instance import fill
 from curricula.lesson import read_lesson
+from curricula.names import LEAST_NAMES, Names, read_names
 from server.grading import SandboxRunner
 
 LESSON = Path(capstone.__file__).parent / "courses" / "microgpt" / "14-your-own-gpt"
@@ -27,7 +28,7 @@ def write(path: Path, lines: list[str]) -> Path:
 
 def test_a_list_is_cleaned_of_blanks_and_keeps_its_order(tmp_path) -> None:
     path = write(tmp_path / "names.txt", ["\ufeff" + MANY[1], "", f"  {MANY[0]}\r", *MANY])
-    names = capstone.read_names(path)
+    names = read_names(path)
     assert names.lines[:3] == (MANY[1], MANY[0], MANY[0])
     assert names.different == len(MANY)
     assert names.tokens == 5
@@ -44,33 +45,33 @@ def test_a_list_is_cleaned_of_blanks_and_keeps_its_order(tmp_path) -> None:
 )  # fmt: skip
 def test_a_list_that_no_small_model_can_learn_is_refused(tmp_path, lines, said) -> None:
     with pytest.raises(BadSubmission, match=said) as refused:
-        capstone.read_names(write(tmp_path / "names.txt", lines))
+        read_names(write(tmp_path / "names.txt", lines))
     assert refused.value.remedy
 
 
 def test_a_list_that_is_no_text_or_is_not_there_is_refused(tmp_path) -> None:
     (tmp_path / "latin").write_bytes("José\n".encode("latin-1") * 1000)
     with pytest.raises(BadSubmission, match=r"no UTF-8 text: byte 3"):
-        capstone.read_names(tmp_path / "latin")
+        read_names(tmp_path / "latin")
     with pytest.raises(BadSubmission, match="No such file"):
-        capstone.read_names(tmp_path / "none")
+        read_names(tmp_path / "none")
 
 
 def test_what_is_made_is_a_contract_that_the_lab_reads() -> None:
-    names = capstone.Names(tuple(MANY))
+    names = Names(tuple(MANY))
     fit = capstone.sizes(0.02, 16, names, seconds=20)
     files = capstone.target_files("Beetles & Co", GPT, names, fit)
     contract = parse_contract(files["autoresearch.toml"].encode())
     assert contract.target.name == "beetles-co"
     assert contract.run.budget.tokens == 1000
-    assert contract.sealed.held_out * 10 == capstone.LEAST_NAMES
+    assert contract.sealed.held_out * 10 == LEAST_NAMES
     assert set(contract.knobs) >= {"WIDTH", "LEARNING_RATE", "SCALE", "HEAT"}
     assert "INIT_STD" not in contract.knobs  # gpt.py has no such constant
     assert "1,000 tokens" in files["README.md"]
 
 
 def test_the_budget_follows_the_cost_and_the_ceilings_leave_room() -> None:
-    names = capstone.Names(tuple(MANY))
+    names = Names(tuple(MANY))
     slow, fast = (capstone.sizes(cost, 16, names, seconds=20) for cost in (0.02, 0.0013))
     assert (slow.tokens, fast.tokens) == (1000, 15000)
     assert slow.ceiling == 120
@@ -80,7 +81,7 @@ def test_the_budget_follows_the_cost_and_the_ceilings_leave_room() -> None:
 
 
 def test_a_knobs_range_holds_what_the_constant_is_now() -> None:
-    names = capstone.Names(tuple(MANY))
+    names = Names(tuple(MANY))
     files = capstone.target_files(
         "x", "WIDTH = 48\nSMOOTHING = 0.0\nCONTEXT = 5\n", names, capstone.Sizes(400, 5, 30, 60)
     )
