@@ -23,7 +23,8 @@ class Step:
     workbook: Path | None = None
     instance: str = ""
     done: tuple[str, ...] = ()
-    left: tuple[str, ...] = ()  # exercises of the lesson, this one included
+    left: tuple[str, ...] = ()  # exercises of the lesson or of its test, this one included
+    placement: bool = False  # a test of what is known already: one exercise a skill
     standing: Standing
 
 

@@ -16,7 +16,6 @@ from curricula.coverage import touched_by
 from curricula.errors import BadSubmission, NotYet, Unknown
 from curricula.events import Attempt, Author, Event, Hint, Opened, Placed, Via
 from curricula.exercise import Kind
-from curricula.explain import Owner
 from curricula.facts import praise
 from curricula.grader import Grade, Runner, grade
 from curricula.instance import Instance
@@ -156,21 +155,6 @@ class Teacher:
                 lines |= touched_by(self.course, exercise)
         return tuple(range(n, n + 1) for n in sorted(lines))
 
-    def owners(self) -> tuple[Owner, ...]:
-        """What each lesson says about the lines that are its own."""
-        return tuple(
-            Owner(
-                lesson=unit.id,
-                title=unit.lesson.front.title,
-                spans=tuple(
-                    range(n, n + 1) for n in sorted(unit.owned_lines(self.course.about.subject))
-                ),
-                questions=unit.lesson.front.questions,
-                misconceptions=tuple(unit.lesson.front.misconceptions.values()),
-            )
-            for unit in self.course.units
-        )
-
     def instance_of(self, opened: Opened) -> Instance:
         """The exercise with that opening's parameters."""
         return self.course.instance(opened.exercise, str(opened.task_seed))
@@ -239,7 +223,12 @@ class Teacher:
             sections=() if placement or review else self._to_teach(unit, exercise),
             misconceptions=tuple(front.misconceptions.values()),
             done=tuple(name for name in unit.exercises if name not in told.open_exercises),
-            left=told.open_exercises,
+            left=tuple(
+                name
+                for name in (self._placement(unit) if placement else unit.exercises)
+                if name in told.open_exercises
+            ),
+            placement=placement,
             standing=where,
         )
         if not exercise:

@@ -81,8 +81,9 @@ def _explained(teacher: "Teacher", section: str, example: str) -> Any:  # noqa: 
     from dataclasses import asdict
 
     from curricula.explain import explain
+    from curricula.owners import owners_of
 
-    found = explain(section, example, teacher.withheld(), owners=teacher.owners())
+    found = explain(section, example, teacher.withheld(), owners=owners_of(teacher.course))
     told = {key: value for key, value in asdict(found).items() if value not in ("", (), [])}
     told["next_step"] = (
         "Tell it in the learner's words, ask one of the questions, and wait for the answer."

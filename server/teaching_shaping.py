@@ -26,6 +26,9 @@ def lesson_result(course: "Course", step: Step, notes: tuple[str, ...]) -> Lesso
     """What to teach now."""
     total = len(step.done) + len(step.left)
     where = f"{step.lesson}: {len(step.done)} of {count(total, 'exercise')} passed"
+    if step.placement:
+        left = count(len(step.left), "test exercise")
+        where = f"{step.lesson}: {left} to pass unaided, one a skill, then the lesson is skipped"
     due = list(step.standing.due)
     return LessonResult(
         summary=f"{where}; {count(len(due), 'review')} due." if due else f"{where}.",
