@@ -6,7 +6,6 @@ gets the standard library of this product's interpreter, its job on one descript
 answer on, and nothing else; whatever it started is dead before its answer is passed on.
 """
 
-import contextlib
 import json
 import os
 import select
@@ -25,6 +24,7 @@ MOST_BYTES = 2 << 20  # of an answer
 _FILE_MB = 1.0  # the largest file it may write
 _TASKS = 64
 _LOOK_S = 0.05
+_NAP_S = 0.001
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +65,7 @@ def serve() -> int:
 def run(snippet: Snippet, sandbox: Sandbox, folder: Path) -> Ran:
     """Run one to its end, or kill it; `folder` is ours and empty. Raises OSError, LabError."""
     descendants = Descendants()
-    with tempfile.TemporaryFile() as job, tempfile.TemporaryDirectory(dir=folder) as scratch:
+    with tempfile.TemporaryFile() as job, _scratch(folder) as scratch:
         job.write(snippet.job.encode())
         job.seek(0)
         reading, writing = os.pipe()
@@ -79,8 +79,13 @@ def run(snippet: Snippet, sandbox: Sandbox, folder: Path) -> Ran:
         descendants.kill()
         child.returncode = code if code is not None else -9
     own = sandbox.exit_code(child, child.returncode)
+    sandbox.release()  # what it holds for a child, or there would soon be a thousand of it
     words = output.decode(errors="replace")
     return Ran(output=words, ended=ended, exit_code=own, sandbox=sandbox.name)
+
+
+def _scratch(folder: Path) -> "tempfile.TemporaryDirectory[str]":
+    return tempfile.TemporaryDirectory(dir=folder, ignore_cleanup_errors=True)
 
 
 def _listen(
@@ -90,18 +95,26 @@ def _listen(
     deadline = time.monotonic() + limit_s
     said = bytearray()
     while len(said) <= MOST_BYTES:
-        ready, _, _ = select.select([answers], [], [], _LOOK_S)
+        gone = descendants.exit_code(pid) is not None
+        ready, _, _ = select.select([answers], [], [], 0 if gone else _LOOK_S)
         piece = answers.read(1 << 16) if ready else None
         if piece == b"":
-            with contextlib.suppress(ChildProcessError):
-                os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
-            return bytes(said), "exit"
-        said += piece or b""
-        if piece is None and descendants.exit_code(pid) is not None:
+            return bytes(said), "exit" if _ends(descendants, pid, deadline) else "time"
+        if piece is None and gone:
             return bytes(said), "exit"  # something that it started still holds the descriptor
+        said += piece or b""
         if time.monotonic() > deadline:
             return bytes(said), "time"
     return bytes(said), "size"
+
+
+def _ends(descendants: Descendants, pid: int, deadline: float) -> bool:
+    """Whether it ends in time; it can close its descriptor and go on for ever."""
+    while descendants.exit_code(pid) is None:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_NAP_S)
+    return True
 
 
 def _confined(snippet: Snippet, scratch: Path, descriptors: tuple[int, int]) -> Confinement:

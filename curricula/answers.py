@@ -8,6 +8,7 @@ from typing import Any
 from curricula.exercise import Plain
 
 _SHOWN = 400  # characters of an input or an answer
+_DEEPEST = 50  # lists in lists
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +24,7 @@ def same(expected: Plain, got: Plain, tolerance: float) -> bool:
     if isinstance(expected, bool) or isinstance(got, bool) or expected is None or got is None:
         return expected is got
     if isinstance(expected, int | float) and isinstance(got, int | float):
-        return math.isfinite(got) and math.isclose(
-            expected, got, rel_tol=tolerance, abs_tol=tolerance
-        )
+        return _close(expected, got, tolerance)
     if isinstance(expected, str) or isinstance(got, str):
         return expected == got
     if isinstance(expected, Mapping) and isinstance(got, Mapping):
@@ -37,6 +36,15 @@ def same(expected: Plain, got: Plain, tolerance: float) -> bool:
             same(one, other, tolerance) for one, other in zip(expected, got, strict=True)
         )
     return False
+
+
+def _close(expected: float, got: float, tolerance: float) -> bool:
+    try:
+        return math.isfinite(got) and math.isclose(
+            expected, got, rel_tol=tolerance, abs_tol=tolerance
+        )
+    except OverflowError:  # a whole number beyond every float
+        return expected == got
 
 
 def difference(expected: Plain, got: Plain, tolerance: float) -> str:
@@ -83,14 +91,35 @@ def finite(value: Any) -> bool:  # noqa: ANN401 - whatever JSON can say
     return True
 
 
+def shallow(value: Any) -> bool:  # noqa: ANN401 - whatever JSON can say
+    """Whether it is nested so little that everything here can walk it."""
+    level = [value]
+    for _ in range(_DEEPEST):
+        level = [
+            inner
+            for one in level
+            if isinstance(one, list | dict)
+            for inner in (one.values() if isinstance(one, dict) else one)
+        ]
+        if not level:
+            return True
+    return False
+
+
 def error_words(error: object) -> str:
     """An error as a child described it, in one line."""
     if not isinstance(error, Mapping):
         return "an error"
     line = error.get("line")
     where = f" (line {line})" if isinstance(line, int) and line > 0 else ""
-    words = " ".join(str(error.get("words", "")).split())
-    return f"{str(error.get('type', 'an error'))[:80]}{': ' if words else ''}{words[:300]}{where}"
+    kind, words = (_printable(error.get(key, "")) for key in ("type", "words"))
+    return f"{kind[:80] or 'an error'}{': ' if words else ''}{words[:300]}{where}"
+
+
+def _printable(said: object) -> str:
+    """In one line, without what a terminal would obey or no encoding can hold."""
+    line = " ".join(str(said).split())
+    return "".join(char if char.isprintable() else "�" for char in line)
 
 
 def shorten(text: str) -> str:

@@ -190,6 +190,10 @@ def _line_in(error: BaseException, file: Path) -> int:
 def _mismatches(unit: Unit, file: Path) -> Iterator[Problem]:
     """Where the words and the code of a lesson do not fit each other."""
     front, told = unit.lesson.front, {task.id: task for task in unit.lesson.tasks}
+    for task in unit.lesson.tasks:
+        if told[task.id] is not task:
+            path = unit.lesson.path
+            yield Problem(path, task.line, f"`{task.id}` stands here twice.", "Rename one.")
     for name in told.keys() - unit.exercises.keys():
         where = told[name].line
         yield Problem(unit.lesson.path, where, f"`{name}` is not in exercises.py.", "Add it there.")
@@ -215,6 +219,9 @@ def _mismatches(unit: Unit, file: Path) -> Iterator[Problem]:
 def _course_problems(course: Course) -> Iterator[Problem]:
     seen: dict[str, Path] = {}
     taught: set[str] = set()
+    if not course.units:
+        file = course.folder / COURSE_FILE
+        yield Problem(file, 1, "It has no lessons.", "Each is a folder like 01-its-name.")
     for unit in course.units:
         path = unit.lesson.path
         for needed in unit.lesson.front.prerequisites:

@@ -15,8 +15,17 @@ def violated(exercise: Exercise, p: Params, case: Case, answer: Answer) -> str:
     if not finite(answer.value):
         return "the answer holds NaN or infinity"
     if exercise.check is not None:
-        return exercise.check(p, case, answer.value)
+        return _checked(exercise.check, p, case, answer)
     return difference(exercise.reference(p, *case), answer.value, exercise.tolerance)
+
+
+def _checked(
+    check: Callable[[Params, Case, Plain], str], p: Params, case: Case, answer: Answer
+) -> str:
+    try:
+        return check(p, case, answer.value)
+    except Exception:  # noqa: BLE001 - an author's check meets whatever a learner's code returns
+        return "the answer has not the form that is asked for"
 
 
 def diagnose(
@@ -38,12 +47,12 @@ def _by_answers(
     seen: Sequence[tuple[Case, Answer]],
 ) -> list[Case]:
     """The calls on which the belief is wrong, if all answers are those that it gives."""
-    believed = [_believed(mimic, p, case) for case, _ in seen]
-    if not all(
-        _agree(belief, answer, exercise.tolerance)
-        for belief, (_, answer) in zip(believed, seen, strict=True)
-    ):
-        return []
+    believed = []
+    for case, answer in seen:
+        belief = _believed(mimic, p, case)
+        if not _agree(belief, answer, exercise.tolerance):
+            return []
+        believed.append(belief)
     return [
         case
         for (case, _), belief in zip(seen, believed, strict=True)
@@ -59,7 +68,10 @@ def _by_check(
 ) -> list[Case]:
     """The calls that are wrong, if each of their answers shows the belief."""
     wrong = [(case, answer) for case, answer in seen if violated(exercise, p, case, answer)]
-    shown = all(a.error is None and shown_by(p, case, a.value) for case, a in wrong)
+    try:
+        shown = all(a.error is None and shown_by(p, case, a.value) for case, a in wrong)
+    except Exception:  # noqa: BLE001 - as in `_checked`
+        shown = False
     return [case for case, _ in wrong] if shown else []
 
 

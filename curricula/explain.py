@@ -20,6 +20,15 @@ MOST_CODE = 2_600  # bytes of code; a longer section is cut, and says where to g
 MOST_ALL = 5_800  # bytes of the whole as JSON
 MOST_MISCONCEPTIONS = 5
 WHY_WITHHELD = "an exercise on these lines is open: write them first, then ask again"
+WHENCE = {
+    "read_documents": "The file holds the example and the first names that come with gpt.py.",
+    "initial_weights": "These weights are fresh, drawn with seed 42; elsewhere they are trained.",
+    "Value.backward": "Shown is the first visit: the way back begins at the loss of the example.",
+    "attention": "Shown is the first head.",
+    "train": "Two of 1,000 steps on the example, from trained weights; shown are the first step "
+    "and the first weight.",
+    "invent": "The model invents a name of its own, with seed 42; shown is its first letter.",
+}  # what the values of a function's lines are of
 LINES = re.compile(r"^(?P<first>\d+)(?:-(?P<last>\d+))?$")
 
 
@@ -60,7 +69,7 @@ class Explained:
     misconceptions: tuple[str, ...]
     withheld: tuple[Withheld, ...]
     left_out: str  # what was too much for one answer, and how to ask for it
-    note: str  # why there are no values, where there are none
+    note: str  # what the values are of, where that needs a word, or why there are none
     summary: str
 
 
@@ -103,7 +112,7 @@ def explain(
             Withheld(run.start, run.stop - 1, WHY_WITHHELD) for run in _runs(set(lines) & hidden)
         ),
         left_out=_rest(asked, lines),
-        note="" if values else _why_no_values(lines, hidden, every),
+        note=_whence(values, every) if values else _why_no_values(lines, hidden, every),
         summary="",
     )
     found = _fitted(found)
@@ -116,7 +125,13 @@ def find_lines(section: str, source: str, owners: Sequence[Owner] = ()) -> tuple
     wanted = section.strip()
     for owner in owners:
         if wanted == owner.lesson:
-            return tuple(sorted({n for span in owner.spans for n in span if 1 <= n <= total}))
+            own = sorted({n for span in owner.spans for n in span if 1 <= n <= total})
+            if not own:
+                raise Unknown(
+                    f"Lesson {wanted} owns no lines of {FILE}.",
+                    "Open the lesson itself, or ask for a symbol such as softmax.",
+                )
+            return tuple(own)
     path, _, within = wanted.rpartition(":")
     if not path and wanted.endswith(".py"):
         path, within = wanted, ""
@@ -216,6 +231,13 @@ def _inside(lines: Sequence[int], source: str) -> str:
         if first <= lines[0] and lines[-1] <= last
     ]
     return min(around)[1] if around else ""
+
+
+def _whence(values: Sequence[LineValues], every: Sequence[Statement]) -> str:
+    """What the values are of, in the words for each function that needs some."""
+    shown = {line.line for line in values}
+    functions = dict.fromkeys(one.function for one in every if one.first in shown)
+    return " ".join(WHENCE[name] for name in functions if name in WHENCE)
 
 
 def _why_no_values(lines: Sequence[int], hidden: set[int], every: Sequence[Statement]) -> str:

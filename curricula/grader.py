@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from curricula.answers import Answer, error_words, shorten
+from curricula.answers import Answer, error_words, shallow, shorten
 from curricula.diagnosis import diagnose, violated
 from curricula.errors import BadSubmission
 from curricula.exercise import Case
@@ -72,7 +72,11 @@ def grade(instance: Instance, source: str, case_seed: str, runner: Runner) -> Gr
 
 def check_submission(source: str) -> None:
     """Raise BadSubmission for what can't be run."""
-    if len(source.encode()) > MOST_BYTES:
+    try:
+        size = len(source.encode())
+    except UnicodeEncodeError:
+        raise BadSubmission("The answer is no UTF-8 text.", "It must be Python text.") from None
+    if size > MOST_BYTES:
         raise BadSubmission("That is over 64 kB of code.", "An answer is a few lines.")
     if "\0" in source:
         raise BadSubmission("The answer holds a zero byte.", "It must be Python text.")
@@ -100,17 +104,27 @@ def read_reply(reply: Reply, parts: Sequence[Part]) -> list[list[Answer] | str]:
         elif "failed" in said and found:
             found[-1] = error_words(said["failed"])
         elif isinstance(last, list) and ("value" in said or "error" in said):
-            last.append(Answer(said.get("value"), said.get("error")))
+            last.append(_answer(said))
         else:
             stray = "it wrote where it should not"
             return [*found[:-1], *[stray] * (len(parts) - max(len(found) - 1, 0))]
     return [*found, *([] for _ in range(len(parts) - len(found)))]
 
 
+def _answer(said: dict[str, Any]) -> Answer:
+    """What one line says; the learner's code may have written it, so its form is not trusted."""
+    if "error" in said:
+        error = said["error"]
+        return Answer(error=error if isinstance(error, dict) and shallow(error) else {})
+    if not shallow(said["value"]):
+        return Answer(error={"type": "ValueError", "words": "the answer is nested too deeply"})
+    return Answer(value=said["value"])
+
+
 def _said(line: str) -> dict[str, Any]:
     try:
         said = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return said if isinstance(said, dict) and len(said) == 1 else {}
 

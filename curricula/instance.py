@@ -7,12 +7,12 @@ checked with have a seed of their own, fresh for each attempt.
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from random import Random
 from secrets import token_hex
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined, TemplateError
+from jinja2 import Environment, StrictUndefined, Template, TemplateError
 
 from curricula.errors import LessonError
 from curricula.exercise import Case, Exercise, Mutant, Params
@@ -87,12 +87,17 @@ class Instance:
 def fill(template: str, params: Mapping[str, Any], name: str) -> str:
     """A jinja text with the parameters as `p`."""
     try:
-        return _TEMPLATES.from_string(template).render(p=params)
+        return _compiled(template).render(p=params)
     except TemplateError as error:
         raise LessonError(
             f"{name}: a text can't be filled in: {error}.",
             "`{{ p.name }}` must be a parameter that `draw` returns.",
         ) from None
+
+
+@lru_cache(maxsize=1024)
+def _compiled(template: str) -> Template:
+    return _TEMPLATES.from_string(template)
 
 
 def as_json(value: object) -> str:

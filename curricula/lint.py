@@ -39,7 +39,7 @@ def _examples(lesson: Lesson, path: str) -> Iterator[Problem]:
         try:
             with contextlib.redirect_stdout(printed):
                 exec(compile(example.source, str(lesson.path), "exec"), space)  # noqa: S102
-        except Exception as error:  # noqa: BLE001 - an author's example may raise anything
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - an author's may raise anything
             words = f"The example raises {type(error).__name__}: {error}."
             yield Problem(lesson.path, example.line, words, "Mend it.")
             return

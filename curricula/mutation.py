@@ -15,6 +15,7 @@ from curricula.instance import Instance
 
 INSTANCES = 50  # on which every solution must pass
 WRONG_INSTANCES = 10  # on which every mutant must fail
+PASTED_INSTANCES = 3  # on which the starter and the taught file must fail
 _LIMIT_S = 300.0
 _MEMORY_MB = 1024
 
@@ -79,8 +80,8 @@ def try_exercise(
     ]
     survived = [
         words
-        for what, sources in _always_wrong(course, few)
-        for words in _passes(what, few, sources, runner)
+        for what, sources in _always_wrong(course, few[:PASTED_INSTANCES])
+        for words in _passes(what, few[:PASTED_INSTANCES], sources, runner)
     ]
     shown = []
     for mutant in exercise.mutants:

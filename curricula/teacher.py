@@ -6,7 +6,7 @@ it finds the next step, keeps the record, and gives away no answer.
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from random import SystemRandom
@@ -17,66 +17,21 @@ from curricula.errors import BadSubmission, NotYet, Unknown
 from curricula.events import Attempt, Author, Event, Hint, Opened, Placed, Via
 from curricula.exercise import Kind
 from curricula.explain import Owner
-from curricula.facts import Fact, praise
+from curricula.facts import praise
 from curricula.grader import Grade, Runner, grade
 from curricula.instance import Instance
 from curricula.lesson import KINDS, LADDER
-from curricula.mastery import SkillStanding, Standing, standing
+from curricula.mastery import Standing, standing
 from curricula.record import Record, utc_now
-from curricula.tries import FREE_HINTS, ExerciseInfo, tries
+from curricula.steps import HintShown, Marked, Step
+from curricula.tries import FREE_HINTS, TRIES, ExerciseInfo, tries
 from curricula.workbook import Page, make_workbook
 
 REVIEW = "review"
+COUNTS = f"Each check is a try, wherever it is made; a pass within {TRIES} can count for mastery."
+PRACTICE = "This one is practice: check it as often as you like."
 _RANDOM = SystemRandom()
 _SEEDS = 2**53  # whole in JSON everywhere
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """What to teach now, and the exercise that follows."""
-
-    lesson: str
-    title: str
-    goal: str
-    sections: tuple[tuple[str, str], ...]  # (title, markdown) up to the exercise
-    misconceptions: tuple[str, ...]  # to listen for
-    exercise: str = ""  # "" where nothing is left to do in the lesson
-    kind: str = ""
-    statement: str = ""
-    workbook: Path | None = None
-    instance: str = ""
-    done: tuple[str, ...] = ()
-    left: tuple[str, ...] = ()  # exercises of the lesson, this one included
-    standing: Standing
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Marked:
-    """What came of a submission."""
-
-    exercise: str
-    lesson: str
-    grade: Grade
-    belief: str  # the misconception in words, "" where none was recognised
-    facts: tuple[Fact, ...]  # what praise may rest on
-    counts: bool  # whether this pass counts for mastery
-    why_not: str  # why it does not
-    tried: int  # own attempts on this instance
-    skill: SkillStanding
-    lesson_passed: bool
-    newly_unlocked: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HintShown:
-    """One rung of the ladder."""
-
-    exercise: str
-    level: int
-    name: str
-    text: str
-    left: int
-    counts_still: bool  # whether a pass of this instance can count for mastery
 
 
 class Teacher:
@@ -126,9 +81,19 @@ class Teacher:
         """Open one exercise out of turn, as an author does to try it."""
         return self._step(self.course.unit_of(name), self.progress(), name, folder, review=True)
 
-    def submit(self, exercise: str, source: str, *, author: Author, via: Via) -> Marked:
-        """Grade an answer to the exercise that is open, or to the instance of that id."""
+    def submit(
+        self, exercise: str, source: str, *, author: Author, via: Via, named: str = ""
+    ) -> Marked:
+        """Grade an answer to the exercise that is open, or to the instance of that id.
+
+        Raises BadSubmission where `named`, if given, is not the exercise that it answers.
+        """
         opened = self._opened(exercise)
+        if named not in ("", opened.exercise):
+            raise BadSubmission(
+                f"That answers {opened.exercise}, not {named}.",
+                f'Give exercise="{opened.exercise}", or the file of {named}.',
+            )
         unit = self.course.unit_of(opened.exercise)
         instance = self.instance_of(opened)
         before = self.record.events()
@@ -289,16 +254,17 @@ class Teacher:
             instance=opened.instance,
             statement=instance.statement,
             starter=instance.starter,
+            counts=COUNTS if instance.task.kind.counts else PRACTICE,
             options="" if self.course.id == "microgpt" else f" --course {self.course.name}",
         )
-        changes = {
-            "exercise": exercise,
-            "kind": str(instance.task.kind),
-            "statement": instance.statement,
-            "workbook": make_workbook(folder, page, number),
-            "instance": opened.instance,
-        }
-        return _with(step, changes)
+        return replace(
+            step,
+            exercise=exercise,
+            kind=str(instance.task.kind),
+            statement=instance.statement,
+            workbook=make_workbook(folder, page, number),
+            instance=opened.instance,
+        )
 
     def _to_teach(self, unit: Unit, exercise: str) -> tuple[tuple[str, str], ...]:
         """The sections after that of the exercise before this one, up to this one's own."""
@@ -329,12 +295,9 @@ class Teacher:
         told = self._standing(events).lessons[unit.id]
         if told.passed:
             return
-        unaided = {
-            one.exercise
-            for one in tries(self.exercise_infos(), events)
-            if one.counts and one.hint == 0
-        }
-        if all(name in unaided for name in self._placement(unit)):
+        counted = (one for one in tries(self.exercise_infos(), events) if one.counts)
+        unaided = {one.exercise for one in counted if one.hint == 0}
+        if (needed := self._placement(unit)) and unaided.issuperset(needed):
             self.record.append(Placed(lesson=unit.id, course=self.course.id))
 
     def _open(self, unit: Unit, exercise: str) -> tuple[Opened, int]:
@@ -378,13 +341,23 @@ class Teacher:
                 f"{name} is passed; no instance of it is open.",
                 'start_lesson(lesson="review") opens a fresh one when it is due.',
             )
-        unit = self.course.unit_of(name) if not _is_hex(name) else None
-        if unit is None:
-            raise BadSubmission(
-                f"This learner's record knows no instance {name}.",
-                "Use the workbook that start_lesson made for this learner.",
-            )
+        if _is_instance(name) and not any(name in unit.exercises for unit in self.course.units):
+            raise self._no_instance(name)
+        unit = self.course.unit_of(name)
         raise NotYet(f"{name} is not open.", f'start_lesson(lesson="{unit.id}") opens it.')
+
+    def _no_instance(self, name: str) -> BadSubmission:
+        for event in self.record.events():
+            if isinstance(event, Opened) and event.instance == name:
+                return BadSubmission(
+                    f"That answers {event.exercise} of the course {event.course}, not of "
+                    f"{self.course.id}.",
+                    f'Name the course: course="{event.course}", or --course {event.course}.',
+                )
+        return BadSubmission(
+            f"This learner's record knows no instance {name}.",
+            "Use the workbook that start_lesson made for this learner.",
+        )
 
     def _marked(
         self, unit: Unit, opened: Opened, found: Grade, attempt: Attempt, before: Standing
@@ -423,11 +396,5 @@ def version_of(unit: Unit) -> str:
     return digest.hexdigest()[:12]
 
 
-def _with(step: Step, changes: Mapping[str, object]) -> Step:
-    from dataclasses import replace
-
-    return replace(step, **changes)  # type: ignore[arg-type]
-
-
-def _is_hex(name: str) -> bool:
-    return len(name) == 12 and set(name) <= set("0123456789abcdef")
+def _is_instance(name: str) -> bool:
+    return len(name) >= 8 and set(name) <= set("0123456789abcdef")

@@ -263,7 +263,7 @@ def told(note: Note) -> dict[str, Any]:
     return {
         "first": note.first,
         "runs": note.runs,
-        "position": note.position,
+        "position": note.position if note.scenario == "loss" else None,
         "before": note.before,
         "after": note.after,
     }

@@ -26,6 +26,7 @@ class Page:
     instance: str
     statement: str  # markdown
     starter: str
+    counts: str = ""  # whether a pass can count for mastery, in words
     options: str = ""  # of `teach check`, where it needs some
 
 
@@ -36,7 +37,7 @@ def make_workbook(folder: Path, page: Page, number: int) -> Path:
     """
     suffix = "" if number == 1 else f"-{number}"
     path = folder / page.course / page.lesson / f"{page.exercise}{suffix}.py"
-    while path.exists() and instance_in(_read(path)) != page.instance:
+    while not _free_or_of(path, page.instance):
         suffix = f"{suffix}-new"  # a file of theirs: it stays as it is
         path = path.with_name(f"{page.exercise}{suffix}.py")
     try:
@@ -51,6 +52,16 @@ def make_workbook(folder: Path, page: Page, number: int) -> Path:
             "Name another folder with `folder`, one that this user may write to.",
         ) from error
     return path
+
+
+def _free_or_of(path: Path, instance: str) -> bool:
+    """Whether nothing has that name yet, or the workbook of that instance."""
+    if not (path.exists() or path.is_symlink()):
+        return True
+    try:
+        return instance_in(_read(path)) == instance
+    except BadSubmission:
+        return False
 
 
 def read_workbook(path: Path) -> tuple[str, str]:
@@ -91,6 +102,7 @@ def _text(page: Page, path: Path) -> str:
         *(line for paragraph in page.statement.split("\n") for line in _wrapped(paragraph)),
         "",
         f"Check it in a terminal: autoresearch-mcp teach check {path.name}{page.options}",
+        *([page.counts] if page.counts else []),
     ]
     comments = "\n".join(f"# {line}".rstrip() for line in head)
     return f"{comments}\n\n{page.starter.rstrip()}\n"

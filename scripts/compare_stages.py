@@ -11,7 +11,7 @@ import gc
 import importlib
 import random
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -22,9 +22,14 @@ SEED = 42
 NAMES = ("1_bigram", "2_mlp", "3_autograd", "4_attention", "5_heads", "gpt")
 
 
-def rows(steps: int, held_out: int) -> Iterator[tuple[str, int, float]]:
+def number(loss: object) -> float:
+    """Return a loss as a plain number, so that its graph can go."""
+    return float(getattr(loss, "data", loss))
+
+
+def rows(names: Sequence[str], steps: int, held_out: int) -> Iterator[tuple[str, int, float]]:
     """Yield (stage, lines of its file, held-out loss after so many steps)."""
-    for name in NAMES:
+    for name in names:
         stage = importlib.import_module(name)
         rng = random.Random(SEED)
         letters, documents = importlib.import_module("gpt").read_documents(
@@ -34,10 +39,9 @@ def rows(steps: int, held_out: int) -> Iterator[tuple[str, int, float]]:
         weights = stage.initial_weights(len(letters) + 1, rng)
         for _ in stage.train(weights, documents[tenth:], steps):
             pass
-        losses = [stage.document_loss(weights, one) for one in documents[:tenth][:held_out]]
-        plain = [getattr(loss, "data", loss) for loss in losses]
+        losses = [number(stage.document_loss(weights, d)) for d in documents[:tenth][:held_out]]
         lines = len(Path(str(stage.__file__)).read_text("utf-8").splitlines())
-        yield name, lines, sum(plain) / len(plain)
+        yield name, lines, sum(losses) / len(losses)
 
 
 def main() -> None:
@@ -46,11 +50,12 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--steps", type=int, default=1000, help="documents to learn from (1000)")
+    parser.add_argument("--stages", nargs="+", default=NAMES, choices=NAMES, help="which (all)")
     parser.add_argument("--held-out", type=int, default=516, help="names to measure on (all: 516)")
     args = parser.parse_args()
     gc.disable()  # as the stages have it
     print("| stage | lines | held-out loss |\n| --- | --- | --- |")
-    for name, lines, loss in rows(args.steps, args.held_out):
+    for name, lines, loss in rows(args.stages, args.steps, args.held_out):
         print(f"| `{name}.py` | {lines} | {loss:.3f} |", flush=True)
 
 

@@ -24,7 +24,22 @@ COMMANDS = (
     "log",
     "verify",
     "branch",
+    "replay",
+    "redteam",
+    "aa-test",
+    "replay-log",
     "doctor",
+    "teach",
+    "teach check",
+    "teach progress",
+    "teach export",
+    "teach import",
+    "teach own",
+    "teach lint",
+    "teach coverage",
+    "teach mutate",
+    "teach audit",
+    "teach replay",
     "serve",
 )
 
@@ -80,7 +95,7 @@ def help_of(command: str) -> str:
     if command:
         app.help_epilogue = ""
     with contextlib.redirect_stdout(text):
-        app.help_print([command] if command else [], console=console)
+        app.help_print(command.split(), console=console)
     return "\n".join(line.rstrip() for line in text.getvalue().strip().splitlines())
 
 

@@ -89,7 +89,7 @@ def build_server(
     if not teaching:
         add_research_tools(server, desk)
         add_resources(server, desk)
-    add_explaining(server, desk, school, course_only=teaching)
+    add_explaining(server, desk, school, course_only=teaching, draws=not reading)
     if toolset in ("all", "teach"):
         add_teaching_tools(server, school)
     if reading:

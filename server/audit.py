@@ -18,7 +18,7 @@ from fastmcp import Client, FastMCP
 from fastmcp.exceptions import ToolError
 
 from curricula import subject
-from curricula.catalog import Course
+from curricula.catalog import COURSE_FILE, Course
 from curricula.instance import Instance
 from curricula.lesson import LADDER
 from curricula.mastery import State
@@ -86,6 +86,8 @@ async def audit(
     """Let it loose on a learner's record of its own, which is gone afterwards."""
     with TemporaryDirectory(prefix="autoresearch-audit-") as folder:
         home = Path(folder)
+        if (Path(course) / COURSE_FILE).is_file():
+            courses, course = (*courses, Path(course).resolve()), Path(course).resolve().name
         school = School(home, courses=courses)
         teacher = school.teacher(course)
         server = build_server(toolset="teach", school=school)

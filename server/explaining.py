@@ -18,10 +18,13 @@ if TYPE_CHECKING:
     from curricula.teacher import Teacher
 
 COURSE = "microgpt"
+TAUGHT = Path("microgpt/gpt.py")
 Picture = Literal["", "attention", "loss", "embedding", "graph"]
 
 
-def add_explaining(server: FastMCP, desk: Desk, school: School, *, course_only: bool) -> None:
+def add_explaining(
+    server: FastMCP, desk: Desk, school: School, *, course_only: bool, draws: bool = True
+) -> None:
     """Register it."""
 
     @server.tool(annotations=looks("Explain a code section"), output_schema=None)
@@ -41,24 +44,33 @@ def add_explaining(server: FastMCP, desk: Desk, school: School, *, course_only: 
         Of the course: shapes and values of a real pass, the lesson, questions to ask. Of a lab's
         incumbent: knobs, and what experiments on these lines showed; read it before you patch.
         """
-        of_course = course_only or await school.call(
-            COURSE, lambda t: not lab and _is_of_course(t, section, in_use=desk.in_use)
-        )
-        if not of_course:
+        if not course_only and (lab or not await _is_of_course(desk, school, section)):
             here = await desk.lab(lab)
             return shaping.section_result(await desk.call(here, lambda: here.explain(section)))
+        if picture and not draws:
+            raise ToolError(
+                "A picture is written to a file, and this server only reads. Leave `picture` out."
+            )
         if picture:
             return await school.call(COURSE, lambda t: _drawn(t, picture, example))
         return await school.call(COURSE, lambda t: _explained(t, section, example))
 
 
-def _is_of_course(teacher: "Teacher", section: str, *, in_use: bool) -> bool:
+async def _is_of_course(desk: Desk, school: School, section: str) -> bool:
     """Whether the taught file is meant: by name, a lesson's, or a symbol while no lab is open."""
+    file = Path(section.partition(":")[0])
+    if file.suffix == ".py":
+        return file in (TAUGHT, Path(TAUGHT.name))
+    try:
+        return await school.call(COURSE, lambda t: _knows(t, section, in_use=desk.in_use))
+    except ToolError:  # a course that can't be read is no hindrance for a lab
+        return False
+
+
+def _knows(teacher: "Teacher", section: str, *, in_use: bool) -> bool:
     from curricula import subject
 
     path = Path(teacher.course.about.subject)
-    if section.partition(":")[0] in (path.name, str(path)):
-        return True
     if section in {unit.id for unit in teacher.course.units}:
         return True
     known = subject.symbols(subject.locate(str(path)).read_text(encoding="utf-8"))
@@ -79,9 +91,11 @@ def _explained(teacher: "Teacher", section: str, example: str) -> Any:  # noqa: 
 
 
 def _drawn(teacher: "Teacher", picture: Picture, example: str) -> ToolResult:
-    from curricula.pictures import draw
+    from curricula.pictures import EXPRESSION
+    from curricula.pictures import picture as draw
 
-    data = draw(picture, example)
+    expression = example if picture == "graph" and not example.isalpha() else EXPRESSION
+    data = draw(picture, "emma" if picture == "graph" else example, expression)
     folder = teacher.record.folder / "pictures"
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{picture}-{''.join(c if c.isalnum() else '-' for c in example)[:40]}.png"

@@ -59,9 +59,16 @@ class SandboxRunner:
                     "Try again; `autoresearch-mcp doctor` says what is missing here.",
                 )
         ran = json.loads(answer)
-        lines = tuple(ran["output"].split("\n"))
+        if ran["exit_code"] is None:
+            raise CourseError(
+                f"The sandbox here ({ran['sandbox']}) did not start; nothing was graded.",
+                "`autoresearch-mcp doctor` says what is missing here.",
+            )
+        *lines, last = ran["output"].split("\n")
+        if last and ran["ended"] == "exit":
+            lines.append(last)  # else it was cut off in the middle of a line
         return Reply(
-            lines=lines if lines[-1] else lines[:-1],
+            lines=tuple(lines),
             ended=ran["ended"],
             sandbox=ran["sandbox"],
         )

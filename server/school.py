@@ -19,6 +19,7 @@ from server.errors import refusal
 
 if TYPE_CHECKING:
     from curricula.grader import Runner
+    from curricula.record import Record
     from curricula.teacher import Teacher
 
 T = TypeVar("T")
@@ -41,7 +42,13 @@ class School:
         courses: Sequence[Path] = (),
         runner: "Runner | None" = None,
         clock: Callable[[], datetime] | None = None,
+        any_folder: bool = False,
     ) -> None:
+        """`any_folder`: a course may be named by its path too, which runs its exercises.py.
+
+        A person in a terminal may say so; a client may not, whose agent could write one.
+        """
+        self._any_folder = any_folder
         self._home = home
         self._courses = tuple(courses)
         self._runner = runner
@@ -52,20 +59,37 @@ class School:
     def teacher(self, course: str) -> "Teacher":
         """The learner in that course; raise Unknown or LessonError."""
         if course not in self._teachers:
-            from curricula.catalog import find_course
-            from curricula.record import Record, utc_now
+            from curricula.catalog import course_folders, find_course
+            from curricula.errors import Unknown
+            from curricula.record import utc_now
             from curricula.teacher import Teacher
             from server.grading import SandboxRunner
 
-            home = self._home or default_home()
             clock = self._clock or utc_now
-            taught = find_course(course, [*self._courses, *own_courses()])
-            record = Record(
-                home / "learners" / LEARNER, key_file=home / "keys" / "learners", clock=clock
-            )
+            folders = [*self._courses, *own_courses()]
+            known = course_folders(folders)
+            if course not in known and not self._any_folder:
+                raise Unknown(
+                    f"There is no course {course!r}.",
+                    f"There is {', '.join(known)}; {COURSES}=FOLDER in the server's environment "
+                    "adds the user's own.",
+                )
+            taught = find_course(course, folders)
+            record = self.record()
             self._runner = self._runner or SandboxRunner()
             self._teachers[course] = Teacher(taught, record, self._runner, clock)
         return self._teachers[course]
+
+    def record(self) -> "Record":
+        """The learner's record, of all courses."""
+        from curricula.record import Record, utc_now
+
+        home = self._home or default_home()
+        return Record(
+            home / "learners" / LEARNER,
+            key_file=home / "keys" / "learners",
+            clock=self._clock or utc_now,
+        )
 
     async def call(self, course: str, work: "Callable[[Teacher], T]") -> T:
         """Do it in a worker thread, one at a time; the teacher's errors as tool errors."""

@@ -28,6 +28,9 @@ class LessonResult(Result):
     listen_for: Annotated[list[str], Field(description="misconceptions of this lesson")]
     exercise: str | None = None
     kind: str | None = None
+    counts_for_mastery: Annotated[
+        bool | None, Field(description="whether a pass can; predict and faded are practice")
+    ] = None
     task: str | None = None
     workbook: Annotated[str | None, Field(description="the learner types here, not you")] = None
     done: list[str]

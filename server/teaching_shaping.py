@@ -2,8 +2,9 @@
 
 from typing import TYPE_CHECKING
 
+from curricula.exercise import Kind
 from curricula.mastery import SkillStanding, Standing, State
-from curricula.teacher import HintShown, Marked, Step
+from curricula.steps import HintShown, Marked, Step
 from server.figures import count
 from server.teaching_results import (
     HintResult,
@@ -37,6 +38,7 @@ def lesson_result(course: "Course", step: Step, notes: tuple[str, ...]) -> Lesso
         listen_for=list(step.misconceptions),
         exercise=step.exercise or None,
         kind=step.kind or None,
+        counts_for_mastery=Kind(step.kind).counts if step.kind else None,
         task=step.statement or None,
         workbook=str(step.workbook) if step.workbook else None,
         done=list(step.done),

@@ -104,7 +104,7 @@ def _add_submitting(server: FastMCP, school: School) -> None:
         from curricula.workbook import read_workbook
         from server.teaching_shaping import marked_result
 
-        given = [bool(file), bool(answer), ask_learner]
+        given = [bool(file), bool(answer.strip()), ask_learner]
         if sum(given) != 1:
             raise ToolError(
                 "Give one of `file`, `answer`, or ask_learner=true. Nothing was graded."
@@ -121,7 +121,9 @@ def _add_submitting(server: FastMCP, school: School) -> None:
             name, source = exercise, _as_source(answer)
             if path is not None:
                 name, source = read_workbook(path)
-            marked = teacher.submit(name, source, author=author, via=via)
+            marked = teacher.submit(
+                name, source, author=author, via=via, named=exercise if path else ""
+            )
             return marked_result(teacher.course, marked)
 
         return await school.call(course, mark)

@@ -37,13 +37,13 @@ def test_every_relative_link_leads_somewhere(page: Path) -> None:
 def test_the_readme_names_every_tool_and_no_other() -> None:
     told = re.findall(r"^\| `(\w+)` \|", (ROOT / "README.md").read_text(), re.MULTILINE)
     there = re.findall(r"^## (\w+)$", (ROOT / "docs" / "tools.md").read_text(), re.MULTILINE)
-    assert told == there
+    assert sorted(set(told)) == sorted(there)
 
 
 def test_the_readmes_commands_are_commands() -> None:
     named = set(re.findall(r"autoresearch-mcp ([a-z]{3,})", (ROOT / "README.md").read_text()))
     page = (ROOT / "docs" / "commands.md").read_text()
-    there = set(re.findall(r"^## autoresearch-mcp (\w+)$", page, re.MULTILINE))
+    there = set(re.findall(r"^## autoresearch-mcp (\w+)\b", page, re.MULTILINE))
     assert named <= there
 
 

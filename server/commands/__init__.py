@@ -13,6 +13,7 @@ from server.app import Toolset, product_version
 from server.commands import (
     authoring,
     calibrating,
+    capstone,
     connecting,
     doctor,
     labs,
@@ -78,6 +79,7 @@ def _teach() -> App:
     teach.command(learning.progress)
     teach.command(learning.export)
     teach.command(learning.import_, name="import")
+    teach.command(capstone.own)
     for command in (authoring.lint, authoring.coverage, authoring.mutate, authoring.audit):
         teach.command(command)
     teach.command(learning.replay)

@@ -31,7 +31,7 @@ def check(
     """
     from server.teaching_shaping import marked_result
 
-    teacher = School().teacher(course)
+    teacher = School(any_folder=True).teacher(course)
     instance, source = read_workbook(file)
     via: Literal["terminal", "agent"] = "terminal" if _at_a_terminal() else "agent"
     marked = teacher.submit(instance, source, author="learner", via=via)
@@ -47,7 +47,7 @@ def progress(*, course: CourseOption = "microgpt", json: JsonOption = False) -> 
     """Skills, mastery, and what is due for review."""
     from server.teaching_shaping import progress_result
 
-    teacher = School().teacher(course)
+    teacher = School(any_folder=True).teacher(course)
     shown = progress_result(teacher.course, teacher.progress(), teacher.record.notes)
     if json:
         print_json(shown.model_dump())
@@ -69,7 +69,7 @@ def export(
     /,
 ) -> None:
     """Write the learner's whole record into one file, for another machine or for safety."""
-    count = School().teacher("microgpt").record.export(file)
+    count = School(any_folder=True).record().export(file)
     say(f"{figures.count(count, 'event')} written to {file}")
 
 
@@ -80,8 +80,14 @@ def import_(
     course: CourseOption = "microgpt",
 ) -> int:
     """Take in an exported record; each pass is graded again, and left out if it does not pass."""
-    teacher = School().teacher(course)
-    came = teacher.record.import_record(file, teacher.replays)
+    school = School(any_folder=True)
+    teacher = school.teacher(course)
+
+    def replays(opened: Opened, attempt: Attempt) -> bool:
+        of_this = opened.course == teacher.course.id
+        return (teacher if of_this else school.teacher(opened.course)).replays(opened, attempt)
+
+    came = teacher.record.import_record(file, replays)
     for words in came.refused:
         say(words, "red")
     say(f"{figures.count(came.taken, 'event')} taken in, {came.known} known already")
@@ -90,7 +96,7 @@ def import_(
 
 def replay(*, course: CourseOption = "microgpt") -> int:
     """Grade every recorded attempt again, by its seeds; exit 1 if one comes out otherwise."""
-    teacher = School().teacher(course)
+    teacher = School(any_folder=True).teacher(course)
     events = teacher.record.events()
     opened = {event.instance: event for event in events if isinstance(event, Opened)}
     ours = {name for unit in teacher.course.units for name in unit.exercises}

@@ -53,6 +53,11 @@ def test_what_is_not_there_is_answered_with_what_is(section: str) -> None:
     assert refused.value.remedy
 
 
+def test_a_lesson_without_lines_of_its_own_is_said_to_have_none() -> None:
+    with pytest.raises(Unknown, match="owns no lines"):
+        explain("01", owners=[Owner("01", "Run it", (), ("a?", "b?"), ())])
+
+
 def test_a_misspelt_name_is_answered_with_the_nearest() -> None:
     with pytest.raises(Unknown, match="one of: softmax"):
         explain("softmaks")
@@ -117,6 +122,14 @@ def test_an_answer_stays_small_and_says_what_it_left_out(section: str) -> None:
     asked = find_lines(section, SOURCE)
     shown = {int(row.split()[0]) for row in told.code.splitlines() if row != "..."}
     assert shown == set(asked) or "ask for gpt.py:" in told.left_out
+
+
+@pytest.mark.slow
+def test_values_that_are_not_of_the_example_are_said_not_to_be() -> None:
+    told = explain("invent", "ada")
+    assert all(line.position is None for line in told.values)
+    assert "a name of its own" in told.note
+    assert "position" not in told.summary
 
 
 @pytest.mark.slow

@@ -131,8 +131,11 @@ def test_what_the_agent_wrote_and_saw_pass_can_t_be_handed_in_again_as_the_learn
     story = Story()
     story.attempt(story.open(), True, author="agent", text=PROGRAM)
     story.passing(text=PROGRAM)
-    [other] = story.skill().others
-    assert other.padding == "it is the same program as an earlier one"
+    story.attempt(story.open("mend"), False, author="agent", text="answer = 'by the agent'")
+    story.passing(text="answer = 'by the agent'")
+    assert [other.padding for other in story.skill().others] == [
+        "it is the same program as an earlier one"
+    ] * 2
 
 
 def test_hints_up_to_level_two_and_hints_after_the_pass_leave_it_its_worth() -> None:
@@ -174,6 +177,12 @@ def test_practice_on_an_instance_beyond_five_tries_is_held_against_nobody() -> N
     assert story.skill().state is State.MASTERED
 
 
+def test_failed_practice_is_no_miss() -> None:
+    story = Story()
+    story.failing(story.open("guess"), 3)
+    assert story.skill().missed == 0
+
+
 def test_mastery_once_reached_stays_whatever_fails_later() -> None:
     story = Story()
     story.passing(via="terminal")
@@ -181,6 +190,8 @@ def test_mastery_once_reached_stays_whatever_fails_later() -> None:
     reached = story.skill().mastered_at
     for _ in range(20):
         story.days(1).failing(story.open(), 5)
+    for _ in range(20):
+        story.days(1).passing()
     assert story.skill().state is State.MASTERED
     assert story.skill().mastered_at == reached
 
@@ -250,6 +261,7 @@ def test_reviews_are_due_as_fsrs_says_of_first_tries_and_late_passes() -> None:
     story.hint(instance, 4)
     story.attempt(instance, True)
     ratings.append((Rating.Hard, 12))
+    story.attempt(instance, True)
     story.attempt(story.open(), True, author="agent")
     times = [story.events[index].at for index in (1, 3, 5, 8)]
     scheduler = Scheduler(enable_fuzzing=False, learning_steps=(), relearning_steps=())
@@ -343,6 +355,16 @@ def test_a_misconception_is_overcome_once_until_it_comes_back() -> None:
     assert named(overcame) == ["sum-not-mean"]
     assert named(again) == []
     assert named(back) == ["sum-not-mean"]
+
+
+def test_a_padded_pass_overcomes_nothing() -> None:
+    story = Story()
+    story.attempt(story.open(), False, shows="sum-not-mean")
+    hinted = story.open()
+    story.hint(hinted, 5)
+    story.attempt(hinted, True)
+    facts = praise(EXERCISES, story.events, story.passing())
+    assert [fact.misconception for fact in facts if fact.kind == "overcame"] == ["sum-not-mean"]
 
 
 def test_a_misconception_of_another_skill_or_of_the_agent_s_is_not_overcome() -> None:

@@ -505,13 +505,17 @@ def add_a_field(export: dict) -> None:
     export["events"][0]["event"]["mastered"] = True
 
 
+def edit_a_link(export: dict) -> None:
+    export["events"][1]["link"] = "0" * 64
+
+
 def another_version(export: dict) -> None:
     export["version"] = 2
 
 
 @pytest.mark.parametrize(
     "edit",
-    [edit_level, drop_the_last, edit_the_time, add_a_field, another_version],
+    [edit_level, drop_the_last, edit_the_time, add_a_field, edit_a_link, another_version],
     ids=lambda edit: edit.__name__,
 )
 def test_an_edited_export_is_refused_whole(tmp_path: Path, edit: Callable[[dict], None]) -> None:
@@ -525,16 +529,18 @@ def test_an_edited_export_is_refused_whole(tmp_path: Path, edit: Callable[[dict]
     assert there.events() == ()
 
 
-def test_an_export_chained_anew_is_refused_where_it_was_written(tmp_path: Path) -> None:
+def test_an_export_chained_anew_is_refused_where_it_was_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     record = filled(tmp_path)
-    record.export(tmp_path / "carried.json")
-    forged = json.loads(portable.pack(record.events()[:2], START, b"another key"))
-    forged["key"] = json.loads((tmp_path / "carried.json").read_text())["key"]
-    link = portable.pack(record.events()[:2], START, b"another key")
-    assert json.loads(link)["digest"] == forged["digest"]
-    (tmp_path / "forged.json").write_text(json.dumps(forged))
-    with pytest.raises(RecordDamaged):
+    name = portable._name(record._key())
+    monkeypatch.setattr("curricula.portable._name", lambda key: name)
+    (tmp_path / "forged.json").write_text(portable.pack(record.events()[:2], START, b"a guess"))
+    monkeypatch.undo()
+    with pytest.raises(RecordDamaged, match="was not written with it"):
         record.import_record(tmp_path / "forged.json", agrees)
+    there = record_in(tmp_path / "there")
+    assert there.import_record(tmp_path / "forged.json", agrees).taken == 2
 
 
 @pytest.mark.parametrize("content", [b"", b"null", b"\xff", b'{"format": "other"}', b"[" * 10_000])

@@ -10,6 +10,7 @@ from fastmcp.client.transports import StdioTransport
 from mcp_types import Implementation
 
 from server.app import build_server
+from server.school import School
 from tests.server.fake_lab import FakeLab, FakeLabs
 
 MODES = ("auto", "legacy")
@@ -31,12 +32,13 @@ def lab():
 
 
 @pytest.fixture
-def connect(mode):
+def connect(mode, tmp_path):
     """In memory: `async with connect(lab, ...) as client`."""
 
     @asynccontextmanager
-    async def connected(*labs, **options):
-        server = build_server(FakeLabs(*labs), look_s=0.0)
+    async def connected(*labs, toolset="all", school=None, **options):
+        school = school or School(tmp_path / "home")
+        server = build_server(FakeLabs(*labs), look_s=0.0, toolset=toolset, school=school)
         async with Client(server, mode=mode, client_info=tester(), **options) as client:
             yield client
 

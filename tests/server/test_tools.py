@@ -349,6 +349,7 @@ async def test_recall_experiments_of_nothing_says_that_it_is_new(connect, lab):
 
 async def test_explain_code_section_gives_code_knobs_and_what_was_tried(connect, lab):
     async with connect(lab) as client:
+        await call(client, "open_lab")
         seen = await call(client, "explain_code_section", section="LEARNING_RATE")
     assert seen["code"] == "12  LEARNING_RATE = 0.01"
     assert seen["knobs"] == [

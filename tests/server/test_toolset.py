@@ -1,4 +1,4 @@
-"""The toolset read-only: a client that may look, and change nothing."""
+"""Toolsets: what a client is offered, and that it gets nothing else."""
 
 import pytest
 from fastmcp import Client
@@ -8,6 +8,7 @@ from server.launching import launch_command
 from server.research_tools import WRITERS
 from tests.server.conftest import refused
 from tests.server.fake_lab import FakeLab, FakeLabs
+from tests.server.test_manifest import OF_BOTH, RESEARCH, TEACHING
 
 pytestmark = pytest.mark.anyio
 
@@ -30,10 +31,38 @@ async def test_a_tool_that_writes_cannot_be_called_by_name_either(looking):
             assert tool in await refused(client, tool)
 
 
+OFFERED = {
+    "all": {*RESEARCH, OF_BOTH, *TEACHING},
+    "research": {*RESEARCH, OF_BOTH},
+    "teach": {OF_BOTH, *TEACHING},
+    "read-only": {"check_run", "recall_experiments", OF_BOTH},
+}
+PROMPTS = {"all": {"research", "teach"}, "research": {"research"}, "teach": {"teach"}}
+
+
+@pytest.mark.parametrize("toolset", OFFERED)
+async def test_a_toolset_offers_its_tools_prompts_and_resources_and_no_others(
+    connect, lab, toolset
+):
+    async with connect(lab, toolset=toolset) as client:
+        tools = {tool.name for tool in await client.list_tools()}
+        prompts = {prompt.name for prompt in await client.list_prompts()}
+        templates = await client.list_resource_templates()
+        for other in sorted(OFFERED["all"] - OFFERED[toolset]):
+            assert other in await refused(client, other)
+        instructions = client.server_info and client.instructions
+    assert tools == OFFERED[toolset]
+    assert prompts == PROMPTS.get(toolset, set())
+    assert bool(templates) == (toolset != "teach")
+    told = {name for name in OFFERED["all"] if name in instructions}
+    assert told <= tools
+
+
 async def test_every_tool_that_is_not_marked_as_reading_is_a_writer(mode):
     async with Client(build_server(FakeLabs(FakeLab())), mode=mode) as client:
         tools = await client.list_tools()
-    assert {tool.name for tool in tools if not tool.annotations.read_only_hint} == WRITERS
+    writers = {tool.name for tool in tools if not tool.annotations.read_only_hint}
+    assert writers == WRITERS | {"start_lesson", "get_hint", "submit_exercise"}
 
 
 async def test_a_client_is_connected_with_the_toolset_that_was_asked_for():

@@ -11,13 +11,17 @@ from curricula.exercise import Case, Exercise, Mutant, Params, Plain
 # ---- predict-a-run: lines, first loss and exit codes of gpt.py itself ---------------------------
 
 
+SHORT = (
+    *("ada", "alan", "dana", "eli", "emma", "ian", "ida", "kim", "lea"),
+    *("lena", "leon", "mia", "nina", "noel", "otto", "sam", "sue", "tom"),
+)
+
+
 def draw_run(rng: Random) -> Params:
     """A tiny file of names, a number of steps, and a reader who leaves early."""
-    letters = rng.sample("abdeiklmnorstu", rng.randint(4, 10))
-    names = ["".join(letters[i : i + 3]) for i in range(0, len(letters), 3)]
-    names += ["".join(rng.choices(letters, k=rng.randint(2, 5))) for _ in range(3)]
-    rng.shuffle(names)
-    return {"names": names, "steps": rng.randint(7, 60), "reader": rng.randint(2, 6)}
+    names = rng.sample(SHORT, rng.randint(2, 6))
+    names.append(rng.choice(names))
+    return {"names": names, "steps": rng.randint(7, 99), "reader": rng.randint(2, 6)}
 
 
 @cache
@@ -38,6 +42,8 @@ def even_loss(vocabulary: int) -> float:
 
 
 def answer_run(p: Params) -> list[float]:
+    if subject.watched_runs == set():  # what is remembered runs nothing that could be traced
+        real_run.cache_clear()
     samples, unreadable, left = real_run()
     return [p["steps"] + samples, even_loss(len(set("".join(p["names"]))) + 1), unreadable, left]
 
@@ -125,7 +131,13 @@ def draw_bet(rng: Random) -> Params:
 
 def texts(rng: Random, p: Params) -> Sequence[Case]:
     """Lines with spaces around them, capitals beside their small letters, names too long."""
-    cases: list[Case] = [[["a"]], [[" Aa ", ""]], [["ab", "ab" * p["most"], "ba"]]]
+    long = "bcdefghijk"[: p["most"]]
+    cases: list[Case] = [
+        [["a"]],
+        [[" Aa ", ""]],
+        [["ab", "ab" * p["most"], "ba"]],
+        [["   " + long]],
+    ]
     for size in range(2, 9):
         letters = rng.sample("bcdefghijklmnopqrstuvwxy", size + 2)
         lines = ["".join(rng.choices(letters[:size], k=rng.randint(1, p["most"])))
@@ -167,6 +179,9 @@ FADED = Exercise(
     misconceptions={
         "bos-is-no-token": lambda p, lines: in_unit(p, math.log(len(alphabet(p, lines)))),
         "loss-is-the-chance": lambda p, lines: 1 / (len(alphabet(p, lines)) + p["special"]),
+        "cut-before-strip": lambda p, lines: in_unit(
+            p, math.log(len(alphabet(p, [line[: p["most"]] for line in lines])) + p["special"])
+        ),
     },
     solutions=(
         """import math
@@ -208,6 +223,9 @@ def first_loss(lines):
                replace='"" if p.fold else ".lower()"'),
         Mutant(name="spaces are letters", find=".strip()", replace=""),
         Mutant(name="nothing cut", find="[:{{ p.most }}]", replace=""),
+        Mutant(name="cut, then stripped", stands_for="cut-before-strip",
+               find='line.strip(){{ ".lower()" if p.fold else "" }}[:{{ p.most }}]',
+               replace='line[:{{ p.most }}].strip(){{ ".lower()" if p.fold else "" }}'),
         Mutant(name="cut a letter early", find="[:{{ p.most }}]", replace="[:{{ p.most }} - 1]"),
         Mutant(name="sign", find="-math.log(1 / vocabulary)", replace="math.log(1 / vocabulary)"),
         Mutant(name="chance", find="-math.log(1 / vocabulary) / math.log({{ p.base }})",

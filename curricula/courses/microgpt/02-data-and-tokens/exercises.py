@@ -244,10 +244,10 @@ FADED = Exercise(
 # ---- read-a-file: a read_documents of the learner's own ---------------------------------------
 
 ORDERS = {
-    "frequency": "how often it occurs in the documents, the most frequent first, and where two "
-    "occur equally often, in alphabetical order",
-    "appearance": "where it first occurs in the shuffled documents, read one after another",
-    "backwards": "the alphabet backwards (by `ord`, the highest first)",
+    "frequency": "how often they occur in the documents, the most frequent first; those that occur "
+    "equally often by the alphabet",
+    "appearance": "where they first occur in the shuffled documents, read one after another",
+    "backwards": "the alphabet backwards, the one with the highest `ord` first",
 }
 KEYS = {
     "frequency": "lambda c: (-everything.count(c), c)",

@@ -16,9 +16,10 @@ def surprises(counts):
     return [(share.log() * -1).data for share in gpt.softmax(scores)]
 
 
-def draw_document(rng, letters, longest=6):
+def draw_document(rng, letters, shortest=1, longest=6):
     """A document of tokens; the last token of the vocabulary opens and ends it, as in gpt.py."""
-    return [letters, *(rng.randrange(letters) for _ in range(rng.randint(1, longest))), letters]
+    inner = [rng.randrange(letters) for _ in range(rng.randint(shortest, longest))]
+    return [letters, *inner, letters]
 
 
 # ---- Predict: put your chips down ---------------------------------------------------------------
@@ -315,8 +316,9 @@ def surprise_draw(rng):
 def surprise_cases(rng, p):
     cases = [[[[1, 0, 1]], [[1, 0, 1]], 2], [[[2, 0, 1, 2]], [[2, 1, 0, 0, 2], [2, 0, 2]], 3]]
     for letters in (2, 3, 4, 6, 9):
-        seen = [draw_document(rng, letters) for _ in range(rng.randint(2, 8))]
-        unseen = [draw_document(rng, letters, n) for n in (2, 7, 4)]
+        short = 1 if letters < 4 else 2  # no index falls off a document of two letters
+        seen = [draw_document(rng, letters, short) for _ in range(rng.randint(2, 8))]
+        unseen = [draw_document(rng, letters, short, n) for n in (2, 7, 4)]
         cases.append([seen, [*unseen, [letters, 0, 0, 1, letters]], letters + 1])
     return cases
 
@@ -494,7 +496,7 @@ def table_cases(rng, p):
     cases = [[[[2, 0, 1, 0, 1, 2]], 3]]
     for letters in (2, 3, 4, 5, 7):
         documents = [[letters, *([1, 0, 1, 0, 1, 1] * 2)[: rng.randint(4, 9)], letters]]
-        documents += [draw_document(rng, letters, 9) for _ in range(rng.randint(3, 9))]
+        documents += [draw_document(rng, letters, longest=9) for _ in range(rng.randint(3, 9))]
         cases.append([documents, letters + 1])
     return cases
 

@@ -1,0 +1,73 @@
+"""A learner's own list of names: read, and refused where no model could learn from it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from curricula.errors import BadSubmission
+
+HELD_OUT = 100  # names that the lab scores with; the fewest that it takes
+LEAST_NAMES = 10 * HELD_OUT  # different ones: a tenth is held out
+MOST_LETTERS = 64
+LONGEST = 40  # characters of a name; scoring asks for every prefix
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """A learner's list, cleaned."""
+
+    lines: tuple[str, ...]
+
+    @property
+    def different(self) -> int:
+        """How many different names there are."""
+        return len(set(self.lines))
+
+    @property
+    def text(self) -> str:
+        """One name a line."""
+        return "\n".join(self.lines) + "\n"
+
+    @property
+    def tokens(self) -> float:
+        """Predictions in a name, its end included, on average."""
+        return sum(map(len, self.lines)) / len(self.lines) + 1
+
+
+def read_names(path: Path) -> Names:
+    """The names in a file; raise BadSubmission where no model could learn from it."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise BadSubmission(
+            f"{path} can't be read: {error.strerror}.", "Give a text file, a name a line."
+        ) from error
+    except UnicodeDecodeError as error:
+        raise BadSubmission(
+            f"{path} is no UTF-8 text: byte {error.start} can't be read.",
+            "Save it as UTF-8, a name a line.",
+        ) from error
+    names = Names(tuple(line for line in map(str.strip, text.split("\n")) if line))
+    if names.different < LEAST_NAMES:
+        raise BadSubmission(
+            f"{path} holds {names.different} different names; {LEAST_NAMES:,} are the least.",
+            f"The lab keeps a tenth of them away from every run, and scores with {HELD_OUT}.",
+        )
+    letters = sorted(set("".join(names.lines)))
+    if len(letters) > MOST_LETTERS:
+        raise BadSubmission(
+            f"{path} is written in {len(letters)} different characters; {MOST_LETTERS} are the "
+            "most that so small a model can learn.",
+            f"Write all in lower case, say, or leave out what is rare: {_rare(names)}.",
+        )
+    longest = max(names.lines, key=len)
+    if len(longest) > LONGEST:
+        raise BadSubmission(
+            f"{path} has a name of {len(longest)} characters; {LONGEST} are the most.",
+            f"It begins {longest[:20]!r}. Shorten it, or leave it out.",
+        )
+    return names
+
+
+def _rare(names: Names) -> str:
+    joined = "".join(names.lines)
+    return " ".join(sorted(set(joined), key=joined.count)[:8])

@@ -1,0 +1,48 @@
+"""The shipped course: well formed, and its graders tell right from wrong, for the right reason."""
+
+from functools import cache
+
+import pytest
+
+from curricula.catalog import SHIPPED, Course, find_course
+from curricula.coverage import measure
+from curricula.lint import lint
+from curricula.mutation import Tried, try_course
+from server.grading import SandboxRunner
+
+LESSONS = tuple(path.parent.name[3:] for path in sorted(SHIPPED.glob("microgpt/*/lesson.md")))
+INSTANCES = 8  # `teach mutate --all` takes 50
+
+
+@cache
+def course() -> Course:
+    return find_course("microgpt")
+
+
+@cache
+def tried(lesson: str) -> tuple[Tried, ...]:
+    with SandboxRunner() as runner:
+        return tuple(try_course(course(), runner, only=[lesson], instances=INSTANCES, seed="ci"))
+
+
+@pytest.mark.slow
+def test_the_course_has_nothing_to_mend() -> None:
+    assert list(map(str, lint(SHIPPED / "microgpt"))) == []
+
+
+@pytest.mark.slow
+def test_every_line_that_a_lesson_owns_is_run_by_its_own_exercises() -> None:
+    found = measure(course())
+    assert found.twice == ()
+    assert {one.lesson: one.missed for one in found.lessons if one.missed} == {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_right_answers_pass_and_wrong_ones_fail_for_the_belief_they_show(lesson: str) -> None:
+    found = tried(lesson)
+    assert [words for one in found for words in (*one.refused, *one.survived)] == []
+    assert sum(one.mutants for one in found) >= 8 * len(found)
+    assert all(one.solutions >= 3 for one in found)
+    shown = [row for one in found for row in one.shown]
+    assert sum(row.named for row in shown) >= 0.9 * sum(row.tried for row in shown)

@@ -1,0 +1,51 @@
+"""The learner's file: made once, theirs from then on."""
+
+import pytest
+
+from curricula.errors import BadSubmission, CourseError
+from curricula.workbook import Page, instance_in, make_workbook, read_workbook
+
+PAGE = Page(
+    course="c", lesson="01-l", exercise="e", title="A title", instance="0123456789ab",
+    statement="Line one.\n\n    code = 1\n" + "word " * 40, starter="def f():\n    ...\n",
+)  # fmt: skip
+
+
+def test_a_workbook_is_python_that_names_its_instance_and_its_task(tmp_path):
+    path = make_workbook(tmp_path, PAGE, 1)
+    text = path.read_text()
+    assert path == tmp_path / "c" / "01-l" / "e.py"
+    assert instance_in(text) == PAGE.instance
+    assert text.endswith("def f():\n    ...\n")
+    assert "# Line one." in text
+    assert "#     code = 1" in text
+    assert max(map(len, text.split("\n"))) <= 100
+    compile(text, "e.py", "exec")
+    assert read_workbook(path) == (PAGE.instance, text)
+
+
+def test_what_the_learner_wrote_stays_and_a_later_opening_gets_a_file_of_its_own(tmp_path):
+    path = make_workbook(tmp_path, PAGE, 1)
+    path.write_text(path.read_text() + "mine = 1\n")
+    assert make_workbook(tmp_path, PAGE, 1) == path
+    assert path.read_text().endswith("mine = 1\n")
+    assert make_workbook(tmp_path, PAGE, 2).name == "e-2.py"
+
+
+def test_a_link_that_leads_nowhere_is_not_followed(tmp_path):
+    place = tmp_path / "c" / "01-l" / "e.py"
+    place.parent.mkdir(parents=True)
+    place.symlink_to(tmp_path / "nowhere")
+    assert make_workbook(tmp_path, PAGE, 1).name == "e-new.py"
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_where_none_can_be_made_another_folder_is_asked_for(tmp_path):
+    (tmp_path / "c").write_text("a file in the way")
+    with pytest.raises(CourseError, match="Name another folder with `folder`"):
+        make_workbook(tmp_path, PAGE, 1)
+
+
+def test_a_folder_is_no_workbook(tmp_path):
+    with pytest.raises(BadSubmission, match="can't be read"):
+        read_workbook(tmp_path)
