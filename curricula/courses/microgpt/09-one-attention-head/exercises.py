@@ -697,4 +697,165 @@ MEMORY = Exercise(
     ),
 )  # fmt: skip
 
-EXERCISES = [THREE, LOOK, BATCH, MEMORY]
+
+# ---- Transfer: soundings of a lake --------------------------------------------------------------
+def lake_draw(rng):
+    return {
+        "reach": rng.choice([0.5, 0.8, 1.25, 1.5, 2]),
+        "fade": rng.randint(5, 60) / 100,
+        "guess": rng.randint(5, 40),
+        "doubt": rng.choice([-3, -2, -1.5, -1, -0.5]),
+    }
+
+
+def lake_cases(rng, p):
+    cases = [[[[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]], [10.0, 20.0, 30.0]]]
+    for count in (1, 2, 4, 7, 9):
+        depths = [round(rng.uniform(1, 60), 1) for _ in range(count)]
+        cases.append([[noise(rng, 2, 1) for _ in range(count)], depths])
+    return cases
+
+
+def lake(p, places, depths):
+    """With the taught attention: each guess is a query, and the sounding before it a new key.
+
+    -|q - k|² is 2 q·k - |k|² - |q|²; what is the same for all keys makes no difference, but has to
+    be made up for in the score of the first guess, which has no place.
+    """
+    per = p["reach"] ** -2
+
+    def square(place):
+        return per * (place[0] ** 2 + place[1] ** 2)
+
+    def prepare(i, memory):
+        value = model(3).Value
+        first = p["doubt"] + square(places[i]) + p["fade"] * i
+        old_keys, old_values = memory["keys", 0][1:], memory["values", 0][1:]
+        memory["keys", 0] = [[value(0.0), value(0.0), value(first)], *old_keys]
+        memory["values", 0] = [[value(float(p["guess"])), value(0.0), value(0.0)], *old_values]
+
+    told = head(
+        places,
+        [[0.0, 0.0], *places[:-1]],
+        [[0.0], *([depth] for depth in depths[:-1])],
+        scale=2 * per,
+        bonus=lambda i: p["fade"] * (i - 1) - square(places[i - 1]) if i else -1e6,
+        prepare=prepare,
+    )
+    return [guess for [guess] in told]
+
+
+def lake_astray(p, places, depths, *, own=False, later=False, fade=None, sign=-1, first=True,
+                nearest=False, flat=False):  # fmt: skip
+    told = []
+    for i, (x, y) in enumerate(places):
+        seen = [j for j in range(len(places)) if j < i or (own and j == i) or (later and j != i)]
+        scores, values = (
+            ([0.0 if flat else p["doubt"]], [[p["guess"]]]) if first or not seen else ([], [])
+        )
+        for j in seen:
+            far = math.hypot(x - places[j][0], y - places[j][1]) / p["reach"]
+            cost = (p["fade"] if fade is None else fade) * abs(i - j)
+            score = sign * far**2 - cost
+            scores.append(0.0 if flat else score)
+            values.append([depths[j]])
+        if nearest:
+            scores = [0.0 if s == max(scores) else -1000.0 for s in scores]
+        told += by_shares(scores, values)
+    return told
+
+
+LAKE_LOOPS = """\
+import math
+
+def guesses(places, depths):
+    told = []
+    for i, (x, y) in enumerate(places):
+        pieces, values = [math.exp({{ p.doubt }})], [{{ p.guess }}]
+        for j in range(i):
+            squared = (x - places[j][0]) ** 2 + (y - places[j][1]) ** 2
+            score = -squared / {{ p.reach }} ** 2 - {{ p.fade }} * (i - j)
+            pieces.append(math.exp(score))
+            values.append(depths[j])
+        told.append(sum(a * b for a, b in zip(pieces, values)) / sum(pieces))
+    return told
+"""
+LAKE_FADING = """\
+from math import dist, e
+
+def guesses(places, depths):
+    known, told = [], []
+    for place, depth in zip(places, depths):
+        known = [(old, value, age + 1) for old, value, age in known]
+        cake = e ** {{ p.doubt }}
+        plate = cake * {{ p.guess }}
+        for old, value, age in known:
+            piece = e ** -((dist(place, old) / {{ p.reach }}) ** 2 + {{ p.fade }} * age)
+            cake += piece
+            plate += piece * value
+        told.append(plate / cake)
+        known.append((place, depth, 0))
+    return told
+"""
+LAKE_SOFTMAX = """\
+import math
+
+def softmax(scores):
+    top = max(scores)
+    exps = [math.exp(s - top) for s in scores]
+    return [x / math.fsum(exps) for x in exps]
+
+def one(i, places, depths):
+    here = complex(*places[i])
+    fits = [-abs((complex(*p) - here) / {{ p.reach }}) ** 2 for p in places[:i]]
+    fits = [fit - {{ p.fade }} * steps for fit, steps in zip(fits, range(i, 0, -1))]
+    shares = softmax(fits + [{{ p.doubt }}])
+    return sum(map(lambda share, depth: share * depth, shares, depths[:i] + [{{ p.guess }}]))
+
+def guesses(places, depths):
+    return [one(i, places, depths) for i in range(len(places))]
+"""
+LAKE = Exercise(
+    id="soundings-of-a-lake",
+    skill="weigh-and-gather",
+    entry="guesses",
+    draw=lake_draw,
+    cases=lake_cases,
+    reference=lake,
+    misconceptions={
+        "looks-at-the-answer": lambda p, *a: lake_astray(p, *a, own=True),
+        "sees-the-future": lambda p, *a: lake_astray(p, *a, later=True),
+        "distance-ignored": lambda p, *a: lake_astray(p, *a, fade=0),
+        "far-is-near": lambda p, *a: lake_astray(p, *a, sign=1),
+        "nobody-forgotten": lambda p, *a: lake_astray(p, *a, first=False),
+        "winner-takes-all": lambda p, *a: lake_astray(p, *a, nearest=True),
+        "equal-shares": lambda p, *a: lake_astray(p, *a, flat=True),
+    },
+    solutions=(LAKE_LOOPS, LAKE_FADING, LAKE_SOFTMAX),
+    mutants=(
+        Mutant(name="its own depth too", find="for j in range(i):",
+               replace="for j in range(i + 1):", stands_for="looks-at-the-answer"),
+        Mutant(name="all the others", stands_for="sees-the-future", source=LAKE_LOOPS
+               .replace("for j in range(i):", "for j in set(range(len(places))) - {i}:")
+               .replace("(i - j)", "abs(i - j)")),
+        Mutant(name="nothing fades", of=1, find=" + {{ p.fade }} * age", replace="",
+               stands_for="distance-ignored"),
+        Mutant(name="far is near", of=2, find="[-abs(", replace="[abs(", stands_for="far-is-near"),
+        Mutant(name="no first guess later on", find="        for j in range(i):",
+               replace="        if i:\n            pieces, values = [], []\n"
+               "        for j in range(i):", stands_for="nobody-forgotten"),
+        Mutant(name="only the best", of=2, stands_for="winner-takes-all",
+               find="    exps = [math.exp(s - top) for s in scores]",
+               replace="    exps = [float(s == top) for s in scores]"),
+        Mutant(name="a plain mean", find="pieces.append(math.exp(score))",
+               replace="pieces[0] = 1\n            pieces.append(1)", stands_for="equal-shares"),
+        Mutant(name="plain distances", of=1, find=" / {{ p.reach }}) ** 2",
+               replace=" / {{ p.reach }})"),
+        Mutant(name="a sum, no mean", of=1, find="plate / cake", replace="plate"),
+        Mutant(name="one step too old", find="(i - j)", replace="(i - j + 1)"),
+        Mutant(name="multiplied by the reach", find="/ {{ p.reach }} ** 2",
+               replace="* {{ p.reach }} ** 2"),
+    ),
+)  # fmt: skip
+
+EXERCISES = [THREE, LOOK, BATCH, MEMORY, LAKE]

@@ -91,6 +91,7 @@ def paper_draw(rng):
         wrong = [block_on_paper(p, **fault) for fault in PAPER_FAULTS.values()]
         hidden = rows_of(p["expand"], right[1])
         apart = all(abs(a - b) > 1 for a, b in zip(*p["values"], strict=True))
+        apart = apart and all(map(any, p["expand"]))
         both = min(hidden) < -1 and max(hidden) > 1 and right[1] != right[2]
         turns = any(p["order"][place] != i for i, place in enumerate(p["order"]))  # and not back
         if apart and both and turns and all(a != b for a, b in combinations([right, *wrong], 2)):
