@@ -614,4 +614,156 @@ NORM = Exercise(
     ),
 )  # fmt: skip
 
-EXERCISES = [PAPER, LAYER, SHARES, NORM]
+
+# ---- Transfer: who buys where -------------------------------------------------------------------
+def market_draw(rng):
+    return {
+        "pull": rng.randint(4, 30) / 20,
+        "habit": rng.randint(4, 24) / 10,
+        "closed": rng.choice(["True", "False"]),
+    }
+
+
+def market_cases(rng, p):
+    closed = closed_mark(p)
+    cases = [[[[3.0, 4.0]], [0], [[not closed, not closed]]]]
+    for customers, shops, around in ((1, 3, 5), (3, 2, 20), (2, 5, 9), (4, 4, 9000), (5, 3, 20000)):
+        prices, usual, marks = [], [], []
+        for _ in range(customers):
+            prices.append([round(around + n, 2) for n in noise(rng, shops, 2)])
+            usual.append(rng.randrange(shops))
+            row = [closed if rng.random() < 0.4 else not closed for _ in range(shops)]
+            row[rng.randrange(shops)] = not closed
+            marks.append(row)
+        if shops == 5:
+            marks[0] = [not closed, not closed, closed, not closed, not closed]
+        cases.append([prices, usual, marks])
+    return cases
+
+
+def market(p, prices, usual, marks):
+    gpt = subject.load()
+    crowds = [0.0] * len(prices[0])
+    for costs, habit, shut in zip(prices, usual, marks, strict=True):
+        shops = [s for s, mark in enumerate(shut) if mark != closed_mark(p)]
+        scores = [p["habit"] * (s == habit) - p["pull"] * costs[s] for s in shops]
+        for shop, share in zip(shops, plain(gpt.softmax(values(scores))), strict=True):
+            crowds[shop] += share
+    return crowds
+
+
+def market_astray(p, prices, usual, marks, *, shift=True, zeroed=False, late=False, sign=-1,
+                  best=False, habit=True):  # fmt: skip
+    rows = []
+    for c, costs in enumerate(prices):
+        is_open = [mark != closed_mark(p) for mark in marks[c]]
+        scores = [sign * p["pull"] * cost for cost in costs]
+        scores[usual[c]] += p["habit"] * habit
+        if zeroed:
+            scores = [s if o else 0.0 for s, o in zip(scores, is_open, strict=True)]
+        counted = [o or late or zeroed for o in is_open]
+        top = max(s for s, k in zip(scores, counted, strict=True) if k)
+        if best:
+            exps = [float(k and s == top) for s, k in zip(scores, counted, strict=True)]
+        else:
+            low = top if shift else 0.0
+            exps = [math.exp(s - low) * k for s, k in zip(scores, counted, strict=True)]
+        total = sum(exps)
+        shown = [True] * len(costs) if zeroed else is_open
+        rows.append([e / total * o for e, o in zip(exps, shown, strict=True)])
+    return [math.fsum(column) for column in zip(*rows, strict=True)]
+
+
+MARKET_LOOPS = """\
+import math
+
+def crowds(prices, usual, marks):
+    told = [0.0] * len(prices[0])
+    for costs, habit, row in zip(prices, usual, marks):
+        scores = [-{{ p.pull }} * cost for cost in costs]
+        scores[habit] += {{ p.habit }}
+        open_ = [i for i, mark in enumerate(row) if mark is not {{ p.closed }}]
+        top = max(scores[i] for i in open_)
+        pieces = {i: math.exp(scores[i] - top) for i in open_}
+        for i in open_:
+            told[i] += pieces[i] / sum(pieces.values())
+    return told
+"""
+MARKET_RIVALS = """\
+from math import exp
+
+def crowds(prices, usual, marks):
+    def share(c, shop):
+        def worth(s):
+            return (s == usual[c]) * {{ p.habit }} - {{ p.pull }} * prices[c][s]
+
+        if marks[c][shop] == {{ p.closed }}:
+            return 0
+        total = 0.0
+        for rival, mark in enumerate(marks[c]):
+            if mark != {{ p.closed }}:
+                ahead = worth(rival) - worth(shop)
+                total += exp(min(ahead, 700.0))
+        return 1 / total
+
+    return [sum(share(c, s) for c in range(len(prices))) for s in range(len(prices[0]))]
+"""
+MARKET_TABLE = """\
+import math
+
+def softmax(scores):
+    highest = max(scores)
+    exps = [math.exp(s - highest) for s in scores]
+    return [e / sum(exps) for e in exps]
+
+def crowds(prices, usual, marks):
+    table = []
+    for c in range(len(prices)):
+        row = []
+        for s in range(len(prices[c])):
+            score = -prices[c][s] * {{ p.pull }}
+            if s == usual[c]:
+                score = score + {{ p.habit }}
+            row.append(-math.inf if marks[c][s] == {{ p.closed }} else score)
+        table.append(softmax(row))
+    return [math.fsum(column) for column in zip(*table)]
+"""
+MARKET = Exercise(
+    id="who-buys-where",
+    skill="softmax-in-range",
+    entry="crowds",
+    draw=market_draw,
+    cases=market_cases,
+    reference=market,
+    misconceptions={
+        "shift-forgotten": lambda p, *a: market_astray(p, *a, shift=False),
+        "closed-at-zero": lambda p, *a: market_astray(p, *a, zeroed=True),
+        "closed-too-late": lambda p, *a: market_astray(p, *a, late=True),
+        "dear-is-good": lambda p, *a: market_astray(p, *a, sign=1),
+        "all-to-the-best": lambda p, *a: market_astray(p, *a, best=True),
+    },
+    solutions=(MARKET_LOOPS, MARKET_RIVALS, MARKET_TABLE),
+    mutants=(
+        Mutant(name="no shift", find="scores[i] - top", replace="scores[i]",
+               stands_for="shift-forgotten"),
+        Mutant(name="closed shops score 0", of=2, find="-math.inf if", replace="0.0 if",
+               stands_for="closed-at-zero"),
+        Mutant(name="closed after sharing", of=1, find="            if mark != {{ p.closed }}:",
+               replace="            if True:", stands_for="closed-too-late"),
+        Mutant(name="the dearest is best", of=2, find="score = -prices", replace="score = prices",
+               stands_for="dear-is-good"),
+        Mutant(name="all to the best", of=2, find="[math.exp(s - highest) for s in scores]",
+               replace="[float(s == highest) for s in scores]", stands_for="all-to-the-best"),
+        Mutant(name="no habit", find="        scores[habit] += {{ p.habit }}\n", replace=""),
+        Mutant(name="a habit for the wrong shop", find="scores[habit]", replace="scores[habit - 1]"),
+        Mutant(name="pieces, no shares", find=" / sum(pieces.values())", replace=""),
+        Mutant(name="the open shops are closed", of=1, find="{{ p.closed }}",
+               replace='{{ "True" if p.closed == "False" else "False" }}'),
+        Mutant(name="a sum for each customer", of=2, find="for column in zip(*table)",
+               replace="for column in table"),
+        Mutant(name="a mean, no count", of=2, find="[math.fsum(column) for",
+               replace="[math.fsum(column) / len(column) for"),
+    ),
+)  # fmt: skip
+
+EXERCISES = [PAPER, LAYER, SHARES, NORM, MARKET]
