@@ -419,6 +419,22 @@ ORDER = Exercise(
 # ---- Write: backward ----------------------------------------------------------------------------
 BACKWARD_DRIVER = """\
 import gc
+import sys
+
+def counted(call):
+    left = 20_000  # lines; one visit to each of these few numbers takes far fewer
+    def trace(frame, event, argument):
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise RecursionError("it goes along every single way")
+        return trace
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        call()
+    finally:
+        sys.settrace(before)
 
 def drive(entry, grad, starts, steps, calls, watched):
     if watched:
@@ -439,8 +455,9 @@ def drive(entry, grad, starts, steps, calls, watched):
                 y = y[0] if isinstance(y, list) else y
                 x = x + y if op == "+" else x * y if op == "*" else x ** y
             made.append(x)
+        winding = any(step[0] == "double" for step in steps)
         for i in calls:
-            made[i].backward()
+            counted(made[i].backward) if winding else made[i].backward()
         grads = [getattr(x, grad) for x in made]
         made = x = y = None
         return [grads, gc.collect() if watched else 0]
@@ -476,7 +493,7 @@ def backward_cases(rng, p):
         end = 2 + size
         calls = [end, rng.randrange(3, end), end]
         cases.append([p["grad"], starts, steps, calls[: rng.randint(1, 3)], 1])
-    cases.append([p["grad"], [1.5, 2.0], [["*", 0, 1], ["double", 2, 10]], [3], 0])
+    cases.append([p["grad"], [1.5, 2.0], [["*", 0, 1], ["double", 2, 15]], [3], 0])
     cases.append([p["grad"], [1.5, 2.0], [["*", 0, 1], ["deep", 2, 600], ["+", 3, 0]], [4], 0])
     return cases
 
@@ -540,8 +557,9 @@ class Node:
 
 def too_early(end):
     """What plain recursion does, step for step; a deep one ends as recursion does."""
-    stack = [(end, iter(end.links))]
+    stack, steps = [(end, iter(end.links))], 0
     while stack:
+        steps += 1
         node, links = stack[-1]
         step = next(links, None)
         if step is None:
@@ -549,7 +567,7 @@ def too_early(end):
             continue
         step[0].grad += step[1] * node.grad
         stack.append((step[0], iter(step[0].links)))
-        if len(stack) > 950:
+        if len(stack) > 950 or steps > 30_000:
             raise RecursionError
 
 
@@ -722,6 +740,12 @@ BACKWARD = Exercise(
             BACKWARD_ORDER, "        order = [self]\n        for node in order:\n"
             "            for x in node.{{ p.parents }}:\n                if x not in order:\n"
             "                    order.append(x)\n").replace("reversed(order)", "order")),
+        Mutant(name="right, along every single way", source=BACKWARD_MARKS[
+            : BACKWARD_MARKS.index("        self.{{ p.grad }} = {{ p.start }}")]
+            + "        todo = [(self, {{ p.start }})]\n        while todo:\n"
+            "            node, amount = todo.pop()\n            node.{{ p.grad }} += amount\n"
+            "            for parent, slope in zip(node.{{ p.parents }}, node.slopes):\n"
+            "                todo.append((parent, slope * amount))\n"),
         Mutant(name="from the inputs on", find="in reversed(order)", replace="in order"),
         Mutant(name="each passes on once for each use", of=1, find="if not uses[parent]:",
                replace="if parent not in ready:"),
@@ -748,7 +772,7 @@ BACKWARD = Exercise(
 # ---- Transfer: what to buy for a bicycle --------------------------------------------------------
 def parts_draw(rng):
     batch = rng.choice([3, 4, 5, 6, 7, 8, 10, 12])
-    scrap = rng.choice([n for n in range(1, 8) if n % batch])  # else no need is ever a part of one
+    scrap = rng.choice([n for n in range(2, 10) if n % batch])  # else no need is ever a part of one
     return {"batch": batch, "scrap": scrap, "report": rng.choice(["bought", "made"])}
 
 
