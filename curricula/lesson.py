@@ -59,6 +59,7 @@ class FrontMatter(BaseModel):
     owns: tuple[str, ...] = ()  # symbols of the subject, or spans of its lines: "12-19"
     minutes: Annotated[int, Field(ge=5, le=240)]
     skills: Annotated[dict[Slug, str], Field(min_length=1)]  # what one can do then
+    optional: tuple[Slug, ...] = ()  # skills that the next lessons do not wait for
     questions: Annotated[tuple[str, ...], Field(min_length=2, max_length=2)]  # to ask about it
     misconceptions: dict[Slug, str] = {}  # in words to the learner, without the answer
 

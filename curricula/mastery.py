@@ -81,6 +81,7 @@ class LessonStanding:
     placed: bool  # skipped by a placement test
     unlocked: bool  # all that it builds on is passed
     open_exercises: tuple[str, ...]  # not passed yet
+    extra: tuple[str, ...] = ()  # not passed yet, and the lesson is passed without them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,9 +210,10 @@ def _lessons(
     placed: set[str],
 ) -> dict[str, LessonStanding]:
     still_open: dict[str, list[str]] = {lesson: [] for lesson in lessons}
+    extra: dict[str, list[str]] = {lesson: [] for lesson in lessons}
     for name, info in exercises.items():
         if name not in passed:
-            still_open.setdefault(info.lesson, []).append(name)
+            (extra if info.optional else still_open).setdefault(info.lesson, []).append(name)
     done = {lesson for lesson in lessons if lesson in placed or not still_open[lesson]}
     return {
         lesson: LessonStanding(
@@ -220,6 +222,7 @@ def _lessons(
             placed=lesson in placed,
             unlocked=all(before in done for before in prerequisites),
             open_exercises=tuple(still_open[lesson]),
+            extra=tuple(extra[lesson]),
         )
         for lesson, prerequisites in lessons.items()
     }

@@ -72,7 +72,11 @@ class Teacher:
         left = [name for name in unit.exercises if name in told.open_exercises]
         if placement:
             left = [name for name in self._placement(unit) if name in told.open_exercises]
-        if told.passed or not left:
+        if told.passed and lesson and not placement:
+            left = list(told.extra)  # asked for by name: what nobody has to wait for
+        elif told.passed:
+            left = []
+        if not left:
             return self._step(unit, where, "", folder)
         return self._step(unit, where, left[0], folder, placement=placement)
 
@@ -168,7 +172,12 @@ class Teacher:
     def exercise_infos(self) -> Mapping[str, ExerciseInfo]:
         """What mastery needs to know of each exercise."""
         return {
-            name: ExerciseInfo(skill=exercise.skill, kind=unit.task(name).kind, lesson=unit.id)
+            name: ExerciseInfo(
+                skill=exercise.skill,
+                kind=unit.task(name).kind,
+                lesson=unit.id,
+                optional=exercise.skill in unit.lesson.front.optional,
+            )
             for unit in self.course.units
             for name, exercise in unit.exercises.items()
         }
@@ -222,7 +231,9 @@ class Teacher:
             goal=front.goal,
             sections=() if placement or review else self._to_teach(unit, exercise),
             misconceptions=tuple(front.misconceptions.values()),
-            done=tuple(name for name in unit.exercises if name not in told.open_exercises),
+            done=tuple(
+                name for name in unit.exercises if name not in (*told.open_exercises, *told.extra)
+            ),
             left=tuple(
                 name
                 for name in (self._placement(unit) if placement else unit.exercises)
@@ -275,7 +286,7 @@ class Teacher:
         last = {
             exercise.skill: name
             for name, exercise in unit.exercises.items()
-            if unit.task(name).kind.counts
+            if unit.task(name).kind.counts and exercise.skill not in unit.lesson.front.optional
         }
         return list(last.values())
 

@@ -22,6 +22,7 @@ class ExerciseInfo:
     skill: str
     kind: Kind
     lesson: str
+    optional: bool = False  # the lesson is passed without it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

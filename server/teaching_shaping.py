@@ -171,8 +171,9 @@ def _after_opening(course: "Course", step: Step) -> str:
         )
         return f"{step.lesson} is done; name what was learned, and what is due. {then}"
     asks = "Ask what they expect first. " if step.kind == "predict" else ""
+    teach = "Teach the sections, then let" if step.sections else "No teaching now: let"
     return (
-        f"Teach the sections, then let the learner work on {step.exercise} in the workbook. {asks}"
+        f"{teach} the learner work on {step.exercise} in the workbook. {asks}"
         "When they say it is ready: "
         f"{call(course, 'submit_exercise', exercise=step.exercise, file=str(step.workbook))}."
     )
@@ -180,11 +181,13 @@ def _after_opening(course: "Course", step: Step) -> str:
 
 def _after_marking(course: "Course", marked: Marked) -> str:
     if not marked.grade.passed:
-        if marked.belief:
+        if marked.belief and marked.grade.shown_input:
             return (
                 "Say plainly that it does not hold yet. Let them predict what their code gives "
                 "for smallest_input, run it, and find the belief themselves; get_hint if stuck."
             )
+        if not marked.grade.shown_input:
+            return "Let them say how they came to each part of it; get_hint if they are stuck."
         return "Let them run smallest_input by hand; get_hint if they are stuck."
     if marked.lesson_passed:
         more = f" Unlocked: {', '.join(marked.newly_unlocked)}." if marked.newly_unlocked else ""

@@ -36,7 +36,7 @@ def test_equal_data_is_equal(expected, got):
         (0, False, "true or false"),
         (1.0, "1.0", "a string, not a number"),
         ("a", "b", "another one"),
-        ([1, 2], [1], "1 entries, not 2"),
+        ([1, 2], [1], "1 entries, and that is not how many"),
         ([1, 2, 3], [1, 3, 2], "first at entry 1, counted from 0"),
         ([1, 2], 3, "a number, not a list"),
         ([1], "1", "a string, not a list"),
