@@ -492,7 +492,7 @@ def backward_cases(rng, p):
             steps.append([op, last, other] if rng.random() < 0.8 else ["**", last, [2]])
         end = 2 + size
         calls = [end, rng.randrange(3, end), end]
-        cases.append([p["grad"], starts, steps, calls[: rng.randint(1, 3)], 1])
+        cases.append([p["grad"], starts, steps, calls[: rng.randint(1, 3)], int(size == 9)])
     cases.append([p["grad"], [1.5, 2.0], [["*", 0, 1], ["double", 2, 15]], [3], 0])
     cases.append([p["grad"], [1.5, 2.0], [["*", 0, 1], ["deep", 2, 600], ["+", 3, 0]], [4], 0])
     return cases
