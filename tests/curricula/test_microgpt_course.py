@@ -31,9 +31,10 @@ def test_the_course_has_nothing_to_mend() -> None:
 
 
 @pytest.mark.slow
-def test_every_line_that_a_lesson_owns_is_run_by_its_own_exercises() -> None:
+def test_every_line_of_the_file_is_owned_by_one_lesson_and_run_by_its_exercises() -> None:
     found = measure(course())
-    assert found.twice == ()
+    assert (found.twice, found.unowned) == ((), ())
+    assert found.share == 1.0
     assert {one.lesson: one.missed for one in found.lessons if one.missed} == {}
 
 

@@ -385,7 +385,7 @@ def initial(vocab, seed):
         {% endif %}
         {% endfor %}
     return found
-"""  # noqa: E501 - a line of a template
+"""
 DRAWN_STREAM = """\
 import itertools
 import random
