@@ -7,7 +7,7 @@ kept and searched for lines of solutions; what it has reached is read off the re
 
 import ast
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
@@ -81,9 +81,13 @@ async def audit(
     course: str,
     *,
     courses: tuple[Path, ...] = (),
+    only: Sequence[str] = (),
     watch: Callable[[str], None] = lambda _: None,
 ) -> Audit:
-    """Let it loose on a learner's record of its own, which is gone afterwards."""
+    """Let it loose on a learner's record of its own, which is gone afterwards.
+
+    `only`: the exercises of these lessons; all without it.
+    """
     with TemporaryDirectory(prefix="autoresearch-audit-") as folder:
         home = Path(folder)
         if (Path(course) / COURSE_FILE).is_file():
@@ -96,7 +100,7 @@ async def audit(
             await _look_around(agent, server, teacher.course, folder)
             instances = []
             for unit in teacher.course.units:
-                for name in unit.exercises:
+                for name in unit.exercises if not only or unit.id in only else ():
                     watch(name)
                     instances.append(await _finish(agent, teacher, name, home))
             mastered = list(_reached(teacher))

@@ -9,12 +9,13 @@ from server.audit import Audit, audit
 from tests.curricula.small_course import write_course
 
 pytestmark = pytest.mark.anyio
+LESSONS = ("run-and-predict", "parameters-embeddings", "sampling")  # `teach audit` takes all
 
 
 @pytest.mark.slow
 async def test_who_only_wants_to_be_done_gets_nothing() -> None:
-    found = await audit("microgpt")
-    assert found.submissions > 100
+    found = await audit("microgpt", only=LESSONS)
+    assert found.submissions > 50
     assert (found.passed, found.mastered, found.leaked, found.tampered) == ((), (), (), ())
     assert found.ok
 

@@ -15,7 +15,9 @@ HEAVY = ("numpy", "torch", "scipy", "matplotlib", "cyclopts", "jinja2", "autores
 @pytest.mark.slow
 async def test_every_tool_answers_over_stdio(mode, tmp_path):
     edit = {"path": "train.py", "find": "0.01", "replace": "0.02"}
-    async with over_stdio(mode, *FAKE, log=tmp_path / "log") as client:
+    home = {"AUTORESEARCH_HOME": str(tmp_path / "home")}
+    exercise = "predict-a-run"
+    async with over_stdio(mode, *FAKE, log=tmp_path / "log", env=home) as client:
         tools = [tool.name for tool in await client.list_tools()]
         answers = {
             "open_lab": await call(client, "open_lab"),
@@ -29,6 +31,12 @@ async def test_every_tool_answers_over_stdio(mode, tmp_path):
             "recall_experiments": await call(client, "recall_experiments"),
             "explain_code_section": await call(client, "explain_code_section", section="train.py"),
             "stop_run": await call(client, "stop_run", run="e2-r1"),
+            "start_lesson": await call(client, "start_lesson", folder=str(tmp_path)),
+            "get_hint": await call(client, "get_hint", exercise=exercise),
+            "submit_exercise": await call(
+                client, "submit_exercise", exercise=exercise, answer="[1, 2, 3, 4]"
+            ),
+            "show_progress": await call(client, "show_progress"),
         }
         said = await refused(client, "check_run", wait_s=99)
         ledger = await client.read_resource("lab://fake/ledger")
