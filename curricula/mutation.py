@@ -15,7 +15,7 @@ from curricula.instance import Instance
 
 INSTANCES = 50  # on which every solution must pass
 WRONG_INSTANCES = 10  # on which every mutant must fail
-PASTED_INSTANCES = 3  # on which the starter and the taught file must fail
+PASTED_INSTANCES = 2  # on which the starter and the taught file must fail
 _LIMIT_S = 300.0
 _MEMORY_MB = 1024
 

@@ -11,7 +11,7 @@ from curricula.mutation import Tried, try_course
 from server.grading import SandboxRunner
 
 LESSONS = tuple(path.parent.name[3:] for path in sorted(SHIPPED.glob("microgpt/*/lesson.md")))
-INSTANCES = 3  # `teach mutate --all` takes 50
+INSTANCES = 2  # `teach mutate --all` takes 50
 
 
 @cache
