@@ -76,25 +76,23 @@ def touched_by(course: Course, exercise: str) -> frozenset[int]:
     if not owned:
         return frozenset()
     ran = _run(course, exercise)
-    return owned & (ran | subject.import_lines(path) if ran else ran)
+    at_import = subject.import_lines(path) if ran else ran  # a function that runs was defined
+    return owned & (ran | at_import)
 
 
 def measure(course: Course) -> Coverage:
     """Trace every exercise of the course."""
     path = course.about.subject
     source = subject.locate(path).read_text(encoding="utf-8")
-    at_import = subject.import_lines(path)
-    lessons = []
-    for unit in course.units:
-        touched: set[int] = set()
-        for name in unit.exercises:
-            if ran := _run(course, name):
-                touched |= ran | at_import  # a function that runs was defined
-        owned = unit.owned_lines(path)
-        lessons.append(
-            LessonCoverage(lesson=unit.id, owned=owned, touched=frozenset(touched) & owned)
+    lessons = tuple(
+        LessonCoverage(
+            lesson=unit.id,
+            owned=unit.owned_lines(path),
+            touched=frozenset().union(*(touched_by(course, name) for name in unit.exercises)),
         )
-    return Coverage(path=path, lines=subject.code_lines(source), lessons=tuple(lessons))
+        for unit in course.units
+    )
+    return Coverage(path=path, lines=subject.code_lines(source), lessons=lessons)
 
 
 def _run(course: Course, exercise: str) -> frozenset[int]:
