@@ -66,7 +66,12 @@ async def to_verdict(client, experiment):
 
 
 def server_processes():
-    return [child for child in psutil.Process().children() if "autoresearch_mcp" in child.cmdline()]
+    found = []
+    for child in psutil.Process().children():
+        told = child.as_dict(["cmdline"], ad_value=[])  # an earlier test's may be a zombie
+        if "autoresearch_mcp" in told["cmdline"]:
+            found.append(child)
+    return found
 
 
 @pytest.mark.usefixtures("measured")
