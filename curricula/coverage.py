@@ -96,7 +96,7 @@ def measure(course: Course) -> Coverage:
 
 
 def _run(course: Course, exercise: str) -> frozenset[int]:
-    with _watching(course.about.subject) as ran:
+    with _watching(course.about.subject) as ran, subject.without_gc():
         for n in range(_DRAWS):
             instance = course.instance(exercise, f"coverage/{n}")
             for case in instance.cases("coverage"):

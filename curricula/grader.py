@@ -58,6 +58,7 @@ class Grade:
     shown_answer: str = ""  # what the learner's code gave there
     failed: int = 0
     calls: int = 0
+    answered: bool = True  # all calls, if the code ran at all
     sandbox: str = ""
 
 
@@ -172,6 +173,7 @@ def _cut_short(cases: Sequence[Case], answers: Sequence[Answer], reply: Reply) -
         words=f"{why}; {done} of {len(cases)} calls were answered.",
         shown_input=_arguments(cases[done]) if done < len(cases) else "",
         failed=len(cases) - done,
+        answered=False,
         calls=len(cases),
         sandbox=reply.sandbox,
     )

@@ -37,7 +37,7 @@ def _examples(lesson: Lesson, path: str) -> Iterator[Problem]:
     for example in lesson.examples:
         printed = io.StringIO()
         try:
-            with contextlib.redirect_stdout(printed):
+            with contextlib.redirect_stdout(printed), subject.without_gc():
                 exec(compile(example.source, str(lesson.path), "exec"), space)  # noqa: S102
         except (Exception, SystemExit) as error:  # noqa: BLE001 - an author's may raise anything
             words = f"The example raises {type(error).__name__}: {error}."

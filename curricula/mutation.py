@@ -6,6 +6,8 @@ name given to its closest function.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeAlias
 
 from curricula import subject
 from curricula.catalog import Course, Unit
@@ -17,6 +19,7 @@ INSTANCES = 50  # on which every solution must pass
 WRONG_INSTANCES = 10  # on which every mutant must fail
 PASTED_INSTANCES = 2  # on which the starter and the taught file must fail
 _LIMIT_S = 300.0
+Wrong: TypeAlias = "dict[str, Callable[[Instance], str]]"
 _MEMORY_MB = 1024
 
 
@@ -78,11 +81,7 @@ def try_exercise(
         for n, solution in enumerate(exercise.solutions)
         for words in _failures(f"solution {n}", fresh, [i.fill(solution) for i in fresh], runner)
     ]
-    survived = [
-        words
-        for what, sources in _always_wrong(course, few[:PASTED_INSTANCES])
-        for words in _passes(what, few[:PASTED_INSTANCES], sources, runner)
-    ]
+    survived = list(_passes(_always_wrong(course, few[0]), few[:PASTED_INSTANCES], runner))
     shown = []
     for mutant in exercise.mutants:
         grades = _grades(few, [i.wrong(mutant) for i in few], runner)
@@ -125,13 +124,16 @@ def _failures(
             return  # one tells the author enough
 
 
-def _passes(
-    what: str, fresh: Sequence[Instance], sources: Sequence[str], runner: Runner
-) -> Iterator[str]:
-    for instance, grade in zip(fresh, _grades(fresh, sources, runner), strict=True):
+def _passes(wrong: Wrong, fresh: Sequence[Instance], runner: Runner) -> Iterator[str]:
+    """Those of these sources that pass, in words. One child tries them all, if none ends it."""
+    tried = [(what, source(i), i) for what, source in wrong.items() for i in fresh]
+    instances, sources = [i for _, _, i in tried], [source for _, source, _ in tried]
+    grades = _grades(instances, sources, runner)
+    if not all(grade.answered for grade in grades):
+        grades = [_grades([i], [source], runner)[0] for _, source, i in tried]
+    for (what, _, instance), grade in zip(tried, grades, strict=True):
         if grade.passed:
             yield f"{what} passes on instance {instance.seed} {dict(instance.params)}"
-            return
 
 
 def _survivals(mutant: Mutant, fresh: Sequence[Instance], grades: Sequence[Grade]) -> Iterator[str]:
@@ -149,15 +151,17 @@ def _shown(mutant: Mutant, grades: Sequence[Grade]) -> Shown:
     return Shown(mutant.name, mutant.stands_for, right, len(named), ", ".join(others))
 
 
-def _always_wrong(course: Course, fresh: Sequence[Instance]) -> Iterator[tuple[str, list[str]]]:
-    yield "the starter", [instance.starter for instance in fresh]
-    if not course.about.subject:
-        return
-    source = subject.locate(course.about.subject).read_text(encoding="utf-8")
-    entry = fresh[0].exercise.entry
-    for name in subject.symbols(source):
-        if "." not in name and not name.isupper():
-            yield (
-                f"{course.about.subject}'s {name}",
-                [f"{source}\n\n{entry} = {name}\n"] * len(fresh),
-            )
+def _always_wrong(course: Course, instance: Instance) -> Wrong:
+    """What must fail whatever was drawn, and its source for an instance."""
+    path, entry = course.about.subject, instance.exercise.entry
+    found: Wrong = {"the starter": lambda instance: instance.starter}
+    if path:
+        text = subject.locate(path).read_text(encoding="utf-8")
+        for name in subject.symbols(text):
+            if "." not in name and not name.isupper():
+                found[f"{path}'s {name}"] = partial(_pasted, f"{text}\n\n{entry} = {name}\n")
+    return found
+
+
+def _pasted(source: str, _: Instance) -> str:
+    return source

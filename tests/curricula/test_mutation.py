@@ -1,5 +1,7 @@
 """Trying a course: wrong answers that pass and right ones that fail are found."""
 
+from dataclasses import replace
+
 import pytest
 
 from curricula.catalog import find_course
@@ -25,7 +27,7 @@ def test_a_sound_exercise_is_told_apart_on_fresh_instances(tmp_path):
         ("no-gain", 3, 3),
         ("first", 3, 3),
     ]
-    assert runner.runs == 3 + 4 + 3  # solutions, mutants, and starter and two pasted functions
+    assert runner.runs == 3 + 4 + 1  # solutions, mutants, and all that is always wrong in one
 
 
 @pytest.mark.parametrize(
@@ -48,6 +50,19 @@ def test_a_solution_that_fails_is_named_with_the_instance_and_the_call(tmp_path)
     assert not one.ok
     [words] = one.refused
     assert words.startswith("solution 0 on instance mutate/0 {'gain': ")
+
+
+def test_a_starter_that_ends_the_process_hides_no_paste_that_passes(tmp_path):
+    class Ends(Instant):
+        """Where parts are many, the first one ends the process."""
+
+        def run(self, parts, **limits):
+            told = super().run(parts, **limits)
+            several = len({part.source for part in parts}) > 1 and "..." in parts[0].source
+            return replace(told, lines=told.lines[:1]) if several else told
+
+    text = TOTALS.replace("def total(values):\n    ...\n", PLAIN + "    ...\n")
+    assert "the starter passes" in tried(tmp_path, Ends(), TOTALS=text).survived[0]
 
 
 def test_a_starter_that_passes_is_found(tmp_path):

@@ -268,7 +268,8 @@ def order_reference(p, graph, result):
         parents = [values[n] for n in graph[node] if not n.startswith(p["frozen"])]
         values[node] = gpt.Value(0.0, tuple(parents), (1.0,) * len(parents))
     values[result].backward()
-    kept = [n for n in found if values[n].grad > 0 and n in wanted(p, graph, result)]
+    asked_for = wanted(p, graph, result)
+    kept = [n for n in found if values[n].grad > 0 and n in asked_for]
     return kept if p["first"] == "inputs" else kept[::-1]
 
 
