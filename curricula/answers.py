@@ -58,7 +58,7 @@ def difference(expected: Plain, got: Plain, tolerance: float) -> str:
             return f"the answer has {len(got)} entries, and that is not how many there should be"
         pairs = zip(expected, got, strict=True)
         first = next(n for n, (e, g) in enumerate(pairs) if not same(e, g, tolerance))
-        return f"the answer differs, first at entry {first}, counted from 0"
+        return f"the answer differs, first in entry {first + 1} of {len(got)}"
     if _named(expected) != _named(got):
         return f"the answer is {_named(got)}, not {_named(expected)}"
     another = "number" if isinstance(got, int | float) else "one"

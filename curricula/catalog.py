@@ -33,6 +33,7 @@ class CourseFile(BaseModel):
     title: str
     goal: str
     subject: str = ""  # the file it teaches, relative to the product; empty: none
+    reads: tuple[str, ...] = ()  # files that the subject reads, relative to its folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +235,22 @@ def _course_problems(course: Course) -> Iterator[Problem]:
             if seen.setdefault(name, path) != path:
                 yield Problem(path, 1, f"`{name}` is a name of {seen[name]} too.", "Rename one.")
         yield from _owning_problems(unit, course.about.subject)
+    yield from _unread(course)
+
+
+def _beside(folder: Path, name: str) -> bool:
+    file = (folder / name).resolve()
+    return file.is_relative_to(folder.resolve()) and file.is_file()
+
+
+def _unread(course: Course) -> Iterator[Problem]:
+    about, file = course.about, course.folder / COURSE_FILE
+    for name in about.reads:
+        if not about.subject:
+            yield Problem(file, 1, f"`reads` names {name}, but no subject.", "Set subject.")
+        elif not _beside(subject.locate(about.subject).parent, name):
+            remedy = "`reads` names files in the subject's folder, which learners get a copy of."
+            yield Problem(file, 1, f"There is no {name} beside the subject.", remedy)
 
 
 def _owning_problems(unit: Unit, path: str) -> Iterator[Problem]:

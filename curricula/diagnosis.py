@@ -37,7 +37,32 @@ def diagnose(
         telling = shows(mimic, exercise, p, list(zip(cases, answers, strict=True)))
         if telling:
             return name, telling
+    if exercise.check is None and len(cases) == 1:
+        name = _by_entries(exercise, p, cases[0], answers[0])
+        return name, list(cases) if name else []
     return "", []
+
+
+def _by_entries(exercise: Exercise, p: Params, case: Case, answer: Answer) -> str:
+    """Of a list that was wrong in more than one way: the belief behind most of its wrong entries.
+
+    One of them must be its alone: entries that several beliefs agree on show none of these.
+    """
+    right, got = exercise.reference(p, *case), answer.value
+    if not (isinstance(right, list) and isinstance(got, list) and len(right) == len(got)):
+        return ""
+    places = range(len(right))
+    wrong = [n for n in places if not same(right[n], got[n], exercise.tolerance)]
+    behind: dict[str, list[int]] = {}
+    for name, mimic in exercise.misconceptions.items():
+        belief = _believed(mimic, p, case).value
+        if isinstance(belief, list) and len(belief) == len(right):
+            behind[name] = [n for n in wrong if same(belief[n], got[n], exercise.tolerance)]
+    shared = [n for found in behind.values() for n in found]
+    alone = {
+        name: found for name, found in behind.items() if any(shared.count(n) == 1 for n in found)
+    }
+    return max(alone, key=lambda name: len(alone[name]), default="")
 
 
 def _by_answers(

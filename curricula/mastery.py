@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from curricula.events import UNSTAMPED, Event, Opened, Placed, Via
-from curricula.luck import passes_needed
+from curricula.luck import PASSES, passes_needed
 from curricula.tries import FREE_HINTS, TRIES, ExerciseInfo, Try, tries
 
 if TYPE_CHECKING:
@@ -33,6 +33,21 @@ __all__ = [
 APART = timedelta(hours=24)
 OUTSIDE = ("terminal", "form")
 _COUNTS = ("no", "one", "two", "three", "four", "five", "six")
+_OUTSIDE = "one of them in a terminal or in the client's form"
+
+
+def _number(count: int) -> str:
+    return _COUNTS[count] if count < len(_COUNTS) else str(count)
+
+
+def _whole(needed: int) -> str:
+    return (
+        f"{_number(needed)} passes on different instances, the last a day or more after the "
+        f"first, each within {TRIES} tries and with no hint above level {FREE_HINTS}"
+    )
+
+
+RULE = f"{_whole(PASSES)}, {_OUTSIDE}"  # what a skill takes, unless many misses ask for more
 
 
 class State(StrEnum):
@@ -184,10 +199,7 @@ def _missing(passes: Sequence[Pass], missed: int) -> list[str]:
     needed, missing = passes_needed(missed), []
     lacking = needed - len(passes)
     if not passes:
-        missing.append(
-            f"{_number(needed)} passes on different instances, the last a day or more after the "
-            f"first, each within {TRIES} tries and with no hint above level {FREE_HINTS}"
-        )
+        missing.append(_whole(needed))
     elif (later := passes[0].at + APART) > passes[-1].at:
         more = "a pass on another instance" if lacking < 2 else f"{_number(lacking)} more passes"
         missing.append(f"{more}, a day or more after the first: from {later:%Y-%m-%d %H:%M} UTC")
@@ -195,12 +207,8 @@ def _missing(passes: Sequence[Pass], missed: int) -> list[str]:
         more = "a pass" if lacking == 1 else f"{_number(lacking)} passes"
         missing.append(f"{more} more, since {missed} tries failed: {_number(needed)} in all")
     if not any(one.via in OUTSIDE for one in passes):
-        missing.append("one of them in a terminal or in the client's form")
+        missing.append(_OUTSIDE)
     return missing
-
-
-def _number(count: int) -> str:
-    return _COUNTS[count] if count < len(_COUNTS) else str(count)
 
 
 def _lessons(

@@ -1,8 +1,10 @@
 """What the teacher answers: the next step, a mark, a hint; for tools and commands to word."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
+from curricula.events import Via
 from curricula.facts import Fact
 from curricula.grader import Grade
 from curricula.mastery import SkillStanding, Standing
@@ -21,6 +23,7 @@ class Step:
     kind: str = ""
     statement: str = ""
     workbook: Path | None = None
+    taught_file: Path | None = None  # the learner's own copy
     instance: str = ""
     done: tuple[str, ...] = ()
     left: tuple[str, ...] = ()  # exercises of the lesson or of its test, this one included
@@ -40,6 +43,9 @@ class Marked:
     counts: bool  # whether this pass counts for mastery
     why_not: str  # why it does not
     tried: int  # own attempts on this instance
+    at: datetime
+    via: Via
+    already: datetime | None = None  # passed then with the same text, so nothing was recorded now
     skill: SkillStanding
     lesson_passed: bool
     newly_unlocked: tuple[str, ...]

@@ -5,12 +5,13 @@ it finds the next step, keeps the record, and gives away no answer.
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from random import SystemRandom
 
+from curricula import subject
 from curricula.catalog import Course, Unit
 from curricula.coverage import touched_by
 from curricula.errors import BadSubmission, NotYet, Unknown
@@ -21,16 +22,16 @@ from curricula.grader import Grade, Runner, grade
 from curricula.instance import Instance
 from curricula.lesson import KINDS, LADDER
 from curricula.mastery import Standing, standing
+from curricula.openings import SEEDS, Openings
 from curricula.record import Record, utc_now
 from curricula.steps import HintShown, Marked, Step
 from curricula.tries import FREE_HINTS, TRIES, ExerciseInfo, tries
-from curricula.workbook import Page, make_workbook
+from curricula.workbook import Page, lend, make_workbook
 
 REVIEW = "review"
 COUNTS = f"Each check is a try, wherever it is made; a pass within {TRIES} can count for mastery."
 PRACTICE = "This one is practice: check it as often as you like."
 _RANDOM = SystemRandom()
-_SEEDS = 2**53  # whole in JSON everywhere
 
 
 class Teacher:
@@ -91,7 +92,7 @@ class Teacher:
 
         Raises BadSubmission where `named`, if given, is not the exercise that it answers.
         """
-        opened = self._opened(exercise)
+        opened = self.openings().find(exercise)
         if named not in ("", opened.exercise):
             raise BadSubmission(
                 f"That answers {opened.exercise}, not {named}.",
@@ -100,7 +101,9 @@ class Teacher:
         unit = self.course.unit_of(opened.exercise)
         instance = self.instance_of(opened)
         before = self.record.events()
-        seed = _RANDOM.randrange(_SEEDS)
+        if author == "learner" and (same := _passed_already(before, opened.instance, source)):
+            return replace(self._marked(opened, self._graded(opened, same), same), already=same.at)
+        seed = _RANDOM.randrange(SEEDS)
         found = grade(instance, source, str(seed), self._runner)
         attempt = Attempt(
             instance=opened.instance,
@@ -117,11 +120,11 @@ class Teacher:
         written = self.record.append(attempt)
         assert isinstance(written, Attempt)
         self._place(unit)
-        return self._marked(unit, opened, found, written, self._standing(before))
+        return self._marked(opened, found, written, self._standing(before))
 
     def hint(self, exercise: str) -> HintShown:
         """The next hint for the exercise that is open; it is written down."""
-        opened = self._opened(exercise)
+        opened = self.openings().find(exercise)
         shown = max(
             (
                 e.level
@@ -143,12 +146,12 @@ class Teacher:
 
     def statement(self, exercise: str) -> str:
         """The task of the exercise that is open, in markdown, with its starter."""
-        instance = self.instance_of(self._opened(exercise))
+        instance = self.instance_of(self.openings().find(exercise))
         return f"{instance.statement}\n\n{instance.starter}".strip()
 
     def open_exercises(self) -> tuple[str, ...]:
         """Those that were opened and not passed on that instance, the newest first."""
-        return tuple(dict.fromkeys(opened.exercise for opened in reversed(self._still_open())))
+        return tuple(dict.fromkeys(one.exercise for one in reversed(self.openings().unpassed())))
 
     def withheld(self) -> tuple[range, ...]:
         """Spans of the taught file that the learner is just writing a variant of."""
@@ -165,9 +168,30 @@ class Teacher:
 
     def replays(self, opened: Opened, attempt: Attempt) -> bool:
         """Whether a stored attempt, graded again, comes to what was recorded."""
+        return self._graded(opened, attempt).passed == attempt.passed
+
+    def last_check(self, instance: str) -> Marked | None:
+        """What came of the learner's newest attempt, for who has not seen it.
+
+        That is whoever was not there: it was made outside the agent, or on the instance named.
+        """
+        openings = {opened.instance: opened for opened in self.openings().all()}
+        events = self.record.events()
+        own = [e for e in events if isinstance(e, Attempt) and e.author == "learner"]
+        last = next((e for e in reversed(own) if e.instance in openings), None)
+        if last is None or (last.via == "agent" and last.instance != instance):
+            return None
+        opened = openings[last.instance]
+        return self._marked(opened, self._graded(opened, last), last)
+
+    def openings(self) -> Openings:
+        """What the record holds of this course's exercises, as it is now."""
+        return Openings(self.course, self.record)
+
+    def _graded(self, opened: Opened, attempt: Attempt) -> Grade:
+        """A stored attempt, graded again on the calls that it was graded on."""
         instance = self.instance_of(opened)
-        again = grade(instance, attempt.submission, str(attempt.case_seed), self._runner)
-        return again.passed == attempt.passed
+        return grade(instance, attempt.submission, str(attempt.case_seed), self._runner)
 
     def exercise_infos(self) -> Mapping[str, ExerciseInfo]:
         """What mastery needs to know of each exercise."""
@@ -209,7 +233,7 @@ class Teacher:
                 if exercise.skill == skill and unit.task(name).kind.counts
             ]
             if names:
-                used = [o.exercise for o in self.openings() if o.exercise in names]
+                used = [o.exercise for o in self.openings().all() if o.exercise in names]
                 name = min(names, key=lambda n: (used.count(n), names.index(n)))
                 return self._step(unit, where, name, folder, review=True)
         raise Unknown(f"No exercise of {self.course.id} counts for {skill}.", "Lint the course.")
@@ -230,7 +254,7 @@ class Teacher:
             title=front.title,
             goal=front.goal,
             sections=() if placement or review else self._to_teach(unit, exercise),
-            misconceptions=tuple(front.misconceptions.values()),
+            misconceptions=_beliefs(unit, exercise),
             done=tuple(
                 name for name in unit.exercises if name not in (*told.open_exercises, *told.extra)
             ),
@@ -244,8 +268,9 @@ class Teacher:
         )
         if not exercise:
             return step
-        opened, number = self._open(unit, exercise)
+        opened, number = self.openings().open(unit.id, exercise)
         instance = self.instance_of(opened)
+        path = self.course.about.subject
         page = Page(
             course=self.course.id,
             lesson=unit.lesson.path.parent.name,
@@ -263,6 +288,9 @@ class Teacher:
             kind=str(instance.task.kind),
             statement=instance.statement,
             workbook=make_workbook(folder, page, number),
+            taught_file=lend(folder / self.course.id, subject.locate(path), self.course.about.reads)
+            if path
+            else None,
             instance=opened.instance,
         )
 
@@ -300,70 +328,13 @@ class Teacher:
         if (needed := self._placement(unit)) and unaided.issuperset(needed):
             self.record.append(Placed(lesson=unit.id, course=self.course.id))
 
-    def _open(self, unit: Unit, exercise: str) -> tuple[Opened, int]:
-        """The opening that is not passed yet, else a new one, and the how-manieth it is."""
-        earlier = [opened for opened in self.openings() if opened.exercise == exercise]
-        for number, opened in enumerate(earlier, start=1):
-            if opened in self._still_open():
-                return opened, number
-        made = Opened(
-            course=self.course.id,
-            lesson=unit.id,
-            exercise=exercise,
-            instance=f"{_RANDOM.getrandbits(48):012x}",
-            task_seed=_RANDOM.randrange(_SEEDS),
-        )
-        self.record.append(made)
-        return made, len(earlier) + 1
-
-    def openings(self) -> list[Opened]:
-        """Every opening of this course's exercises, the oldest first."""
-        events = self.record.events()
-        return [e for e in events if isinstance(e, Opened) and e.course == self.course.id]
-
-    def _still_open(self) -> list[Opened]:
-        passed = {
-            event.instance
-            for event in self.record.events()
-            if isinstance(event, Attempt) and event.passed and event.author == "learner"
-        }
-        return [opened for opened in self.openings() if opened.instance not in passed]
-
-    def _opened(self, name: str) -> Opened:
-        """The open instance of an exercise, or any instance by its id."""
-        openings = self.openings()
-        found = [o for o in openings if o.instance == name]
-        found = found or [o for o in self._still_open() if o.exercise == name]
-        if found:
-            return found[-1]
-        if any(o.exercise == name for o in openings):
-            raise NotYet(
-                f"{name} is passed; no instance of it is open.",
-                'start_lesson(lesson="review") opens a fresh one when it is due.',
-            )
-        if _is_instance(name) and not any(name in unit.exercises for unit in self.course.units):
-            raise self._no_instance(name)
-        unit = self.course.unit_of(name)
-        raise NotYet(f"{name} is not open.", f'start_lesson(lesson="{unit.id}") opens it.')
-
-    def _no_instance(self, name: str) -> BadSubmission:
-        for event in self.record.events():
-            if isinstance(event, Opened) and event.instance == name:
-                return BadSubmission(
-                    f"That answers {event.exercise} of the course {event.course}, not of "
-                    f"{self.course.id}.",
-                    f'Name the course: course="{event.course}", or --course {event.course}.',
-                )
-        return BadSubmission(
-            f"This learner's record knows no instance {name}.",
-            "Use the workbook that start_lesson made for this learner.",
-        )
-
     def _marked(
-        self, unit: Unit, opened: Opened, found: Grade, attempt: Attempt, before: Standing
+        self, opened: Opened, found: Grade, attempt: Attempt, before: Standing | None = None
     ) -> Marked:
+        unit = self.course.unit_of(opened.exercise)
         events = self.record.events()
         after = self._standing(events)
+        before = before or after
         infos = self.exercise_infos()
         own = [one for one in tries(infos, events) if one.attempt.instance == opened.instance]
         this = next(one for one in reversed(own) if one.attempt == attempt)
@@ -378,6 +349,8 @@ class Teacher:
             counts=this.counts,
             why_not="" if this.counts or not found.passed else this.padding or practice,
             tried=sum(one.own for one in own),
+            at=attempt.at,
+            via=attempt.via,
             skill=after.skills[infos[opened.exercise].skill],
             lesson_passed=after.lessons[unit.id].passed,
             newly_unlocked=tuple(
@@ -396,5 +369,20 @@ def version_of(unit: Unit) -> str:
     return digest.hexdigest()[:12]
 
 
-def _is_instance(name: str) -> bool:
-    return len(name) >= 8 and set(name) <= set("0123456789abcdef")
+def _passed_already(events: Sequence[Event], instance: str, source: str) -> Attempt | None:
+    """The learner's pass of that instance with the very same text."""
+    for event in events:
+        if (
+            isinstance(event, Attempt)
+            and (event.instance, event.submission) == (instance, source)
+            and (event.passed, event.author) == (True, "learner")
+        ):
+            return event
+    return None
+
+
+def _beliefs(unit: Unit, exercise: str) -> tuple[str, ...]:
+    """The misconceptions that an exercise can show, in words; the lesson's where it names none."""
+    told = unit.lesson.front.misconceptions
+    names = (unit.exercises[exercise].misconceptions if exercise else {}) or told
+    return tuple(told[name] for name in names)

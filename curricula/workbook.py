@@ -5,8 +5,11 @@ It names its instance in a line of its own, so that whoever is given the file kn
 
 import re
 import textwrap
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from markdown_it import MarkdownIt
 
 from curricula.errors import BadSubmission, CourseError
 from curricula.grader import MOST_BYTES
@@ -54,6 +57,26 @@ def make_workbook(folder: Path, page: Page, number: int) -> Path:
     return path
 
 
+def lend(folder: Path, subject: Path, reads: Sequence[str]) -> Path:
+    """The learner's own copy of the taught file, with what it reads; made unless it is there.
+
+    Raises CourseError where it can't be made.
+    """
+    for name in (subject.name, *reads):
+        target = folder / name
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if not (target.exists() or target.is_symlink()):  # else it is theirs to change
+                with target.open("xb") as file:
+                    file.write((subject.parent / name).read_bytes())
+        except OSError as error:
+            raise CourseError(
+                f"{name} can't be copied to {target.parent}: {error.strerror}.",
+                "Name another folder with `folder`, one that this user may write to.",
+            ) from error
+    return folder / subject.name
+
+
 def _free_or_of(path: Path, instance: str) -> bool:
     """Whether nothing has that name yet, or the workbook of that instance."""
     if not (path.exists() or path.is_symlink()):
@@ -99,13 +122,28 @@ def _text(page: Page, path: Path) -> str:
         f"{page.title} ({page.course}, {page.lesson}, {page.exercise})",
         f"instance {page.instance}  <- leave this line: it says what this file answers",
         "",
-        *(line for paragraph in page.statement.split("\n") for line in _wrapped(paragraph)),
+        *(line for text in _reflowed(page.statement) for line in _wrapped(text)),
         "",
         f"Check it in a terminal: autoresearch-mcp teach check {path.name}{page.options}",
         *([page.counts] if page.counts else []),
     ]
     comments = "\n".join(f"# {line}".rstrip() for line in head)
     return f"{comments}\n\n{page.starter.rstrip()}\n"
+
+
+def _reflowed(markdown: str) -> Iterator[str]:
+    """Its lines, each paragraph as a single one; lists, tables and code stay as they are."""
+    lines = markdown.split("\n")
+    paragraphs = {
+        token.map[0]: token.map[1]
+        for token in MarkdownIt("commonmark").enable("table").parse(markdown)
+        if token.type == "paragraph_open" and token.level == 0 and token.map
+    }
+    at = 0
+    while at < len(lines):
+        end = paragraphs.get(at, at + 1)
+        yield " ".join(lines[at:end])
+        at = end
 
 
 def _wrapped(line: str) -> list[str]:

@@ -65,7 +65,7 @@ def _submissions(folder: Path, runner: SandboxRunner) -> str:
     record = Record(folder / "learner", key_file=folder / "keys" / "key")
     teacher = Teacher(find_course(COURSE), record, runner)
     step = teacher.start("", folder)
-    instance = teacher.instance_of(teacher.openings()[-1])
+    instance = teacher.instance_of(teacher.openings().all()[-1])
     source = instance.fill(instance.exercise.solutions[0]) + "\n# again"
 
     def submit() -> None:

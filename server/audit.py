@@ -149,7 +149,7 @@ async def _finish(agent: _Agent, teacher: Teacher, name: str, home: Path) -> Ins
         name, answer=f"def {entry}(*a): return None", author="agent", course=agent.course
     )
     await agent.call("explain_code_section", section=teacher.course.unit_of(name).id)
-    [opened] = [o for o in teacher.openings() if o.instance == step.instance]
+    [opened] = [o for o in teacher.openings().all() if o.instance == step.instance]
     return teacher.instance_of(opened)
 
 

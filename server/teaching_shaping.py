@@ -1,17 +1,21 @@
 """Words the teacher's records as what a client gets: sentences, dates, a chart."""
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Any
 
 from curricula.exercise import Kind
-from curricula.mastery import SkillStanding, Standing, State
+from curricula.luck import PASSES
+from curricula.mastery import RULE, SkillStanding, Standing, State
 from curricula.steps import HintShown, Marked, Step
 from server.figures import count
 from server.teaching_results import (
     HintResult,
+    LastCheckShown,
     LessonResult,
     LessonShown,
     MarkedResult,
     ProgressResult,
+    SectionShown,
     SkillShown,
 )
 
@@ -22,7 +26,9 @@ DEFAULT = "microgpt"
 MARKS = {State.NEW: "·", State.PRACTISED: "░", State.PASSED: "▒", State.MASTERED: "█"}
 
 
-def lesson_result(course: "Course", step: Step, notes: tuple[str, ...]) -> LessonResult:
+def lesson_result(
+    course: "Course", step: Step, last: Marked | None, notes: tuple[str, ...]
+) -> LessonResult:
     """What to teach now."""
     total = len(step.done) + len(step.left)
     where = f"{step.lesson}: {len(step.done)} of {count(total, 'exercise')} passed"
@@ -37,13 +43,15 @@ def lesson_result(course: "Course", step: Step, notes: tuple[str, ...]) -> Lesso
         lesson=step.lesson,
         title=step.title,
         goal=step.goal,
-        teach="\n\n".join(f"## {title}\n\n{text}" for title, text in step.sections),
+        teach=[one for title, text in step.sections for one in _sections(title, text)],
         listen_for=list(step.misconceptions),
         exercise=step.exercise or None,
         kind=step.kind or None,
         counts_for_mastery=Kind(step.kind).counts if step.kind else None,
         task=step.statement or None,
         workbook=str(step.workbook) if step.workbook else None,
+        taught_file=str(step.taught_file) if step.taught_file else None,
+        last_check=_last_check(last),
         done=list(step.done),
         left=list(step.left),
         due_reviews=due,
@@ -55,20 +63,15 @@ def marked_result(course: "Course", marked: Marked) -> MarkedResult:
     """What came of a submission."""
     found = marked.grade
     passed = "passed" if found.passed else "not passed"
+    if marked.already:
+        passed = f"passed with this very text on {marked.already:%Y-%m-%d}; nothing new recorded"
     skill = skill_shown(course, marked.skill)
     return MarkedResult(
         summary=f"{marked.exercise}: {passed}. {found.words} {skill.skill} is {skill.state}.",
         next_step=_after_marking(course, marked),
-        exercise=marked.exercise,
-        passed=found.passed,
-        seen=found.words,
-        misconception=marked.belief or None,
-        smallest_input=found.shown_input or None,
-        gave=found.shown_answer or None,
-        praise_only_for=[fact.words for fact in marked.facts],
+        **_check(marked),
         counts_for_mastery=marked.counts,
         why_not=marked.why_not or None,
-        tries=marked.tried,
         skill=skill,
         sandbox=found.sandbox.upper() if found.sandbox == "unsandboxed" else found.sandbox,
     )
@@ -94,7 +97,9 @@ def hint_result(hint: HintShown) -> HintResult:
     )
 
 
-def progress_result(course: "Course", standing: Standing, notes: tuple[str, ...]) -> ProgressResult:
+def progress_result(
+    course: "Course", standing: Standing, last: Marked | None, notes: tuple[str, ...]
+) -> ProgressResult:
     """The learner's standing."""
     skills = [skill_shown(course, standing.skills[name]) for name in course.skills]
     mastered = sum(skill.state == State.MASTERED for skill in skills)
@@ -113,6 +118,8 @@ def progress_result(course: "Course", standing: Standing, notes: tuple[str, ...]
             for u in course.units
         ],
         skills=skills,
+        mastery=RULE,
+        last_check=_last_check(last),
         due_reviews=due,
         chart=chart(course, standing),
         notes=list(notes) or None,
@@ -132,7 +139,7 @@ def skill_shown(course: "Course", skill: SkillStanding) -> SkillShown:
         skill=skill.skill,
         can=course.skills[skill.skill],
         state=str(skill.state),
-        missing=list(skill.missing),
+        missing=list(skill.missing) if skill.passes or skill.needed > PASSES else None,
         review=f"{skill.due:%Y-%m-%d}" if skill.due else None,
     )
 
@@ -148,6 +155,38 @@ def chart(course: "Course", standing: Standing) -> str:
     ]
     meaning = "  ".join(f"{mark} {state}" for state, mark in MARKS.items())
     return "\n".join([*lines, meaning])
+
+
+def _sections(title: str, text: str) -> list[SectionShown]:
+    """A section whole, or each explanation on its own."""
+    first, *rest = re.split(r"^### ", text, flags=re.MULTILINE)
+    if not rest:
+        return [SectionShown(section=title, markdown=text)]
+    found = [SectionShown(section=title, markdown=first.strip())] if first.strip() else []
+    for part in rest:
+        name, _, body = part.partition("\n")
+        found.append(SectionShown(section=f"{title}: {name}", markdown=body.strip()))
+    return found
+
+
+def _check(marked: Marked) -> dict[str, Any]:
+    found = marked.grade
+    return {
+        "exercise": marked.exercise,
+        "passed": found.passed,
+        "seen": found.words,
+        "misconception": marked.belief or None,
+        "smallest_input": found.shown_input or None,
+        "gave": found.shown_answer or None,
+        "praise_only_for": [fact.words for fact in marked.facts],
+        "tries": marked.tried,
+    }
+
+
+def _last_check(marked: Marked | None) -> LastCheckShown | None:
+    if marked is None:
+        return None
+    return LastCheckShown(**_check(marked), at=f"{marked.at:%Y-%m-%d %H:%M} UTC", via=marked.via)
 
 
 def _state(standing: Standing, lesson: str) -> str:

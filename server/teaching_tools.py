@@ -56,8 +56,13 @@ def _add_lessons(server: FastMCP, school: School) -> None:
         where = Path(folder).expanduser() if folder else Path.cwd()
         if not where.is_dir():
             raise ToolError(f"There is no folder {where}. Give `folder` one that exists.")
-        step = await school.call(course, lambda t: t.start(lesson, where, placement=placement))
-        return await school.call(course, lambda t: lesson_result(t.course, step, t.record.notes))
+
+        def start(teacher: Any) -> results.LessonResult:  # noqa: ANN401
+            step = teacher.start(lesson, where, placement=placement)
+            last = teacher.last_check(step.instance)
+            return lesson_result(teacher.course, step, last, teacher.record.notes)
+
+        return await school.call(course, start)
 
     @server.tool(annotations=acts("Get a hint"))
     async def get_hint(
@@ -77,7 +82,8 @@ def _add_lessons(server: FastMCP, school: School) -> None:
         from server.teaching_shaping import progress_result
 
         return await school.call(
-            course, lambda t: progress_result(t.course, t.progress(), t.record.notes)
+            course,
+            lambda t: progress_result(t.course, t.progress(), t.last_check(""), t.record.notes),
         )
 
 

@@ -48,7 +48,8 @@ def progress(*, course: CourseOption = "microgpt", json: JsonOption = False) -> 
     from server.teaching_shaping import progress_result
 
     teacher = School(any_folder=True).teacher(course)
-    shown = progress_result(teacher.course, teacher.progress(), teacher.record.notes)
+    notes = teacher.record.notes
+    shown = progress_result(teacher.course, teacher.progress(), teacher.last_check(""), notes)
     if json:
         print_json(shown.model_dump())
         return
@@ -57,8 +58,9 @@ def progress(*, course: CourseOption = "microgpt", json: JsonOption = False) -> 
         if skill.state != "new":
             review = f"; review {skill.review}" if skill.review else ""
             say(f"{skill.skill}: {skill.state}{review}")
-            for missing in skill.missing:
+            for missing in skill.missing or ():
                 say(f"  for mastery: {missing}")
+    say(f"mastery of a skill: {shown.mastery}")
     for note in shown.notes or ():
         say(note, "yellow")
     say(shown.summary)
@@ -134,5 +136,5 @@ def _show(shown: "MarkedResult") -> None:
             say(f"{label}: {words}")
     for fact in shown.praise_only_for:
         say(fact)
-    for missing in shown.skill.missing:
+    for missing in shown.skill.missing or ():
         say(f"for mastery of {shown.skill.skill}: {missing}")

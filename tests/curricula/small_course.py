@@ -409,7 +409,7 @@ class Class:
 
     def answer_to(self, exercise: str, which: int = 0) -> str:
         """A correct answer to its newest opening."""
-        opened = [o for o in self.teacher.openings() if o.exercise == exercise]
+        opened = [o for o in self.teacher.openings().all() if o.exercise == exercise]
         return right(self.teacher.instance_of(opened[-1]), which)
 
     def passes(self, lesson: str = "", *, via: str = "agent", which: int = 0) -> str:

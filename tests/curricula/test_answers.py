@@ -37,7 +37,7 @@ def test_equal_data_is_equal(expected, got):
         (1.0, "1.0", "a string, not a number"),
         ("a", "b", "another one"),
         ([1, 2], [1], "1 entries, and that is not how many"),
-        ([1, 2, 3], [1, 3, 2], "first at entry 1, counted from 0"),
+        ([1, 2, 3], [1, 3, 2], "first in entry 2 of 3"),
         ([1, 2], 3, "a number, not a list"),
         ([1], "1", "a string, not a list"),
         ({"a": 1}, {"a": 1, "b": 2}, "another one"),

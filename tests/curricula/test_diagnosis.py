@@ -56,6 +56,33 @@ def test_a_belief_cannot_change_the_calls_it_is_asked_about():
     assert cases == [[[1, 2]]]
 
 
+LISTED = {
+    "lists_zero": lambda p: [0, 2, 3, 4],
+    "doubles-two": lambda p: [1, 4, 6, 4],
+    "doubles-all": lambda p: [2, 4, 6, 8],
+}
+
+
+@pytest.mark.parametrize(
+    ("answer", "belief"),
+    [
+        ([0, 2, 3, 4], "lists_zero"),  # the whole of it
+        ([0, 2, 3, 9], "lists_zero"),  # and a slip of another kind
+        ([0, 4, 6, 4], "lists_zero"),  # the only one with an entry that no other explains
+        ([1, 4, 6, 5], ""),
+        ([1, 4, 3, 4], ""),  # two beliefs agree there
+        ([1, 2, 3, 9], ""),
+        ([1, 2, 3], ""),
+        (7, ""),
+    ],
+)
+def test_of_a_list_with_several_faults_a_belief_is_named_by_the_entries_it_alone_explains(
+    answer, belief
+):
+    predicted = exercise(reference=lambda p: [1, 2, 3, 4], misconceptions=LISTED)
+    assert diagnose(predicted, {}, [[]], answers(answer))[0] == belief
+
+
 def checked():
     return exercise(
         check=lambda p, case, answer: "" if abs(answer - 3 * case[0]) < 1e-6 else "not three times",

@@ -3,7 +3,9 @@
 import pytest
 
 from curricula.lint import lint
-from tests.curricula.small_course import TOTALS, TOTALS_PY, write_course
+from tests.curricula.small_course import COURSE, TOTALS, TOTALS_PY, write_course
+
+NO_SUBJECT = COURSE.replace('subject = "{subject}"', "")
 
 
 def test_a_sound_course_has_no_problems(tmp_path):
@@ -27,6 +29,9 @@ def test_a_sound_course_has_no_problems(tmp_path):
         ),
         ({"TOTALS": TOTALS.replace("### guess-total", "### guess")}, "`guess` is not in exerc"),
         ({"COURSE": ""}, "can't be read"),
+        ({"COURSE": COURSE + 'reads = ["x.txt"]\n'}, "There is no x.txt beside the subject"),
+        ({"COURSE": COURSE + 'reads = ["/etc/hostname"]\n'}, "There is no /etc/hostname"),
+        ({"COURSE": 'reads = ["x.txt"]\n' + NO_SUBJECT}, "names x.txt, but no subject"),
     ],
 )
 def test_what_is_to_be_mended_is_told_with_a_remedy(tmp_path, changes, words):

@@ -3,11 +3,12 @@
 import pytest
 
 from curricula.errors import BadSubmission, CourseError
-from curricula.workbook import Page, instance_in, make_workbook, read_workbook
+from curricula.workbook import Page, instance_in, lend, make_workbook, read_workbook
 
 PAGE = Page(
     course="c", lesson="01-l", exercise="e", title="A title", instance="0123456789ab",
-    statement="Line one.\n\n    code = 1\n" + "word " * 40, starter="def f():\n    ...\n",
+    statement="Line one\nand two.\n\n    code = 1\n\n- a\n- b\n\n" + "word " * 40,
+    starter="def f():\n    ...\n",
 )  # fmt: skip
 
 
@@ -17,7 +18,8 @@ def test_a_workbook_is_python_that_names_its_instance_and_its_task(tmp_path):
     assert path == tmp_path / "c" / "01-l" / "e.py"
     assert instance_in(text) == PAGE.instance
     assert text.endswith("def f():\n    ...\n")
-    assert "# Line one." in text
+    assert "# Line one and two.\n" in text
+    assert "# - a\n# - b\n" in text
     assert "#     code = 1" in text
     assert max(map(len, text.split("\n"))) <= 100
     compile(text, "e.py", "exec")
@@ -49,3 +51,24 @@ def test_where_none_can_be_made_another_folder_is_asked_for(tmp_path):
 def test_a_folder_is_no_workbook(tmp_path):
     with pytest.raises(BadSubmission, match="can't be read"):
         read_workbook(tmp_path)
+
+
+def test_the_taught_file_is_lent_with_what_it_reads_and_is_then_the_learners(tmp_path):
+    subject = tmp_path / "product" / "taught.py"
+    (subject.parent / "data").mkdir(parents=True)
+    subject.write_text("print(1)\n")
+    (subject.parent / "data" / "names.txt").write_text("emma\n")
+    own = lend(tmp_path / "desk", subject, ["data/names.txt"])
+    assert own == tmp_path / "desk" / "taught.py"
+    assert (tmp_path / "desk" / "data" / "names.txt").read_text() == "emma\n"
+    own.write_text("print(2)\n")
+    lend(tmp_path / "desk", subject, ["data/names.txt"])
+    assert own.read_text() == "print(2)\n"
+
+
+def test_where_the_taught_file_cannot_be_lent_another_folder_is_asked_for(tmp_path):
+    subject = tmp_path / "taught.py"
+    subject.write_text("")
+    (tmp_path / "desk").write_text("a file in the way")
+    with pytest.raises(CourseError, match="Name another folder with `folder`"):
+        lend(tmp_path / "desk", subject, [])

@@ -58,7 +58,7 @@ def workbook(teacher, home):
 
 def answered(teacher, folder):
     step = teacher.start("", folder)
-    source = right(teacher.instance_of(teacher.openings()[-1]))
+    source = right(teacher.instance_of(teacher.openings().all()[-1]))
     head = step.workbook.read_text().partition("\n\n")[0]
     step.workbook.write_text(f"{head}\n\n{source}\n")
     return step.workbook

@@ -37,7 +37,7 @@ class Classroom:
         return [event for event in self.teacher.record.events() if isinstance(event, kind)]
 
     def right(self, exercise, which=0):
-        opened = [o for o in self.teacher.openings() if o.exercise == exercise]
+        opened = [o for o in self.teacher.openings().all() if o.exercise == exercise]
         return right(self.teacher.instance_of(opened[-1]), which)
 
     async def start(self, client, lesson="", **more):
@@ -79,8 +79,9 @@ async def test_start_lesson_says_what_to_teach_and_makes_the_learners_workbook(c
     assert seen["exercise"] == "guess-total"
     assert seen["left"] == ["guess-total", "write-total", "mend-total"]
     assert seen["summary"] == "totals: 0 of 3 exercises passed."
-    assert "## Why" in seen["teach"]
-    assert "As a heap" not in seen["teach"]  # it comes after the prediction
+    assert [one["section"] for one in seen["teach"]] == ["Why", "Predict first"]
+    assert seen["listen_for"][0] == "Your sum is not scaled. What should each value count for?"
+    assert Path(seen["taught_file"]) == room.desk / "small" / "sums.py"
     workbook = Path(seen["workbook"])
     assert workbook == room.desk / "small" / "01-totals" / "guess-total.py"
     text = workbook.read_text()
@@ -95,9 +96,13 @@ async def test_each_exercise_comes_after_the_sections_that_lead_to_it(client, ro
         await room.submit(learner, "guess-total")
         seen = await room.start(learner)
     assert seen["exercise"] == "write-total"
-    for words in ("As a heap", "As a walk", "## Worked example", "## Your own writing"):
-        assert words in seen["teach"]
-    assert "## Why" not in seen["teach"]
+    assert [one["section"] for one in seen["teach"]] == [
+        "Explanation: As a heap",
+        "Explanation: As a walk",
+        "Worked example",
+        "Faded example",
+        "Your own writing",
+    ]
 
 
 async def test_a_learners_file_is_never_written_again(client, room):
@@ -155,7 +160,7 @@ async def test_a_wrong_answer_names_belief_and_smallest_input_and_not_what_is_ri
     [shown] = json.loads(seen["smallest_input"])
     assert len([shown]) == 1
     assert json.loads(seen["gave"]) == shown
-    opened = room.teacher.openings()[-1]
+    opened = room.teacher.openings().all()[-1]
     gain = room.teacher.instance_of(opened).params["gain"]
     told = {key: value for key, value in seen.items() if key != "skill"}
     assert str(gain * shown) not in json.dumps(told).replace('"', " ").split()
@@ -244,11 +249,53 @@ async def test_a_finished_lesson_says_what_is_next(client, room):
     assert "start_lesson(lesson='means', course='small')" in seen["next_step"]
 
 
+async def test_who_was_not_there_is_told_of_a_check_in_the_terminal(client, room):
+    async with client() as learner:
+        first = await room.start(learner)
+        assert "last_check" not in first
+        teacher, source = room.teacher, "answer = -1\n"
+        teacher.submit("guess-total", source, author="learner", via="terminal")
+        failed = (await room.start(learner))["last_check"]
+        teacher.submit("guess-total", room.right("guess-total"), author="learner", via="terminal")
+        passed = (await room.start(learner))["last_check"]
+        shown = (await call(learner, "show_progress", **SMALL))["last_check"]
+        await room.submit(learner, "write-total")
+        seen_by_all = await room.start(learner)
+    assert (failed["passed"], failed["via"], failed["tries"]) == (False, "terminal", 1)
+    assert failed["gave"] == "-1"
+    assert passed["passed"]
+    assert passed["praise_only_for"] == ["No hint was taken on this instance."]
+    assert shown == passed
+    assert "last_check" not in seen_by_all
+
+
+async def test_a_failed_check_of_the_open_exercise_is_told_to_the_next_session(client, room):
+    async with client() as learner:
+        await room.start(learner)
+        marked = await room.submit(learner, "guess-total", "-1")
+    async with client() as later:
+        last = (await room.start(later))["last_check"]
+    assert (last["via"], last["gave"], last["seen"]) == ("agent", "-1", marked["seen"])
+
+
+async def test_a_file_that_passed_already_is_no_new_try(client, room):
+    async with client() as learner:
+        seen = await room.start(learner)
+        workbook = Path(seen["workbook"])
+        workbook.write_text(workbook.read_text() + room.right("guess-total"))
+        file = {"answer": "", "file": str(workbook)}
+        first = await call(learner, "submit_exercise", exercise="guess-total", **SMALL, **file)
+        again = await call(learner, "submit_exercise", exercise="guess-total", **SMALL, **file)
+    assert len(room.events(Attempt)) == 1
+    assert again["praise_only_for"] == first["praise_only_for"] != []
+    assert "passed with this very text on 2026-01-01; nothing new recorded" in again["summary"]
+
+
 async def test_a_placement_test_lets_those_who_know_skip_a_lesson(client, room):
     async with client() as learner:
         seen = await room.start(learner, "totals", placement=True)
         assert seen["exercise"] == "mend-total"
-        assert seen["teach"] == ""
+        assert seen["teach"] == []
         marked = await room.submit(learner, "mend-total")
         progress = await call(learner, "show_progress", **SMALL)
     assert marked["passed"]

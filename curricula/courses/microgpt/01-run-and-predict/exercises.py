@@ -584,6 +584,7 @@ def commands(rng: Random, p: Params) -> Sequence[Case]:
         [*whole, text[0]], ["stray"], [*whole, "stray"], [dash + "volume", "3"], [whole[0], "4.5"],
         [whole[0], "many"], [pairs["decimal"][0], "much"], [pairs["decimal"][0], "6"],
         [*text, *again], [*again, *whole, *text], [whole[0][len(dash):], "5"],
+        [dash + whole[0], "5"], [whole[0][:-1] + dash + whole[0][-1], "5"],
     ]  # fmt: skip
     everything = [*pairs["decimal"], *whole, *text]
     return [[case] for case in (*cases, everything)]
@@ -763,6 +764,10 @@ def settings(words):
                "default:",
                replace="        if word in default:\n            name = word\n"
                "        if name not in default:"),
+        Mutant(name="dashes are taken away wherever they are", of=2,
+               find='word[len("{{ p.dash }}"):]', replace='word.replace("{{ p.dash }}", "")'),
+        Mutant(name="any number of dashes", of=2,
+               find='word[len("{{ p.dash }}"):]', replace='word.lstrip("{{ p.dash }}")'),
         Mutant(name="stops at the first", find="while words:", replace="if words:"),
     ),
 )  # fmt: skip
