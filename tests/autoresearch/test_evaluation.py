@@ -289,6 +289,7 @@ def test_what_was_kept_shows_the_runs_it_was_kept_on_and_not_its_controls(told: 
     assert [run.run for run in view("e1", told.history, TINY).runs] == ["e1-r1", "e1-r2"]
 
 
+@pytest.mark.slow
 def test_a_control_that_made_room_is_called_yielded(lab: Lab) -> None:
     pretend = Pretend(lab, devices=1)
     lab.tend()

@@ -37,6 +37,7 @@ from tests.repositories import (
 )
 
 
+@pytest.mark.slow
 def test_a_gain_is_kept_over_several_runs_and_moves_the_incumbent(lab: Lab) -> None:
     experiment = propose(lab, BETTER)
     lab.start_run(experiment)
@@ -53,6 +54,7 @@ def test_a_gain_is_kept_over_several_runs_and_moves_the_incumbent(lab: Lab) -> N
     assert lab.verify().ok
 
 
+@pytest.mark.slow
 def test_a_loss_is_discarded_after_one_run_and_moves_nothing(lab: Lab) -> None:
     experiment = propose(lab, WORSE)
     found = to_verdict(lab, experiment)
@@ -211,6 +213,7 @@ def test_conclusions_need_evidence_and_are_recalled(lab: Lab) -> None:
     assert lab.recall(outcome=Outcome.KEEP) == ()
 
 
+@pytest.mark.slow
 def test_an_explained_section_shows_knobs_and_what_experiments_on_it_showed(lab: Lab) -> None:
     experiment = propose(lab, WORSE)
     to_verdict(lab, experiment)

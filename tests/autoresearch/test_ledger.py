@@ -132,6 +132,7 @@ def test_two_processes_lose_nothing_and_write_nothing_twice(small: Small) -> Non
     assert findings(small) == ""
 
 
+@pytest.mark.slow
 def test_threads_of_one_server_share_a_ledger(small: Small) -> None:
     ledger = small.ledger()
 

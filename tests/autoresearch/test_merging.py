@@ -194,6 +194,7 @@ def test_odd_names_and_a_submodule_beside_the_change_stay(repo: Repository, base
     assert tree == repo.edit_tree(before, {name: text({4: b"A\n", 5: b"B\n"})})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_hunks_give_the_new_text_again_and_merges_go_both_ways(
     repo: Repository, base: str, seed: int

@@ -111,6 +111,7 @@ def test_a_model_may_print_and_write_to_standard_output(tmp_path: Path) -> None:
     assert measure(tmp_path, model_target(body)).documents == 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("body", "words"),
     [

@@ -94,12 +94,14 @@ def test_an_exit_status_is_reported_with_the_last_words(tmp_path: Path) -> None:
     assert reason == "exit status 3; its last line: no data"
 
 
+@pytest.mark.slow
 def test_a_hang_is_killed_at_its_ceiling_and_said_to_hang(tmp_path: Path) -> None:
     reason = crash(tmp_path, "import time\ntime.sleep(1000)", wall_ceiling_s=0.4)
     assert reason.startswith("hung: no checkpoint after 0.")
     assert "killed at its ceiling of 0.4 wall seconds" in reason
 
 
+@pytest.mark.slow
 def test_a_busy_training_is_killed_at_its_cpu_ceiling(tmp_path: Path) -> None:
     reason = crash(tmp_path, "while True: pass", cpu_ceiling_s=0.4)
     assert reason.startswith("no checkpoint after")
@@ -116,6 +118,7 @@ def test_a_checkpoint_left_before_a_ceiling_is_scored_and_the_run_is_called_cut(
     assert report.cut == "its ceiling of 1.5 CPU seconds"
 
 
+@pytest.mark.slow
 def test_cpu_seconds_of_children_count(tmp_path: Path) -> None:
     train = """
 import os, signal, time
@@ -130,6 +133,7 @@ while True:
     assert "its ceiling of 0.6 CPU seconds" in crash(tmp_path, train, cpu_ceiling_s=0.6)
 
 
+@pytest.mark.slow
 def test_cpu_seconds_count_of_children_too_short_lived_to_be_seen(tmp_path: Path) -> None:
     if UNCOUNTED in current_sandbox().gaps:
         pytest.skip("no control group counts CPU seconds here, and the sandbox says so")
@@ -236,6 +240,7 @@ if not os.fork():
     assert not processes_with(mark)
 
 
+@pytest.mark.slow
 def test_a_tree_of_sessions_is_dead_when_its_report_is_there(tmp_path: Path) -> None:
     mark = f"tree-{os.getpid()}-{tmp_path.name}"
     train = f"""
@@ -323,6 +328,7 @@ def test_a_stop_file_stops(tmp_path: Path) -> None:
     assert report.reason.startswith("asked to stop after")
 
 
+@pytest.mark.slow
 def test_a_run_that_waits_for_a_device_can_be_stopped(tmp_path: Path) -> None:
     (tmp_path / "first").mkdir()
     (tmp_path / "second").mkdir()
@@ -471,6 +477,7 @@ def test_a_tree_that_cannot_be_looked_at_counts_as_changed(
     assert broken_seal(tmp_path, seal) is None
 
 
+@pytest.mark.slow
 def test_a_folder_in_the_place_of_the_measurement_is_no_way_to_be_lost(tmp_path: Path) -> None:
     train = BIGRAM + "    os.makedirs(os.environ['AUTORESEARCH_OUT'] + '/../measurement.json/x')\n"
     _, report = run_to_end(tmp_path, train, sandbox="unsandboxed")
@@ -544,6 +551,7 @@ def test_a_control_that_is_asked_for_its_device_is_lost_and_not_stopped(tmp_path
     assert report.reason.startswith(YIELDED)
 
 
+@pytest.mark.slow
 def test_an_out_folder_that_grows_too_large_ends_the_run(tmp_path: Path) -> None:
     train = (
         "import os, time\n"
@@ -577,6 +585,7 @@ def test_a_folder_of_too_many_files_is_not_walked_to_its_end(tmp_path: Path) -> 
     assert size_mb > 0
 
 
+@pytest.mark.slow
 def test_nothing_but_the_checkpoint_goes_from_training_to_scoring(tmp_path: Path) -> None:
     plant = (
         "    for folder in (os.environ['HOME'], '/dev/shm', os.environ['AUTORESEARCH_OUT']):\n"

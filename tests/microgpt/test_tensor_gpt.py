@@ -83,6 +83,7 @@ def test_training_in_batches_of_float32_learns():
     assert np.mean(losses[-10:]) < 2.6 < np.mean(losses[:10])
 
 
+@pytest.mark.slow
 def test_the_program_prints_what_gpt_py_prints(tmp_path):
     data = tmp_path / "names.txt"
     data.write_text("ab\nba\nabba\n")

@@ -61,6 +61,7 @@ def test_starting_the_server_imports_nothing_heavy():
     assert done.stdout.strip() == "[]"
 
 
+@pytest.mark.slow
 def test_nothing_but_protocol_goes_to_stdout(tmp_path):
     environment = {"AUTORESEARCH_HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
     done = subprocess.run(

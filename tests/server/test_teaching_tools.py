@@ -508,6 +508,7 @@ async def test_a_client_without_forms_is_sent_to_a_terminal(client, room):
     assert room.events(Attempt) == []
 
 
+@pytest.mark.slow
 async def test_code_is_explained_with_real_values_to_a_server_that_only_teaches(client, room):
     async with client() as learner:
         seen = await call(learner, "explain_code_section", section="softmax", example="ab")
