@@ -147,14 +147,17 @@ def judge(
         if (why := violated(exercise, p, case, answer))
     ]
     if not wrong:
-        return replace(whole, words=f"Right on all {len(cases)} fresh calls.")
+        words = "Right." if _is_value(cases) else f"Right on all {len(cases)} fresh calls."
+        return replace(whole, words=words)
     name, telling = diagnose(exercise, p, cases, answers)
     candidates = [one for one in wrong if any(one[0] is case for case in telling)] or wrong
     case, answer, why = min(candidates, key=lambda one: len(as_json(one[0])))
     return replace(
         whole,
         passed=False,
-        words=f"{len(wrong)} of {len(cases)} fresh calls: {why}.",
+        words=f"{why[0].upper()}{why[1:]}."
+        if _is_value(cases)
+        else f"{len(wrong)} of {len(cases)} fresh calls: {why}.",
         misconception=name,
         shown_input=_arguments(case),
         shown_answer=shorten(_shown(answer)),
@@ -177,6 +180,11 @@ def _cut_short(cases: Sequence[Case], answers: Sequence[Answer], reply: Reply) -
         calls=len(cases),
         sandbox=reply.sandbox,
     )
+
+
+def _is_value(cases: Sequence[Case]) -> bool:
+    """Whether the answer is asked for as a value, and so nothing is called."""
+    return len(cases) == 1 and not cases[0]
 
 
 def _arguments(case: Case) -> str:

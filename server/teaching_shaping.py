@@ -8,6 +8,7 @@ from curricula.luck import PASSES
 from curricula.mastery import RULE, SkillStanding, Standing, State
 from curricula.steps import HintShown, Marked, Step
 from server.figures import count
+from server.shaping import loudly
 from server.teaching_results import (
     HintResult,
     LastCheckShown,
@@ -67,7 +68,8 @@ def marked_result(course: "Course", marked: Marked) -> MarkedResult:
         passed = f"passed with this very text on {marked.already:%Y-%m-%d}; nothing new recorded"
     skill = skill_shown(course, marked.skill)
     return MarkedResult(
-        summary=f"{marked.exercise}: {passed}. {found.words} {skill.skill} is {skill.state}.",
+        summary=f"{marked.exercise}: {passed}. {found.words} {skill.skill} is {skill.state}."
+        f"{loudly(found.sandbox)}",
         next_step=_after_marking(course, marked),
         **_check(marked),
         counts_for_mastery=marked.counts,
