@@ -51,9 +51,24 @@ def prepare(part: Any) -> Callable[..., Any]:
 def answer(call: Callable[..., Any], case: Any) -> str:
     """One line: the value, or the error that came instead."""
     try:
-        return json.dumps({"value": call(*json.loads(json.dumps(case)))})
+        value = call(*json.loads(json.dumps(case)))
+        try:
+            return json.dumps({"value": value})
+        except TypeError:
+            return json.dumps({"error": {"type": "TypeError", "words": strange(value), "line": 0}})
     except BaseException as error:
         return json.dumps({"error": describe(error)})
+
+
+def strange(value: Any) -> str:
+    """What kept an answer from being numbers, texts, lists and dicts, in words."""
+    if value is ...:
+        return "the answer is `...`, which stands for what is still to be written"
+    if isinstance(value, (list, tuple)):
+        for number, one in enumerate(value, start=1):
+            if one is ...:
+                return f"entry {number} is `...`, which stands for what is still to be written"
+    return f"the answer must be numbers, texts, lists and dicts; this {type(value).__name__} is not"
 
 
 def describe(error: BaseException) -> dict[str, Any]:

@@ -6,6 +6,8 @@ import hashlib
 import warnings
 from functools import lru_cache
 
+from curricula.errors import BadSubmission
+
 
 @lru_cache(maxsize=4096)
 def fingerprint(source: str) -> str:
@@ -22,6 +24,26 @@ def fingerprint(source: str) -> str:
         return _sha(ast.dump(renamed, annotate_fields=False))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return _sha(source)
+
+
+def refuse_unready(source: str, starter: str) -> None:
+    """Raise BadSubmission for what is no answer yet: the starter as it was, or no Python."""
+    if fingerprint(source) == fingerprint(starter):
+        raise BadSubmission(
+            "It is the starter still, as the workbook was made. Nothing was graded.",
+            "Write the answer below the comment, save the file, and check it then.",
+        )
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            ast.parse(source)
+    except SyntaxError as error:
+        raise BadSubmission(
+            f"Line {error.lineno} is no Python: {error.msg}. Nothing was graded, no try counted.",
+            "Mend that line, or the one before it, where brackets and quotes begin.",
+        ) from None
+    except (ValueError, RecursionError, MemoryError):
+        pass  # whatever else ails it, the child finds out
 
 
 def _sha(text: str) -> str:

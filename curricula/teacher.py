@@ -18,11 +18,12 @@ from curricula.errors import BadSubmission, NotYet, Unknown
 from curricula.events import Attempt, Author, Event, Hint, Opened, Placed, Via
 from curricula.exercise import Kind
 from curricula.facts import praise
-from curricula.grader import Grade, Runner, grade
+from curricula.grader import Grade, Runner, check_submission, grade
 from curricula.instance import Instance
 from curricula.lesson import KINDS, LADDER
 from curricula.mastery import Standing, standing
 from curricula.openings import SEEDS, Openings
+from curricula.programs import refuse_unready
 from curricula.record import Record, utc_now
 from curricula.steps import HintShown, Marked, Step
 from curricula.tries import FREE_HINTS, TRIES, ExerciseInfo, tries
@@ -103,6 +104,8 @@ class Teacher:
         before = self.record.events()
         if author == "learner" and (same := _passed_already(before, opened.instance, source)):
             return replace(self._marked(opened, self._graded(opened, same), same), already=same.at)
+        check_submission(source)
+        refuse_unready(source, instance.starter)
         seed = _RANDOM.randrange(SEEDS)
         found = grade(instance, source, str(seed), self._runner)
         attempt = Attempt(

@@ -369,6 +369,8 @@ async def test_an_own_course_needs_no_lab_and_a_server_that_teaches_has_none(cli
         ("submit_exercise", {"exercise": "x", "answer": "1", "author": "me"}, "`author` must be"),
         ("submit_exercise", {"exercise": "guess-total", "answer": "x" * 70_000}, "over 64 kB"),
         ("submit_exercise", {"exercise": "guess-total", "answer": "a\0b"}, "a zero byte"),
+        ("submit_exercise", {"exercise": "guess-total", "answer": "x\nanswer = ("}, "Line 2 is no"),
+        ("submit_exercise", {"exercise": "guess-total", "answer": "..."}, "the starter still"),
     ],
 )
 async def test_a_bad_argument_is_told_plainly_and_nothing_is_recorded(
