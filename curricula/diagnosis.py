@@ -30,27 +30,30 @@ def _checked(
 
 def diagnose(
     exercise: Exercise, p: Params, cases: Sequence[Case], answers: Sequence[Answer]
-) -> tuple[str, list[Case]]:
-    """The misconception that gives exactly these answers, and the calls that show it."""
+) -> tuple[str, list[Case], list[int]]:
+    """The misconception that gives exactly these answers, and the calls that show it.
+
+    And, of a list that it does not explain whole, the entries that it was read from, from 0.
+    """
     for name, mimic in exercise.misconceptions.items():
         shows = _by_check if exercise.check is not None else _by_answers
         telling = shows(mimic, exercise, p, list(zip(cases, answers, strict=True)))
         if telling:
-            return name, telling
+            return name, telling, []
     if exercise.check is None and len(cases) == 1:
-        name = _by_entries(exercise, p, cases[0], answers[0])
-        return name, list(cases) if name else []
-    return "", []
+        name, places = _by_entries(exercise, p, cases[0], answers[0])
+        return name, list(cases) if name else [], places
+    return "", [], []
 
 
-def _by_entries(exercise: Exercise, p: Params, case: Case, answer: Answer) -> str:
+def _by_entries(exercise: Exercise, p: Params, case: Case, answer: Answer) -> tuple[str, list[int]]:
     """Of a list that was wrong in more than one way: the belief behind most of its wrong entries.
 
     One of them must be its alone: entries that several beliefs agree on show none of these.
     """
     right, got = exercise.reference(p, *case), answer.value
     if not (isinstance(right, list) and isinstance(got, list) and len(right) == len(got)):
-        return ""
+        return "", []
     places = range(len(right))
     wrong = [n for n in places if not same(right[n], got[n], exercise.tolerance)]
     behind: dict[str, list[int]] = {}
@@ -62,7 +65,8 @@ def _by_entries(exercise: Exercise, p: Params, case: Case, answer: Answer) -> st
     alone = {
         name: found for name, found in behind.items() if any(shared.count(n) == 1 for n in found)
     }
-    return max(alone, key=lambda name: len(alone[name]), default="")
+    best = max(alone, key=lambda name: len(alone[name]), default="")
+    return best, alone.get(best, [])
 
 
 def _by_answers(

@@ -53,6 +53,7 @@ class Exercise:
     `reference(p, *args)` gives the right answer of one call as plain data.
     `check(p, args, answer)` replaces the comparison with it: "" or what is violated, in words.
     `misconceptions` maps an id of the lesson's to what code that holds it returns, or raises.
+    `shown(p, *args)` words a call, where its arguments are not what a learner would write.
     `driver` is the source of `drive(entry, *args)`, run beside the learner's code.
     """
 
@@ -66,5 +67,6 @@ class Exercise:
     mutants: tuple[Mutant, ...]
     tolerance: float = 1e-6  # of floats, relative and absolute
     driver: str = ""
+    shown: Callable[..., str] | None = None
     check: Callable[[Params, Case, Plain], str] | None = None
     misconceptions: Mapping[str, Callable[..., Plain]] = field(default_factory=dict)

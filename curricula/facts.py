@@ -18,12 +18,17 @@ class Fact:
 
 
 def praise(
-    exercises: Mapping[str, ExerciseInfo], events: Iterable[Event], attempt: Attempt
+    exercises: Mapping[str, ExerciseInfo],
+    events: Iterable[Event],
+    attempt: Attempt,
+    beliefs: Mapping[str, str] | None = None,
 ) -> tuple[Fact, ...]:
     """The facts of this attempt; none if it failed or is padded (`Try.padding`).
 
     `events` may hold the attempt and what came later; only what came before it is looked at.
+    `beliefs` words the misconceptions; without it a fact says their ids.
     """
+    words = beliefs or {}
     found = list(tries(exercises, _until(events, attempt)))
     if not found or found[-1].attempt != attempt or not attempt.passed or found[-1].padding:
         return ()
@@ -36,7 +41,8 @@ def praise(
         facts.append(Fact(kind="unaided", words="No hint was taken on this instance."))
     if one.number == 1:
         facts.append(Fact(kind="first_try", words="It was the first try on this instance."))
-    return (*facts, *(_overcame(name) for name in _shown(earlier) if name != attempt.misconception))
+    overcame = (name for name in _shown(earlier) if name != attempt.misconception)
+    return (*facts, *(_overcame(name, words.get(name, name)) for name in overcame))
 
 
 def _until(events: Iterable[Event], attempt: Attempt) -> list[Event]:
@@ -62,9 +68,9 @@ def _shown(earlier: Iterable[Try]) -> tuple[str, ...]:
     return tuple(shown)
 
 
-def _overcame(name: str) -> Fact:
+def _overcame(name: str, belief: str) -> Fact:
     return Fact(
         kind="overcame",
         misconception=name,
-        words=f"An earlier try on this skill showed the misconception {name}; this one does not.",
+        words=f"An earlier try on this skill showed a belief that this one does not: {belief}",
     )

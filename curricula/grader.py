@@ -149,17 +149,17 @@ def judge(
     if not wrong:
         words = "Right." if _is_value(cases) else f"Right on all {len(cases)} fresh calls."
         return replace(whole, words=words)
-    name, telling = diagnose(exercise, p, cases, answers)
+    name, telling, places = diagnose(exercise, p, cases, answers)
     candidates = [one for one in wrong if any(one[0] is case for case in telling)] or wrong
     case, answer, why = min(candidates, key=lambda one: len(as_json(one[0])))
     return replace(
         whole,
         passed=False,
-        words=f"{why[0].upper()}{why[1:]}."
+        words=f"{why[0].upper()}{why[1:]}{_where(places)}."
         if _is_value(cases)
-        else f"{len(wrong)} of {len(cases)} fresh calls: {why}.",
+        else f"Wrong on {len(wrong)} of {len(cases)} fresh calls: {why}.",
         misconception=name,
-        shown_input=_arguments(case),
+        shown_input=shorten(exercise.shown(p, *case)) if exercise.shown else _arguments(case),
         shown_answer=shorten(_shown(answer)),
         failed=len(wrong),
     )
@@ -180,6 +180,14 @@ def _cut_short(cases: Sequence[Case], answers: Sequence[Answer], reply: Reply) -
         calls=len(cases),
         sandbox=reply.sandbox,
     )
+
+
+def _where(places: Sequence[int]) -> str:
+    """Which entries a belief was read from, where it does not explain all that differs."""
+    if not places:
+        return ""
+    listed = ", ".join(str(place + 1) for place in places)
+    return f"; what it shows is read from entr{'ies' if places[1:] else 'y'} {listed}"
 
 
 def _is_value(cases: Sequence[Case]) -> bool:

@@ -144,8 +144,11 @@ class Teacher:
             name=LADDER[level - 1],
             text=self.instance_of(opened).hint(level),
             left=len(LADDER) - level,
-            counts_still=level <= FREE_HINTS,
+            counts_still=level <= FREE_HINTS and self._kind_of(opened).counts,
         )
+
+    def _kind_of(self, opened: Opened) -> Kind:
+        return self.course.unit_of(opened.exercise).task(opened.exercise).kind
 
     def statement(self, exercise: str) -> str:
         """The task of the exercise that is open, in markdown, with its starter."""
@@ -348,7 +351,7 @@ class Teacher:
             lesson=unit.id,
             grade=found,
             belief=unit.lesson.front.misconceptions.get(found.misconception, ""),
-            facts=praise(infos, events, attempt),
+            facts=praise(infos, events, attempt, unit.lesson.front.misconceptions),
             counts=this.counts,
             why_not="" if this.counts or not found.passed else this.padding or practice,
             tried=sum(one.own for one in own),

@@ -5,7 +5,7 @@ It names its instance in a line of its own, so that whoever is given the file kn
 
 import re
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -122,7 +122,7 @@ def _text(page: Page, path: Path) -> str:
         f"{page.title} ({page.course}, {page.lesson}, {page.exercise})",
         f"instance {page.instance}  <- leave this line: it says what this file answers",
         "",
-        *(line for text in _reflowed(page.statement) for line in _wrapped(text)),
+        *_single_spaced(line for text in _reflowed(page.statement) for line in _wrapped(text)),
         "",
         f"Check it in a terminal: autoresearch-mcp teach check {path.name}{page.options}",
         *([page.counts] if page.counts else []),
@@ -132,20 +132,32 @@ def _text(page: Page, path: Path) -> str:
 
 
 def _reflowed(markdown: str) -> Iterator[str]:
-    """Its lines, each paragraph as a single one; lists, tables and code stay as they are."""
+    """Its lines, each paragraph as a single one, an item's too; tables and code stay."""
     lines = markdown.split("\n")
     paragraphs = {
         token.map[0]: token.map[1]
         for token in MarkdownIt("commonmark").enable("table").parse(markdown)
-        if token.type == "paragraph_open" and token.level == 0 and token.map
+        if token.type == "paragraph_open" and token.map
+        if not lines[token.map[0]].lstrip().startswith(">")
     }
     at = 0
     while at < len(lines):
         end = paragraphs.get(at, at + 1)
-        yield " ".join(lines[at:end])
+        yield " ".join([lines[at], *map(str.strip, lines[at + 1 : end])])
         at = end
 
 
+def _single_spaced(lines: Iterable[str]) -> Iterator[str]:
+    """Without the second of two empty lines, which a left-out part leaves behind."""
+    before = ""
+    for line in lines:
+        if line.strip() or before:
+            yield line
+        before = line.strip()
+
+
 def _wrapped(line: str) -> list[str]:
-    indent = line[: len(line) - len(line.lstrip())]
+    bare = line.lstrip()
+    marker = re.match(r"(?:[-*+]|\d+[.)]) +", bare)
+    indent = " " * (len(line) - len(bare) + (marker.end() if marker else 0))
     return textwrap.wrap(line, _WIDTH, subsequent_indent=indent, break_long_words=False) or [""]

@@ -7,6 +7,7 @@ from curricula.exercise import Kind
 from curricula.luck import PASSES
 from curricula.mastery import RULE, SkillStanding, Standing, State
 from curricula.steps import HintShown, Marked, Step
+from curricula.tries import FREE_HINTS
 from server.figures import count
 from server.shaping import loudly
 from server.teaching_results import (
@@ -81,9 +82,12 @@ def marked_result(course: "Course", marked: Marked) -> MarkedResult:
 
 def hint_result(hint: HintShown) -> HintResult:
     """One rung of the ladder."""
+    free = hint.level <= FREE_HINTS
     cost = (
         "a pass can still count for mastery"
         if hint.counts_still
+        else "this exercise is practice, so it costs nothing"
+        if free
         else "this instance is practice now; a fresh one can count for mastery"
     )
     return HintResult(
@@ -103,12 +107,13 @@ def progress_result(
     course: "Course", standing: Standing, last: Marked | None, notes: tuple[str, ...]
 ) -> ProgressResult:
     """The learner's standing."""
-    skills = [skill_shown(course, standing.skills[name]) for name in course.skills]
+    every = [skill_shown(course, standing.skills[name]) for name in course.skills]
+    skills = [skill for skill in every if skill.state != State.NEW]  # the chart has them all
     mastered = sum(skill.state == State.MASTERED for skill in skills)
     passed = sum(told.passed for told in standing.lessons.values())
     due = list(standing.due)
     return ProgressResult(
-        summary=f"{passed} of {len(course.units)} lessons passed, {mastered} of {len(skills)} "
+        summary=f"{passed} of {len(course.units)} lessons passed, {mastered} of {len(every)} "
         f"skills mastered, {count(len(due), 'review')} due.",
         next_step=f"{call(course, 'start_lesson', lesson='review')} for what is due, before "
         "anything new."
@@ -212,7 +217,11 @@ def _after_opening(course: "Course", step: Step) -> str:
         )
         return f"{step.lesson} is done; name what was learned, and what is due. {then}"
     asks = "Ask what they expect first. " if step.kind == "predict" else ""
-    teach = "Teach the sections, then let" if step.sections else "No teaching now: let"
+    teach = (
+        "Teach the sections, then let"
+        if step.sections
+        else "No new text: explain only what the task needs and was not taught yet, then let"
+    )
     return (
         f"{teach} the learner work on {step.exercise} in the workbook. {asks}"
         "When they say it is ready: "

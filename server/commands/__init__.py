@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from typing import Annotated
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError, Group, Parameter
 
 from autoresearch.errors import LabError
 from curricula.errors import CourseError
@@ -74,15 +74,18 @@ def build_app() -> App:
 
 def _teach() -> App:
     """What learners and authors of courses run in a terminal."""
-    teach = App(name="teach", help="Courses: for who learns by one, and for who writes one.")
-    teach.command(learning.check)
-    teach.command(learning.progress)
-    teach.command(learning.export)
-    teach.command(learning.import_, name="import")
-    teach.command(capstone.own)
-    for command in (authoring.lint, authoring.coverage, authoring.mutate, authoring.audit):
-        teach.command(command)
-    teach.command(learning.replay)
+    teach = App(
+        name="teach",
+        help="Courses: for who learns by one, and for who writes one. Lessons and hints come from "
+        "your agent: ask it to teach you.",
+    )
+    learners, authors = Group("For learners", sort_key=1), Group("For authors", sort_key=2)
+    for command in (learning.check, learning.progress, learning.export, capstone.own):
+        teach.command(command, group=learners)
+    teach.command(learning.import_, name="import", group=learners)
+    for tool in (authoring.lint, authoring.coverage, authoring.mutate, authoring.audit):
+        teach.command(tool, group=authors)
+    teach.command(learning.replay, group=authors)
     return teach
 
 

@@ -95,7 +95,7 @@ def _next(client: str, toolset: str, *, written: bool) -> str:
         return f"Next: autoresearch-mcp connect {client} --write"
     ask = {
         "teach": "to teach you how a GPT works",
-        "all": "to improve microgpt, or to teach you it",
+        "all": "to improve microgpt, or to teach you how it works",
     }
     start = "claude, approve the server" if client == "claude-code" else "codex"
     return f"Next: {start}, then ask it {ask.get(toolset, 'to improve microgpt')}"

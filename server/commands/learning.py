@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 CourseOption = Annotated[str, Parameter(name="--course", help="A course's name, or its folder.")]
 
 
+NOT_A_TERMINAL = (
+    "This was no terminal (input or output is a pipe or a file), so it is recorded as an answer "
+    "through an agent. Type the command in a terminal for one that counts as yours alone."
+)
+
+
 def check(
     file: Annotated[Path, Parameter(help="A workbook that start_lesson made.")],
     /,
@@ -40,6 +46,8 @@ def check(
         print_json(shown.model_dump())
     else:
         _show(shown)
+        if via == "agent":
+            say(NOT_A_TERMINAL, "yellow")
     return 0 if shown.passed else 1
 
 

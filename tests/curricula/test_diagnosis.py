@@ -26,11 +26,11 @@ def answers(*values):
 
 
 def test_the_belief_that_gives_all_these_answers_is_named_with_the_calls_that_show_it():
-    assert diagnose(exercise(), {}, CASES, answers(0, 2, 4)) == ("doubles", [[1], [2]])
+    assert diagnose(exercise(), {}, CASES, answers(0, 2, 4)) == ("doubles", [[1], [2]], [])
 
 
 def test_a_belief_that_explains_only_some_answers_is_not_named():
-    assert diagnose(exercise(), {}, CASES, answers(0, 2, 5)) == ("", [])
+    assert diagnose(exercise(), {}, CASES, answers(0, 2, 5)) == ("", [], [])
 
 
 def test_a_belief_may_be_one_that_raises():
@@ -40,19 +40,19 @@ def test_a_belief_may_be_one_that_raises():
 
 @pytest.mark.parametrize("error", [{}, {"type": "ValueError"}, {"type": 5}])
 def test_another_error_is_another_belief(error):
-    assert diagnose(exercise(), {}, CASES, [Answer(error=error)] * 3) == ("", [])
+    assert diagnose(exercise(), {}, CASES, [Answer(error=error)] * 3) == ("", [], [])
 
 
 def test_right_answers_show_no_misconception():
     same = exercise(misconceptions={"not-wrong": lambda p, x: x + x + x})
-    assert diagnose(same, {}, CASES, answers(0, 3, 6)) == ("", [])
+    assert diagnose(same, {}, CASES, answers(0, 3, 6)) == ("", [], [])
 
 
 def test_a_belief_cannot_change_the_calls_it_is_asked_about():
     spoils = exercise(misconceptions={"spoils": lambda p, values: values.clear() or 0},
                       reference=lambda p, values: len(values))  # fmt: skip
     cases = [[[1, 2]]]
-    assert diagnose(spoils, {}, cases, answers(0)) == ("spoils", [[[1, 2]]])
+    assert diagnose(spoils, {}, cases, answers(0)) == ("spoils", [[[1, 2]]], [])
     assert cases == [[[1, 2]]]
 
 
@@ -91,14 +91,14 @@ def checked():
 
 
 def test_with_a_check_a_belief_must_show_in_every_wrong_answer():
-    assert diagnose(checked(), {}, CASES, answers(0, 0.5, 1.0)) == ("halves", [[1], [2]])
-    assert diagnose(checked(), {}, CASES, answers(0, 0.5, 1.5)) == ("", [])
+    assert diagnose(checked(), {}, CASES, answers(0, 0.5, 1.0)) == ("halves", [[1], [2]], [])
+    assert diagnose(checked(), {}, CASES, answers(0, 0.5, 1.5)) == ("", [], [])
 
 
 @pytest.mark.parametrize("answer", [None, "text", [1], {}, 10**400])
 def test_a_check_meets_any_form_of_answer_without_failing_itself(answer):
     assert violated(checked(), {}, [1], Answer(answer))
-    assert diagnose(checked(), {}, CASES, [Answer(answer)] * 3) == ("", [])
+    assert diagnose(checked(), {}, CASES, [Answer(answer)] * 3) == ("", [], [])
 
 
 def test_a_lesson_with_a_check_is_graded_by_it(tmp_path):

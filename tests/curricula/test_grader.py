@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -44,6 +45,29 @@ def test_a_wrong_answer_shows_its_belief_on_the_smallest_call_that_tells(total):
     assert re.fullmatch(r"\[\d+\]", found.shown_input)  # not [], where it happens to be right
     assert found.shown_answer == found.shown_input.strip("[]")
     assert found.failed == 5
+
+
+def test_a_call_that_no_learner_would_write_is_shown_as_they_would(course, total):
+    exercise = replace(total.exercise, shown=lambda p, values: f"total(of {len(values)} numbers)")
+    found = graded(
+        replace(total, exercise=exercise), "def total(values):\n    return sum(values)\n"
+    )
+    assert re.fullmatch(r"total\(of \d numbers\)", found.shown_input)
+
+
+def test_a_belief_that_explains_a_part_of_a_list_says_which_entries_it_was_read_from(total):
+    listed = replace(
+        total.exercise,
+        entry="answer",
+        cases=lambda rng, p: [[]],
+        reference=lambda p: [1, 2, 3, 4],
+        misconceptions={"threes": lambda p: [1, 2, 9, 4]},
+    )
+    found = graded(replace(total, exercise=listed), "answer = [1, 7, 9, 4]\n")
+    assert found.misconception == "threes"
+    assert found.words == (
+        "The answer differs, first in entry 2 of 4; what it shows is read from entry 3."
+    )
 
 
 def test_the_right_answer_is_in_no_part_of_a_grade(total):

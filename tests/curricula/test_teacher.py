@@ -102,6 +102,12 @@ def test_a_hint_keeps_a_placement_from_counting(room):
     assert events(room, Placed) == []
 
 
+def test_a_hint_on_practice_never_says_that_a_pass_could_count(room):
+    opened = room.teacher.start("", room.folder).exercise
+    practice = not room.teacher.exercise_infos()[opened].kind.counts
+    assert room.teacher.hint(opened).counts_still is not practice
+
+
 def test_an_agent_cannot_place_its_learner(room):
     room.teacher.start("totals", room.desk, placement=True)
     source = room.answer_to("mend-total")

@@ -1,5 +1,7 @@
 """The learner's file: made once, theirs from then on."""
 
+from dataclasses import replace
+
 import pytest
 
 from curricula.errors import BadSubmission, CourseError
@@ -24,6 +26,15 @@ def test_a_workbook_is_python_that_names_its_instance_and_its_task(tmp_path):
     assert max(map(len, text.split("\n"))) <= 100
     compile(text, "e.py", "exec")
     assert read_workbook(path) == (PAGE.instance, text)
+
+
+def test_the_lines_of_an_item_are_joined_and_a_left_out_part_leaves_one_gap(tmp_path):
+    item = "- " + "many words " * 7 + "end\n  in the middle"
+    page = replace(PAGE, statement=f"{item}\n  of a line.\n\n\n\nAfter it.")
+    told = make_workbook(tmp_path, page, 1).read_text().partition("#\n# - ")[2]
+    assert told.startswith(
+        "many words " * 7 + "end in the middle\n#   of a line.\n#\n# After it.\n"
+    )
 
 
 def test_what_the_learner_wrote_stays_and_a_later_opening_gets_a_file_of_its_own(tmp_path):

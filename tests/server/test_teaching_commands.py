@@ -75,6 +75,11 @@ def test_check_grades_the_file_and_records_it(workbook, teacher, capsys):
     assert (attempt.passed, attempt.author) == (True, "learner")
 
 
+def test_check_without_a_terminal_says_that_it_was_none(workbook, capsys):
+    assert run(["teach", "check", str(workbook), "--course", "small"]) == 0
+    assert "recorded as an answer through an agent" in capsys.readouterr().out
+
+
 def test_check_without_a_terminal_counts_as_the_agents_shell(workbook, teacher):
     run(["teach", "check", str(workbook), "--course", "small"])
     assert [attempt.via for attempt in attempts(teacher)] == ["agent"]

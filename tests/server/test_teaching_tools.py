@@ -224,7 +224,7 @@ async def test_progress_is_read_off_the_record(client, room):
         after = await call(learner, "show_progress", **SMALL)
     assert [one["state"] for one in before["lessons"]] == ["open", "locked"]
     assert [one["state"] for one in after["lessons"]] == ["passed", "open"]
-    assert [one["state"] for one in after["skills"]] == ["passed", "new"]
+    assert [one["state"] for one in after["skills"]] == ["passed"]  # the chart shows the rest
     assert after["summary"] == "1 of 2 lessons passed, 0 of 2 skills mastered, 0 reviews due."
     assert "totals" in after["chart"]
     assert "missing" in after["skills"][0]

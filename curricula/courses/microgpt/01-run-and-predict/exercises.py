@@ -8,20 +8,21 @@ from random import Random
 from curricula import subject
 from curricula.exercise import Case, Exercise, Mutant, Params, Plain
 
-# ---- predict-a-run: lines, first loss and exit codes of gpt.py itself ---------------------------
+# ---- predict-a-run: lines and first losses of gpt.py itself -------------------------------------
 
 
 SHORT = (
     *("ada", "alan", "dana", "eli", "emma", "ian", "ida", "kim", "lea"),
     *("lena", "leon", "mia", "nina", "noel", "otto", "sam", "sue", "tom"),
 )
+LATER = ("bob", "greg", "fay", "wim", "zoe", "juri", "vera", "hugo", "pia")
 
 
 def draw_run(rng: Random) -> Params:
-    """A tiny file of names, a number of steps, and a reader who leaves early."""
+    """A tiny file of names, one of them twice, a number of steps, and a name that comes later."""
     names = rng.sample(SHORT, rng.randint(2, 6))
     names.append(rng.choice(names))
-    return {"names": names, "steps": rng.randint(7, 99), "reader": rng.randint(2, 6)}
+    return {"names": names, "steps": rng.randint(7, 99), "later": rng.choice(LATER)}
 
 
 @cache
@@ -34,6 +35,13 @@ def real_run() -> tuple[int, int, int]:
     return len(whole.lines) - 1, empty.code, left.code
 
 
+def traced_run() -> tuple[int, int, int]:
+    """The same; what is remembered runs nothing that could be traced."""
+    if subject.watched_runs == set():
+        real_run.cache_clear()
+    return real_run()
+
+
 def even_loss(vocabulary: int) -> float:
     """The subject's own softmax, given a draw: the surprise of any token."""
     gpt = subject.load()
@@ -41,11 +49,15 @@ def even_loss(vocabulary: int) -> float:
     return -math.log(share)
 
 
-def answer_run(p: Params) -> list[float]:
-    if subject.watched_runs == set():  # what is remembered runs nothing that could be traced
-        real_run.cache_clear()
-    samples, unreadable, left = real_run()
-    return [p["steps"] + samples, even_loss(len(set("".join(p["names"]))) + 1), unreadable, left]
+def choices(p: Params, later: bool) -> int:
+    """What a model of these names bets over."""
+    return len(set("".join([*p["names"], p["later"] if later else ""]))) + 1
+
+
+def answer_run(p: Params, lines: int | None = None, loss=even_loss, change=0) -> list[float]:
+    samples, _, _ = traced_run()
+    losses = [loss(choices(p, later) + change) for later in (False, True)]
+    return [p["steps"] + samples if lines is None else lines, *losses]
 
 
 PREDICT = Exercise(
@@ -57,72 +69,74 @@ PREDICT = Exercise(
     reference=answer_run,
     tolerance=0.004,
     misconceptions={
-        "bos-is-no-token": lambda p: [
-            p["steps"] + 20,
-            math.log(len({letter for name in p["names"] for letter in name})),
-            2,
-            130,
-        ],
-        "samples-are-not-lines": lambda p: [
-            p["steps"],
-            math.log(len({letter for name in p["names"] for letter in name}) + 1),
-            2,
-            130,
-        ],
-        "loss-is-the-chance": lambda p: [
-            p["steps"] + 20,
-            1 / (len({letter for name in p["names"] for letter in name}) + 1),
-            2,
-            130,
-        ],
-        "every-failure-is-one": lambda p: [
-            p["steps"] + 20,
-            math.log(len({letter for name in p["names"] for letter in name}) + 1),
-            1,
-            130,
+        "bos-is-no-token": lambda p: answer_run(p, change=-1),
+        "samples-are-not-lines": lambda p: answer_run(p, lines=p["steps"]),
+        "loss-is-the-chance": lambda p: answer_run(p, loss=lambda n: 1 / n),
+        "another-file": lambda p: answer_run(p, loss=lambda n: math.log(27)),
+        "names-are-the-choices": lambda p: [
+            answer_run(p)[0], *(math.log(len({*p["names"]}) + more) for more in (0, 1))
         ],
     },
     solutions=(
         """import math
 names = {{ p.names }}
-answer = [{{ p.steps }} + 20, math.log(len(set("".join(names))) + 1), 2, 130]
+first = math.log(len(set("".join(names))) + 1)
+second = math.log(len(set("".join(names) + "{{ p.later }}")) + 1)
+answer = [{{ p.steps }} + 20, first, second]
 """,
         """from math import log
 vocabulary = {"end"}
 for name in {{ p.names }}:
     vocabulary.update(name)
-answer = [20 + {{ p.steps }}, round(-log(1 / len(vocabulary)), 3), 2, 130]
+answer = [20 + {{ p.steps }}, round(-log(1 / len(vocabulary)), 3)]
+vocabulary.update("{{ p.later }}")
+answer.append(round(-log(1 / len(vocabulary)), 3))
 """,
         """import math
-text = " ".join({{ p.names }})
-count = 1 + sum(letter in text for letter in "abcdefghijklmnopqrstuvwxyz")
-answer = [len(range({{ p.steps }})) + len(range(1, 21)), math.log2(count) * math.log(2), 2, 130]
+answer = [len(range({{ p.steps }})) + len(range(1, 21))]
+for text in (" ".join({{ p.names }}), " ".join({{ p.names + [p.later] }})):
+    count = 1 + sum(letter in text for letter in "abcdefghijklmnopqrstuvwxyz")
+    answer.append(math.log2(count) * math.log(2))
 """,
     ),
     mutants=(
-        Mutant(name="letters only", find=" + 1)", replace=")", stands_for="bos-is-no-token"),
-        Mutant(name="two special tokens", find=" + 1)", replace=" + 2)"),
+        Mutant(name="letters only", stands_for="bos-is-no-token", source="""import math
+names = {{ p.names }}
+first, second = ("".join(names), "".join(names) + "{{ p.later }}")
+answer = [{{ p.steps }} + 20, math.log(len(set(first))), math.log(len(set(second)))]
+"""),
+        Mutant(name="two special tokens", source="""import math
+names = {{ p.names }}
+first, second = ("".join(names), "".join(names) + "{{ p.later }}")
+answer = [{{ p.steps }} + 20, math.log(len(set(first)) + 2), math.log(len(set(second)) + 2)]
+"""),
         Mutant(name="steps only", find=" + 20", replace="", stands_for="samples-are-not-lines"),
         Mutant(name="a line too many", find=" + 20", replace=" + 21"),
-        Mutant(name="in bits", find="math.log(", replace="math.log2("),
-        Mutant(name="chance", find="math.log(", replace="1 / (", stands_for="loss-is-the-chance"),
-        Mutant(name="chance, rounded", of=1, find="-log(1 / len(vocabulary))",
-               replace="1 / len(vocabulary)", stands_for="loss-is-the-chance"),
-        Mutant(name="code 1", find="2, 130", replace="1, 130", stands_for="every-failure-is-one"),
-        Mutant(name="an early reader is success", find="2, 130", replace="2, 0"),
+        Mutant(name="in bits", find="first = math.log(", replace="first = math.log2("),
+        Mutant(name="chance", of=1, find="-log(1 / len(vocabulary))",
+               replace="1 / len(vocabulary)"),
+        Mutant(name="chances", of=2, find="math.log2(count) * math.log(2)", replace="1 / count",
+               stands_for="loss-is-the-chance"),
+        Mutant(name="the names that ship", stands_for="another-file",
+               source="import math\nanswer = [{{ p.steps }} + 20, math.log(27), math.log(27)]\n"),
+        Mutant(name="a bet on names", stands_for="names-are-the-choices", source="""import math
+names = set({{ p.names }})
+answer = [{{ p.steps }} + 20, math.log(len(names)), math.log(len(names) + 1)]
+"""),
         Mutant(name="every letter counts", find='set("".join(names))', replace='"".join(names)'),
+        Mutant(name="the later name forgotten", find=' + "{{ p.later }}"', replace=""),
         Mutant(name="pasted", source='answer = "step 1 / {{ p.steps }} | loss 3.3660"\n'),
     ),
 )  # fmt: skip
 
 # ---- loss-of-an-even-bet: the first loss, from the text alone -----------------------------------
 
-SCALES = {"nats": math.e, "bits": 2.0, "tenfolds": 10.0}  # the unit, and the logarithm's base
+SCALES = {"nats": math.e, "bits": 2.0, "bans": 10.0}  # the unit, and the logarithm's base
 
 
 def draw_bet(rng: Random) -> Params:
     unit = rng.choice(sorted(SCALES))
-    bases = {"nats": "math.e", "bits": "2", "tenfolds": "10"}
+    bases = {"nats": "math.e", "bits": "2", "bans": "10"}
     return {
         "special": rng.randint(2, 9), "unit": unit, "base": bases[unit],
         "fold": rng.choice([True, False]), "most": rng.choice([5, 6, 7, 8]),
@@ -166,7 +180,7 @@ def alphabet(p: Params, lines: Sequence[str]) -> list[str]:
 
 
 def in_unit(p: Params, nats: float) -> float:
-    return nats / {"nats": 1.0, "bits": math.log(2), "tenfolds": math.log(10)}[p["unit"]]
+    return nats / {"nats": 1.0, "bits": math.log(2), "bans": math.log(10)}[p["unit"]]
 
 
 FADED = Exercise(
@@ -265,14 +279,16 @@ def jobs(rng: Random, p: Params) -> Sequence[Case]:
 
 def happened(p: Params, kind: str, words: str) -> dict[str, Plain]:
     family, _, _ = FAMILIES[p["family"]]
+    _, unreadable, left = traced_run()  # as gpt.py tells its endings apart
+    codes = {0: 0, unreadable: p["bad"], left: p["stopped"]}
     said, code, escaped = [], None, ""
     raised = getattr(__import__("builtins"), kind) if kind else None
     if raised is None:
-        code = 0
+        code = codes[0]
     elif kind in STOPS:
-        code = p["stopped"]
+        code = codes[left]
     elif issubclass(raised, (OSError, family)):
-        code = p["bad"]
+        code = codes[unreadable]
         said = [f"{p['word']}: {raised(words)}"]
     else:
         escaped = kind

@@ -645,7 +645,7 @@ def song_cases(rng, p):
     return cases
 
 
-def song(p, first, second, heard, *, shared=True, end=True, prior=None):
+def song(p, first, second, heard, *, shared=True, end=True, prior=None, short=0):
     def total(songs):
         notes = sorted(set("".join([*songs, heard] + ([*first, *second] if shared else []))))
         vocab = {note: i for i, note in enumerate([*notes, "."])}
@@ -653,7 +653,14 @@ def song(p, first, second, heard, *, shared=True, end=True, prior=None):
         for one in songs:
             for a, b in pairs_of(one, end):
                 counts[vocab[a]][vocab[b]] += 1
-        rows = [surprises(row) for row in counts]
+        if short:  # a share of too few: the row's total lacks one pinch
+            totals = [sum(row) - p["k"] for row in counts]
+            rows = [
+                [math.log(t) - math.log(n) for n in row]
+                for row, t in zip(counts, totals, strict=True)
+            ]
+        else:
+            rows = [surprises(row) for row in counts]
         return sum(rows[vocab[a]][vocab[b]] for a, b in pairs_of(heard, end))
 
     evidence = total(second) - total(first)
@@ -747,6 +754,7 @@ SONG = Exercise(
     misconceptions={
         "own-alphabet": lambda p, *a: song(p, *a, shared=False),
         "end-is-no-letter": lambda p, *a: song(p, *a, end=False),
+        "end-not-in-the-alphabet": lambda p, *a: song(p, *a, short=1),
         "odds-forgotten": lambda p, *a: song(p, *a, prior=lambda p: 0),
         "odds-added-raw": lambda p, *a: song(
             p, *a, prior=lambda p: p["odds"] * (math.log(2) if p["unit"] == "bits" else 1)
@@ -775,7 +783,7 @@ SONG = Exercise(
         Mutant(name="a ratio, no logarithm", of=2,
                find='math.log(odds{{ ", 2" if p.unit == "bits" else "" }})', replace="odds"),
         Mutant(name="one note too few in the alphabet", of=1, find="+ song)) + 1",
-               replace="+ song))"),
+               replace="+ song))", stands_for="end-not-in-the-alphabet"),
         Mutant(name="only the first singer is asked", find="surprise(second) - surprise(first)",
                replace="-surprise(first)"),
     ),

@@ -168,6 +168,16 @@ def difference_cases(rng, p):
     return cases
 
 
+def difference_shown(p, terms, x):
+    """A call as a learner would type it: f as Python."""
+    told = []
+    for factor, powers, rate in terms:
+        parts = [f"{factor:g}"] if factor != 1 else []
+        parts += [f"v[{n}]" + (f"**{e}" if e != 1 else "") for n, e in enumerate(powers) if e]
+        told.append(" * ".join([*parts, *([f"exp({rate:g} * v[0])"] if rate else [])]) or "1")
+    return f"slopes(lambda v: {' + '.join(told)}, {x})"
+
+
 def differences(p, terms, x, *, rule=None, divisor=None, kept=True):
     space = {}
     exec(DIFFERENCE_DRIVER, space)
@@ -243,6 +253,7 @@ DIFFERENCE = Exercise(
     cases=difference_cases,
     reference=differences,
     driver=DIFFERENCE_DRIVER,
+    shown=difference_shown,
     misconceptions={
         "plain-forward": lambda p, *a: differences(p, *a, rule="plain"),
         "one-step-divisor": lambda p, *a: differences(p, *a, divisor=1),
@@ -326,8 +337,17 @@ def links(p, a, b, c, place=None):
     return dict(zip(("ua", "ub", "vu", "vc", "lv"), grads, strict=True))
 
 
-def chain(p, a, b, c, *, path=None, again=lambda slope, m: slope + m, place=None):
-    s = links(p, a, b, c, place)
+def first_use(p, a, b, c):
+    """The slopes of links in which an input stands twice, if only its first use moves."""
+    u = eval(p["u"], {}, {"a": a, "b": b})
+    return {
+        **({"ua": a * b} if p["inner"] == 1 else {"ua": b} if p["inner"] == 3 else {}),
+        **({"vc": c} if p["middle"] == 0 else {"vc": u} if p["middle"] == 2 else {}),
+    }
+
+
+def chain(p, a, b, c, *, path=None, again=lambda slope, m: slope + m, place=None, once=False):
+    s = links(p, a, b, c, place) | (first_use(p, a, b, c) if once else {})
     path = path or (lambda *factors: math.prod(factors))
     slopes = {
         "a": path(s["ua"], s["vu"], s["lv"]),
@@ -421,6 +441,7 @@ CHAIN = Exercise(
     misconceptions={
         "overwrites": lambda p, *x: chain(p, *x, again=lambda slope, m: m),
         "second-use-forgotten": lambda p, *x: chain(p, *x, again=lambda slope, m: slope),
+        "first-use-only": lambda p, *x: chain(p, *x, once=True),
         "outer-forgotten": lambda p, *x: chain(
             p, *x, path=lambda *factors: math.prod(factors[:-1])
         ),
