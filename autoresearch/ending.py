@@ -6,7 +6,7 @@ import stat
 
 from autoresearch.logs import last_line, true_exception
 from autoresearch.records import Measurement, RunState
-from autoresearch.rundir import RunDir, RunSpec
+from autoresearch.rundir import RunDir, RunSpec, measurement_of
 from autoresearch.training import Ending, TrainingEnd
 
 _IDLE_SHARE = 0.1  # of its time on a CPU, below which a training hung rather than worked
@@ -61,7 +61,7 @@ def scored(rundir: RunDir, exit_code: int | None) -> tuple[RunState, str, Measur
         fields = json.loads(rundir.measurement_file.read_text())
         if "failed" in fields:
             return RunState.CRASHED, fields["failed"], None
-        measurement = Measurement(**fields)
+        measurement = measurement_of(fields)
         return RunState.FINISHED, f"scored {measurement.value:.4f}", measurement
     how = "hung" if exit_code is None else f"exited with {exit_code}"
     words = last_line(rundir.error_file)

@@ -303,7 +303,12 @@ class Lab:
 
     def contract_text(self) -> str:
         """autoresearch.toml as the lab was opened with it."""
-        return self.read_file(FILE_NAME, self.history().experiments["e0"].commit)
+        history = self.history()
+        assert history.opened is not None
+        if history.opened.contract:
+            return history.opened.contract
+        commit = history.experiments["e0"].commit
+        return self.repository.read_file(commit, FILE_NAME).decode(errors="replace")
 
     def log(self, run: str) -> str:
         """A run's log as it was written: output of an untrusted program.
@@ -322,7 +327,7 @@ class Lab:
 
     def read_file(self, path: str, commit: str) -> str:
         """A file's text at a commit, never the held-out data."""
-        if path == self.contract.sealed.data:
+        if path in self.contract.sealed_paths:
             raise NotFound(
                 f"{path} holds the held-out data, which nobody is shown.", "Ask for another file."
             )
@@ -344,8 +349,7 @@ class Lab:
     @cached_property
     def contract(self) -> Contract:
         """The contract of e0, which no experiment can change."""
-        commit = self.history().experiments["e0"].commit
-        return parse_contract(self.repository.read_file(commit, FILE_NAME))
+        return parse_contract(self.contract_text().encode())
 
     @cached_property
     def runs(self) -> Runs:

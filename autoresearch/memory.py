@@ -61,7 +61,7 @@ def overview(lab: "Lab") -> Overview:
         metric=contract.metric.name,
         unit=contract.metric.unit,
         direction=contract.metric.direction,
-        scoring=contract.metric.scoring,
+        scoring=contract.metric.provenance,
         editable=lab.repository.matching(
             history.experiments[history.kept[-1]].commit, contract.edit.allow
         ),
@@ -153,7 +153,7 @@ def explain(lab: "Lab", section: str) -> CodeSection:
     history = lab.history()
     commit = history.experiments[history.kept[-1]].commit
     reader = lab.reader(commit)
-    files = [f for f in lab.repository.list_files(commit) if f != lab.contract.sealed.data]
+    files = [f for f in lab.repository.list_files(commit) if f not in lab.contract.sealed_paths]
     place = find_section(section, files, reader)
     text = reader(place.path)
     last = min(place.last, place.first + LONGEST_SECTION - 1)

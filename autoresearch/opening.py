@@ -15,7 +15,7 @@ from tempfile import mkdtemp
 
 from filelock import FileLock
 
-from autoresearch.contract import FILE_NAME, Contract, parse_contract, sha256
+from autoresearch.contract import FILE_NAME, Contract, Sealed, parse_contract, sha256
 from autoresearch.errors import ContractError, LedgerDamaged, NotFound, NotNow
 from autoresearch.feed import read_corpus
 from autoresearch.home import lab_folder, lab_names
@@ -104,9 +104,11 @@ def check_files(contract: Contract, repository: Repository, commit: str) -> None
     """Raise ContractError where the commit does not hold what the contract names."""
     files = set(repository.list_files(commit))
     editable = set(repository.matching(commit, contract.edit.allow))
-    entry = contract.sealed.entry.partition(":")[0]
     brief = contract.brief.path if contract.brief else None
-    named = {"sealed.data": contract.sealed.data, "sealed.entry": entry, "brief.path": brief}
+    named = {"brief.path": brief}
+    if contract.sealed is not None:
+        entry = contract.sealed.entry.partition(":")[0]
+        named |= {"sealed.data": contract.sealed.data, "sealed.entry": entry}
     mistakes = [
         f"- {key}: {path!r} is not in the commit {commit[:12]}; commit it, or name another"
         for key, path in named.items()
@@ -116,7 +118,7 @@ def check_files(contract: Contract, repository: Repository, commit: str) -> None
         mistakes.append(f"- edit.allow: {list(contract.edit.allow)} matches no file of the commit")
     mistakes += [
         f"- edit.allow: matches {path!r}, which must stay frozen"
-        for path in (FILE_NAME, contract.sealed.data, brief)
+        for path in (FILE_NAME, *contract.sealed_paths, brief)
         if path in editable
     ]
     if mistakes:
@@ -152,11 +154,12 @@ def _build(source: Source, folder: Path, key: Path | None) -> None:
     text = repository.read_file(commit, FILE_NAME)
     contract = parse_contract(text)
     check_files(contract, repository, commit)
-    documents = repository.read_file(commit, contract.sealed.data)
-    sealed = folder / "sealed"
-    sealed.mkdir(mode=0o700)
-    (sealed / "documents").write_bytes(documents)
-    _check_documents(contract, sealed / "documents")
+    documents = b""
+    (folder / "sealed").mkdir(mode=0o700)
+    if contract.sealed is not None:
+        documents = repository.read_file(commit, contract.sealed.data)
+        (folder / "sealed" / "documents").write_bytes(documents)
+        _check_documents(contract.sealed, folder / "sealed" / "documents")
     split = _write_settings(folder, source.location, signer)
     _write_first_events(repository, folder, source, contract, commit, text, documents, found, split)
 
@@ -183,7 +186,7 @@ def _write_first_events(
         source=source.location,
         source_commit=found,
         contract_sha256=sha256(text),
-        sealed_sha256=sha256(documents),
+        sealed_sha256=sha256(documents) if contract.sealed else "",
         product_version=version("autoresearch-mcp"),
         split_sha256=split,
     )
@@ -206,15 +209,15 @@ def _write_first_events(
     ledger.append_all(lambda _: (opened, Proposed(experiment=baseline)))
 
 
-def _check_documents(contract: Contract, documents: Path) -> None:
+def _check_documents(sealed: Sealed, documents: Path) -> None:
     try:
         count = len(set(read_corpus(documents).documents))
     except ValueError as error:
-        raise ContractError(f"- sealed.data: {contract.sealed.data}: {error}") from error
-    if count < 10 * contract.sealed.held_out:
+        raise ContractError(f"- sealed.data: {sealed.data}: {error}") from error
+    if count < 10 * sealed.held_out:
         raise ContractError(
-            f"- sealed.held_out: {contract.sealed.held_out} documents of {count} different ones in "
-            f"{contract.sealed.data} cannot be held out.",
+            f"- sealed.held_out: {sealed.held_out} documents of {count} different ones in "
+            f"{sealed.data} cannot be held out.",
             "A tenth is held out: ask for at most a tenth of the documents.",
         )
 

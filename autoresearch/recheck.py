@@ -67,9 +67,13 @@ def _wrong_opening(repo: Repository, history: History, contract: Contract) -> It
     commit = history.experiments["e0"].commit
     if history.opened.source_commit not in ("", commit):
         yield "e0 is not the commit that the lab was opened on."
-    [data] = repo.read_many([f"{commit}:{contract.sealed.data}"])
-    if data is None or sha256(data) != history.opened.sealed_sha256:
-        yield f"{contract.sealed.data} of e0 is not the data that the lab was opened with."
+    for path, data in zip(
+        contract.sealed_paths,
+        repo.read_many([f"{commit}:{path}" for path in contract.sealed_paths]),
+        strict=True,
+    ):
+        if data is None or sha256(data) != history.opened.sealed_sha256:
+            yield f"{path} of e0 is not the data that the lab was opened with."
 
 
 def _standing(repo: Repository, history: History) -> tuple[list[Experiment], list[str]]:

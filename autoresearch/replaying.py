@@ -40,7 +40,7 @@ class Plan:
     runs: tuple[Run, ...]  # as recorded: their ids, seeds and spare parts
     tree: str  # git's id of the experiment's files
     files: tuple[str, ...]  # in the sandbox
-    left_out: str  # the held-out data's file, which no run is given
+    left_out: tuple[str, ...]  # of the data that no run sees
     command: tuple[str, ...]
     budget: str
     sigma: float | None  # noise of single runs, metric units
@@ -102,7 +102,7 @@ def plan(lab: Lab, name: str, runs: int = 1) -> Plan:
             f"The commit {experiment.commit[:12]} of {experiment.id} is not there.",
             "Run `autoresearch-mcp verify`.",
         )
-    data = lab.contract.sealed.data
+    left_out = lab.contract.sealed_paths
     verdict = history.verdicts.get(experiment.id)
     table = lab.contract.run
     python = table.python or lab.runs.python
@@ -110,8 +110,8 @@ def plan(lab: Lab, name: str, runs: int = 1) -> Plan:
         experiment=experiment,
         runs=chosen,
         tree=commit.tree,
-        files=tuple(f for f in lab.repository.list_files(experiment.commit) if f != data),
-        left_out=data,
+        files=tuple(f for f in lab.repository.list_files(experiment.commit) if f not in left_out),
+        left_out=left_out,
         command=tuple(part.replace("{python}", python) for part in table.command),
         budget=f"{table.budget.amount:,} {table.budget.unit}",
         sigma=verdict.sigma if verdict and verdict.sigma else sigma,
@@ -122,7 +122,7 @@ def keep_tree(lab: Lab, planned: Plan, folder: Path) -> None:
     """Write the files that a run is given into a new folder; NotNow where there is one."""
     if folder.exists() or folder.is_symlink():
         raise NotNow(f"{folder} is there already.", "Name a new folder with --keep.")
-    lab.repository.export(planned.experiment.commit, folder, exclude=(planned.left_out,))
+    lab.repository.export(planned.experiment.commit, folder, exclude=planned.left_out)
 
 
 def replay(lab: Lab, planned: Plan, watch: Watch) -> Iterator[Replayed]:
@@ -135,8 +135,9 @@ def replay(lab: Lab, planned: Plan, watch: Watch) -> Iterator[Replayed]:
         with _folder(lab.folder, lab.runs.executor) as folder:
             directory = RunDir(folder / run.id)
             report = _run(lab, run, planned.experiment.commit, directory, watch)
-            name = lab.contract.sealed.checkpoint
-            models = [_digest(one.out / name) for one in (lab.runs.directory(run.id), directory)]
+            name = lab.contract.sealed.checkpoint if lab.contract.sealed else ""
+            both = (lab.runs.directory(run.id), directory)
+            models = [_digest(one.out / name) if name else "" for one in both]
         yield Replayed(
             run=run.id,
             seed=run.seed,

@@ -56,6 +56,16 @@ class RunSpec:
     bulk: bool  # whole rows are scored at once, and a sample column by column
     sandbox: str  # its name, as `sandbox.make_sandbox` knows it
     hidden: tuple[str, ...]  # folders that no child may see, wherever they lie
+    scoring: str = "sealed"  # as in the contract's [metric]
+    metric: str = ""  # its name, as the run prints it
+    pattern: str = ""  # the contract's pattern, file and block, of which at most one is given
+    file: str = ""
+    block: str = ""
+    inputs: tuple[tuple[str, str], ...] = ()  # (where it lies, where the run sees it), read-only
+    network: bool = False
+    guards: tuple[tuple[str, tuple[str, ...]], ...] = ()  # (name, argv)
+    guard_s: float = 300.0
+    gpu_memory_mb: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +147,7 @@ class RunDir:
     def read_spec(self) -> RunSpec:
         """Raise FileNotFoundError where there is none."""
         fields: dict[str, Any] = json.loads(self.spec_file.read_text())
-        fields.update((k, tuple(v)) for k, v in fields.items() if isinstance(v, list))
+        fields.update((k, _frozen(v)) for k, v in fields.items() if isinstance(v, list))
         return RunSpec(**fields)
 
     def write_status(self, report: RunReport) -> None:
@@ -152,7 +162,7 @@ class RunDir:
             return None
         measurement = fields.pop("measurement")
         fields["state"] = RunState(fields["state"])
-        return RunReport(**fields, measurement=Measurement(**measurement) if measurement else None)
+        return RunReport(**fields, measurement=measurement_of(measurement) if measurement else None)
 
     def keep_only(self, checkpoint: str) -> None:
         """Remove all that the training left but its checkpoint and its curve.
@@ -168,6 +178,16 @@ class RunDir:
         """Remove what nobody needs after the end, as far as it lets itself be removed."""
         for folder in (self.tree, self.scratch):
             remove_tree(folder)
+
+
+def measurement_of(fields: dict[str, Any]) -> Measurement:
+    """A measurement as JSON gives it back."""
+    return Measurement(**{key: _frozen(value) for key, value in fields.items()})
+
+
+def _frozen(value: Any) -> Any:  # noqa: ANN401 - what JSON can hold
+    """Lists, at any depth, as the tuples that they were."""
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value
 
 
 def empty_report(run: str, state: RunState, reason: str) -> RunReport:

@@ -6,10 +6,13 @@ ended. `absorb` moves the second towards the first; it can be called at any time
 
 import secrets
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-from autoresearch.contract import Contract, sha256
+from autoresearch.contract import Contract, Sealed, sha256
 from autoresearch.curve import read_curve
 from autoresearch.errors import LabError, NotNow
 from autoresearch.evidence import spare_part, was_kept
@@ -24,6 +27,7 @@ from autoresearch.views import RunView
 from autoresearch.workspace import Repository
 
 SEEDS = 2**31
+UNSEALED_OUT_MB = 256.0  # of a file that a run may leave, where no checkpoint is scored
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +92,7 @@ class Runs:
         self.executor.submit(directory)
 
     def _prepare(self, run: Run, commit: str, directory: RunDir) -> None:
-        self.repository.export(commit, directory.tree, exclude=(self.contract.sealed.data,))
+        self.repository.export(commit, directory.tree, exclude=self.contract.sealed_paths)
         directory.out.mkdir(exist_ok=True)
         directory.write_spec(self._spec(run))
 
@@ -96,6 +100,8 @@ class Runs:
         """What is no longer as the lab was opened with it, a sentence each."""
         opened = self.ledger.history().opened
         assert opened is not None
+        if self.contract.sealed is None:
+            return ()
         if sha256(self.documents.read_bytes()) == opened.sealed_sha256:
             return ()
         return (f"{self.documents} is not the held-out data that the lab was opened with.",)
@@ -224,12 +230,13 @@ class Runs:
         return replace(report, state=RunState.LOST, reason=changed[0], measurement=None)
 
     def _spec(self, run: Run) -> RunSpec:
-        table, sealed = self.contract.run, self.contract.sealed
+        table, metric = self.contract.run, self.contract.metric
         python = table.python or self.python
+        fill = partial(_filled, python=python)
         return RunSpec(
             run=run.id,
             seed=run.seed,
-            command=tuple(part.replace("{python}", python) for part in table.command),
+            command=fill(table.command),
             python=python,
             env=dict(table.env),
             devices=self.executor.device_names(),
@@ -241,16 +248,40 @@ class Runs:
             memory_mb=table.memory_mb,
             documents=str(self.documents),
             split_seed=self.split_seed,
-            held_out=sealed.held_out,
             spare_part=run.spare_part,
-            entry=sealed.entry,
-            checkpoint=sealed.checkpoint,
-            checkpoint_mb=sealed.checkpoint_mb,
-            score_s=sealed.score_s,
-            bulk=sealed.bulk,
+            **_scored_by(self.contract.sealed),
             sandbox=current_sandbox().name,
             hidden=(str(self.folder.parent.parent.parent),),
+            scoring=metric.scoring,
+            metric=metric.name,
+            pattern=metric.pattern,
+            file=metric.file,
+            block=metric.block,
+            network=self.contract.inputs.network,
+            guards=tuple((name, fill(argv)) for name, argv in self.contract.guards.items()),
+            guard_s=table.guard_s,
+            gpu_memory_mb=table.gpu_memory_mb,
         )
+
+
+def _scored_by(sealed: Sealed | None) -> dict[str, Any]:
+    """The spec's fields that say how a model is scored; of no use where none is."""
+    if sealed is None:
+        return {
+            "held_out": 0,
+            "entry": "",
+            "checkpoint": "",
+            "checkpoint_mb": UNSEALED_OUT_MB,
+            "score_s": 0.0,
+            "bulk": False,
+        }
+    names = ("held_out", "entry", "checkpoint", "checkpoint_mb", "score_s", "bulk")
+    return {name: getattr(sealed, name) for name in names}
+
+
+def _filled(argv: Sequence[str], python: str) -> tuple[str, ...]:
+    """A command of the contract's, with the interpreter that it names."""
+    return tuple(part.replace("{python}", python) for part in argv)
 
 
 def _just_planned(run: Run) -> RunReport:

@@ -46,7 +46,7 @@ def test_a_plan_names_everything_that_is_rebuilt(judged_lab: Lab) -> None:
     assert (planned.experiment.commit, planned.tree) == (commit, tree)
     assert planned.command == (judged_lab.runs.python, "train.py")
     assert planned.files == ("autoresearch.toml", "notes.md", "program.md", "train.py")
-    assert planned.left_out == "names.txt"
+    assert planned.left_out == ("names.txt",)
     assert planned.budget == "1,500 tokens"
     assert planned.sigma == judged_lab.history().verdicts["e2"].sigma
 
