@@ -81,15 +81,16 @@ class Lab:
         )
 
     @classmethod
-    def open(cls, source: str, *, home: Path | None = None) -> "Lab":
-        """Open a shipped target, a lab that is there, or a repository that carries a contract.
+    def open(cls, source: str, *, home: Path | None = None, contract: str = "") -> "Lab":
+        """Open a shipped target, a lab that is there, or a repository.
 
-        Raises NotFound or ContractError, having made nothing.
+        A repository carries its contract, or its text is given. Raises NotFound or ContractError,
+        having made nothing.
         """
         home = home or default_home()
-        found = find_source(source, home)
+        found = find_source(source, home, contract)
         if found.existing is None:
-            create_lab(found, home)
+            create_lab(found, home, contract=contract)
         return cls(home, found.name)
 
     @classmethod

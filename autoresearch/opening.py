@@ -38,8 +38,11 @@ class Source:
     existing: Path | None
 
 
-def find_source(source: str, home: Path) -> Source:
-    """Raise NotFound, listing what there is, or ContractError; write nothing."""
+def find_source(source: str, home: Path, contract: str = "") -> Source:
+    """Raise NotFound, listing what there is, or ContractError; write nothing.
+
+    `contract` is the text that stands for the repository's autoresearch.toml, if any is given.
+    """
     source = source.strip()
     if source in BESIDE:
         folder = lab_folder(home, source)
@@ -55,7 +58,7 @@ def find_source(source: str, home: Path) -> Source:
             f"No target, lab or folder {source!r}.",
             f"Shipped targets: {', '.join(BESIDE)}. Labs: {labs}. Or give a repository's path.",
         )
-    return _find_repository(path.resolve(), home)
+    return _find_repository(path.resolve(), home, contract)
 
 
 def open_signed(source: str, home: Path, key: Path) -> None:
@@ -79,10 +82,11 @@ def commitment(salt: str, split_seed: int) -> str:
     return _sha256(f"{salt}:{split_seed}".encode()).hexdigest()
 
 
-def create_lab(source: Source, home: Path, key: Path | None = None) -> None:
+def create_lab(source: Source, home: Path, key: Path | None = None, *, contract: str = "") -> None:
     """Make the lab's folder, its repository, and the ledger's first two events.
 
-    With a `key` the lab signs; NotNow where that does not work.
+    With a `key` the lab signs; NotNow where that does not work. `contract` is used in place of the
+    repository's autoresearch.toml, and kept in the ledger.
     """
     (home / "labs").mkdir(parents=True, exist_ok=True)
     with FileLock(home / "labs" / ".lock"):
@@ -93,7 +97,7 @@ def create_lab(source: Source, home: Path, key: Path | None = None) -> None:
             return
         building = Path(mkdtemp(prefix=".building-", dir=home / "labs"))
         try:
-            _build(source, building, key)
+            _build(source, building, key, contract)
             building.rename(folder)
         except BaseException:
             shutil.rmtree(building, ignore_errors=True)
@@ -125,24 +129,25 @@ def check_files(contract: Contract, repository: Repository, commit: str) -> None
         raise ContractError(f"{FILE_NAME} does not fit its repository:\n" + "\n".join(mistakes))
 
 
-def _find_repository(path: Path, home: Path) -> Source:
+def _find_repository(path: Path, home: Path, text: str) -> Source:
     for name in lab_names(home):
         folder = lab_folder(home, name)
         if _settings(folder)["source"] == str(path):
             return Source(name, str(path), folder)
-    if not (path / FILE_NAME).is_file():
+    if not text and not (path / FILE_NAME).is_file():
         raise ContractError(
             f"{path} has no {FILE_NAME}, the contract that says what may be edited and measured.",
             "docs/contract.md shows one; commit it, then open the folder again.",
         )
-    contract = parse_contract((path / FILE_NAME).read_bytes(), str(path / FILE_NAME))
+    given = text.encode() or (path / FILE_NAME).read_bytes()
+    contract = parse_contract(given, FILE_NAME if text else str(path / FILE_NAME))
     name = contract.target.name
     if name in BESIDE or lab_folder(home, name).exists():
         name = f"{name}-{_sha256(str(path).encode()).hexdigest()[:6]}"
     return Source(name, str(path), None)
 
 
-def _build(source: Source, folder: Path, key: Path | None) -> None:
+def _build(source: Source, folder: Path, key: Path | None, given: str) -> None:
     signer = prepare_signer(key, folder) if key else None
     repository = Repository.create(folder / "repository.git")
     if source.location.startswith(SHIPPED):
@@ -151,7 +156,7 @@ def _build(source: Source, folder: Path, key: Path | None) -> None:
         found = ""
     else:
         commit = found = repository.import_head(Path(source.location))
-    text = repository.read_file(commit, FILE_NAME)
+    text = given.encode() or repository.read_file(commit, FILE_NAME)
     contract = parse_contract(text)
     check_files(contract, repository, commit)
     documents = b""
@@ -160,27 +165,6 @@ def _build(source: Source, folder: Path, key: Path | None) -> None:
         documents = repository.read_file(commit, contract.sealed.data)
         (folder / "sealed" / "documents").write_bytes(documents)
         _check_documents(contract.sealed, folder / "sealed" / "documents")
-    split = _write_settings(folder, source.location, signer)
-    _write_first_events(repository, folder, source, contract, commit, text, documents, found, split)
-
-
-def _write_first_events(
-    repository: Repository,
-    folder: Path,
-    source: Source,
-    contract: Contract,
-    commit: str,
-    text: bytes,
-    documents: bytes,
-    found: str,
-    split: str,
-) -> None:
-    ledger = Ledger(
-        repository,
-        cache_path=folder / "cache.sqlite",
-        anchor_path=folder / "ledger-head.json",
-        signer=load_signer(folder),
-    )
     opened = LabOpened(
         target=contract.target.name,
         source=source.location,
@@ -188,7 +172,20 @@ def _write_first_events(
         contract_sha256=sha256(text),
         sealed_sha256=sha256(documents) if contract.sealed else "",
         product_version=version("autoresearch-mcp"),
-        split_sha256=split,
+        split_sha256=_write_settings(folder, source.location, signer),
+        contract=given,
+    )
+    _write_first_events(repository, folder, opened, contract, commit)
+
+
+def _write_first_events(
+    repository: Repository, folder: Path, opened: LabOpened, contract: Contract, commit: str
+) -> None:
+    ledger = Ledger(
+        repository,
+        cache_path=folder / "cache.sqlite",
+        anchor_path=folder / "ledger-head.json",
+        signer=load_signer(folder),
     )
     brief = repository.read_file(commit, contract.brief.path) if contract.brief else b""
     editable = {

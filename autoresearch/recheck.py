@@ -40,7 +40,9 @@ def check_experiments(
         yield from (f"{e.id} names no commit: {e.commit[:60]!r}." for e in misnamed)
         return
     first = history.experiments["e0"]
-    [text] = repo.read_many([f"{first.commit}:{FILE_NAME}"])
+    text: bytes | None = history.opened.contract.encode()  # where it was given beside its files
+    if not text:
+        [text] = repo.read_many([f"{first.commit}:{FILE_NAME}"])
     if text is None or sha256(text) != history.opened.contract_sha256:
         yield f"{FILE_NAME} of e0 is not the contract that the lab was opened with."
         return
