@@ -9,7 +9,8 @@
     processes.json boot id, pid and start of every process of the run, to end orphans by
     measurement.json what the scorer found, or why it failed
     supervisor.err what went wrong with the supervisor or the scorer themselves
-    tree/          the experiment's code without .git; removed when the run ends
+    tree/          the experiment's code without .git; removed when the run ends. A run that is
+                   not sealed may write there too
     scratch/       home and temporary folder of the code under research; removed likewise
     out/           what the training leaves: checkpoint, curve.jsonl
 
@@ -66,6 +67,11 @@ class RunSpec:
     guards: tuple[tuple[str, tuple[str, ...]], ...] = ()  # (name, argv)
     guard_s: float = 300.0
     gpu_memory_mb: int = 0
+
+    @property
+    def sealed(self) -> bool:
+        """Whether a model is scored, rather than a number read that the run or a clock gives."""
+        return self.scoring == "sealed"
 
 
 @dataclass(frozen=True, slots=True)

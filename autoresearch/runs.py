@@ -229,6 +229,14 @@ class Runs:
             return report
         return replace(report, state=RunState.LOST, reason=changed[0], measurement=None)
 
+    @property
+    def _cpu_ceiling_s(self) -> float | None:
+        """Where it cuts a run before its token budget, or kills one that is not sealed."""
+        table = self.contract.run
+        if table.budget.tokens is not None or table.budget.cpu_s is None:
+            return table.budget.cpu_s
+        return None if self.contract.sealed else table.startup_s + table.budget.cpu_s
+
     def _spec(self, run: Run) -> RunSpec:
         table, metric = self.contract.run, self.contract.metric
         python = table.python or self.python
@@ -243,7 +251,7 @@ class Runs:
             devices_dir=str(self.devices_dir),
             budget_unit=table.budget.unit,
             budget=table.budget.amount,
-            cpu_ceiling_s=table.budget.cpu_s if table.budget.tokens is not None else None,
+            cpu_ceiling_s=self._cpu_ceiling_s,
             wall_ceiling_s=table.wall_ceiling_s,
             memory_mb=table.memory_mb,
             documents=str(self.documents),

@@ -21,13 +21,14 @@ import psutil
 from filelock import FileLock, Timeout
 
 from autoresearch.disturbance import Reading, disturbed, read_machine
-from autoresearch.ending import checkpoint_problem, crash_words, never_began, scored
+from autoresearch.ending import failed, measured, scored
 from autoresearch.executors.local import try_lease
+from autoresearch.measuring import Number, number_of
 from autoresearch.processes import Descendants, become_subreaper, boot_id
 from autoresearch.records import YIELDED, Measurement, RunReport, RunState
 from autoresearch.rundir import RunDir, RunSpec, remove_tree, write_json
 from autoresearch.sandbox import Sandbox, make_sandbox
-from autoresearch.seal import Seal, broken_seal, seal_tree
+from autoresearch.seal import Seal, broken_seal, changed_path, seal_tree
 from autoresearch.training import (
     POLL_S,
     Ending,
@@ -110,25 +111,33 @@ class _Supervisor:
             return self._stopped("before it began")
         self._rundir.out.mkdir(exist_ok=True)
         self._rundir.scratch.mkdir(exist_ok=True)
-        seal = seal_tree(self._rundir.tree)
+        seal, number = seal_tree(self._rundir.tree), number_of(self._rundir, spec)
         self._sandbox = make_sandbox(spec.sandbox)
         self._started, before = time.time(), self._machine()
         try:
-            training = Training(self._rundir, spec, self._sandbox, self._descendants)
+            training = Training(
+                self._rundir,
+                spec,
+                self._sandbox,
+                self._descendants,
+                number.listen if number else None,
+            )
         except NotStarted as refused:
             return RunState.CRASHED, f"its command can't be started: {refused}", None
         self._record_processes()
         self._write(RunState.TRAINING, "trains")
         end = training.run_to_end(self._stop_asked, self._on_progress)
         self._taken = end.taken
-        self._cut = end.limit if end.ending is Ending.CEILING else ""
+        self._cut = end.limit if end.ending is Ending.CEILING and spec.sealed else ""
         told_too = self._terminated and end.exit_code == -signal.SIGTERM  # a logout tells all
         if end.all_dead and (end.ending is Ending.STOPPED or told_too):
             return self._stopped(f"after {end.taken.wall_s:.1f} s of training")
-        failed = _failed(self._rundir, spec, end) or _changed(self._rundir, seal)
-        return failed or self._score_undisturbed(spec, end, before)
+        ended = failed(self._rundir, spec, end, number) or _changed(self._rundir, spec, seal)
+        return ended or self._measure_undisturbed(spec, end, before, number)
 
-    def _score_undisturbed(self, spec: RunSpec, end: TrainingEnd, before: Reading) -> End:
+    def _measure_undisturbed(
+        self, spec: RunSpec, end: TrainingEnd, before: Reading, number: Number | None
+    ) -> End:
         """Whether the run counts is decided before its score is known."""
         taint = disturbed(
             before,
@@ -139,6 +148,10 @@ class _Supervisor:
         )
         if taint:
             return RunState.TAINTED, taint, None
+        if number is not None:
+            found = measured(number, end)
+            self._rundir.keep_only("")  # out of many runs, what they leave would fill the disk
+            return found
         remove_tree(self._rundir.scratch)
         self._rundir.keep_only(spec.checkpoint)
         self._rundir.scratch.mkdir()
@@ -249,23 +262,8 @@ def _rss_mb(pid: int) -> float:
     return 0.0
 
 
-def _changed(rundir: RunDir, seal: Seal) -> End | None:
-    changed = broken_seal(rundir.tree, seal)
+def _changed(rundir: RunDir, spec: RunSpec, seal: Seal) -> End | None:
+    changed = (broken_seal if spec.sealed else changed_path)(rundir.tree, seal)
     if changed is None:
         return None
     return RunState.CRASHED, f"the training changed {changed} in its own tree", None
-
-
-def _failed(rundir: RunDir, spec: RunSpec, end: TrainingEnd) -> End | None:
-    """How the run ends if there is nothing to score, None where there is."""
-    after = f"after {end.taken.wall_s:.1f} s"
-    if not end.all_dead:
-        return RunState.CRASHED, f"processes of it could not be killed {after}", None
-    if end.exit_code is None:
-        return never_began(rundir)
-    if end.ending is Ending.LIMIT:
-        return RunState.CRASHED, f"killed {after}: {end.limit}", None
-    if end.ending is Ending.EXITED and end.exit_code != 0:
-        return RunState.CRASHED, crash_words(rundir, spec, end), None
-    problem = checkpoint_problem(rundir, spec, end)
-    return None if problem is None else (RunState.CRASHED, problem, None)

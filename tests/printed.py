@@ -1,9 +1,12 @@
 """User repositories whose programs print their own number, or whose time is the metric."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from autoresearch.lab import Lab
-from tests.repositories import git
+from autoresearch.patch import Edit
+from tests.fakes import QuietExecutor
+from tests.repositories import TESTER, git
 
 CONTRACT = """
 [target]
@@ -62,4 +65,17 @@ def open_printed(folder: Path, *, contract: str = CONTRACT, **files: str) -> Lab
     """A lab on such a repository, in a home beside it; `work`, `frozen` name files without .py."""
     named = {f"{name}.py": text for name, text in files.items()}
     source = make_printed(folder / "repository", named, contract=contract)
-    return Lab.open(str(source), home=folder / "home")
+    return quietly(Lab.open(str(source), home=folder / "home"))
+
+
+def quietly(lab: Lab) -> Lab:
+    """The lab, its runs real, on a machine that seems idle."""
+    lab.__dict__["runs"] = replace(lab.runs, executor=QuietExecutor())
+    return lab
+
+
+def propose_work(lab: Lab, change: tuple[str, str], hypothesis: str = "step less") -> str:
+    """Propose one replacement in work.py; return the experiment's id."""
+    find, text = change
+    edits = [Edit(path="work.py", find=find, replace=text)]
+    return lab.propose(hypothesis, edits=edits, proposer=TESTER).experiment.id

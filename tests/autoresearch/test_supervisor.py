@@ -10,13 +10,13 @@ from pathlib import Path
 import psutil
 import pytest
 
+from autoresearch.ending import failed
 from autoresearch.executors.local import LocalExecutor
 from autoresearch.records import YIELDED, RunReport, RunState
 from autoresearch.rundir import RunDir, weigh_folder
 from autoresearch.sandbox import current_sandbox
 from autoresearch.sandboxes.cgroup import UNCOUNTED
 from autoresearch.seal import broken_seal, seal_tree
-from autoresearch.supervisor import _failed
 from autoresearch.training import Ending, Progress, TrainingEnd
 from tests.fakes import (
     BIGRAM,
@@ -529,7 +529,7 @@ def test_processes_that_cannot_be_killed_are_the_candidates_fault(tmp_path: Path
         peak_mb=50.0,
         all_dead=False,
     )
-    assert _failed(RunDir(tmp_path), make_spec(tmp_path), end) == (
+    assert failed(RunDir(tmp_path), make_spec(tmp_path), end, None) == (
         RunState.CRASHED,
         "processes of it could not be killed after 2.0 s",
         None,
