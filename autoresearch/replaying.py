@@ -66,6 +66,8 @@ class Replayed:
     def words(self) -> str:
         """How it compares; a score is a sum in a new order each time, so its last bits may move."""
         before, now = self.values
+        if self.recorded.hopeless and now is not None:
+            return "stopped early when it was recorded; whole, as a replay is, it has a value"
         if self.same:
             return "bit for bit the same" if now is not None else "ended the same, without a value"
         if before is None or now is None:

@@ -7,6 +7,8 @@
     yield          present when its device is wanted for an experiment: it ends as lost
     log            output of the training, capped
     processes.json boot id, pid and start of every process of the run, to end orphans by
+    seen.json      the curve as the supervisor saw it, of a contract with early_stop
+    controls.json  such curves of the incumbent, of a run that may be stopped early
     measurement.json what the scorer found, or why it failed
     supervisor.err what went wrong with the supervisor or the scorer themselves
     tree/          the experiment's code without .git; removed when the run ends. A run that is
@@ -67,6 +69,7 @@ class RunSpec:
     guards: tuple[tuple[str, tuple[str, ...]], ...] = ()  # (name, argv)
     guard_s: float = 300.0
     gpu_memory_mb: int = 0
+    early_stop: bool = False  # watch the curve; it ends the run only beside those of controls
 
     @property
     def sealed(self) -> bool:
@@ -124,6 +127,16 @@ class RunDir:
     def error_file(self) -> Path:
         """What went wrong with our own processes."""
         return self.path / "supervisor.err"
+
+    @property
+    def seen_file(self) -> Path:
+        """The curve as its supervisor saw it."""
+        return self.path / "seen.json"
+
+    @property
+    def controls_file(self) -> Path:
+        """What its curve is compared with."""
+        return self.path / "controls.json"
 
     @property
     def scratch(self) -> Path:

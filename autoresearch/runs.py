@@ -15,7 +15,7 @@ from typing import Any
 from autoresearch.contract import Contract, Sealed, sha256
 from autoresearch.curve import read_curve
 from autoresearch.errors import LabError, NotNow
-from autoresearch.evidence import spare_part, was_kept
+from autoresearch.evidence import spare_part, stopped_beside, was_kept
 from autoresearch.executors import Executor
 from autoresearch.history import History
 from autoresearch.ledger import Ledger
@@ -24,6 +24,7 @@ from autoresearch.records import Event, Run, RunFinished, RunReport, RunStarted,
 from autoresearch.rundir import RunDir, RunSpec, empty_report
 from autoresearch.sandbox import current_sandbox
 from autoresearch.views import RunView
+from autoresearch.watching import write_controls
 from autoresearch.workspace import Repository
 
 SEEDS = 2**31
@@ -69,8 +70,11 @@ class Runs:
         directory = self.directory(run.id)
         directory.path.mkdir(parents=True, exist_ok=True)
         try:
-            commit = self.ledger.history().experiments[run.experiment].commit
-            self._prepare(run, commit, directory)
+            history = self.ledger.history()
+            self._prepare(run, history.experiments[run.experiment].commit, directory)
+            if self.contract.run.early_stop:
+                compared = stopped_beside(history, run.experiment, self.contract, time.time())
+                write_controls(directory, [self.directory(control) for control in compared])
             self.executor.submit(directory)
         except (OSError, LabError) as error:
             lost = empty_report(run.id, RunState.LOST, f"it did not start: {error}")
@@ -193,6 +197,7 @@ class Runs:
             exception=true_exception(log)
             if report.state is RunState.CRASHED and log.exists()
             else None,
+            hopeless=report.hopeless,
         )
 
     def is_going_control(self, run: str) -> bool:
@@ -269,6 +274,7 @@ class Runs:
             guards=tuple((name, fill(argv)) for name, argv in self.contract.guards.items()),
             guard_s=table.guard_s,
             gpu_memory_mb=table.gpu_memory_mb,
+            early_stop=table.early_stop,
         )
 
 

@@ -38,6 +38,7 @@ from autoresearch.training import (
     TrainingEnd,
     exit_signal,
 )
+from autoresearch.watching import CurveWatch
 
 _LOCK_S = 5.0  # somebody may be asking whether the lock is held
 _HEARTBEAT_S = 1.0
@@ -83,6 +84,8 @@ class _Supervisor:
         self._boot = boot_id()
         self._terminated = False
         self._cut = ""
+        self._watch: CurveWatch | None = None
+        self._hopeless = ""
         signal.signal(signal.SIGTERM, self._on_sigterm)
 
     def own(self) -> None:
@@ -112,6 +115,7 @@ class _Supervisor:
         self._rundir.out.mkdir(exist_ok=True)
         self._rundir.scratch.mkdir(exist_ok=True)
         seal, number = seal_tree(self._rundir.tree), number_of(self._rundir, spec)
+        self._watch = CurveWatch(self._rundir, spec)
         self._sandbox = make_sandbox(spec.sandbox)
         self._started, before = time.time(), self._machine()
         try:
@@ -126,9 +130,13 @@ class _Supervisor:
             return RunState.CRASHED, f"its command can't be started: {refused}", None
         self._record_processes()
         self._write(RunState.TRAINING, "trains")
-        end = training.run_to_end(self._stop_asked, self._on_progress)
+        end = training.run_to_end(self._training_is_over, self._on_progress)
         self._taken = end.taken
+        self._watch.look(end.taken)
+        self._watch.keep()
         self._cut = end.limit if end.ending is Ending.CEILING and spec.sealed else ""
+        if end.all_dead and end.ending is Ending.STOPPED and not self._stop_asked():
+            return self._hopeless_unless_disturbed(self._watch.hopeless, end, before)
         told_too = self._terminated and end.exit_code == -signal.SIGTERM  # a logout tells all
         if end.all_dead and (end.ending is Ending.STOPPED or told_too):
             return self._stopped(f"after {end.taken.wall_s:.1f} s of training")
@@ -139,13 +147,7 @@ class _Supervisor:
         self, spec: RunSpec, end: TrainingEnd, before: Reading, number: Number | None
     ) -> End:
         """Whether the run counts is decided before its score is known."""
-        taint = disturbed(
-            before,
-            self._machine(),
-            own_cpu_s=end.taken.cpu_s,
-            own_peak_mb=end.peak_mb,
-            timed=not self._counts_tokens,
-        )
+        taint = self._disturbed(end, before)
         if taint:
             return RunState.TAINTED, taint, None
         if number is not None:
@@ -157,6 +159,23 @@ class _Supervisor:
         self._rundir.scratch.mkdir()
         self._write(RunState.SCORING, "is scored")
         return self._score(spec)
+
+    def _hopeless_unless_disturbed(self, why: str, end: TrainingEnd, before: Reading) -> End:
+        """A neighbour that takes a run's seconds can make it look hopeless, too."""
+        taint = self._disturbed(end, before)
+        if taint:
+            return RunState.TAINTED, taint, None
+        self._hopeless = why
+        return RunState.STOPPED, f"stopped early: {why}", None
+
+    def _disturbed(self, end: TrainingEnd, before: Reading) -> str:
+        return disturbed(
+            before,
+            self._machine(),
+            own_cpu_s=end.taken.cpu_s,
+            own_peak_mb=end.peak_mb,
+            timed=not self._counts_tokens,
+        )
 
     def _take_device(self, spec: RunSpec) -> bool:
         while not self._stop_asked():
@@ -218,8 +237,13 @@ class _Supervisor:
     def _on_sigterm(self, _number: int, _frame: FrameType | None) -> None:
         self._terminated = True
 
+    def _training_is_over(self) -> bool:
+        return self._stop_asked() or bool(self._watch and self._watch.hopeless)
+
     def _on_progress(self, taken: Progress) -> None:
         self._taken = taken
+        assert self._watch is not None
+        self._watch.look(taken)
         self._record_processes()
         self._write_now_and_then(RunState.TRAINING, "trains")
 
@@ -252,6 +276,7 @@ class _Supervisor:
                 sandbox=self._sandbox.name if self._sandbox else "",
                 measurement=measurement,
                 cut=self._cut,
+                hopeless=self._hopeless,
             )
         )
 
