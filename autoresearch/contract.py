@@ -88,8 +88,15 @@ class Inputs(Section):
 class Environment(Section):
     """What uv installs into an environment of the lab's own, in which the target runs."""
 
-    packages: Annotated[tuple[str, ...], Field(min_length=1)]  # as pip names them
-    python: str = ""  # a version such as "3.12"; empty: as this product's
+    packages: tuple[str, ...] = ()  # as pip names them; or
+    lock: Literal["", "uv.lock"] = ""  # the project's lock file; the project is not installed
+    python: str = ""  # a version such as "3.12"; empty: as this product's, or as the project says
+
+    @model_validator(mode="after")
+    def _one_list(self) -> "Environment":
+        if bool(self.packages) == bool(self.lock):
+            raise ValueError('give one of packages = ["numpy"] and lock = "uv.lock"')
+        return self
 
 
 class RunTable(Section):
@@ -225,6 +232,13 @@ class Contract(Section):
     def sealed_paths(self) -> tuple[str, ...]:
         """The files that no run and no reader sees."""
         return (self.sealed.data,) if self.sealed else ()
+
+    @property
+    def environment_paths(self) -> tuple[str, ...]:
+        """The files that say what is installed."""
+        if self.environment is None or not self.environment.lock:
+            return ()
+        return (self.environment.lock, "pyproject.toml")
 
 
 def parse_contract(text: bytes, origin: str = FILE_NAME) -> Contract:

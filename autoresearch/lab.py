@@ -23,7 +23,7 @@ from autoresearch.executors.local import LocalExecutor, try_lock
 from autoresearch.history import History
 from autoresearch.home import default_home, lab_folder, lab_names, lasting_python
 from autoresearch.ledger import Ledger
-from autoresearch.opening import create_lab, find_source
+from autoresearch.opening import create_lab, find_source, target_python
 from autoresearch.patch import Edit, prepare
 from autoresearch.proposing import Idea, record, refuse_repeat, replay
 from autoresearch.records import (
@@ -355,7 +355,7 @@ class Lab:
     @cached_property
     def runs(self) -> Runs:
         """The lab's runs."""
-        python = lasting_python(self.home)
+        python, commit = lasting_python(self.home), self.history().experiments["e0"].commit
         return Runs(
             folder=self.folder / "runs",
             repository=self.repository,
@@ -365,7 +365,7 @@ class Lab:
             documents=self.folder / "sealed" / "documents",
             split_seed=self.settings.split_seed,
             devices_dir=self.home / "devices",
-            python=python,
+            python=target_python(self.home, self.contract, self.repository, commit) or python,
         )
 
     def source_path(self) -> Path:

@@ -7,6 +7,7 @@ import json
 import os
 import secrets
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256 as _sha256
 from importlib.metadata import version
@@ -16,6 +17,7 @@ from tempfile import mkdtemp
 from filelock import FileLock
 
 from autoresearch.contract import FILE_NAME, Contract, Sealed, parse_contract, sha256
+from autoresearch.environment import Recipe, Tell, build, python_of, recipe_for
 from autoresearch.errors import ContractError, LedgerDamaged, NotFound, NotNow
 from autoresearch.feed import read_corpus
 from autoresearch.home import lab_folder, lab_names
@@ -24,7 +26,7 @@ from autoresearch.patch import fingerprint
 from autoresearch.records import Experiment, LabOpened, Proposed, Proposer
 from autoresearch.signing import Signer, load_signer, prepare_signer
 from autoresearch.targets import BESIDE, shipped_files
-from autoresearch.workspace import Repository
+from autoresearch.workspace import Repository, snapshot
 
 SHIPPED = "shipped:"
 
@@ -82,12 +84,49 @@ def commitment(salt: str, split_seed: int) -> str:
     return _sha256(f"{salt}:{split_seed}".encode()).hexdigest()
 
 
-def create_lab(source: Source, home: Path, key: Path | None = None, *, contract: str = "") -> None:
+def needed_environment(source: Source, contract: str = "") -> Recipe | None:
+    """What the target's own environment is made of, if its contract asks for one."""
+    if source.location.startswith(SHIPPED):
+        read = _shipped_reader(source.location.removeprefix(SHIPPED))
+    else:
+        read = snapshot(Path(source.location)).read
+    text = contract or read(FILE_NAME)
+    return recipe_for(parse_contract(text.encode()), read) if text else None
+
+
+def _shipped_reader(name: str) -> Callable[[str], str]:
+    files = shipped_files(name)
+    return lambda path: files[path].read_text() if path in files else ""
+
+
+def target_python(home: Path, contract: Contract, repository: Repository, commit: str) -> str:
+    """The interpreter of the target's own environment, "" where it has none."""
+    there = repository.list_files(commit) if contract.environment_paths else ()
+
+    def read(path: str) -> str:
+        return repository.read_file(commit, path).decode() if path in there else ""
+
+    recipe = recipe_for(contract, read)
+    return str(python_of(home, recipe)) if recipe else ""
+
+
+def create_lab(
+    source: Source,
+    home: Path,
+    key: Path | None = None,
+    *,
+    contract: str = "",
+    tell: Tell = lambda line: None,
+) -> None:
     """Make the lab's folder, its repository, and the ledger's first two events.
 
     With a `key` the lab signs; NotNow where that does not work. `contract` is used in place of the
-    repository's autoresearch.toml, and kept in the ledger.
+    repository's autoresearch.toml, and kept in the ledger. An environment that the target needs is
+    built first, which can take minutes; `tell` hears how it goes.
     """
+    recipe = needed_environment(source, contract)
+    if recipe is not None:
+        build(home, recipe, tell)
     (home / "labs").mkdir(parents=True, exist_ok=True)
     with FileLock(home / "labs" / ".lock"):
         folder = lab_folder(home, source.name)
@@ -122,7 +161,7 @@ def check_files(contract: Contract, repository: Repository, commit: str) -> None
         mistakes.append(f"- edit.allow: {list(contract.edit.allow)} matches no file of the commit")
     mistakes += [
         f"- edit.allow: matches {path!r}, which must stay frozen"
-        for path in (FILE_NAME, *contract.sealed_paths, brief)
+        for path in (FILE_NAME, *contract.sealed_paths, brief, *contract.environment_paths)
         if path in editable
     ]
     if mistakes:
