@@ -108,6 +108,7 @@ class RunTable(Section):
     startup_s: Annotated[float, Field(gt=0)] = 20.0
     memory_mb: Annotated[int, Field(ge=64)] = 4096
     device: Literal["cpu", "gpu", "any"] = "cpu"  # "any": a GPU where there is one
+    cpus: Annotated[int, Field(ge=1, le=256)] = 1  # cores and threads, at most those there are
     gpu_memory_mb: Annotated[int, Field(ge=0)] = 0  # that must be free before a run starts
     early_stop: bool = False  # end a run whose curve is hopeless beside the incumbent's
     guard_s: Annotated[float, Field(gt=0)] = 300.0  # for all guards together

@@ -19,20 +19,15 @@ from autoresearch.cache import Question
 from autoresearch.contract import FILE_NAME, Contract, parse_contract
 from autoresearch.errors import LabError, NotFound, NotNow
 from autoresearch.evidence import was_kept
-from autoresearch.executors.local import LocalExecutor, try_lock
+from autoresearch.executors.local import LocalExecutor
 from autoresearch.history import History
 from autoresearch.home import default_home, lab_folder, lab_names, lasting_python
 from autoresearch.ledger import Ledger
+from autoresearch.locks import try_lock
 from autoresearch.opening import create_lab, find_source, target_python
 from autoresearch.patch import Edit, prepare
 from autoresearch.proposing import Idea, record, refuse_repeat, replay
-from autoresearch.records import (
-    Concluded,
-    Outcome,
-    Prediction,
-    Proposer,
-    Word,
-)
+from autoresearch.records import Concluded, Outcome, Prediction, Proposer, Word
 from autoresearch.runs import Runs
 from autoresearch.sections import Reader
 from autoresearch.signing import load_signer

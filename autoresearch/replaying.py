@@ -17,10 +17,10 @@ from filelock import FileLock, Timeout
 
 from autoresearch.errors import NotFound, NotNow
 from autoresearch.executors import Executor
-from autoresearch.executors.local import try_lock
 from autoresearch.history import History
 from autoresearch.inspection import read_commits
 from autoresearch.lab import Lab
+from autoresearch.locks import try_lock
 from autoresearch.records import Experiment, Run, RunReport, RunState
 from autoresearch.rundir import RunDir, remove_tree
 

@@ -41,8 +41,8 @@ class RunSpec:
     command: tuple[str, ...]  # argv in tree/, {python} already replaced
     python: str  # the interpreter that loads the model for scoring
     env: dict[str, str]  # the contract's own additions
-    devices: tuple[str, ...]  # device names of which one is leased, such as cpu-0
-    devices_dir: str  # where the leases are
+    devices: tuple[str, ...]  # slots of which one, or `cpus` cores, are leased: cpu-0, gpu-0/2
+    devices_dir: str  # where the leases of cores are
     budget_unit: str  # "tokens", "wall_s" or "cpu_s"
     budget: float
     cpu_ceiling_s: float | None  # with a token budget
@@ -70,6 +70,9 @@ class RunSpec:
     guard_s: float = 300.0
     gpu_memory_mb: int = 0
     early_stop: bool = False  # watch the curve; it ends the run only beside those of controls
+    cpus: int = 1  # cores leased together, at most those of `devices`; threads
+    gpus: tuple[tuple[str, str, str], ...] = ()  # (name in `devices`, uuid, device file)
+    gpu_leases: str = ""  # where GPUs are leased, for all labs of a user
 
     @property
     def sealed(self) -> bool:

@@ -14,6 +14,8 @@ from typing import Any
 
 from autoresearch.contract import Contract, Sealed, sha256
 from autoresearch.curve import read_curve
+from autoresearch.devices.leases import gpu_leases
+from autoresearch.devices.slots import Slot
 from autoresearch.errors import LabError, NotNow
 from autoresearch.evidence import spare_part, stopped_beside, was_kept
 from autoresearch.executors import Executor
@@ -124,7 +126,18 @@ class Runs:
     def free_devices(self, history: History) -> int:
         """Devices that no run of this lab has or waits for, those being given up included."""
         taken = [run for run in history.unfinished() if not self._yields(run.id)]
-        return max(0, len(self.executor.device_names()) - len(taken))
+        return max(0, self.at_once() - len(taken))
+
+    def at_once(self) -> int:
+        """How many runs can train side by side; raise NotNow where no device fits one."""
+        slots = self._slots()
+        return len(slots) // (
+            1 if slots[0].device.is_gpu else min(self.contract.run.cpus, len(slots))
+        )
+
+    def _slots(self) -> tuple[Slot, ...]:
+        table = self.contract.run
+        return self.executor.slots(table.device, table.gpu_memory_mb)
 
     def make_room(self) -> bool:
         """Whether a device is free, or becomes so because the newest control run gives it up.
@@ -246,13 +259,14 @@ class Runs:
         table, metric = self.contract.run, self.contract.metric
         python = table.python or self.python
         fill = partial(_filled, python=python)
+        slots = self._slots()
         return RunSpec(
             run=run.id,
             seed=run.seed,
             command=fill(table.command),
             python=python,
             env=dict(table.env),
-            devices=self.executor.device_names(),
+            devices=tuple(slot.name for slot in slots),
             devices_dir=str(self.devices_dir),
             budget_unit=table.budget.unit,
             budget=table.budget.amount,
@@ -275,6 +289,9 @@ class Runs:
             guard_s=table.guard_s,
             gpu_memory_mb=table.gpu_memory_mb,
             early_stop=table.early_stop,
+            cpus=table.cpus,
+            gpus=tuple((s.name, s.device.uuid, s.device.node) for s in slots if s.device.is_gpu),
+            gpu_leases=str(gpu_leases()),
         )
 
 

@@ -35,6 +35,7 @@ class Confinement:
     memory_mb: int  # of one process, and of each folder that lies in memory
     file_mb: float  # the largest file it may write
     tasks: int = 512  # processes and threads at once
+    gpu: bool = False  # reserves far more addresses than memory, and its driver names threads
     secluded: bool = False  # may not even signal to others by locks on files that both can read
     pass_fds: tuple[int, ...] = ()
     output: int = subprocess.DEVNULL

@@ -20,9 +20,14 @@ from types import FrameType
 import psutil
 from filelock import FileLock, Timeout
 
+from autoresearch.devices import Probe
+from autoresearch.devices.claim import PATIENCE_S, Claim
+from autoresearch.devices.granted import granted
+from autoresearch.devices.leases import Lease
+from autoresearch.devices.machine import Machine
+from autoresearch.devices.watch import Watch
 from autoresearch.disturbance import Reading, disturbed, read_machine
 from autoresearch.ending import failed, measured, scored
-from autoresearch.executors.local import try_lease
 from autoresearch.measuring import Number, number_of
 from autoresearch.processes import Descendants, become_subreaper, boot_id
 from autoresearch.records import YIELDED, Measurement, RunReport, RunState
@@ -48,8 +53,16 @@ _SCORER_GRACE_S = 30.0  # the scorer keeps its own deadline; this one is for a s
 End = tuple[RunState, str, Measurement | None]
 
 
-def supervise(path: Path, machine: Callable[[], Reading] = read_machine) -> int:
-    """Own the run in that directory to its end; return 1 where somebody else does or did."""
+def supervise(
+    path: Path,
+    machine: Callable[[], Reading] = read_machine,
+    probe: Probe | None = None,
+    patience_s: float = PATIENCE_S,
+) -> int:
+    """Own the run in that directory to its end; return 1 where somebody else does or did.
+
+    `probe` looks at GPUs, this machine's by default; for one without room a run waits `patience_s`.
+    """
     rundir = RunDir(path.resolve())
     become_subreaper()
     lock = FileLock(rundir.lock_file)
@@ -61,21 +74,26 @@ def supervise(path: Path, machine: Callable[[], Reading] = read_machine) -> int:
     if rundir.read_status() is not None:
         print(f"{rundir.path} was run before", file=sys.stderr)
         return 1
-    _Supervisor(rundir, machine).own()
+    _Supervisor(rundir, machine, probe or Machine(), patience_s).own()
     return 0
 
 
 class _Supervisor:
     """The steps of a run, and its report so far."""
 
-    def __init__(self, rundir: RunDir, machine: Callable[[], Reading]) -> None:
+    def __init__(
+        self, rundir: RunDir, machine: Callable[[], Reading], probe: Probe, patience_s: float
+    ) -> None:
         self._rundir = rundir
         self._machine = machine
+        self._probe = probe
+        self._patience_s = patience_s
         self._run = rundir.path.name
         self._descendants = Descendants()
         self._sandbox: Sandbox | None = None
-        self._device = ""
-        self._lease: FileLock | None = None
+        self._lease: Lease | None = None
+        self._gpu: Watch | None = None
+        self._peak_mb = 0.0
         self._counts_tokens = False
         self._started = time.time()
         self._taken = Progress(0.0, 0.0, 0)
@@ -110,20 +128,25 @@ class _Supervisor:
         self._write(RunState.QUEUED, "waits for a device")
         spec = self._rundir.read_spec()
         self._run, self._counts_tokens = spec.run, spec.budget_unit == "tokens"
-        if not self._take_device(spec):
-            return self._stopped("before it began")
+        ended = self._take_device(spec)
+        if ended is not None or self._lease is None:
+            return ended or self._stopped("before it began")
         self._rundir.out.mkdir(exist_ok=True)
         self._rundir.scratch.mkdir(exist_ok=True)
         seal, number = seal_tree(self._rundir.tree), number_of(self._rundir, spec)
         self._watch = CurveWatch(self._rundir, spec)
         self._sandbox = make_sandbox(spec.sandbox)
         self._started, before = time.time(), self._machine()
+        if self._gpu is not None:
+            self._gpu.begin()
+        grant = granted(spec, self._lease.device)
         try:
             training = Training(
                 self._rundir,
                 spec,
                 self._sandbox,
                 self._descendants,
+                grant,
                 number.listen if number else None,
             )
         except NotStarted as refused:
@@ -131,7 +154,7 @@ class _Supervisor:
         self._record_processes()
         self._write(RunState.TRAINING, "trains")
         end = training.run_to_end(self._training_is_over, self._on_progress)
-        self._taken = end.taken
+        self._taken, self._peak_mb = end.taken, end.peak_mb
         self._watch.look(end.taken)
         self._watch.keep()
         self._cut = end.limit if end.ending is Ending.CEILING and spec.sealed else ""
@@ -169,22 +192,40 @@ class _Supervisor:
         return RunState.STOPPED, f"stopped early: {why}", None
 
     def _disturbed(self, end: TrainingEnd, before: Reading) -> str:
-        return disturbed(
+        timed = not self._counts_tokens
+        taint = disturbed(
             before,
             self._machine(),
             own_cpu_s=end.taken.cpu_s,
             own_peak_mb=end.peak_mb,
-            timed=not self._counts_tokens,
+            timed=timed,
+            cores=self._cores(),
         )
+        if timed and not taint and self._gpu is not None:
+            taint = self._gpu.disturbance()
+        return taint
 
-    def _take_device(self, spec: RunSpec) -> bool:
+    def _cores(self) -> int:
+        """How many it needs: those that it leased; one drives a GPU."""
+        return 1 + self._lease.device.count(",") if self._lease else 1
+
+    def _take_device(self, spec: RunSpec) -> End | None:
+        """Wait for the lease; how the run ends where it can't get one, None if it was stopped."""
+        claim = Claim(spec, self._probe, self._patience_s)
+        said = ""
         while not self._stop_asked():
-            leased = try_lease(Path(spec.devices_dir), spec.devices)
-            if leased is not None:
-                self._device, self._lease = leased
-                return True
+            self._lease = claim.take()
+            if self._lease is not None:
+                self._gpu = claim.watch(self._lease)
+                return None
+            if claim.exhausted:
+                return RunState.LOST, f"{claim.reason}, for {self._patience_s:g} s", None
+            if claim.reason != said:
+                said = claim.reason
+                self._write(RunState.QUEUED, said)
             time.sleep(POLL_S)
-        return False
+        claim.give_up()
+        return None
 
     def _score(self, spec: RunSpec) -> End:
         remove_tree(self._rundir.measurement_file)  # whatever the training put there
@@ -244,8 +285,13 @@ class _Supervisor:
         self._taken = taken
         assert self._watch is not None
         self._watch.look(taken)
+        if self._gpu is not None:
+            self._gpu.sample(self._pids)
         self._record_processes()
         self._write_now_and_then(RunState.TRAINING, "trains")
+
+    def _pids(self) -> set[int]:
+        return {pid for pid, _ in self._descendants.identities()}
 
     def _record_processes(self) -> None:
         """Written down whenever it changes, so that orphans can be ended if this process dies."""
@@ -272,11 +318,13 @@ class _Supervisor:
                 wall_s=self._taken.wall_s,
                 cpu_s=self._taken.cpu_s,
                 tokens=self._taken.tokens if self._counts_tokens else 0,
-                device=self._device,
+                device=self._lease.device if self._lease else "",
                 sandbox=self._sandbox.name if self._sandbox else "",
                 measurement=measurement,
                 cut=self._cut,
                 hopeless=self._hopeless,
+                peak_mb=self._peak_mb,
+                gpu_peak_mb=self._gpu.peak_mb if self._gpu else 0.0,
             )
         )
 

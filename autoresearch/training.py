@@ -16,6 +16,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from autoresearch.capped_log import CappedLog
+from autoresearch.devices.granted import Grant
 from autoresearch.footprint import Footprint
 from autoresearch.processes import Descendants, Usage
 from autoresearch.provision import Provision, provide
@@ -78,6 +79,7 @@ class Training:
         spec: RunSpec,
         sandbox: Sandbox,
         descendants: Descendants,
+        grant: Grant,
         listen: Callable[[bytes], object] | None = None,
     ) -> None:
         """Start it; `listen` is told all that it prints, of which the log keeps but a part."""
@@ -93,7 +95,7 @@ class Training:
         self._provision = provide(spec)
         self._output, output_end = os.pipe()
         os.set_blocking(self._output, False)
-        confinement = training_confinement(rundir, spec, self._provision, output_end)
+        confinement = training_confinement(rundir, spec, self._provision, grant, output_end)
         try:
             self._child = sandbox.start(confinement)
         except OSError as error:
@@ -199,14 +201,14 @@ class Training:
 
 
 def training_confinement(
-    rundir: RunDir, spec: RunSpec, provision: Provision, output: int
+    rundir: RunDir, spec: RunSpec, provision: Provision, grant: Grant, output: int
 ) -> Confinement:
     """What a training may see: its tree, what it is given, and the folders it may write to.
 
     A program that is not sealed may write beside itself, as ordinary ones do.
     """
     environment = {
-        **spec.env,
+        **grant.env,
         "AUTORESEARCH_SEED": str(spec.seed),
         "AUTORESEARCH_BUDGET": _plain(spec.budget),
         "AUTORESEARCH_OUT": str(rundir.out),
@@ -218,10 +220,12 @@ def training_confinement(
         cwd=rundir.tree,
         env=environment,
         interpreter=spec.python,
-        readable=(rundir.tree,),
+        readable=(rundir.tree, *grant.readable),
         writable=(rundir.out,) if spec.sealed else (rundir.out, rundir.tree),
         scratch=rundir.scratch,
         hidden=tuple(map(Path, spec.hidden)),
+        devices=grant.devices,
+        gpu=grant.gpu,
         memory_mb=spec.memory_mb,
         file_mb=2 * spec.checkpoint_mb,  # so that one a little too large gets its own sentence
         pass_fds=provision.pass_fds,

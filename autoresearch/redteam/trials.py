@@ -124,7 +124,7 @@ class _Trials:
         self._lab = lab
         self._watch = watch
         self._folder = folder
-        self._devices = len(lab.runs.executor.device_names())
+        self._devices = lab.runs.at_once()
         self._seen: dict[str, Seen] = {}
         self._going: list[_Going] = []
         together = [entry for entry in entries if not entry.alone]

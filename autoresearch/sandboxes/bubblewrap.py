@@ -82,9 +82,7 @@ class Bubblewrap:
                 stderr=confinement.output,
                 pass_fds=(*confinement.pass_fds, arguments, *filters, said.fileno()),
                 start_new_session=True,
-                preexec_fn=limiter(  # noqa: PLW1509
-                    confinement.memory_mb, confinement.file_mb, join
-                ),
+                preexec_fn=limiter(confinement, join),  # noqa: PLW1509
             )
         self._said[child.pid] = said
         return child

@@ -106,9 +106,7 @@ class Landlocked:
             stderr=confinement.output,
             pass_fds=confinement.pass_fds,
             start_new_session=True,
-            preexec_fn=limiter(  # noqa: PLW1509
-                confinement.memory_mb, confinement.file_mb, give_up
-            ),
+            preexec_fn=limiter(confinement, give_up),  # noqa: PLW1509
         )
 
     def exit_code(self, child: "subprocess.Popen[bytes]", code: int) -> int | None:

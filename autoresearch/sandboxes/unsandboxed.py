@@ -31,7 +31,7 @@ class Unsandboxed:
             stderr=confinement.output,
             pass_fds=confinement.pass_fds,
             start_new_session=True,
-            preexec_fn=limiter(confinement.memory_mb, confinement.file_mb),  # noqa: PLW1509
+            preexec_fn=limiter(confinement),  # noqa: PLW1509
         )
 
     def exit_code(self, child: "subprocess.Popen[bytes]", code: int) -> int | None:

@@ -8,8 +8,8 @@ import pytest
 
 from autoresearch import replaying
 from autoresearch.errors import LabError, NotFound, NotNow
-from autoresearch.executors.local import try_lock
 from autoresearch.lab import Lab
+from autoresearch.locks import try_lock
 from autoresearch.records import Run, RunReport, RunState
 from autoresearch.rundir import RunDir, empty_report
 from tests.autoresearch.instant import InstantExecutor, with_executor
