@@ -24,7 +24,7 @@ from autoresearch.history import History
 from autoresearch.home import default_home, lab_folder, lab_names, lasting_python
 from autoresearch.ledger import Ledger
 from autoresearch.locks import try_lock
-from autoresearch.opening import create_lab, find_source, target_python
+from autoresearch.opening import SHIPPED, create_lab, find_source, target_python
 from autoresearch.patch import Edit, prepare
 from autoresearch.proposing import Idea, record, refuse_repeat, replay
 from autoresearch.records import Concluded, Outcome, Prediction, Proposer, Word
@@ -280,7 +280,7 @@ class Lab:
         """Write the incumbent into the user's repository as a new branch; nothing else moves."""
         history = self.history()
         tip = history.experiments[history.kept[-1]]
-        if self.settings.source.startswith("shipped:"):
+        if self.settings.source.startswith(SHIPPED):
             raise NotNow(
                 f"The lab {self.name} researches a shipped target, not a repository of yours.",
                 f"Clone it: git clone -b autoresearch/incumbent {self.repository.path}",
@@ -361,6 +361,7 @@ class Lab:
             split_seed=self.settings.split_seed,
             devices_dir=self.home / "devices",
             python=target_python(self.home, self.contract, self.repository, commit) or python,
+            source=self.source_path(),
         )
 
     def source_path(self) -> Path:

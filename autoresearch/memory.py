@@ -66,7 +66,7 @@ def overview(lab: "Lab") -> Overview:
             history.experiments[history.kept[-1]].commit, contract.edit.allow
         ),
         budget=contract.run.budget.describe(),
-        sandbox=current_sandbox().name,
+        sandbox=current_sandbox(network=contract.inputs.network).name,
         brief=lab.brief,
         incumbent=incumbent_view(history, contract),
         outcomes=outcomes,
@@ -261,9 +261,10 @@ def _moved_on(lab: "Lab", head: str) -> list[str]:
 def _notices(lab: "Lab") -> tuple[str, ...]:
     """What a careful reader should know before trusting a result."""
     said = []
-    sandbox = current_sandbox()
+    sandbox = current_sandbox(network=lab.contract.inputs.network)
     if sandbox.gaps:
-        held = "UNSANDBOXED" if sandbox.name == Unsandboxed.name else f"held by {sandbox.name}"
+        bare = sandbox.name.startswith(Unsandboxed.name)
+        held = sandbox.name.upper() if bare else f"held by {sandbox.name}"
         why = f" ({' '.join(missing())})" if missing() else ""
         said.append(f"Runs are {held}: the code can do this: {'; '.join(sandbox.gaps)}.{why}")
     source = lab.settings.source

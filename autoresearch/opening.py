@@ -21,6 +21,7 @@ from autoresearch.environment import Recipe, Tell, build, python_of, recipe_for
 from autoresearch.errors import ContractError, LedgerDamaged, NotFound, NotNow
 from autoresearch.feed import read_corpus
 from autoresearch.home import lab_folder, lab_names
+from autoresearch.inputs import find_inputs, hash_inputs
 from autoresearch.ledger import Ledger
 from autoresearch.patch import fingerprint
 from autoresearch.records import Experiment, LabOpened, Proposed, Proposer
@@ -136,7 +137,7 @@ def create_lab(
             return
         building = Path(mkdtemp(prefix=".building-", dir=home / "labs"))
         try:
-            _build(source, building, key, contract)
+            _build(source, home, building, key, contract)
             building.rename(folder)
         except BaseException:
             shutil.rmtree(building, ignore_errors=True)
@@ -186,7 +187,7 @@ def _find_repository(path: Path, home: Path, text: str) -> Source:
     return Source(name, str(path), None)
 
 
-def _build(source: Source, folder: Path, key: Path | None, given: str) -> None:
+def _build(source: Source, home: Path, folder: Path, key: Path | None, given: str) -> None:
     signer = prepare_signer(key, folder) if key else None
     repository = Repository.create(folder / "repository.git")
     if source.location.startswith(SHIPPED):
@@ -198,6 +199,12 @@ def _build(source: Source, folder: Path, key: Path | None, given: str) -> None:
     text = given.encode() or repository.read_file(commit, FILE_NAME)
     contract = parse_contract(text)
     check_files(contract, repository, commit)
+    found_inputs = find_inputs(
+        contract.inputs.read_only,
+        None if source.location.startswith(SHIPPED) else Path(source.location),
+        frozenset(repository.list_files(commit)),
+        home,
+    )
     documents = b""
     (folder / "sealed").mkdir(mode=0o700)
     if contract.sealed is not None:
@@ -213,6 +220,7 @@ def _build(source: Source, folder: Path, key: Path | None, given: str) -> None:
         product_version=version("autoresearch-mcp"),
         split_sha256=_write_settings(folder, source.location, signer),
         contract=given,
+        inputs=hash_inputs(found_inputs, folder),
     )
     _write_first_events(repository, folder, opened, contract, commit)
 

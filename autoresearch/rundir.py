@@ -79,6 +79,10 @@ class RunSpec:
         """Whether a model is scored, rather than a number read that the run or a clock gives."""
         return self.scoring == "sealed"
 
+    def links(self, tree: Path, home: Path) -> tuple[tuple[Path, Path], ...]:
+        """Each input, and where a process with that tree and that home folder sees it."""
+        return tuple((Path(source), _seen_at(place, tree, home)) for source, place in self.inputs)
+
 
 @dataclass(frozen=True, slots=True)
 class RunDir:
@@ -200,6 +204,10 @@ class RunDir:
         """Remove what nobody needs after the end, as far as it lets itself be removed."""
         for folder in (self.tree, self.scratch):
             remove_tree(folder)
+
+
+def _seen_at(place: str, tree: Path, home: Path) -> Path:
+    return home / place[2:] if place.startswith("~/") else tree / place  # a full path stays one
 
 
 def measurement_of(fields: dict[str, Any]) -> Measurement:

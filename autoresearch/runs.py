@@ -20,6 +20,7 @@ from autoresearch.errors import LabError, NotNow
 from autoresearch.evidence import spare_part, stopped_beside, was_kept
 from autoresearch.executors import Executor
 from autoresearch.history import History
+from autoresearch.inputs import changed_inputs, place_again
 from autoresearch.ledger import Ledger
 from autoresearch.logs import digest, true_exception
 from autoresearch.records import Event, Run, RunFinished, RunReport, RunStarted, RunState
@@ -46,6 +47,7 @@ class Runs:
     split_seed: int
     devices_dir: Path
     python: str  # that runs target code, where the contract names none
+    source: Path = Path("/")  # the user's repository, where the target is one
 
     def directory(self, run: str) -> RunDir:
         """The run directory of that id, there or not."""
@@ -98,7 +100,9 @@ class Runs:
         self.executor.submit(directory)
 
     def _prepare(self, run: Run, commit: str, directory: RunDir) -> None:
-        self.repository.export(commit, directory.tree, exclude=self.contract.sealed_paths)
+        # A number that the run is to leave in a file is none if it was there before the run.
+        left_out = (*self.contract.sealed_paths, *filter(None, [self.contract.metric.file]))
+        self.repository.export(commit, directory.tree, exclude=left_out)
         directory.out.mkdir(exist_ok=True)
         directory.write_spec(self._spec(run))
 
@@ -106,11 +110,19 @@ class Runs:
         """What is no longer as the lab was opened with it, a sentence each."""
         opened = self.ledger.history().opened
         assert opened is not None
-        if self.contract.sealed is None:
-            return ()
-        if sha256(self.documents.read_bytes()) == opened.sealed_sha256:
-            return ()
-        return (f"{self.documents} is not the held-out data that the lab was opened with.",)
+        said = changed_inputs(opened.inputs, self.source, self.folder.parent)
+        if self.contract.sealed and sha256(self.documents.read_bytes()) != opened.sealed_sha256:
+            words = f"{self.documents} is not the held-out data that the lab was opened with."
+            said = (words, *said)
+        return said
+
+    @property
+    def _inputs(self) -> tuple[tuple[str, str], ...]:
+        """Where each lies, and where a run sees it."""
+        opened = self.ledger.history().opened
+        assert opened is not None
+        found = [place_again(place, self.source) for place, _ in opened.inputs]
+        return tuple((str(one.source), one.place) for one in found)
 
     def absorb(self) -> None:
         """Write into the ledger how every run ended that it still holds for open, once each."""
@@ -277,13 +289,14 @@ class Runs:
             split_seed=self.split_seed,
             spare_part=run.spare_part,
             **_scored_by(self.contract.sealed),
-            sandbox=current_sandbox().name,
+            sandbox=current_sandbox(network=self.contract.inputs.network).name,
             hidden=(str(self.folder.parent.parent.parent),),
             scoring=metric.scoring,
             metric=metric.name,
             pattern=metric.pattern,
             file=metric.file,
             block=metric.block,
+            inputs=self._inputs,
             network=self.contract.inputs.network,
             guards=tuple((name, fill(argv)) for name, argv in self.contract.guards.items()),
             guard_s=table.guard_s,

@@ -255,6 +255,7 @@ def host_confinement(
         readable=(rundir.tree, rundir.out / spec.checkpoint, *grant.readable),
         writable=(),
         scratch=scratch,
+        links=spec.links(rundir.tree, scratch),
         secluded=True,
         hidden=tuple(map(Path, spec.hidden)),
         devices=grant.devices,

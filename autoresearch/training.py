@@ -223,6 +223,7 @@ def training_confinement(
         readable=(rundir.tree, *grant.readable),
         writable=(rundir.out,) if spec.sealed else (rundir.out, rundir.tree),
         scratch=rundir.scratch,
+        links=spec.links(rundir.tree, rundir.scratch),
         hidden=tuple(map(Path, spec.hidden)),
         devices=grant.devices,
         gpu=grant.gpu,

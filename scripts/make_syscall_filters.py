@@ -25,8 +25,12 @@ TABLES = {
     "UNCONNECTED": {"unshared": False, "secluded": False},
     "SECLUDED": {"unshared": True, "secluded": True},
     "MUTE": {"unshared": False, "secluded": True},
+    "NETWORKED": {"unshared": True, "secluded": False, "network": True},
+    "CONNECTED": {"unshared": False, "secluded": False, "network": True},
 }
-SOCKETS = "socket shmget semget msgget mq_open"
+FAMILIES = (2, 10, 16)  # of sockets: IPv4, IPv6, and netlink, by which libraries find interfaces
+ALL_FAMILIES = 64  # of which there are 46
+SHARED = "shmget semget msgget mq_open"
 # Landlock lets who owns a file do these to it, wherever it lies.
 ATTRIBUTES = (
     "chmod fchmod fchmodat fchmodat2 chown fchown fchownat lchown utime utimes futimesat utimensat "
@@ -59,6 +63,8 @@ memory by number, and changes of any file's mode, owner or times, for where ther
 SECLUDED also refuses sockets, locks and leases, by which a model that is shown held-out data could
 signal to a training. MUTE is both, and refuses the signs that a process can give by limits,
 priorities, processors and groups of its own: without namespaces, others can ask for them.
+NETWORKED and CONNECTED are the first two with sockets of the internet's families, and no others: by
+sockets of this machine's own a child could ask its services for what it may not reach.
 """
 
 from base64 import b64decode
@@ -66,7 +72,7 @@ from base64 import b64decode
 '''
 
 
-def program(arch: object, *, unshared: bool, secluded: bool) -> bytes:
+def program(arch: object, *, unshared: bool, secluded: bool, network: bool = False) -> bytes:
     """The BPF program, as the kernel takes it."""
     made = pyseccomp.SyscallFilter(pyseccomp.ALLOW)
     if arch != pyseccomp.Arch.NATIVE:
@@ -80,7 +86,10 @@ def program(arch: object, *, unshared: bool, secluded: bool) -> bytes:
         same = pyseccomp.Arg(1, pyseccomp.MASKED_EQ, 0xFFFFFFFF, request)
         made.add_rule(pyseccomp.ERRNO(EPERM), "ioctl", same)
     if secluded or not unshared:
-        _refuse(made, SOCKETS, EACCES)
+        _refuse(made, SHARED if network else f"socket {SHARED}", EACCES)
+    for family in set(range(ALL_FAMILIES)).difference(FAMILIES) if network else ():
+        same = pyseccomp.Arg(0, pyseccomp.MASKED_EQ, 0xFFFFFFFF, family)
+        made.add_rule(pyseccomp.ERRNO(EACCES), "socket", same)
     if not unshared:
         _refuse(made, ATTRIBUTES, EPERM)
     if secluded and not unshared:
@@ -116,11 +125,11 @@ def _refuse(made: pyseccomp.SyscallFilter, names: str, error: int) -> None:
             continue  # not a system call of that machine
 
 
-def table(name: str, *, unshared: bool, secluded: bool) -> str:
+def table(name: str, **allowed: bool) -> str:
     """One dictionary literal, in base64."""
     lines = [f"{name} = {{"]
     for machine, arch in ARCHES.items():
-        text = base64.b64encode(program(arch, unshared=unshared, secluded=secluded)).decode()
+        text = base64.b64encode(program(arch, **allowed)).decode()
         pieces = "\n".join(f'        "{piece}"' for piece in textwrap.wrap(text, 86))
         lines.append(f'    "{machine}": b64decode(\n{pieces}\n    ),')
     return "\n".join([*lines, "}", ""])

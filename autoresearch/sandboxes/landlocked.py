@@ -1,7 +1,7 @@
 """Landlock with seccomp and limits: the second line, where namespaces are barred.
 
 The child keeps this machine's view of processes and network interfaces, but can open only the files
-that it is given, connect to nothing, trace nothing, and signal nobody outside (Linux 6.12). The
+that it is given, connect to nothing unless it may, trace nothing, signal nobody outside (6.12). The
 kernel's own interface is used, since the `landlock` package knows files only.
 https://docs.kernel.org/userspace-api/landlock.html
 """
@@ -20,7 +20,8 @@ from autoresearch.processes import LINUX
 from autoresearch.sandbox import Confinement, clean_environment
 from autoresearch.sandboxes import cgroup, roots
 from autoresearch.sandboxes.limits import limiter
-from autoresearch.sandboxes.syscalls import MUTE, UNCONNECTED
+from autoresearch.sandboxes.places import NETWORK_FILES, make_symlinks
+from autoresearch.sandboxes.syscalls import CONNECTED, MUTE, UNCONNECTED
 
 _CREATE, _ADD, _RESTRICT = 444, 445, 446  # system calls, the same on every machine
 _VERSION, _PATH_BENEATH = 1, 1
@@ -90,6 +91,7 @@ class Landlocked:
     def start(self, confinement: Confinement) -> "subprocess.Popen[bytes]":
         """Start it in the real folders, with the rights to no others."""
         roots.check_confinement(confinement)
+        make_symlinks(confinement)
         join = self._cgroups.make(confinement.memory_mb, confinement.tasks)
         restrict = _restriction(confinement)
 
@@ -153,10 +155,11 @@ def _restriction(confinement: Confinement) -> Callable[[], None]:
     for since, rights in _RIGHTS.items():
         handled |= rights if version() >= since else 0
     rules = _rules(confinement, handled)
-    code = (MUTE if confinement.secluded else UNCONNECTED)[platform.machine()]
+    code = _programs(confinement)[platform.machine()]
     held = ctypes.create_string_buffer(code, len(code))
     program = _Program(len(code) // 8, ctypes.addressof(held))
-    attributes = _Ruleset(handled, _NET if version() >= 4 else 0, _SCOPED if version() >= 6 else 0)
+    closed = _NET if version() >= 4 and not confinement.network else 0
+    attributes = _Ruleset(handled, closed, _SCOPED if version() >= 6 else 0)
     size = 24 if version() >= 6 else 16 if version() >= 4 else 8
     libc = _libc()
 
@@ -175,9 +178,18 @@ def _restriction(confinement: Confinement) -> Callable[[], None]:
     return restrict
 
 
+def _programs(confinement: Confinement) -> dict[str, bytes]:
+    if confinement.secluded:
+        return MUTE
+    return CONNECTED if confinement.network else UNCONNECTED
+
+
 def _rules(confinement: Confinement, handled: int) -> list[tuple[str, int]]:
     rules = [(path, _READ) for path in _SYSTEM]
     shown = [*roots.of_interpreter(confinement.interpreter), *confinement.readable]
+    shown += [target for target, _ in confinement.links]
+    if confinement.network:
+        rules += [(path, _READ) for path in NETWORK_FILES]
     for path in shown:
         parts = _around(path, confinement)
         rules += [(str(part), _READ) for part in parts]

@@ -6,6 +6,7 @@ from typing import Final
 from autoresearch.sandbox import Confinement, clean_environment
 from autoresearch.sandboxes.cgroup import UNCOUNTED
 from autoresearch.sandboxes.limits import limiter
+from autoresearch.sandboxes.places import make_symlinks
 
 
 class Unsandboxed:
@@ -22,6 +23,7 @@ class Unsandboxed:
 
     def start(self, confinement: Confinement) -> "subprocess.Popen[bytes]":
         """Start it; what it may read and write is only said, not held."""
+        make_symlinks(confinement)
         return subprocess.Popen(
             confinement.argv,
             cwd=confinement.cwd,

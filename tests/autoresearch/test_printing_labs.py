@@ -4,8 +4,19 @@ from pathlib import Path
 
 import pytest
 
-from autoresearch.records import Outcome
-from tests.printed import BETTER, CONTRACT, WORSE, open_printed, propose_work
+from autoresearch.lab import Lab
+from autoresearch.records import Outcome, RunState
+from autoresearch.sandbox import current_sandbox
+from tests.fakes import final_report
+from tests.printed import (
+    BETTER,
+    CONTRACT,
+    WORSE,
+    make_printed,
+    open_printed,
+    propose_work,
+    quietly,
+)
 from tests.repositories import every_byte, plant_work_in_progress, to_verdict
 
 
@@ -47,3 +58,25 @@ def test_a_faster_command_is_kept_by_the_clock(tmp_path: Path) -> None:
     assert faster is not None
     assert (faster.outcome, faster.moved_incumbent) == (Outcome.KEEP, True), faster.sentence
     assert lab.verify().ok, lab.verify().findings
+
+
+def test_the_network_is_in_the_name_of_what_held_a_run(tmp_path: Path) -> None:
+    contract = CONTRACT.replace("[run]", "[inputs]\nnetwork = true\n[run]")
+    lab = open_printed(tmp_path, contract=contract)
+    report = final_report(lab.runs.directory(lab.start_run("e0").id))
+    assert report.state is RunState.FINISHED, report.reason
+    assert report.sandbox == lab.overview().sandbox == f"{current_sandbox().name}+network"
+    assert any("can use the network" in notice for notice in lab.overview().notices)
+
+
+def test_a_file_that_a_run_is_to_leave_is_not_there_before_it(tmp_path: Path) -> None:
+    contract = CONTRACT.replace('"stdout"', '"stdout"\nfile = "metrics.json"')
+    source = make_printed(
+        tmp_path / "repository",
+        {"metrics.json": '{"score": 99}', "work.py": "import os; print(os.listdir('.'))"},
+        contract=contract,
+    )
+    lab = quietly(Lab.open(str(source), home=tmp_path / "home"))
+    directory = lab.runs.directory(lab.start_run("e0").id)
+    assert final_report(directory).state is RunState.CRASHED
+    assert "metrics.json" not in directory.log_file.read_text()
