@@ -22,6 +22,7 @@ from autoresearch.errors import LabError
 from autoresearch.processes import LINUX
 from autoresearch.sandbox import Confinement, clean_environment
 from autoresearch.sandboxes import cgroup, roots
+from autoresearch.sandboxes.gpu_syscalls import GPU_NETWORKED, GPU_SECLUDED
 from autoresearch.sandboxes.limits import limiter
 from autoresearch.sandboxes.places import NETWORK_FILES, make_mount_points
 from autoresearch.sandboxes.syscalls import FILTERS, NETWORKED, SECLUDED
@@ -202,7 +203,8 @@ def _view(confinement: Confinement) -> list[str]:
     for path in sorted((*shown, Path(confinement.argv[0])), key=_depth):
         covers = [place for place in places if _below(path, place)]
         covered = any(not any(_hides(h, path, place) for h in hidden) for place in covers)
-        if path.is_absolute() and path.exists() and not covered:
+        own = Path("/proc") in path.parents  # it has one of its own
+        if path.is_absolute() and path.exists() and not (covered or own):
             places[path] = ("--ro-bind", str(path), str(path))
     for path in hidden:
         if path.is_dir() and any(_below(path, place) for place in places):
@@ -222,8 +224,20 @@ def _view(confinement: Confinement) -> list[str]:
     for name, value in clean_environment(confinement.scratch, confinement.env).items():
         view += ["--setenv", name, value]
     # Root inside is root to /proc/sys, whose files it could write; and pid 1 is no wall of its own.
-    view += ["--remount-ro", "/proc", "--remount-ro", "/"]
-    return [*view, "--chdir", str(confinement.cwd)]
+    view += _own_processes_only() if confinement.gpu else ["--remount-ro", "/proc"]
+    return [*view, "--remount-ro", "/", "--chdir", str(confinement.cwd)]
+
+
+@cache
+def _own_processes_only() -> tuple[str, ...]:
+    """In /proc it may write to its own processes, since CUDA names its threads there, or fails."""
+    view = ["--tmpfs", "/proc/1", "--remount-ro", "/proc/1"]
+    for entry in sorted(Path("/proc").iterdir()):
+        if entry.is_symlink() or entry.name.isdigit():
+            continue
+        if entry.is_dir() or entry.stat().st_mode & 0o222:
+            view += ["--ro-bind-try", str(entry), str(entry)]
+    return tuple(view)
 
 
 def _network(confinement: Confinement) -> tuple[str, ...]:
@@ -238,8 +252,10 @@ def _network(confinement: Confinement) -> tuple[str, ...]:
 
 def _programs(confinement: Confinement) -> Mapping[str, bytes]:
     if confinement.secluded:
-        return SECLUDED
-    return NETWORKED if confinement.network else FILTERS
+        return GPU_SECLUDED if confinement.gpu else SECLUDED
+    if confinement.network:
+        return GPU_NETWORKED if confinement.gpu else NETWORKED
+    return FILTERS
 
 
 @cache

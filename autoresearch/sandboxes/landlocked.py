@@ -10,7 +10,7 @@ import ctypes
 import os
 import platform
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -19,6 +19,7 @@ from autoresearch.errors import LabError
 from autoresearch.processes import LINUX
 from autoresearch.sandbox import Confinement, clean_environment
 from autoresearch.sandboxes import cgroup, roots
+from autoresearch.sandboxes.gpu_syscalls import GPU_CONNECTED, GPU_MUTE, GPU_UNCONNECTED
 from autoresearch.sandboxes.limits import limiter
 from autoresearch.sandboxes.places import NETWORK_FILES, make_symlinks
 from autoresearch.sandboxes.syscalls import CONNECTED, MUTE, UNCONNECTED
@@ -27,8 +28,9 @@ _CREATE, _ADD, _RESTRICT = 444, 445, 446  # system calls, the same on every mach
 _VERSION, _PATH_BENEATH = 1, 1
 _PR_SET_NO_NEW_PRIVS, _PR_SET_SECCOMP, _FILTER = 38, 22, 2
 _EXECUTE, _READ_FILE, _READ_DIR = 1 << 0, 1 << 2, 1 << 3
+_WRITE = 1 << 1 | 1 << 14  # and truncate
 _READ = _EXECUTE | _READ_FILE | _READ_DIR
-_ON_FILES = _EXECUTE | 1 << 1 | _READ_FILE | 1 << 14 | 1 << 15  # 1: write, 14: truncate, 15: ioctl
+_ON_FILES = _EXECUTE | _WRITE | _READ_FILE | 1 << 15  # 15: ioctl
 _RIGHTS = {1: (1 << 13) - 1, 2: 1 << 13, 3: 1 << 14, 5: 1 << 15}  # by the version that brought them
 _NET = 0b11  # bind and connect over TCP, from version 4
 _SCOPED = 0b11  # abstract sockets and signals, from version 6
@@ -169,6 +171,8 @@ def _restriction(confinement: Confinement) -> Callable[[], None]:
             _allow(libc, ruleset, path, rights)
         # Its own process only: another number is another folder.
         _allow(libc, ruleset, f"/proc/{os.getpid()}", _READ_FILE | _READ_DIR)
+        if confinement.gpu:  # CUDA names its threads there, or fails
+            _allow(libc, ruleset, f"/proc/{os.getpid()}/task", handled & (_WRITE | _READ_DIR))
         _checked(libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
         _checked(libc.syscall(_RESTRICT, ruleset, 0))
         os.close(ruleset)
@@ -178,10 +182,12 @@ def _restriction(confinement: Confinement) -> Callable[[], None]:
     return restrict
 
 
-def _programs(confinement: Confinement) -> dict[str, bytes]:
+def _programs(confinement: Confinement) -> Mapping[str, bytes]:
     if confinement.secluded:
-        return MUTE
-    return CONNECTED if confinement.network else UNCONNECTED
+        return GPU_MUTE if confinement.gpu else MUTE
+    if confinement.network:
+        return GPU_CONNECTED if confinement.gpu else CONNECTED
+    return GPU_UNCONNECTED if confinement.gpu else UNCONNECTED
 
 
 def _rules(confinement: Confinement, handled: int) -> list[tuple[str, int]]:

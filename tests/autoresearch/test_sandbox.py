@@ -22,6 +22,13 @@ from autoresearch.sandbox import (
     make_sandbox,
 )
 from autoresearch.sandboxes.cgroup import UNCOUNTED, Cgroups
+from autoresearch.sandboxes.gpu_syscalls import (
+    GPU_CONNECTED,
+    GPU_MUTE,
+    GPU_NETWORKED,
+    GPU_SECLUDED,
+    GPU_UNCONNECTED,
+)
 from autoresearch.sandboxes.syscalls import (
     CONNECTED,
     FILTERS,
@@ -126,14 +133,14 @@ def temptations(folder: Path) -> Iterator[tuple[Path, int, int]]:
             stranger.kill()
 
 
-def probe(sandbox: Sandbox, folder: Path) -> dict[str, Any]:
+def probe(sandbox: Sandbox, folder: Path, **changes: Any) -> dict[str, Any]:
     """What the probe found inside."""
     with temptations(folder) as (outside, port, stranger):
         (folder / "tree").mkdir()
         (folder / "tree" / "probe.py").write_text(PROBE.read_text())
         arguments = (str(outside), str(stranger), str(port), str(PRODUCT))
         command = (sys.executable, "probe.py", *arguments)
-        confinement = confined(folder, *command, secluded=True)
+        confinement = confined(folder, *command, secluded=True, **changes)
         code, output = run(sandbox, confinement)
         assert code == 0, output
         assert (outside / "secret").read_text() == "held out" or sandbox.name == "unsandboxed"
@@ -412,6 +419,9 @@ def test_the_filters_are_what_the_script_makes() -> None:
     )
     if made.returncode != 0:
         pytest.skip("libseccomp compiles the filters: install libseccomp2 and pyseccomp")
-    tables = (FILTERS, UNCONNECTED, SECLUDED, MUTE, NETWORKED, CONNECTED)
+    tables = (
+        *(FILTERS, UNCONNECTED, SECLUDED, MUTE, NETWORKED, CONNECTED),
+        *(GPU_UNCONNECTED, GPU_SECLUDED, GPU_MUTE, GPU_NETWORKED, GPU_CONNECTED),
+    )
     kept = [table[arch].hex() for arch in FILTERS for table in tables]
     assert made.stdout.strip() == str(kept)
