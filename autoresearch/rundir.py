@@ -13,6 +13,8 @@
     supervisor.err what went wrong with the supervisor or the scorer themselves
     tree/          the experiment's code without .git; removed when the run ends. A run that is
                    not sealed may write there too
+    committed/     the same as it was committed, where guards need it; removed likewise
+    guard/         the folders of the guard that runs; removed likewise
     scratch/       home and temporary folder of the code under research; removed likewise
     out/           what the training leaves: checkpoint, curve.jsonl
 
@@ -156,6 +158,11 @@ class RunDir:
         return self.path / "tree"
 
     @property
+    def committed(self) -> Path:
+        """The experiment's code once more, for guards."""
+        return self.path / "committed"
+
+    @property
     def out(self) -> Path:
         """What the training leaves."""
         return self.path / "out"
@@ -202,7 +209,7 @@ class RunDir:
 
     def remove_leftovers(self) -> None:
         """Remove what nobody needs after the end, as far as it lets itself be removed."""
-        for folder in (self.tree, self.scratch):
+        for folder in (self.tree, self.scratch, self.committed, self.path / "guard"):
             remove_tree(folder)
 
 

@@ -103,6 +103,9 @@ class Runs:
         # A number that the run is to leave in a file is none if it was there before the run.
         left_out = (*self.contract.sealed_paths, *filter(None, [self.contract.metric.file]))
         self.repository.export(commit, directory.tree, exclude=left_out)
+        if self.contract.guards:
+            sealed = self.contract.sealed_paths
+            self.repository.export(commit, directory.committed, exclude=sealed)
         directory.out.mkdir(exist_ok=True)
         directory.write_spec(self._spec(run))
 

@@ -14,6 +14,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -22,12 +23,13 @@ from filelock import FileLock, Timeout
 
 from autoresearch.devices import Probe
 from autoresearch.devices.claim import PATIENCE_S, Claim
-from autoresearch.devices.granted import granted
+from autoresearch.devices.granted import Grant, granted
 from autoresearch.devices.leases import Lease
 from autoresearch.devices.machine import Machine
 from autoresearch.devices.watch import Watch
 from autoresearch.disturbance import Reading, disturbed, read_machine
 from autoresearch.ending import failed, measured, scored
+from autoresearch.guards import Guard
 from autoresearch.measuring import Number, number_of
 from autoresearch.processes import Descendants, become_subreaper, boot_id
 from autoresearch.records import YIELDED, Measurement, RunReport, RunState
@@ -164,15 +166,39 @@ class _Supervisor:
         if end.all_dead and (end.ending is Ending.STOPPED or told_too):
             return self._stopped(f"after {end.taken.wall_s:.1f} s of training")
         ended = failed(self._rundir, spec, end, number) or _changed(self._rundir, spec, seal)
-        return ended or self._measure_undisturbed(spec, end, before, number)
+        ended = ended or self._tainted(end, before)  # decided before its score is known
+        return ended or self._guarded(spec, grant) or self._measure(spec, end, number)
 
-    def _measure_undisturbed(
-        self, spec: RunSpec, end: TrainingEnd, before: Reading, number: Number | None
-    ) -> End:
-        """Whether the run counts is decided before its score is known."""
-        taint = self._disturbed(end, before)
-        if taint:
-            return RunState.TAINTED, taint, None
+    def _guarded(self, spec: RunSpec, grant: Grant) -> End | None:
+        """How the run ends by its guards, None where all passed."""
+        assert self._sandbox is not None
+        left_s = spec.guard_s
+        for name, argv in spec.guards:
+            self._descendants = Descendants()  # a process number may come again
+            self._write(RunState.TRAINING, f"guard {name} runs")
+            guard = Guard(name=name, argv=argv, left_s=left_s)
+            end, failed = guard.run(
+                self._rundir,
+                spec,
+                self._sandbox,
+                self._descendants,
+                grant,
+                self._stop_asked,
+                partial(self._on_guard, name),
+            )
+            if failed is not None:
+                return failed
+            if self._stop_asked():
+                return self._stopped(f"while guard {name} ran")
+            left_s -= end.taken.wall_s if end else 0.0
+        return None
+
+    def _on_guard(self, name: str, _taken: Progress) -> None:
+        self._record_processes()
+        self._write_now_and_then(RunState.TRAINING, f"guard {name} runs")
+
+    def _measure(self, spec: RunSpec, end: TrainingEnd, number: Number | None) -> End:
+        """From the number that the run gave, or by its model."""
         if number is not None:
             found = measured(number, end)
             self._rundir.keep_only("")  # out of many runs, what they leave would fill the disk
@@ -185,13 +211,14 @@ class _Supervisor:
 
     def _hopeless_unless_disturbed(self, why: str, end: TrainingEnd, before: Reading) -> End:
         """A neighbour that takes a run's seconds can make it look hopeless, too."""
-        taint = self._disturbed(end, before)
-        if taint:
-            return RunState.TAINTED, taint, None
+        tainted = self._tainted(end, before)
+        if tainted is not None:
+            return tainted
         self._hopeless = why
         return RunState.STOPPED, f"stopped early: {why}", None
 
-    def _disturbed(self, end: TrainingEnd, before: Reading) -> str:
+    def _tainted(self, end: TrainingEnd, before: Reading) -> End | None:
+        """How the run ends if the machine disturbed it."""
         timed = not self._counts_tokens
         taint = disturbed(
             before,
@@ -203,7 +230,7 @@ class _Supervisor:
         )
         if timed and not taint and self._gpu is not None:
             taint = self._gpu.disturbance()
-        return taint
+        return (RunState.TAINTED, taint, None) if taint else None
 
     def _cores(self) -> int:
         """How many it needs: those that it leased; one drives a GPU."""

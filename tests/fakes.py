@@ -4,6 +4,7 @@ Targets here are text; a test gives the text of a training that misbehaves and r
 """
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -76,6 +77,8 @@ def make_run(folder: Path, train: str = BIGRAM, **changes: Any) -> RunDir:
         documents.write_text("\n".join(NAMES) + "\n")
     rundir.tree.mkdir(parents=True)
     (rundir.tree / "train.py").write_text(train)
+    if changes.get("guards"):
+        shutil.copytree(rundir.tree, rundir.committed)
     rundir.write_spec(make_spec(folder, **{"documents": str(documents), **changes}))
     return rundir
 
