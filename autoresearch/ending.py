@@ -7,6 +7,7 @@ import stat
 from autoresearch.errors import ScoringFailed
 from autoresearch.logs import last_line, true_exception
 from autoresearch.measuring import Number
+from autoresearch.out_of_memory import Taken, out_of_memory
 from autoresearch.records import Measurement, RunState
 from autoresearch.rundir import RunDir, RunSpec, measurement_of
 from autoresearch.training import Ending, TrainingEnd
@@ -52,6 +53,14 @@ def measured(number: Number, end: TrainingEnd) -> End:
 def crash_words(rundir: RunDir, spec: RunSpec, end: TrainingEnd) -> str:
     """What a training that did not exit well died of: its exception, its signal, its status."""
     exception = true_exception(rundir.log_file)
+    taken = Taken(
+        limit_mb=spec.memory_mb,
+        peak_mb=end.peak_mb,
+        gpu_peak_mb=end.gpu_peak_mb,
+        kills=end.oom_kills,
+    )
+    if words := out_of_memory(exception or last_line(rundir.log_file), taken):
+        return words
     if end.exit_code is not None and end.exit_code < 0:
         words = f"killed by {_signal_name(-end.exit_code)} after {end.taken.wall_s:.1f} s"
         if -end.exit_code == signal.SIGXFSZ:
@@ -60,8 +69,6 @@ def crash_words(rundir: RunDir, spec: RunSpec, end: TrainingEnd) -> str:
     if exception is None:
         last = last_line(rundir.log_file)
         return f"exit status {end.exit_code}" + (f"; its last line: {last}" if last else "")
-    if "MemoryError" in exception:
-        return f"{exception} (its limit is {spec.memory_mb} MB)"
     return exception
 
 

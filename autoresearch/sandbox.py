@@ -74,6 +74,9 @@ class Sandbox(Protocol):
         As control groups count them; 0.0 where there are none, which `gaps` says then.
         """
 
+    def oom_kills(self) -> int:
+        """How many of these the kernel ended for want of memory; 0 without control groups."""
+
     def release(self) -> None:
         """Give back what was made for children that are all dead now."""
 
@@ -126,6 +129,10 @@ class Networked:
     def cpu_s(self) -> float:
         """As the other counts."""
         return self._inner.cpu_s()
+
+    def oom_kills(self) -> int:
+        """As that sandbox counts them."""
+        return self._inner.oom_kills()
 
     def release(self) -> None:
         """What the other made."""

@@ -14,6 +14,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -119,6 +120,8 @@ class _Supervisor:
             state, measurement = RunState.LOST, None
             words = " ".join(str(error).split())
             reason = f"the supervisor failed: {type(error).__name__}: {words}"
+        if state is RunState.FINISHED and self._gpu is not None and (said := self._gpu.notice()):
+            reason = f"{reason}; {said}"
         self._write(state, reason, measurement)
         if self._sandbox is not None:
             self._sandbox.release()
@@ -156,6 +159,7 @@ class _Supervisor:
         self._record_processes()
         self._write(RunState.TRAINING, "trains")
         end = training.run_to_end(self._training_is_over, self._on_progress)
+        end = replace(end, gpu_peak_mb=self._gpu.peak_mb if self._gpu else 0.0)
         self._taken, self._peak_mb = end.taken, end.peak_mb
         self._watch.look(end.taken)
         self._watch.keep()

@@ -61,6 +61,8 @@ class TrainingEnd:
     taken: Progress
     peak_mb: float  # of memory, as far as it was seen
     all_dead: bool
+    gpu_peak_mb: float = 0.0
+    oom_kills: int = 0  # of its processes, by the kernel
 
 
 class NotStarted(Exception):
@@ -128,6 +130,7 @@ class Training:
             taken=self._progress(),
             peak_mb=self._peak_mb,
             all_dead=all_dead,
+            oom_kills=self._sandbox.oom_kills(),
         )
 
     def _watch(

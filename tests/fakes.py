@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import psutil
 
+from autoresearch.devices import Probe
 from autoresearch.disturbance import Reading
 from autoresearch.executors.local import LocalExecutor
 from autoresearch.records import RunReport
@@ -132,20 +133,28 @@ def final_report(rundir: RunDir) -> RunReport:
 
 
 def run_to_end(
-    folder: Path, train: str = BIGRAM, *, quiet: bool = False, **changes: Any
+    folder: Path,
+    train: str = BIGRAM,
+    *,
+    quiet: bool = False,
+    executor: LocalExecutor | None = None,
+    **changes: Any,
 ) -> tuple[RunDir, RunReport]:
     """Run this text of train.py as the lab would, `quiet` on a machine that seems idle."""
     rundir = make_run(folder, train, **changes)
-    (QuietExecutor() if quiet else LocalExecutor(sys.executable)).submit(rundir)
+    executor = executor or (QuietExecutor() if quiet else LocalExecutor(sys.executable))
+    executor.submit(rundir)
     return rundir, final_report(rundir)
 
 
 def supervise_on_an_idle_machine(path: str) -> None:
     """Own a run where nothing else takes processor time, however loaded the real machine is."""
-    supervise(
-        Path(path),
-        lambda: Reading(at=time.monotonic(), cores=2, busy_s=0.0, stalled_s=0.0, free_mb=4096.0),
-    )
+    supervise(Path(path), idle_machine)
+
+
+def idle_machine() -> Reading:
+    """Nothing but the run takes anything."""
+    return Reading(at=time.monotonic(), cores=2, busy_s=0.0, stalled_s=0.0, free_mb=4096.0)
 
 
 class QuietExecutor(LocalExecutor):
@@ -154,11 +163,14 @@ class QuietExecutor(LocalExecutor):
     For runs whose budget is in seconds, which a busy machine would taint.
     """
 
-    def __init__(self) -> None:
-        super().__init__(sys.executable)
+    supervises = "tests.fakes:supervise_on_an_idle_machine"  # a function that is given the path
+
+    def __init__(self, probe: Probe | None = None) -> None:
+        super().__init__(sys.executable, probe)
 
     def _spawn(self, rundir: RunDir) -> int:
-        own = "import sys; from tests.fakes import supervise_on_an_idle_machine as own"
+        module, _, name = self.supervises.partition(":")
+        own = f"import sys; from {module} import {name} as own"
         with rundir.error_file.open("ab") as errors:
             argv = (sys.executable, "-c", f"{own}; own(sys.argv[1])", str(rundir.path))
             subprocess.run(  # the shell ends at once, so that nobody has to wait for its child

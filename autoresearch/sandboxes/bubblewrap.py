@@ -105,6 +105,10 @@ class Bubblewrap:
         """As its control groups count them."""
         return self._cgroups.cpu_s()
 
+    def oom_kills(self) -> int:
+        """As its control groups count them."""
+        return self._cgroups.oom_kills()
+
     def release(self) -> None:
         """Remove the control groups, forget what was said."""
         self._cgroups.remove()

@@ -121,6 +121,10 @@ class Landlocked:
         """As its control groups count them."""
         return self._cgroups.cpu_s()
 
+    def oom_kills(self) -> int:
+        """As its control groups count them."""
+        return self._cgroups.oom_kills()
+
     def release(self) -> None:
         """Remove the control groups."""
         self._cgroups.remove()
