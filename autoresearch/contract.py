@@ -5,6 +5,7 @@ Whether the named files exist is the lab's question, since they lie in a commit.
 """
 
 import hashlib
+import re
 import tomllib
 from typing import Annotated, Any, Literal
 
@@ -77,6 +78,27 @@ class Budget(Section):
         return f"{self.amount:g} {'CPU-' if self.unit == 'cpu_s' else ''}seconds"
 
 
+class Inputs(Section):
+    """What git does not carry and a run may read, and whether it may use the network."""
+
+    read_only: tuple[str, ...] = ()  # paths: in the repository, in full, or from ~
+    network: bool = False
+
+
+class Environment(Section):
+    """What uv installs into an environment of the lab's own, in which the target runs."""
+
+    packages: tuple[str, ...] = ()  # as pip names them; or
+    lock: Literal["", "uv.lock"] = ""  # the project's lock file; the project is not installed
+    python: str = ""  # a version such as "3.12"; empty: as this product's, or as the project says
+
+    @model_validator(mode="after")
+    def _one_list(self) -> "Environment":
+        if bool(self.packages) == bool(self.lock):
+            raise ValueError('give one of packages = ["numpy"] and lock = "uv.lock"')
+        return self
+
+
 class RunTable(Section):
     """How a run is started and bounded."""
 
@@ -85,6 +107,11 @@ class RunTable(Section):
     env: dict[str, str] = {}
     startup_s: Annotated[float, Field(gt=0)] = 20.0
     memory_mb: Annotated[int, Field(ge=64)] = 4096
+    device: Literal["cpu", "gpu", "any"] = "cpu"  # "any": a GPU where there is one
+    cpus: Annotated[int, Field(ge=1, le=256)] = 1  # cores and threads, at most those there are
+    gpu_memory_mb: Annotated[int, Field(ge=0)] = 0  # that must be free before a run starts
+    early_stop: bool = False  # end a run whose curve is hopeless beside the incumbent's
+    guard_s: Annotated[float, Field(gt=0)] = 300.0  # for all guards together
     budget: Budget
 
     @field_validator("python")
@@ -104,12 +131,48 @@ class RunTable(Section):
 
 
 class Metric(Section):
-    """The number that is researched."""
+    """The number that is researched, and who says it.
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
-    unit: str
+    `sealed`: the lab computes it from a model that sees inputs only. `clock`: the lab's own clock
+    is the metric, which is named wall_s or cpu_s. `stdout`: the run's own word.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]*$")]
+    unit: str = ""
     direction: Literal["min", "max"]
-    scoring: Literal["sealed"]
+    scoring: Literal["sealed", "stdout", "clock"]
+    # At most one of these, with "stdout"; without any, one line `METRIC name=value` is read.
+    pattern: str = ""  # a regular expression with one group, of one line of the output
+    file: str = ""  # a JSON file that the run leaves in its tree, with the metric's name as a key
+    block: str = ""  # a line such as "---" before the one block of `key: value` lines
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "Metric":
+        given = [name for name in ("pattern", "file", "block") if getattr(self, name)]
+        if given and self.scoring != "stdout":
+            raise ValueError(f'{given[0]} is for scoring = "stdout"')
+        if len(given) > 1:
+            raise ValueError(f"give one of {' and '.join(given)}")
+        if self.scoring == "clock" and self.name not in ("wall_s", "cpu_s"):
+            raise ValueError('scoring = "clock" measures name = "wall_s" or "cpu_s"')
+        return self
+
+    @field_validator("pattern")
+    @classmethod
+    def _has_one_group(cls, pattern: str) -> str:
+        try:
+            groups = re.compile(pattern).groups
+        except re.error as error:
+            raise ValueError(f"is no regular expression: {error}") from error
+        if pattern and groups != 1:
+            raise ValueError(f"must have one group, for the number; it has {groups}")
+        return pattern
+
+    @property
+    def provenance(self) -> str:
+        """Who says the number, as every result words it."""
+        words = {"stdout": "self-reported", "clock": "measured by the lab's clock"}
+        return words.get(self.scoring, self.scoring)
 
 
 class Sealed(Section):
@@ -133,16 +196,50 @@ class Knob(Section):
     log: bool = False
 
 
+class Scaling(Section):
+    """The constant in an editable file that sets the size, and the sizes to fit a power law to."""
+
+    knob: Annotated[str, Field(pattern=r"^[A-Za-z_]\w*$")]
+    sizes: Annotated[tuple[float, ...], Field(min_length=3)]
+
+
 class Contract(Section):
     """The whole of autoresearch.toml."""
 
     target: Target
     brief: Brief | None = None
     edit: Edit
+    inputs: Inputs = Inputs()
+    environment: Environment | None = None
     run: RunTable
     metric: Metric
-    sealed: Sealed
+    sealed: Sealed | None = None
+    guards: dict[str, Annotated[tuple[str, ...], Field(min_length=1)]] = {}  # must exit with 0
     knobs: dict[str, Knob] = {}
+    scaling: Scaling | None = None
+
+    @model_validator(mode="after")
+    def _scoring_fits(self) -> "Contract":
+        if self.metric.scoring == "sealed" and self.sealed is None:
+            raise ValueError('scoring = "sealed" needs the table [sealed]')
+        if self.metric.scoring != "sealed":
+            if self.sealed is not None:
+                raise ValueError(f'[sealed] is for scoring = "sealed", not {self.metric.scoring!r}')
+            if self.run.budget.tokens is not None:
+                raise ValueError("a token budget is for sealed targets: the lab serves the tokens")
+        return self
+
+    @property
+    def sealed_paths(self) -> tuple[str, ...]:
+        """The files that no run and no reader sees."""
+        return (self.sealed.data,) if self.sealed else ()
+
+    @property
+    def environment_paths(self) -> tuple[str, ...]:
+        """The files that say what is installed."""
+        if self.environment is None or not self.environment.lock:
+            return ()
+        return (self.environment.lock, "pyproject.toml")
 
 
 def parse_contract(text: bytes, origin: str = FILE_NAME) -> Contract:
@@ -173,7 +270,8 @@ def _explain(tables: dict[str, Any], mistake: dict[str, Any]) -> str:
     if mistake["type"] == "missing":
         return f"- {path}: is missing"
     said = f" (it is {mistake['input']!r})" if mistake["type"] != "value_error" else ""
-    return f"- {path}: {mistake['msg'].removeprefix('Value error, ')}{said}"
+    where = f"{path}: " if path else ""  # the whole contract's own mistakes name their keys
+    return f"- {where}{mistake['msg'].removeprefix('Value error, ')}{said}"
 
 
 def _siblings(loc: tuple[str | int, ...]) -> str:

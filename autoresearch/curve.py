@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 _WHOLE_BYTES = 2 * 1024 * 1024
-_LINE_BYTES = 4096
+LINE_BYTES = 4096
 _STEP_KEYS = ("step", "steps", "iteration", "iter", "tokens", "epoch", "x")
 _LOSS_KEYS = ("loss", "train_loss", "training_loss", "y")
 
@@ -20,6 +20,21 @@ class CurvePoint:
 
     at: float
     loss: float
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What one line says: a finite loss, and the tokens that the run counted, if it did."""
+
+    loss: float
+    tokens: float | None
+
+
+def read_line(line: bytes) -> Seen | None:
+    """One line of a curve; None where it is no JSON object with a finite loss."""
+    fields = _fields(line)
+    loss = _number(fields, _LOSS_KEYS)
+    return None if loss is None else Seen(loss, _number(fields, ("tokens",)))
 
 
 def read_curve(path: Path, points: int = 20) -> tuple[CurvePoint, ...]:
@@ -53,24 +68,28 @@ def _lines(file: BinaryIO, points: int) -> list[bytes]:
     lines: list[bytes] = []
     windows = 4 * points
     for n in range(windows + 1):
-        file.seek(n * (size - 2 * _LINE_BYTES) // windows)
-        whole = file.read(2 * _LINE_BYTES).split(b"\n")
+        file.seek(n * (size - 2 * LINE_BYTES) // windows)
+        whole = file.read(2 * LINE_BYTES).split(b"\n")
         lines.extend(whole[1:] if n == windows else whole[1:2])  # the first may be a half
     return lines
 
 
 def _point(line: bytes, place: int) -> CurvePoint | None:
-    if not line.strip() or len(line) > _LINE_BYTES:
-        return None
-    try:
-        fields = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(fields, dict):
-        return None
+    fields = _fields(line)
     loss = _number(fields, _LOSS_KEYS)
     step = _number(fields, _STEP_KEYS)
     return None if loss is None else CurvePoint(float(place) if step is None else step, loss)
+
+
+def _fields(line: bytes) -> dict[str, Any]:
+    """The line's JSON object; an empty one where it has none."""
+    if not line.strip() or len(line) > LINE_BYTES:
+        return {}
+    try:
+        fields = json.loads(line)
+    except (ValueError, RecursionError):
+        return {}
+    return fields if isinstance(fields, dict) else {}
 
 
 def _number(fields: dict[str, Any], keys: tuple[str, ...]) -> float | None:

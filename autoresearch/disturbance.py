@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-_FEWEST_CORES = 0.8  # of the one that a run leases
+_FEWEST_CORES = 0.8  # of each that a run leases
 _MOST_STALLED = 0.05  # share of the time in which nothing ran for want of memory
 _OWN_MEMORY = 0.8  # a run that used more than this of what was free may have caused the want
 _SHORTEST_S = 0.5  # below it the counters are too coarse
@@ -43,18 +43,25 @@ def read_machine() -> Reading:
 
 
 def disturbed(
-    before: Reading, after: Reading, *, own_cpu_s: float, own_peak_mb: float, timed: bool
+    before: Reading,
+    after: Reading,
+    *,
+    own_cpu_s: float,
+    own_peak_mb: float,
+    timed: bool,
+    cores: int = 1,
 ) -> str:
     """Why what the run did between the two can't count, "" where it can.
 
-    `timed`: its budget is in seconds, so that a slower machine means a worse model.
+    `timed`: its budget is in seconds, so that a slower machine means a worse model. `cores` are
+    those it leased.
     """
     wall_s = after.at - before.at
     if wall_s < _SHORTEST_S:
         return ""
     others = max(0.0, after.busy_s - before.busy_s - own_cpu_s) / wall_s
     left = before.cores - others
-    if timed and left < _FEWEST_CORES:
+    if timed and left < _FEWEST_CORES * cores:
         return (
             f"other processes used {others:.1f} of {before.cores} cores, which left it {left:.1f}"
         )

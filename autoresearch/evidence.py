@@ -151,6 +151,22 @@ def values(history: History, runs: Sequence[str]) -> list[float]:
     return [measurement.value for measurement in found if measurement is not None]
 
 
+def stopped_beside(
+    history: History, experiment: str, contract: Contract, now: float
+) -> tuple[str, ...]:
+    """The control runs beside whose curves a new run of the experiment may be stopped early.
+
+    None but for an experiment that has no measurement yet. One run screens an experiment out, so
+    one hopeless run may end it; but where a first run was good enough for another, the judge goes
+    by measurements alone. And never for what is or was kept, whose runs are controls themselves.
+    """
+    base = history.experiments[experiment].base
+    if base is None or was_kept(history, experiment) or measured(history, experiment):
+        return ()
+    controls = controls_of(history, base)
+    return comparable(history, controls, now) if ages(contract) else controls
+
+
 def going(history: History, experiment: str) -> int:
     """How many of its runs have not ended."""
     return sum(run.experiment == experiment for run in history.unfinished())

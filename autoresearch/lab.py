@@ -19,20 +19,15 @@ from autoresearch.cache import Question
 from autoresearch.contract import FILE_NAME, Contract, parse_contract
 from autoresearch.errors import LabError, NotFound, NotNow
 from autoresearch.evidence import was_kept
-from autoresearch.executors.local import LocalExecutor, try_lock
+from autoresearch.executors.local import LocalExecutor
 from autoresearch.history import History
 from autoresearch.home import default_home, lab_folder, lab_names, lasting_python
 from autoresearch.ledger import Ledger
-from autoresearch.opening import create_lab, find_source
+from autoresearch.locks import try_lock
+from autoresearch.opening import SHIPPED, create_lab, find_source, target_python
 from autoresearch.patch import Edit, prepare
 from autoresearch.proposing import Idea, record, refuse_repeat, replay
-from autoresearch.records import (
-    Concluded,
-    Outcome,
-    Prediction,
-    Proposer,
-    Word,
-)
+from autoresearch.records import Concluded, Outcome, Prediction, Proposer, Word
 from autoresearch.runs import Runs
 from autoresearch.sections import Reader
 from autoresearch.signing import load_signer
@@ -81,15 +76,16 @@ class Lab:
         )
 
     @classmethod
-    def open(cls, source: str, *, home: Path | None = None) -> "Lab":
-        """Open a shipped target, a lab that is there, or a repository that carries a contract.
+    def open(cls, source: str, *, home: Path | None = None, contract: str = "") -> "Lab":
+        """Open a shipped target, a lab that is there, or a repository.
 
-        Raises NotFound or ContractError, having made nothing.
+        A repository carries its contract, or its text is given. Raises NotFound or ContractError,
+        having made nothing.
         """
         home = home or default_home()
-        found = find_source(source, home)
+        found = find_source(source, home, contract)
         if found.existing is None:
-            create_lab(found, home)
+            create_lab(found, home, contract=contract)
         return cls(home, found.name)
 
     @classmethod
@@ -284,7 +280,7 @@ class Lab:
         """Write the incumbent into the user's repository as a new branch; nothing else moves."""
         history = self.history()
         tip = history.experiments[history.kept[-1]]
-        if self.settings.source.startswith("shipped:"):
+        if self.settings.source.startswith(SHIPPED):
             raise NotNow(
                 f"The lab {self.name} researches a shipped target, not a repository of yours.",
                 f"Clone it: git clone -b autoresearch/incumbent {self.repository.path}",
@@ -303,7 +299,12 @@ class Lab:
 
     def contract_text(self) -> str:
         """autoresearch.toml as the lab was opened with it."""
-        return self.read_file(FILE_NAME, self.history().experiments["e0"].commit)
+        history = self.history()
+        assert history.opened is not None
+        if history.opened.contract:
+            return history.opened.contract
+        commit = history.experiments["e0"].commit
+        return self.repository.read_file(commit, FILE_NAME).decode(errors="replace")
 
     def log(self, run: str) -> str:
         """A run's log as it was written: output of an untrusted program.
@@ -322,7 +323,7 @@ class Lab:
 
     def read_file(self, path: str, commit: str) -> str:
         """A file's text at a commit, never the held-out data."""
-        if path == self.contract.sealed.data:
+        if path in self.contract.sealed_paths:
             raise NotFound(
                 f"{path} holds the held-out data, which nobody is shown.", "Ask for another file."
             )
@@ -344,13 +345,12 @@ class Lab:
     @cached_property
     def contract(self) -> Contract:
         """The contract of e0, which no experiment can change."""
-        commit = self.history().experiments["e0"].commit
-        return parse_contract(self.repository.read_file(commit, FILE_NAME))
+        return parse_contract(self.contract_text().encode())
 
     @cached_property
     def runs(self) -> Runs:
         """The lab's runs."""
-        python = lasting_python(self.home)
+        python, commit = lasting_python(self.home), self.history().experiments["e0"].commit
         return Runs(
             folder=self.folder / "runs",
             repository=self.repository,
@@ -360,7 +360,8 @@ class Lab:
             documents=self.folder / "sealed" / "documents",
             split_seed=self.settings.split_seed,
             devices_dir=self.home / "devices",
-            python=python,
+            python=target_python(self.home, self.contract, self.repository, commit) or python,
+            source=self.source_path(),
         )
 
     def source_path(self) -> Path:

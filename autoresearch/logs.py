@@ -6,7 +6,7 @@ from pathlib import Path
 _READ_BYTES = 1024 * 1024
 _LINE_CHARS = 300
 _TRACEBACK = "Traceback (most recent call last):"
-_ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
+ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
 _GROUP_MARGIN = re.compile(r"^ *[|+] ")
 _EXCEPTION = re.compile(
     r"^[A-Za-z_][\w.]*(?:Error|Exception|Interrupt|Exit|Warning|Iteration|Failed)(?::\s.*)?$"
@@ -54,7 +54,7 @@ def clean_lines(log: str | Path) -> list[str]:
     without a line's end, both stay.
     """
     text = _read(log) if isinstance(log, Path) else log
-    text = _ESCAPE.sub("", text.replace("\r\n", "\n"))
+    text = ESCAPE.sub("", text.replace("\r\n", "\n"))
     text = text.replace(_TRACEBACK, "\n" + _TRACEBACK)
     lines = []
     for line in text.split("\n"):

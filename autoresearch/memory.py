@@ -61,12 +61,12 @@ def overview(lab: "Lab") -> Overview:
         metric=contract.metric.name,
         unit=contract.metric.unit,
         direction=contract.metric.direction,
-        scoring=contract.metric.scoring,
+        scoring=contract.metric.provenance,
         editable=lab.repository.matching(
             history.experiments[history.kept[-1]].commit, contract.edit.allow
         ),
         budget=contract.run.budget.describe(),
-        sandbox=current_sandbox().name,
+        sandbox=current_sandbox(network=contract.inputs.network).name,
         brief=lab.brief,
         incumbent=incumbent_view(history, contract),
         outcomes=outcomes,
@@ -153,7 +153,7 @@ def explain(lab: "Lab", section: str) -> CodeSection:
     history = lab.history()
     commit = history.experiments[history.kept[-1]].commit
     reader = lab.reader(commit)
-    files = [f for f in lab.repository.list_files(commit) if f != lab.contract.sealed.data]
+    files = [f for f in lab.repository.list_files(commit) if f not in lab.contract.sealed_paths]
     place = find_section(section, files, reader)
     text = reader(place.path)
     last = min(place.last, place.first + LONGEST_SECTION - 1)
@@ -261,9 +261,10 @@ def _moved_on(lab: "Lab", head: str) -> list[str]:
 def _notices(lab: "Lab") -> tuple[str, ...]:
     """What a careful reader should know before trusting a result."""
     said = []
-    sandbox = current_sandbox()
+    sandbox = current_sandbox(network=lab.contract.inputs.network)
     if sandbox.gaps:
-        held = "UNSANDBOXED" if sandbox.name == Unsandboxed.name else f"held by {sandbox.name}"
+        bare = sandbox.name.startswith(Unsandboxed.name)
+        held = sandbox.name.upper() if bare else f"held by {sandbox.name}"
         why = f" ({' '.join(missing())})" if missing() else ""
         said.append(f"Runs are {held}: the code can do this: {'; '.join(sandbox.gaps)}.{why}")
     source = lab.settings.source

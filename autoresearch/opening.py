@@ -7,6 +7,7 @@ import json
 import os
 import secrets
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256 as _sha256
 from importlib.metadata import version
@@ -15,16 +16,18 @@ from tempfile import mkdtemp
 
 from filelock import FileLock
 
-from autoresearch.contract import FILE_NAME, Contract, parse_contract, sha256
+from autoresearch.contract import FILE_NAME, Contract, Sealed, parse_contract, sha256
+from autoresearch.environment import Recipe, Tell, build, python_of, recipe_for
 from autoresearch.errors import ContractError, LedgerDamaged, NotFound, NotNow
 from autoresearch.feed import read_corpus
 from autoresearch.home import lab_folder, lab_names
+from autoresearch.inputs import find_inputs, hash_inputs
 from autoresearch.ledger import Ledger
 from autoresearch.patch import fingerprint
 from autoresearch.records import Experiment, LabOpened, Proposed, Proposer
 from autoresearch.signing import Signer, load_signer, prepare_signer
 from autoresearch.targets import BESIDE, shipped_files
-from autoresearch.workspace import Repository
+from autoresearch.workspace import Repository, snapshot
 
 SHIPPED = "shipped:"
 
@@ -38,8 +41,11 @@ class Source:
     existing: Path | None
 
 
-def find_source(source: str, home: Path) -> Source:
-    """Raise NotFound, listing what there is, or ContractError; write nothing."""
+def find_source(source: str, home: Path, contract: str = "") -> Source:
+    """Raise NotFound, listing what there is, or ContractError; write nothing.
+
+    `contract` is the text that stands for the repository's autoresearch.toml, if any is given.
+    """
     source = source.strip()
     if source in BESIDE:
         folder = lab_folder(home, source)
@@ -55,7 +61,7 @@ def find_source(source: str, home: Path) -> Source:
             f"No target, lab or folder {source!r}.",
             f"Shipped targets: {', '.join(BESIDE)}. Labs: {labs}. Or give a repository's path.",
         )
-    return _find_repository(path.resolve(), home)
+    return _find_repository(path.resolve(), home, contract)
 
 
 def open_signed(source: str, home: Path, key: Path) -> None:
@@ -79,11 +85,49 @@ def commitment(salt: str, split_seed: int) -> str:
     return _sha256(f"{salt}:{split_seed}".encode()).hexdigest()
 
 
-def create_lab(source: Source, home: Path, key: Path | None = None) -> None:
+def needed_environment(source: Source, contract: str = "") -> Recipe | None:
+    """What the target's own environment is made of, if its contract asks for one."""
+    if source.location.startswith(SHIPPED):
+        read = _shipped_reader(source.location.removeprefix(SHIPPED))
+    else:
+        read = snapshot(Path(source.location)).read
+    text = contract or read(FILE_NAME)
+    return recipe_for(parse_contract(text.encode()), read) if text else None
+
+
+def _shipped_reader(name: str) -> Callable[[str], str]:
+    files = shipped_files(name)
+    return lambda path: files[path].read_text() if path in files else ""
+
+
+def target_python(home: Path, contract: Contract, repository: Repository, commit: str) -> str:
+    """The interpreter of the target's own environment, "" where it has none."""
+    there = repository.list_files(commit) if contract.environment_paths else ()
+
+    def read(path: str) -> str:
+        return repository.read_file(commit, path).decode() if path in there else ""
+
+    recipe = recipe_for(contract, read)
+    return str(python_of(home, recipe)) if recipe else ""
+
+
+def create_lab(
+    source: Source,
+    home: Path,
+    key: Path | None = None,
+    *,
+    contract: str = "",
+    tell: Tell = lambda line: None,
+) -> None:
     """Make the lab's folder, its repository, and the ledger's first two events.
 
-    With a `key` the lab signs; NotNow where that does not work.
+    With a `key` the lab signs; NotNow where that does not work. `contract` is used in place of the
+    repository's autoresearch.toml, and kept in the ledger. An environment that the target needs is
+    built first, which can take minutes; `tell` hears how it goes.
     """
+    recipe = needed_environment(source, contract)
+    if recipe is not None:
+        build(home, recipe, tell)
     (home / "labs").mkdir(parents=True, exist_ok=True)
     with FileLock(home / "labs" / ".lock"):
         folder = lab_folder(home, source.name)
@@ -93,7 +137,7 @@ def create_lab(source: Source, home: Path, key: Path | None = None) -> None:
             return
         building = Path(mkdtemp(prefix=".building-", dir=home / "labs"))
         try:
-            _build(source, building, key)
+            _build(source, home, building, key, contract)
             building.rename(folder)
         except BaseException:
             shutil.rmtree(building, ignore_errors=True)
@@ -104,9 +148,11 @@ def check_files(contract: Contract, repository: Repository, commit: str) -> None
     """Raise ContractError where the commit does not hold what the contract names."""
     files = set(repository.list_files(commit))
     editable = set(repository.matching(commit, contract.edit.allow))
-    entry = contract.sealed.entry.partition(":")[0]
     brief = contract.brief.path if contract.brief else None
-    named = {"sealed.data": contract.sealed.data, "sealed.entry": entry, "brief.path": brief}
+    named = {"brief.path": brief}
+    if contract.sealed is not None:
+        entry = contract.sealed.entry.partition(":")[0]
+        named |= {"sealed.data": contract.sealed.data, "sealed.entry": entry}
     mistakes = [
         f"- {key}: {path!r} is not in the commit {commit[:12]}; commit it, or name another"
         for key, path in named.items()
@@ -116,31 +162,32 @@ def check_files(contract: Contract, repository: Repository, commit: str) -> None
         mistakes.append(f"- edit.allow: {list(contract.edit.allow)} matches no file of the commit")
     mistakes += [
         f"- edit.allow: matches {path!r}, which must stay frozen"
-        for path in (FILE_NAME, contract.sealed.data, brief)
+        for path in (FILE_NAME, *contract.sealed_paths, brief, *contract.environment_paths)
         if path in editable
     ]
     if mistakes:
         raise ContractError(f"{FILE_NAME} does not fit its repository:\n" + "\n".join(mistakes))
 
 
-def _find_repository(path: Path, home: Path) -> Source:
+def _find_repository(path: Path, home: Path, text: str) -> Source:
     for name in lab_names(home):
         folder = lab_folder(home, name)
         if _settings(folder)["source"] == str(path):
             return Source(name, str(path), folder)
-    if not (path / FILE_NAME).is_file():
+    if not text and not (path / FILE_NAME).is_file():
         raise ContractError(
             f"{path} has no {FILE_NAME}, the contract that says what may be edited and measured.",
             "docs/contract.md shows one; commit it, then open the folder again.",
         )
-    contract = parse_contract((path / FILE_NAME).read_bytes(), str(path / FILE_NAME))
+    given = text.encode() or (path / FILE_NAME).read_bytes()
+    contract = parse_contract(given, FILE_NAME if text else str(path / FILE_NAME))
     name = contract.target.name
     if name in BESIDE or lab_folder(home, name).exists():
         name = f"{name}-{_sha256(str(path).encode()).hexdigest()[:6]}"
     return Source(name, str(path), None)
 
 
-def _build(source: Source, folder: Path, key: Path | None) -> None:
+def _build(source: Source, home: Path, folder: Path, key: Path | None, given: str) -> None:
     signer = prepare_signer(key, folder) if key else None
     repository = Repository.create(folder / "repository.git")
     if source.location.startswith(SHIPPED):
@@ -149,43 +196,43 @@ def _build(source: Source, folder: Path, key: Path | None) -> None:
         found = ""
     else:
         commit = found = repository.import_head(Path(source.location))
-    text = repository.read_file(commit, FILE_NAME)
+    text = given.encode() or repository.read_file(commit, FILE_NAME)
     contract = parse_contract(text)
     check_files(contract, repository, commit)
-    documents = repository.read_file(commit, contract.sealed.data)
-    sealed = folder / "sealed"
-    sealed.mkdir(mode=0o700)
-    (sealed / "documents").write_bytes(documents)
-    _check_documents(contract, sealed / "documents")
-    split = _write_settings(folder, source.location, signer)
-    _write_first_events(repository, folder, source, contract, commit, text, documents, found, split)
+    found_inputs = find_inputs(
+        contract.inputs.read_only,
+        None if source.location.startswith(SHIPPED) else Path(source.location),
+        frozenset(repository.list_files(commit)),
+        home,
+    )
+    documents = b""
+    (folder / "sealed").mkdir(mode=0o700)
+    if contract.sealed is not None:
+        documents = repository.read_file(commit, contract.sealed.data)
+        (folder / "sealed" / "documents").write_bytes(documents)
+        _check_documents(contract.sealed, folder / "sealed" / "documents")
+    opened = LabOpened(
+        target=contract.target.name,
+        source=source.location,
+        source_commit=found,
+        contract_sha256=sha256(text),
+        sealed_sha256=sha256(documents) if contract.sealed else "",
+        product_version=version("autoresearch-mcp"),
+        split_sha256=_write_settings(folder, source.location, signer),
+        contract=given,
+        inputs=hash_inputs(found_inputs, folder),
+    )
+    _write_first_events(repository, folder, opened, contract, commit)
 
 
 def _write_first_events(
-    repository: Repository,
-    folder: Path,
-    source: Source,
-    contract: Contract,
-    commit: str,
-    text: bytes,
-    documents: bytes,
-    found: str,
-    split: str,
+    repository: Repository, folder: Path, opened: LabOpened, contract: Contract, commit: str
 ) -> None:
     ledger = Ledger(
         repository,
         cache_path=folder / "cache.sqlite",
         anchor_path=folder / "ledger-head.json",
         signer=load_signer(folder),
-    )
-    opened = LabOpened(
-        target=contract.target.name,
-        source=source.location,
-        source_commit=found,
-        contract_sha256=sha256(text),
-        sealed_sha256=sha256(documents),
-        product_version=version("autoresearch-mcp"),
-        split_sha256=split,
     )
     brief = repository.read_file(commit, contract.brief.path) if contract.brief else b""
     editable = {
@@ -206,15 +253,15 @@ def _write_first_events(
     ledger.append_all(lambda _: (opened, Proposed(experiment=baseline)))
 
 
-def _check_documents(contract: Contract, documents: Path) -> None:
+def _check_documents(sealed: Sealed, documents: Path) -> None:
     try:
         count = len(set(read_corpus(documents).documents))
     except ValueError as error:
-        raise ContractError(f"- sealed.data: {contract.sealed.data}: {error}") from error
-    if count < 10 * contract.sealed.held_out:
+        raise ContractError(f"- sealed.data: {sealed.data}: {error}") from error
+    if count < 10 * sealed.held_out:
         raise ContractError(
-            f"- sealed.held_out: {contract.sealed.held_out} documents of {count} different ones in "
-            f"{contract.sealed.data} cannot be held out.",
+            f"- sealed.held_out: {sealed.held_out} documents of {count} different ones in "
+            f"{sealed.data} cannot be held out.",
             "A tenth is held out: ask for at most a tenth of the documents.",
         )
 

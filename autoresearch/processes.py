@@ -59,7 +59,12 @@ class Descendants:
         self._own_cpu: dict[tuple[int, float], float] = {}
         self._gone_cpu = 0.0
         self._cpu = 0.0
+        self._waited_before = 0.0
         self._statuses: dict[int, int] = {}
+
+    def forget_the_dead(self) -> None:
+        """Count no CPU seconds of children that are dead by now: they were other work."""
+        self._waited_before = _reaped_cpu()
 
     def look(self) -> Usage:
         """Find the descendants again and add up what they used.
@@ -68,7 +73,7 @@ class Descendants:
         whoever waited for them, or as last seen here where nobody waited (SIGCHLD ignored).
         """
         alive: dict[tuple[int, float], float] = {}
-        waited = _reaped_cpu()
+        waited = _reaped_cpu() - self._waited_before
         rss = 0
         for process in self._find():
             with contextlib.suppress(psutil.Error), process.oneshot():

@@ -40,7 +40,9 @@ def check_experiments(
         yield from (f"{e.id} names no commit: {e.commit[:60]!r}." for e in misnamed)
         return
     first = history.experiments["e0"]
-    [text] = repo.read_many([f"{first.commit}:{FILE_NAME}"])
+    text: bytes | None = history.opened.contract.encode()  # where it was given beside its files
+    if not text:
+        [text] = repo.read_many([f"{first.commit}:{FILE_NAME}"])
     if text is None or sha256(text) != history.opened.contract_sha256:
         yield f"{FILE_NAME} of e0 is not the contract that the lab was opened with."
         return
@@ -67,9 +69,13 @@ def _wrong_opening(repo: Repository, history: History, contract: Contract) -> It
     commit = history.experiments["e0"].commit
     if history.opened.source_commit not in ("", commit):
         yield "e0 is not the commit that the lab was opened on."
-    [data] = repo.read_many([f"{commit}:{contract.sealed.data}"])
-    if data is None or sha256(data) != history.opened.sealed_sha256:
-        yield f"{contract.sealed.data} of e0 is not the data that the lab was opened with."
+    for path, data in zip(
+        contract.sealed_paths,
+        repo.read_many([f"{commit}:{path}" for path in contract.sealed_paths]),
+        strict=True,
+    ):
+        if data is None or sha256(data) != history.opened.sealed_sha256:
+            yield f"{path} of e0 is not the data that the lab was opened with."
 
 
 def _standing(repo: Repository, history: History) -> tuple[list[Experiment], list[str]]:

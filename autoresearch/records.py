@@ -104,10 +104,11 @@ class Measurement:
     """What the scorer found for one run."""
 
     value: float  # in the metric's unit
-    documents: int  # held-out documents scored
+    documents: int  # held-out documents scored; 0 where the number was not sealed
     tokens: int  # targets predicted
     score_s: float
     spare: float | None = None  # the same on documents that no verdict uses; None: not measured
+    said: tuple[tuple[str, float], ...] = ()  # what the run printed beside it: never judged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +127,9 @@ class RunReport:
     sandbox: str
     measurement: Measurement | None
     cut: str = ""  # the ceiling that ended the training before its budget was used
+    peak_mb: float = 0.0  # of memory, as far as it was seen
+    gpu_peak_mb: float = 0.0  # of its GPU's memory; 0.0 where it has none or nobody can tell
+    hopeless: str = ""  # why it was ended early: its curve, beside the incumbent's
 
     @property
     def yielded(self) -> bool:
@@ -187,6 +191,8 @@ class LabOpened:
     sealed_sha256: str  # of the held-out data's source file, "" where there is none
     product_version: str
     split_sha256: str = ""  # commits to the secret split; see opening.commitment
+    contract: str = ""  # its text, where the source's commit does not hold it
+    inputs: tuple[tuple[str, str], ...] = ()  # (path, hash) of what git does not carry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,10 +17,10 @@ from filelock import FileLock, Timeout
 
 from autoresearch.errors import NotFound, NotNow
 from autoresearch.executors import Executor
-from autoresearch.executors.local import try_lock
 from autoresearch.history import History
 from autoresearch.inspection import read_commits
 from autoresearch.lab import Lab
+from autoresearch.locks import try_lock
 from autoresearch.records import Experiment, Run, RunReport, RunState
 from autoresearch.rundir import RunDir, remove_tree
 
@@ -40,7 +40,7 @@ class Plan:
     runs: tuple[Run, ...]  # as recorded: their ids, seeds and spare parts
     tree: str  # git's id of the experiment's files
     files: tuple[str, ...]  # in the sandbox
-    left_out: str  # the held-out data's file, which no run is given
+    left_out: tuple[str, ...]  # of the data that no run sees
     command: tuple[str, ...]
     budget: str
     sigma: float | None  # noise of single runs, metric units
@@ -66,6 +66,8 @@ class Replayed:
     def words(self) -> str:
         """How it compares; a score is a sum in a new order each time, so its last bits may move."""
         before, now = self.values
+        if self.recorded.hopeless and now is not None:
+            return "stopped early when it was recorded; whole, as a replay is, it has a value"
         if self.same:
             return "bit for bit the same" if now is not None else "ended the same, without a value"
         if before is None or now is None:
@@ -102,7 +104,7 @@ def plan(lab: Lab, name: str, runs: int = 1) -> Plan:
             f"The commit {experiment.commit[:12]} of {experiment.id} is not there.",
             "Run `autoresearch-mcp verify`.",
         )
-    data = lab.contract.sealed.data
+    left_out = lab.contract.sealed_paths
     verdict = history.verdicts.get(experiment.id)
     table = lab.contract.run
     python = table.python or lab.runs.python
@@ -110,8 +112,8 @@ def plan(lab: Lab, name: str, runs: int = 1) -> Plan:
         experiment=experiment,
         runs=chosen,
         tree=commit.tree,
-        files=tuple(f for f in lab.repository.list_files(experiment.commit) if f != data),
-        left_out=data,
+        files=tuple(f for f in lab.repository.list_files(experiment.commit) if f not in left_out),
+        left_out=left_out,
         command=tuple(part.replace("{python}", python) for part in table.command),
         budget=f"{table.budget.amount:,} {table.budget.unit}",
         sigma=verdict.sigma if verdict and verdict.sigma else sigma,
@@ -122,7 +124,7 @@ def keep_tree(lab: Lab, planned: Plan, folder: Path) -> None:
     """Write the files that a run is given into a new folder; NotNow where there is one."""
     if folder.exists() or folder.is_symlink():
         raise NotNow(f"{folder} is there already.", "Name a new folder with --keep.")
-    lab.repository.export(planned.experiment.commit, folder, exclude=(planned.left_out,))
+    lab.repository.export(planned.experiment.commit, folder, exclude=planned.left_out)
 
 
 def replay(lab: Lab, planned: Plan, watch: Watch) -> Iterator[Replayed]:
@@ -135,8 +137,9 @@ def replay(lab: Lab, planned: Plan, watch: Watch) -> Iterator[Replayed]:
         with _folder(lab.folder, lab.runs.executor) as folder:
             directory = RunDir(folder / run.id)
             report = _run(lab, run, planned.experiment.commit, directory, watch)
-            name = lab.contract.sealed.checkpoint
-            models = [_digest(one.out / name) for one in (lab.runs.directory(run.id), directory)]
+            name = lab.contract.sealed.checkpoint if lab.contract.sealed else ""
+            both = (lab.runs.directory(run.id), directory)
+            models = [_digest(one.out / name) if name else "" for one in both]
         yield Replayed(
             run=run.id,
             seed=run.seed,

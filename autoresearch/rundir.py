@@ -7,9 +7,14 @@
     yield          present when its device is wanted for an experiment: it ends as lost
     log            output of the training, capped
     processes.json boot id, pid and start of every process of the run, to end orphans by
+    seen.json      the curve as the supervisor saw it, of a contract with early_stop
+    controls.json  such curves of the incumbent, of a run that may be stopped early
     measurement.json what the scorer found, or why it failed
     supervisor.err what went wrong with the supervisor or the scorer themselves
-    tree/          the experiment's code without .git; removed when the run ends
+    tree/          the experiment's code without .git; removed when the run ends. A run that is
+                   not sealed may write there too
+    committed/     the same as it was committed, where guards need it; removed likewise
+    guard/         the folders of the guard that runs; removed likewise
     scratch/       home and temporary folder of the code under research; removed likewise
     out/           what the training leaves: checkpoint, curve.jsonl
 
@@ -38,8 +43,8 @@ class RunSpec:
     command: tuple[str, ...]  # argv in tree/, {python} already replaced
     python: str  # the interpreter that loads the model for scoring
     env: dict[str, str]  # the contract's own additions
-    devices: tuple[str, ...]  # device names of which one is leased, such as cpu-0
-    devices_dir: str  # where the leases are
+    devices: tuple[str, ...]  # slots of which one, or `cpus` cores, are leased: cpu-0, gpu-0/2
+    devices_dir: str  # where the leases of cores are
     budget_unit: str  # "tokens", "wall_s" or "cpu_s"
     budget: float
     cpu_ceiling_s: float | None  # with a token budget
@@ -56,6 +61,29 @@ class RunSpec:
     bulk: bool  # whole rows are scored at once, and a sample column by column
     sandbox: str  # its name, as `sandbox.make_sandbox` knows it
     hidden: tuple[str, ...]  # folders that no child may see, wherever they lie
+    scoring: str = "sealed"  # as in the contract's [metric]
+    metric: str = ""  # its name, as the run prints it
+    pattern: str = ""  # the contract's pattern, file and block, of which at most one is given
+    file: str = ""
+    block: str = ""
+    inputs: tuple[tuple[str, str], ...] = ()  # (where it lies, where the run sees it), read-only
+    network: bool = False
+    guards: tuple[tuple[str, tuple[str, ...]], ...] = ()  # (name, argv)
+    guard_s: float = 300.0
+    gpu_memory_mb: int = 0
+    early_stop: bool = False  # watch the curve; it ends the run only beside those of controls
+    cpus: int = 1  # cores leased together, at most those of `devices`; threads
+    gpus: tuple[tuple[str, str, str], ...] = ()  # (name in `devices`, uuid, device file)
+    gpu_leases: str = ""  # where GPUs are leased, for all labs of a user
+
+    @property
+    def sealed(self) -> bool:
+        """Whether a model is scored, rather than a number read that the run or a clock gives."""
+        return self.scoring == "sealed"
+
+    def links(self, tree: Path, home: Path) -> tuple[tuple[Path, Path], ...]:
+        """Each input, and where a process with that tree and that home folder sees it."""
+        return tuple((Path(source), _seen_at(place, tree, home)) for source, place in self.inputs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +138,16 @@ class RunDir:
         return self.path / "supervisor.err"
 
     @property
+    def seen_file(self) -> Path:
+        """The curve as its supervisor saw it."""
+        return self.path / "seen.json"
+
+    @property
+    def controls_file(self) -> Path:
+        """What its curve is compared with."""
+        return self.path / "controls.json"
+
+    @property
     def scratch(self) -> Path:
         """Home and temporary folder of researched code."""
         return self.path / "scratch"
@@ -118,6 +156,11 @@ class RunDir:
     def tree(self) -> Path:
         """The experiment's code."""
         return self.path / "tree"
+
+    @property
+    def committed(self) -> Path:
+        """The experiment's code once more, for guards."""
+        return self.path / "committed"
 
     @property
     def out(self) -> Path:
@@ -137,7 +180,7 @@ class RunDir:
     def read_spec(self) -> RunSpec:
         """Raise FileNotFoundError where there is none."""
         fields: dict[str, Any] = json.loads(self.spec_file.read_text())
-        fields.update((k, tuple(v)) for k, v in fields.items() if isinstance(v, list))
+        fields.update((k, _frozen(v)) for k, v in fields.items() if isinstance(v, list))
         return RunSpec(**fields)
 
     def write_status(self, report: RunReport) -> None:
@@ -152,7 +195,7 @@ class RunDir:
             return None
         measurement = fields.pop("measurement")
         fields["state"] = RunState(fields["state"])
-        return RunReport(**fields, measurement=Measurement(**measurement) if measurement else None)
+        return RunReport(**fields, measurement=measurement_of(measurement) if measurement else None)
 
     def keep_only(self, checkpoint: str) -> None:
         """Remove all that the training left but its checkpoint and its curve.
@@ -166,8 +209,22 @@ class RunDir:
 
     def remove_leftovers(self) -> None:
         """Remove what nobody needs after the end, as far as it lets itself be removed."""
-        for folder in (self.tree, self.scratch):
+        for folder in (self.tree, self.scratch, self.committed, self.path / "guard"):
             remove_tree(folder)
+
+
+def _seen_at(place: str, tree: Path, home: Path) -> Path:
+    return home / place[2:] if place.startswith("~/") else tree / place  # a full path stays one
+
+
+def measurement_of(fields: dict[str, Any]) -> Measurement:
+    """A measurement as JSON gives it back."""
+    return Measurement(**{key: _frozen(value) for key, value in fields.items()})
+
+
+def _frozen(value: Any) -> Any:  # noqa: ANN401 - what JSON can hold
+    """Lists, at any depth, as the tuples that they were."""
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value
 
 
 def empty_report(run: str, state: RunState, reason: str) -> RunReport:

@@ -6,24 +6,32 @@ ended. `absorb` moves the second towards the first; it can be called at any time
 
 import secrets
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-from autoresearch.contract import Contract, sha256
+from autoresearch.contract import Contract, Sealed, sha256
 from autoresearch.curve import read_curve
+from autoresearch.devices.leases import gpu_leases
+from autoresearch.devices.slots import Slot
 from autoresearch.errors import LabError, NotNow
-from autoresearch.evidence import spare_part, was_kept
+from autoresearch.evidence import spare_part, stopped_beside, was_kept
 from autoresearch.executors import Executor
 from autoresearch.history import History
+from autoresearch.inputs import changed_inputs, place_again
 from autoresearch.ledger import Ledger
 from autoresearch.logs import digest, true_exception
 from autoresearch.records import Event, Run, RunFinished, RunReport, RunStarted, RunState
 from autoresearch.rundir import RunDir, RunSpec, empty_report
 from autoresearch.sandbox import current_sandbox
 from autoresearch.views import RunView
+from autoresearch.watching import write_controls
 from autoresearch.workspace import Repository
 
 SEEDS = 2**31
+UNSEALED_OUT_MB = 256.0  # of a file that a run may leave, where no checkpoint is scored
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +47,7 @@ class Runs:
     split_seed: int
     devices_dir: Path
     python: str  # that runs target code, where the contract names none
+    source: Path = Path("/")  # the user's repository, where the target is one
 
     def directory(self, run: str) -> RunDir:
         """The run directory of that id, there or not."""
@@ -65,8 +74,11 @@ class Runs:
         directory = self.directory(run.id)
         directory.path.mkdir(parents=True, exist_ok=True)
         try:
-            commit = self.ledger.history().experiments[run.experiment].commit
-            self._prepare(run, commit, directory)
+            history = self.ledger.history()
+            self._prepare(run, history.experiments[run.experiment].commit, directory)
+            if self.contract.run.early_stop:
+                compared = stopped_beside(history, run.experiment, self.contract, time.time())
+                write_controls(directory, [self.directory(control) for control in compared])
             self.executor.submit(directory)
         except (OSError, LabError) as error:
             lost = empty_report(run.id, RunState.LOST, f"it did not start: {error}")
@@ -88,7 +100,12 @@ class Runs:
         self.executor.submit(directory)
 
     def _prepare(self, run: Run, commit: str, directory: RunDir) -> None:
-        self.repository.export(commit, directory.tree, exclude=(self.contract.sealed.data,))
+        # A number that the run is to leave in a file is none if it was there before the run.
+        left_out = (*self.contract.sealed_paths, *filter(None, [self.contract.metric.file]))
+        self.repository.export(commit, directory.tree, exclude=left_out)
+        if self.contract.guards:
+            sealed = self.contract.sealed_paths
+            self.repository.export(commit, directory.committed, exclude=sealed)
         directory.out.mkdir(exist_ok=True)
         directory.write_spec(self._spec(run))
 
@@ -96,9 +113,19 @@ class Runs:
         """What is no longer as the lab was opened with it, a sentence each."""
         opened = self.ledger.history().opened
         assert opened is not None
-        if sha256(self.documents.read_bytes()) == opened.sealed_sha256:
-            return ()
-        return (f"{self.documents} is not the held-out data that the lab was opened with.",)
+        said = changed_inputs(opened.inputs, self.source, self.folder.parent)
+        if self.contract.sealed and sha256(self.documents.read_bytes()) != opened.sealed_sha256:
+            words = f"{self.documents} is not the held-out data that the lab was opened with."
+            said = (words, *said)
+        return said
+
+    @property
+    def _inputs(self) -> tuple[tuple[str, str], ...]:
+        """Where each lies, and where a run sees it."""
+        opened = self.ledger.history().opened
+        assert opened is not None
+        found = [place_again(place, self.source) for place, _ in opened.inputs]
+        return tuple((str(one.source), one.place) for one in found)
 
     def absorb(self) -> None:
         """Write into the ledger how every run ended that it still holds for open, once each."""
@@ -114,7 +141,18 @@ class Runs:
     def free_devices(self, history: History) -> int:
         """Devices that no run of this lab has or waits for, those being given up included."""
         taken = [run for run in history.unfinished() if not self._yields(run.id)]
-        return max(0, len(self.executor.device_names()) - len(taken))
+        return max(0, self.at_once() - len(taken))
+
+    def at_once(self) -> int:
+        """How many runs can train side by side; raise NotNow where no device fits one."""
+        slots = self._slots()
+        return len(slots) // (
+            1 if slots[0].device.is_gpu else min(self.contract.run.cpus, len(slots))
+        )
+
+    def _slots(self) -> tuple[Slot, ...]:
+        table = self.contract.run
+        return self.executor.slots(table.device, table.gpu_memory_mb)
 
     def make_room(self) -> bool:
         """Whether a device is free, or becomes so because the newest control run gives it up.
@@ -187,6 +225,7 @@ class Runs:
             exception=true_exception(log)
             if report.state is RunState.CRASHED and log.exists()
             else None,
+            hopeless=report.hopeless,
         )
 
     def is_going_control(self, run: str) -> bool:
@@ -223,34 +262,73 @@ class Runs:
             return report
         return replace(report, state=RunState.LOST, reason=changed[0], measurement=None)
 
+    @property
+    def _cpu_ceiling_s(self) -> float | None:
+        """Where it cuts a run before its token budget, or kills one that is not sealed."""
+        table = self.contract.run
+        if table.budget.tokens is not None or table.budget.cpu_s is None:
+            return table.budget.cpu_s
+        return None if self.contract.sealed else table.startup_s + table.budget.cpu_s
+
     def _spec(self, run: Run) -> RunSpec:
-        table, sealed = self.contract.run, self.contract.sealed
+        table, metric = self.contract.run, self.contract.metric
         python = table.python or self.python
+        fill = partial(_filled, python=python)
+        slots = self._slots()
         return RunSpec(
             run=run.id,
             seed=run.seed,
-            command=tuple(part.replace("{python}", python) for part in table.command),
+            command=fill(table.command),
             python=python,
             env=dict(table.env),
-            devices=self.executor.device_names(),
+            devices=tuple(slot.name for slot in slots),
             devices_dir=str(self.devices_dir),
             budget_unit=table.budget.unit,
             budget=table.budget.amount,
-            cpu_ceiling_s=table.budget.cpu_s if table.budget.tokens is not None else None,
+            cpu_ceiling_s=self._cpu_ceiling_s,
             wall_ceiling_s=table.wall_ceiling_s,
             memory_mb=table.memory_mb,
             documents=str(self.documents),
             split_seed=self.split_seed,
-            held_out=sealed.held_out,
             spare_part=run.spare_part,
-            entry=sealed.entry,
-            checkpoint=sealed.checkpoint,
-            checkpoint_mb=sealed.checkpoint_mb,
-            score_s=sealed.score_s,
-            bulk=sealed.bulk,
-            sandbox=current_sandbox().name,
+            **_scored_by(self.contract.sealed),
+            sandbox=current_sandbox(network=self.contract.inputs.network).name,
             hidden=(str(self.folder.parent.parent.parent),),
+            scoring=metric.scoring,
+            metric=metric.name,
+            pattern=metric.pattern,
+            file=metric.file,
+            block=metric.block,
+            inputs=self._inputs,
+            network=self.contract.inputs.network,
+            guards=tuple((name, fill(argv)) for name, argv in self.contract.guards.items()),
+            guard_s=table.guard_s,
+            gpu_memory_mb=table.gpu_memory_mb,
+            early_stop=table.early_stop,
+            cpus=table.cpus,
+            gpus=tuple((s.name, s.device.uuid, s.device.node) for s in slots if s.device.is_gpu),
+            gpu_leases=str(gpu_leases()),
         )
+
+
+def _scored_by(sealed: Sealed | None) -> dict[str, Any]:
+    """The spec's fields that say how a model is scored; of no use where none is."""
+    if sealed is None:
+        return {
+            "held_out": 0,
+            "entry": "",
+            "checkpoint": "",
+            "checkpoint_mb": UNSEALED_OUT_MB,
+            "score_s": 0.0,
+            "bulk": False,
+        }
+    names = ("held_out", "entry", "checkpoint", "checkpoint_mb", "score_s", "bulk")
+    return {name: getattr(sealed, name) for name in names}
+
+
+def _filled(argv: Sequence[str], python: str) -> tuple[str, ...]:
+    """A command of the contract's, with the interpreter that it names."""
+    return tuple(part.replace("{python}", python) for part in argv)
 
 
 def _just_planned(run: Run) -> RunReport:

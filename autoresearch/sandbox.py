@@ -2,14 +2,14 @@
 
 Supervisor and scorer start such children only through a `Sandbox`, three of which exist: bubblewrap
 (namespaces), Landlock (where those are barred), and none at all, which says so. Each states in
-`gaps` what it does not hold. The lab chooses one by `current_sandbox`; its name goes into the run's
-spec and its report.
+`gaps` what it does not hold, and may be `Networked`. The lab chooses one by `current_sandbox`; its
+name goes into the run's spec and its report.
 """
 
 import os
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Protocol
@@ -17,6 +17,8 @@ from typing import Protocol
 from autoresearch.errors import LabError
 
 CHOICE = "AUTORESEARCH_SANDBOX"
+NETWORK = "+network"  # after a sandbox's name, where it lets the network through
+NETWORK_GAP = "it can use the network, and what this machine offers there to its own users"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,11 +32,14 @@ class Confinement:
     readable: tuple[Path, ...]
     writable: tuple[Path, ...]
     scratch: Path  # its home and temporary folder, empty; a sandbox may give it another
+    links: tuple[tuple[Path, Path], ...] = ()  # (target, place): read-only, seen at that place
     hidden: tuple[Path, ...] = ()  # never seen, even where they lie in something readable
     devices: tuple[Path, ...] = ()  # device files, of a GPU for example
     memory_mb: int  # of one process, and of each folder that lies in memory
     file_mb: float  # the largest file it may write
     tasks: int = 512  # processes and threads at once
+    gpu: bool = False  # reserves far more addresses than memory, and its driver names threads
+    network: bool = False
     secluded: bool = False  # may not even signal to others by locks on files that both can read
     pass_fds: tuple[int, ...] = ()
     output: int = subprocess.DEVNULL
@@ -69,6 +74,9 @@ class Sandbox(Protocol):
         As control groups count them; 0.0 where there are none, which `gaps` says then.
         """
 
+    def oom_kills(self) -> int:
+        """How many of these the kernel ended for want of memory; 0 without control groups."""
+
     def release(self) -> None:
         """Give back what was made for children that are all dead now."""
 
@@ -91,13 +99,59 @@ def clean_environment(folder: Path, additions: Mapping[str, str]) -> dict[str, s
     }
 
 
-def current_sandbox() -> Sandbox:
-    """The strongest sandbox that works here, or the one that $AUTORESEARCH_SANDBOX names."""
-    return make_sandbox(os.environ.get(CHOICE) or _strongest())
+class Networked:
+    """Another sandbox, with the network let through: its name says so, and thereby every result.
+
+    A secluded child, which has seen held-out data, gets no network here either.
+    """
+
+    def __init__(self, inner: Sandbox) -> None:
+        self._inner = inner
+
+    @property
+    def name(self) -> str:
+        """The other's, with a mark."""
+        return f"{self._inner.name}{NETWORK}"
+
+    @property
+    def gaps(self) -> tuple[str, ...]:
+        """The other's, and this one."""
+        return (*self._inner.gaps, NETWORK_GAP)
+
+    def start(self, confinement: Confinement) -> "subprocess.Popen[bytes]":
+        """Start it with the network."""
+        return self._inner.start(replace(confinement, network=not confinement.secluded))
+
+    def exit_code(self, child: "subprocess.Popen[bytes]", code: int) -> int | None:
+        """As the other has it."""
+        return self._inner.exit_code(child, code)
+
+    def cpu_s(self) -> float:
+        """As the other counts."""
+        return self._inner.cpu_s()
+
+    def oom_kills(self) -> int:
+        """As that sandbox counts them."""
+        return self._inner.oom_kills()
+
+    def release(self) -> None:
+        """What the other made."""
+        self._inner.release()
+
+
+def current_sandbox(*, network: bool = False) -> Sandbox:
+    """The strongest sandbox that works here, or the one that $AUTORESEARCH_SANDBOX names.
+
+    With `network` it lets that through.
+    """
+    name = os.environ.get(CHOICE) or _strongest()
+    return make_sandbox(name + NETWORK * (network and not name.endswith(NETWORK)))
 
 
 def make_sandbox(name: str) -> Sandbox:
     """The sandbox of that name; raise LabError where there is none or it does not work here."""
+    if name.endswith(NETWORK):
+        return Networked(make_sandbox(name.removesuffix(NETWORK)))
     from autoresearch.sandboxes.bubblewrap import Bubblewrap
     from autoresearch.sandboxes.landlocked import Landlocked
     from autoresearch.sandboxes.unsandboxed import Unsandboxed

@@ -19,6 +19,7 @@ import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from autoresearch.devices.granted import granted
 from autoresearch.errors import ScoringFailed
 from autoresearch.feed import read_corpus, split_corpus
 from autoresearch.records import Measurement
@@ -235,9 +236,11 @@ def host_confinement(
     """
     source = Path(__file__).with_name("model_host.py").read_text()
     checkpoint = str(rundir.out / spec.checkpoint)
+    status = rundir.read_status()
+    grant = granted(spec, status.device if status else "")
     arguments = (spec.entry, checkpoint, str(vocab), str(requests), str(replies))
     environment = {
-        **spec.env,
+        **grant.env,
         "AUTORESEARCH_SEED": str(spec.seed),
         "AUTORESEARCH_BUDGET": "0",
         "AUTORESEARCH_VOCAB": str(vocab),
@@ -249,11 +252,14 @@ def host_confinement(
         cwd=rundir.tree,
         env=environment,
         interpreter=spec.python,
-        readable=(rundir.tree, rundir.out / spec.checkpoint),
+        readable=(rundir.tree, rundir.out / spec.checkpoint, *grant.readable),
         writable=(),
         scratch=scratch,
+        links=spec.links(rundir.tree, scratch),
         secluded=True,
         hidden=tuple(map(Path, spec.hidden)),
+        devices=grant.devices,
+        gpu=grant.gpu,
         memory_mb=spec.memory_mb,
         file_mb=spec.checkpoint_mb,
         pass_fds=(requests, replies),

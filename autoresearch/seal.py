@@ -1,8 +1,9 @@
 """Keeps a run's tree what its commit says: notices what the training changed in it.
 
 By hash, and by size, inode and times, which no unprivileged program can set back. What is new is
-removed before the model is loaded, so that nothing stands in for a module. Nothing here fails
-because of what a training did: what can't be looked at or removed counts as changed.
+removed before a model is loaded, so that nothing stands in for a module; of a run whose number is
+read it stays. Nothing here fails because of what a training did: what can't be looked at or removed
+counts as changed.
 """
 
 import hashlib
@@ -31,12 +32,22 @@ def seal_tree(tree: Path) -> Seal:
 
 def broken_seal(tree: Path, seal: Seal) -> str | None:
     """The first path that is not as it was, None where all are; removes what is new."""
+    return changed_path(tree, seal) or _stays(tree, seal)
+
+
+def changed_path(tree: Path, seal: Seal) -> str | None:
+    """The first path that is not as it was, None where all are."""
     for name in sorted(seal):
         try:
             if _state(tree / name) != seal[name]:
                 return name or "the top folder"
         except OSError:
             return name or "the top folder"
+    return None
+
+
+def _stays(tree: Path, seal: Seal) -> str | None:
+    """Remove what is new; the first folder in which that does not work."""
     for folder in sorted(name for name in seal if _is_folder(seal[name])):
         try:
             _remove_new(tree, folder, seal)

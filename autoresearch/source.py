@@ -8,6 +8,7 @@ from pathlib import Path
 
 from autoresearch.errors import GitFailed, NotNow
 from autoresearch.git import LONG_TIMEOUT_S, Git, words
+from autoresearch.snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +85,12 @@ class Source:
             shallow=self.shallow_file() is not None,
         )
 
+    def snapshot(self) -> Snapshot:
+        """What HEAD holds and what it does not, for whoever wants to know what this is."""
+        names = self._names("ls-tree", "-r", "-z", "--name-only", "--full-tree", self.head)
+        around = self._names("ls-files", "-z", "--others", "--directory", "--no-empty-directory")
+        return Snapshot(root=self.path, files=names, untracked=around, read=self._read)
+
     def shallow_file(self) -> Path | None:
         """The file that lists where a shallow clone's history was cut, if it is one."""
         name = self.git.run("rev-parse", "--git-path", "shallow").decode().rstrip("\n")
@@ -137,6 +144,10 @@ class Source:
                 f"git did not create the branch {branch!r}: {words(created.stderr)}",
                 "Give another name.",
             )
+
+    def _read(self, path: str) -> str:
+        found = self.git.attempt("cat-file", "blob", f"{self.head}:{path}")
+        return found.stdout.decode(errors="replace") if found.returncode == 0 else ""
 
     def _names(self, *args: str) -> tuple[str, ...]:
         out = self.git.run(*args, timeout_s=LONG_TIMEOUT_S)

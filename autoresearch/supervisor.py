@@ -14,20 +14,29 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
 import psutil
 from filelock import FileLock, Timeout
 
+from autoresearch.devices import Probe
+from autoresearch.devices.claim import PATIENCE_S, Claim
+from autoresearch.devices.granted import Grant, granted
+from autoresearch.devices.leases import Lease
+from autoresearch.devices.machine import Machine
+from autoresearch.devices.watch import Watch
 from autoresearch.disturbance import Reading, disturbed, read_machine
-from autoresearch.ending import checkpoint_problem, crash_words, never_began, scored
-from autoresearch.executors.local import try_lease
+from autoresearch.ending import failed, measured, scored
+from autoresearch.guards import Guard
+from autoresearch.measuring import Number, number_of
 from autoresearch.processes import Descendants, become_subreaper, boot_id
 from autoresearch.records import YIELDED, Measurement, RunReport, RunState
 from autoresearch.rundir import RunDir, RunSpec, remove_tree, write_json
 from autoresearch.sandbox import Sandbox, make_sandbox
-from autoresearch.seal import Seal, broken_seal, seal_tree
+from autoresearch.seal import Seal, broken_seal, changed_path, seal_tree
 from autoresearch.training import (
     POLL_S,
     Ending,
@@ -37,6 +46,7 @@ from autoresearch.training import (
     TrainingEnd,
     exit_signal,
 )
+from autoresearch.watching import CurveWatch
 
 _LOCK_S = 5.0  # somebody may be asking whether the lock is held
 _HEARTBEAT_S = 1.0
@@ -46,8 +56,16 @@ _SCORER_GRACE_S = 30.0  # the scorer keeps its own deadline; this one is for a s
 End = tuple[RunState, str, Measurement | None]
 
 
-def supervise(path: Path, machine: Callable[[], Reading] = read_machine) -> int:
-    """Own the run in that directory to its end; return 1 where somebody else does or did."""
+def supervise(
+    path: Path,
+    machine: Callable[[], Reading] = read_machine,
+    probe: Probe | None = None,
+    patience_s: float = PATIENCE_S,
+) -> int:
+    """Own the run in that directory to its end; return 1 where somebody else does or did.
+
+    `probe` looks at GPUs, this machine's by default; for one without room a run waits `patience_s`.
+    """
     rundir = RunDir(path.resolve())
     become_subreaper()
     lock = FileLock(rundir.lock_file)
@@ -59,21 +77,26 @@ def supervise(path: Path, machine: Callable[[], Reading] = read_machine) -> int:
     if rundir.read_status() is not None:
         print(f"{rundir.path} was run before", file=sys.stderr)
         return 1
-    _Supervisor(rundir, machine).own()
+    _Supervisor(rundir, machine, probe or Machine(), patience_s).own()
     return 0
 
 
 class _Supervisor:
     """The steps of a run, and its report so far."""
 
-    def __init__(self, rundir: RunDir, machine: Callable[[], Reading]) -> None:
+    def __init__(
+        self, rundir: RunDir, machine: Callable[[], Reading], probe: Probe, patience_s: float
+    ) -> None:
         self._rundir = rundir
         self._machine = machine
+        self._probe = probe
+        self._patience_s = patience_s
         self._run = rundir.path.name
         self._descendants = Descendants()
         self._sandbox: Sandbox | None = None
-        self._device = ""
-        self._lease: FileLock | None = None
+        self._lease: Lease | None = None
+        self._gpu: Watch | None = None
+        self._peak_mb = 0.0
         self._counts_tokens = False
         self._started = time.time()
         self._taken = Progress(0.0, 0.0, 0)
@@ -82,6 +105,8 @@ class _Supervisor:
         self._boot = boot_id()
         self._terminated = False
         self._cut = ""
+        self._watch: CurveWatch | None = None
+        self._hopeless = ""
         signal.signal(signal.SIGTERM, self._on_sigterm)
 
     def own(self) -> None:
@@ -95,6 +120,8 @@ class _Supervisor:
             state, measurement = RunState.LOST, None
             words = " ".join(str(error).split())
             reason = f"the supervisor failed: {type(error).__name__}: {words}"
+        if state is RunState.FINISHED and self._gpu is not None and (said := self._gpu.notice()):
+            reason = f"{reason}; {said}"
         self._write(state, reason, measurement)
         if self._sandbox is not None:
             self._sandbox.release()
@@ -106,53 +133,130 @@ class _Supervisor:
         self._write(RunState.QUEUED, "waits for a device")
         spec = self._rundir.read_spec()
         self._run, self._counts_tokens = spec.run, spec.budget_unit == "tokens"
-        if not self._take_device(spec):
-            return self._stopped("before it began")
+        ended = self._take_device(spec)
+        if ended is not None or self._lease is None:
+            return ended or self._stopped("before it began")
         self._rundir.out.mkdir(exist_ok=True)
         self._rundir.scratch.mkdir(exist_ok=True)
-        seal = seal_tree(self._rundir.tree)
+        seal, number = seal_tree(self._rundir.tree), number_of(self._rundir, spec)
+        self._watch = CurveWatch(self._rundir, spec)
         self._sandbox = make_sandbox(spec.sandbox)
         self._started, before = time.time(), self._machine()
+        if self._gpu is not None:
+            self._gpu.begin()
+        grant = granted(spec, self._lease.device)
         try:
-            training = Training(self._rundir, spec, self._sandbox, self._descendants)
+            training = Training(
+                self._rundir,
+                spec,
+                self._sandbox,
+                self._descendants,
+                grant,
+                number.listen if number else None,
+            )
         except NotStarted as refused:
             return RunState.CRASHED, f"its command can't be started: {refused}", None
         self._record_processes()
         self._write(RunState.TRAINING, "trains")
-        end = training.run_to_end(self._stop_asked, self._on_progress)
-        self._taken = end.taken
-        self._cut = end.limit if end.ending is Ending.CEILING else ""
+        end = training.run_to_end(self._training_is_over, self._on_progress)
+        end = replace(end, gpu_peak_mb=self._gpu.peak_mb if self._gpu else 0.0)
+        self._taken, self._peak_mb = end.taken, end.peak_mb
+        self._watch.look(end.taken)
+        self._watch.keep()
+        self._cut = end.limit if end.ending is Ending.CEILING and spec.sealed else ""
+        if end.all_dead and end.ending is Ending.STOPPED and not self._stop_asked():
+            return self._hopeless_unless_disturbed(self._watch.hopeless, end, before)
         told_too = self._terminated and end.exit_code == -signal.SIGTERM  # a logout tells all
         if end.all_dead and (end.ending is Ending.STOPPED or told_too):
             return self._stopped(f"after {end.taken.wall_s:.1f} s of training")
-        failed = _failed(self._rundir, spec, end) or _changed(self._rundir, seal)
-        return failed or self._score_undisturbed(spec, end, before)
+        ended = failed(self._rundir, spec, end, number) or _changed(self._rundir, spec, seal)
+        ended = ended or self._tainted(end, before)  # decided before its score is known
+        return ended or self._guarded(spec, grant) or self._measure(spec, end, number)
 
-    def _score_undisturbed(self, spec: RunSpec, end: TrainingEnd, before: Reading) -> End:
-        """Whether the run counts is decided before its score is known."""
-        taint = disturbed(
-            before,
-            self._machine(),
-            own_cpu_s=end.taken.cpu_s,
-            own_peak_mb=end.peak_mb,
-            timed=not self._counts_tokens,
-        )
-        if taint:
-            return RunState.TAINTED, taint, None
+    def _guarded(self, spec: RunSpec, grant: Grant) -> End | None:
+        """How the run ends by its guards, None where all passed."""
+        assert self._sandbox is not None
+        left_s = spec.guard_s
+        for name, argv in spec.guards:
+            self._descendants = Descendants()  # a process number may come again
+            self._write(RunState.TRAINING, f"guard {name} runs")
+            guard = Guard(name=name, argv=argv, left_s=left_s)
+            end, failed = guard.run(
+                self._rundir,
+                spec,
+                self._sandbox,
+                self._descendants,
+                grant,
+                self._stop_asked,
+                partial(self._on_guard, name),
+            )
+            if failed is not None:
+                return failed
+            if self._stop_asked():
+                return self._stopped(f"while guard {name} ran")
+            left_s -= end.taken.wall_s if end else 0.0
+        return None
+
+    def _on_guard(self, name: str, _taken: Progress) -> None:
+        self._record_processes()
+        self._write_now_and_then(RunState.TRAINING, f"guard {name} runs")
+
+    def _measure(self, spec: RunSpec, end: TrainingEnd, number: Number | None) -> End:
+        """From the number that the run gave, or by its model."""
+        if number is not None:
+            found = measured(number, end)
+            self._rundir.keep_only("")  # out of many runs, what they leave would fill the disk
+            return found
         remove_tree(self._rundir.scratch)
         self._rundir.keep_only(spec.checkpoint)
         self._rundir.scratch.mkdir()
         self._write(RunState.SCORING, "is scored")
         return self._score(spec)
 
-    def _take_device(self, spec: RunSpec) -> bool:
+    def _hopeless_unless_disturbed(self, why: str, end: TrainingEnd, before: Reading) -> End:
+        """A neighbour that takes a run's seconds can make it look hopeless, too."""
+        tainted = self._tainted(end, before)
+        if tainted is not None:
+            return tainted
+        self._hopeless = why
+        return RunState.STOPPED, f"stopped early: {why}", None
+
+    def _tainted(self, end: TrainingEnd, before: Reading) -> End | None:
+        """How the run ends if the machine disturbed it."""
+        timed = not self._counts_tokens
+        taint = disturbed(
+            before,
+            self._machine(),
+            own_cpu_s=end.taken.cpu_s,
+            own_peak_mb=end.peak_mb,
+            timed=timed,
+            cores=self._cores(),
+        )
+        if timed and not taint and self._gpu is not None:
+            taint = self._gpu.disturbance()
+        return (RunState.TAINTED, taint, None) if taint else None
+
+    def _cores(self) -> int:
+        """How many it needs: those that it leased; one drives a GPU."""
+        return 1 + self._lease.device.count(",") if self._lease else 1
+
+    def _take_device(self, spec: RunSpec) -> End | None:
+        """Wait for the lease; how the run ends where it can't get one, None if it was stopped."""
+        claim = Claim(spec, self._probe, self._patience_s)
+        said = ""
         while not self._stop_asked():
-            leased = try_lease(Path(spec.devices_dir), spec.devices)
-            if leased is not None:
-                self._device, self._lease = leased
-                return True
+            self._lease = claim.take()
+            if self._lease is not None:
+                self._gpu = claim.watch(self._lease)
+                return None
+            if claim.exhausted:
+                return RunState.LOST, f"{claim.reason}, for {self._patience_s:g} s", None
+            if claim.reason != said:
+                said = claim.reason
+                self._write(RunState.QUEUED, said)
             time.sleep(POLL_S)
-        return False
+        claim.give_up()
+        return None
 
     def _score(self, spec: RunSpec) -> End:
         remove_tree(self._rundir.measurement_file)  # whatever the training put there
@@ -205,10 +309,20 @@ class _Supervisor:
     def _on_sigterm(self, _number: int, _frame: FrameType | None) -> None:
         self._terminated = True
 
+    def _training_is_over(self) -> bool:
+        return self._stop_asked() or bool(self._watch and self._watch.hopeless)
+
     def _on_progress(self, taken: Progress) -> None:
         self._taken = taken
+        assert self._watch is not None
+        self._watch.look(taken)
+        if self._gpu is not None:
+            self._gpu.sample(self._pids)
         self._record_processes()
         self._write_now_and_then(RunState.TRAINING, "trains")
+
+    def _pids(self) -> set[int]:
+        return {pid for pid, _ in self._descendants.identities()}
 
     def _record_processes(self) -> None:
         """Written down whenever it changes, so that orphans can be ended if this process dies."""
@@ -235,10 +349,13 @@ class _Supervisor:
                 wall_s=self._taken.wall_s,
                 cpu_s=self._taken.cpu_s,
                 tokens=self._taken.tokens if self._counts_tokens else 0,
-                device=self._device,
+                device=self._lease.device if self._lease else "",
                 sandbox=self._sandbox.name if self._sandbox else "",
                 measurement=measurement,
                 cut=self._cut,
+                hopeless=self._hopeless,
+                peak_mb=self._peak_mb,
+                gpu_peak_mb=self._gpu.peak_mb if self._gpu else 0.0,
             )
         )
 
@@ -249,23 +366,8 @@ def _rss_mb(pid: int) -> float:
     return 0.0
 
 
-def _changed(rundir: RunDir, seal: Seal) -> End | None:
-    changed = broken_seal(rundir.tree, seal)
+def _changed(rundir: RunDir, spec: RunSpec, seal: Seal) -> End | None:
+    changed = (broken_seal if spec.sealed else changed_path)(rundir.tree, seal)
     if changed is None:
         return None
     return RunState.CRASHED, f"the training changed {changed} in its own tree", None
-
-
-def _failed(rundir: RunDir, spec: RunSpec, end: TrainingEnd) -> End | None:
-    """How the run ends if there is nothing to score, None where there is."""
-    after = f"after {end.taken.wall_s:.1f} s"
-    if not end.all_dead:
-        return RunState.CRASHED, f"processes of it could not be killed {after}", None
-    if end.exit_code is None:
-        return never_began(rundir)
-    if end.ending is Ending.LIMIT:
-        return RunState.CRASHED, f"killed {after}: {end.limit}", None
-    if end.ending is Ending.EXITED and end.exit_code != 0:
-        return RunState.CRASHED, crash_words(rundir, spec, end), None
-    problem = checkpoint_problem(rundir, spec, end)
-    return None if problem is None else (RunState.CRASHED, problem, None)

@@ -16,17 +16,15 @@ from enum import StrEnum
 from pathlib import Path
 
 from autoresearch.capped_log import CappedLog
-from autoresearch.feed import Corpus, Feed, read_corpus, split_corpus, token_stream
+from autoresearch.devices.granted import Grant
+from autoresearch.footprint import Footprint
 from autoresearch.processes import Descendants, Usage
-from autoresearch.rundir import RunDir, RunSpec, weigh_folder
+from autoresearch.provision import Provision, provide
+from autoresearch.rundir import RunDir, RunSpec
 from autoresearch.sandbox import Confinement, Sandbox
 
 POLL_S = 0.05
 MOST_PROCESSES = 512
-MOST_FILES = 1000
-_LEAST_OUT_MB = 64.0
-_OUT_CHECKPOINTS = 4  # as many checkpoints as may lie beside each other
-_WEIGH_EVERY_S = 0.3
 _READ_BYTES = 64 * 1024
 _MACHINE_IS_FULL = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
 
@@ -35,8 +33,8 @@ class Ending(StrEnum):
     """Why a training is over."""
 
     EXITED = "exited"
-    BUDGET = "budget"  # its seconds are used up: what it left is scored
-    CEILING = "ceiling"  # cut before its budget was used
+    BUDGET = "budget"  # its seconds are used up: what it left is scored, if it is sealed
+    CEILING = "ceiling"  # cut before its budget was used, or, not being sealed, after it
     LIMIT = "limit"  # of memory, processes or disk
     STOPPED = "stopped"
 
@@ -63,6 +61,8 @@ class TrainingEnd:
     taken: Progress
     peak_mb: float  # of memory, as far as it was seen
     all_dead: bool
+    gpu_peak_mb: float = 0.0
+    oom_kills: int = 0  # of its processes, by the kernel
 
 
 class NotStarted(Exception):
@@ -76,32 +76,39 @@ class Training:
     """
 
     def __init__(
-        self, rundir: RunDir, spec: RunSpec, sandbox: Sandbox, descendants: Descendants
+        self,
+        rundir: RunDir,
+        spec: RunSpec,
+        sandbox: Sandbox,
+        descendants: Descendants,
+        grant: Grant,
+        listen: Callable[[bytes], object] | None = None,
     ) -> None:
+        """Start it; `listen` is told all that it prints, of which the log keeps but a part."""
         self._rundir = rundir
         self._spec = spec
         self._descendants = descendants
         self._sandbox = sandbox
         self._usage = Usage(0.0, 0.0, 0)
-        self._weighed_s = 0.0
+        self._footprint = Footprint(rundir, spec)
         self._peak_mb = 0.0
         self._log = CappedLog(rundir.log_file)
-        corpus = read_corpus(Path(spec.documents))
-        tokens, tokens_end = os.pipe()
+        self._listen = listen
+        self._provision = provide(spec)
         self._output, output_end = os.pipe()
         os.set_blocking(self._output, False)
-        self._feed = Feed(tokens_end, tokens)
-        self._started = time.monotonic()
-        confinement = training_confinement(rundir, spec, corpus.vocab, tokens, output_end)
+        confinement = training_confinement(rundir, spec, self._provision, grant, output_end)
         try:
             self._child = sandbox.start(confinement)
         except OSError as error:
             if error.filename != confinement.argv[0] or error.errno in _MACHINE_IS_FULL:
                 raise
             raise NotStarted(f"{error.filename}: {error.strerror}") from error
-        os.close(tokens)
+        self._started = time.monotonic()  # here, so that its time is not that of our preparations
+        self._exited: float | None = None
+        descendants.forget_the_dead()
         os.close(output_end)
-        self._serve(corpus)  # after the start: drawing the split takes as long as a start
+        self._provision.begin()
 
     def run_to_end(
         self, stop_asked: Callable[[], bool], report: Callable[[Progress], None]
@@ -110,7 +117,7 @@ class Training:
         ending, limit = self._watch(stop_asked, report)
         all_dead = self._descendants.kill()
         self._usage = self._look()
-        self._feed.abandon()
+        self._provision.abandon()
         while self._copy_output():
             pass
         self._log.close()
@@ -123,28 +130,24 @@ class Training:
             taken=self._progress(),
             peak_mb=self._peak_mb,
             all_dead=all_dead,
+            oom_kills=self._sandbox.oom_kills(),
         )
-
-    def _serve(self, corpus: Corpus) -> None:
-        spec = self._spec
-        split = split_corpus(corpus, split_seed=spec.split_seed, held_out=spec.held_out)
-        budget = int(spec.budget) if spec.budget_unit == "tokens" else None
-        self._feed.serve(token_stream(corpus, split.training, seed=spec.seed, budget=budget))
 
     def _watch(
         self, stop_asked: Callable[[], bool], report: Callable[[Progress], None]
     ) -> tuple[Ending, str]:
         with selectors.DefaultSelector() as selector, exit_signal(self._child) as exited:
             selector.register(self._output, selectors.EVENT_READ, self._copy_output)
-            if self._feed.fileno is not None:
-                selector.register(self._feed.fileno, selectors.EVENT_WRITE, self._feed.pump)
+            if (tokens := self._provision.fileno) is not None:
+                selector.register(tokens, selectors.EVENT_WRITE, self._provision.pump)
             if exited is not None:
                 selector.register(exited, selectors.EVENT_READ, None)
             while True:
+                if self._descendants.exit_code(self._child.pid) is not None:
+                    self._exited = time.monotonic()
+                    return Ending.EXITED, ""
                 self._usage = self._look()
                 self._peak_mb = max(self._peak_mb, self._usage.rss_mb)
-                if self._descendants.exit_code(self._child.pid) is not None:
-                    return Ending.EXITED, ""
                 if met := self._limit_met(stop_asked):
                     return met
                 report(self._progress())
@@ -166,7 +169,7 @@ class Training:
         if took := self._took_too_much(wall_s):
             return Ending.LIMIT, took
         budgets = (("wall_s", wall_s, "wall"), ("cpu_s", cpu_s, "CPU"))
-        for unit, taken, clock in budgets:
+        for unit, taken, clock in budgets if spec.sealed else ():
             if spec.budget_unit == unit and taken >= spec.budget:
                 return Ending.BUDGET, f"its budget of {spec.budget:g} {clock} seconds"
         ceilings = ((spec.cpu_ceiling_s, cpu_s, "CPU"), (spec.wall_ceiling_s, wall_s, "wall"))
@@ -182,23 +185,11 @@ class Training:
             return f"used {used:.0f} MB of memory, over its {most} MB"
         if self._usage.processes > MOST_PROCESSES:
             return f"ran more than {MOST_PROCESSES} processes at once"
-        return self._wrote_too_much(wall_s)
-
-    def _wrote_too_much(self, wall_s: float) -> str:
-        """Looked at now and then, since it takes longer than the other looks."""
-        if wall_s < self._weighed_s + _WEIGH_EVERY_S:
-            return ""
-        self._weighed_s = wall_s
-        most_mb = max(_LEAST_OUT_MB, _OUT_CHECKPOINTS * self._spec.checkpoint_mb)
-        size_mb, files = weigh_folder(self._rundir.out, MOST_FILES)
-        size_mb += self._descendants.held_mb(self._rundir.out)
-        if files >= MOST_FILES:
-            return f"wrote {MOST_FILES} files or more into its out folder"
-        return f"wrote {size_mb:.0f} MB, over {most_mb:.0f} MB" if size_mb > most_mb else ""
+        return self._footprint.too_much(wall_s, self._descendants.held_mb)
 
     def _progress(self) -> Progress:
-        wall_s = time.monotonic() - self._started
-        return Progress(wall_s, self._usage.cpu_s, self._feed.tokens)
+        wall_s = (self._exited or time.monotonic()) - self._started
+        return Progress(wall_s, self._usage.cpu_s, self._provision.tokens)
 
     def _copy_output(self) -> bool:
         """Move what the training printed into the log; whether there can be more."""
@@ -207,34 +198,41 @@ class Training:
         except BlockingIOError:
             return False
         self._log.write(chunk)
+        if self._listen is not None:
+            self._listen(chunk)
         return bool(chunk)
 
 
 def training_confinement(
-    rundir: RunDir, spec: RunSpec, vocab: int, tokens: int, output: int
+    rundir: RunDir, spec: RunSpec, provision: Provision, grant: Grant, output: int
 ) -> Confinement:
-    """What a training may see: its tree, its tokens, and the two folders it may write to."""
+    """What a training may see: its tree, what it is given, and the folders it may write to.
+
+    A program that is not sealed may write beside itself, as ordinary ones do.
+    """
     environment = {
-        **spec.env,
+        **grant.env,
         "AUTORESEARCH_SEED": str(spec.seed),
         "AUTORESEARCH_BUDGET": _plain(spec.budget),
-        "AUTORESEARCH_VOCAB": str(vocab),
-        "AUTORESEARCH_DATA": f"/dev/fd/{tokens}",
         "AUTORESEARCH_OUT": str(rundir.out),
         "PYTHONHASHSEED": str(spec.seed % 2**32),
+        **provision.env,
     }
     return Confinement(
         argv=spec.command,
         cwd=rundir.tree,
         env=environment,
         interpreter=spec.python,
-        readable=(rundir.tree,),
-        writable=(rundir.out,),
+        readable=(rundir.tree, *grant.readable),
+        writable=(rundir.out,) if spec.sealed else (rundir.out, rundir.tree),
         scratch=rundir.scratch,
+        links=spec.links(rundir.tree, rundir.scratch),
         hidden=tuple(map(Path, spec.hidden)),
+        devices=grant.devices,
+        gpu=grant.gpu,
         memory_mb=spec.memory_mb,
         file_mb=2 * spec.checkpoint_mb,  # so that one a little too large gets its own sentence
-        pass_fds=(tokens,),
+        pass_fds=provision.pass_fds,
         output=output,
     )
 

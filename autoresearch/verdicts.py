@@ -93,6 +93,8 @@ def _ended_early(history: History, experiment: str) -> tuple[Outcome, str, str] 
     for report in reports:
         if report.state is RunState.CRASHED:
             return Outcome.CRASHED, report.run, report.reason
+        if report.hopeless:
+            return Outcome.DISCARD, report.run, f"stopped early: {report.hopeless}"
         if report.state is RunState.STOPPED:
             return Outcome.DISCARD, report.run, "it was stopped before it could be measured"
         if report.cut:

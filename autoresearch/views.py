@@ -39,6 +39,7 @@ class RunView:
     curve: tuple[CurvePoint, ...]
     log_digest: str  # untrusted output, cleaned and cut to about 2 KB
     exception: str | None  # the true exception, where the training raised one
+    hopeless: str = ""  # why it was stopped early: its curve, beside the incumbent's
 
     @property
     def yielded(self) -> bool:

@@ -22,6 +22,7 @@ from autoresearch import difftext, signing
 from autoresearch.errors import GitFailed, NotFound, PatchRefused
 from autoresearch.git import LONG_TIMEOUT_S, Git, failure, words
 from autoresearch.rawdiff import OPTIONS, PLAIN, Hunk, RawChange, read_changes, read_hunks
+from autoresearch.snapshot import Snapshot
 from autoresearch.source import Source, Survey
 
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
@@ -44,6 +45,11 @@ def git_version() -> str:
 def survey(source: Path) -> Survey:
     """The user's HEAD, and by name what the lab does not take; reads only."""
     return Source.open(source).survey()
+
+
+def snapshot(source: Path) -> Snapshot:
+    """The user's HEAD to be read, and by name what lies around it; reads only."""
+    return Source.open(source).snapshot()
 
 
 def dirty(source: Path) -> tuple[str, ...]:

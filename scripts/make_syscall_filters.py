@@ -1,4 +1,4 @@
-"""Write autoresearch/sandboxes/syscalls.py: seccomp filters, compiled by libseccomp.
+"""Write autoresearch/sandboxes/syscalls.py and gpu_syscalls.py: seccomp filters, by libseccomp.
 
     uv run --group dev python scripts/make_syscall_filters.py
 
@@ -25,8 +25,19 @@ TABLES = {
     "UNCONNECTED": {"unshared": False, "secluded": False},
     "SECLUDED": {"unshared": True, "secluded": True},
     "MUTE": {"unshared": False, "secluded": True},
+    "NETWORKED": {"unshared": True, "secluded": False, "network": True},
+    "CONNECTED": {"unshared": False, "secluded": False, "network": True},
+    "GPU_UNCONNECTED": {"unshared": False, "secluded": False, "gpu": True},
+    "GPU_SECLUDED": {"unshared": True, "secluded": True, "gpu": True},
+    "GPU_MUTE": {"unshared": False, "secluded": True, "gpu": True},
+    "GPU_NETWORKED": {"unshared": True, "secluded": False, "network": True, "gpu": True},
+    "GPU_CONNECTED": {"unshared": False, "secluded": False, "network": True, "gpu": True},
 }
-SOCKETS = "socket shmget semget msgget mq_open"
+AF_UNIX = 1
+FAMILIES = (2, 10, 16)  # of sockets: IPv4, IPv6, and netlink, by which libraries find interfaces
+ALL_FAMILIES = 64  # of which there are 46
+COMMON_KINDS = (1, 2, 3)  # of sockets; CUDA's is of the fifth, sequences of packets
+SHARED = "shmget semget msgget mq_open"
 # Landlock lets who owns a file do these to it, wherever it lies.
 ATTRIBUTES = (
     "chmod fchmod fchmodat fchmodat2 chown fchown fchownat lchown utime utimes futimesat utimensat "
@@ -59,6 +70,18 @@ memory by number, and changes of any file's mode, owner or times, for where ther
 SECLUDED also refuses sockets, locks and leases, by which a model that is shown held-out data could
 signal to a training. MUTE is both, and refuses the signs that a process can give by limits,
 priorities, processors and groups of its own: without namespaces, others can ask for them.
+NETWORKED and CONNECTED are the first two with sockets of the internet's families, and no others: by
+sockets of this machine's own a child could ask its services for what it may not reach.
+"""
+
+from base64 import b64decode
+
+'''
+GPU_HEADER = '''"""Seccomp filters for runs on a GPU, as scripts/make_syscall_filters.py wrote them.
+
+Each is that of its name in `syscalls`, and allows the one socket without which CUDA does not begin:
+of this machine, and of a kind that no common service listens on; where there is no network it can
+connect to nothing.
 """
 
 from base64 import b64decode
@@ -66,7 +89,9 @@ from base64 import b64decode
 '''
 
 
-def program(arch: object, *, unshared: bool, secluded: bool) -> bytes:
+def program(
+    arch: object, *, unshared: bool, secluded: bool, network: bool = False, gpu: bool = False
+) -> bytes:
     """The BPF program, as the kernel takes it."""
     made = pyseccomp.SyscallFilter(pyseccomp.ALLOW)
     if arch != pyseccomp.Arch.NATIVE:
@@ -80,7 +105,9 @@ def program(arch: object, *, unshared: bool, secluded: bool) -> bytes:
         same = pyseccomp.Arg(1, pyseccomp.MASKED_EQ, 0xFFFFFFFF, request)
         made.add_rule(pyseccomp.ERRNO(EPERM), "ioctl", same)
     if secluded or not unshared:
-        _refuse(made, SOCKETS, EACCES)
+        _refuse(made, SHARED, EACCES)
+    if network or secluded or not unshared:
+        _refuse_sockets(made, network=network, gpu=gpu)
     if not unshared:
         _refuse(made, ATTRIBUTES, EPERM)
     if secluded and not unshared:
@@ -108,6 +135,23 @@ def _refusal(numbers: tuple[int, ...]) -> bytes:
     return code
 
 
+def _refuse_sockets(made: pyseccomp.SyscallFilter, *, network: bool, gpu: bool) -> None:
+    """All but those of the internet, if there is a network, and the one that CUDA needs."""
+    if not (network or gpu):
+        made.add_rule(pyseccomp.ERRNO(EACCES), "socket")
+        return
+    allowed = (FAMILIES if network else ()) + ((AF_UNIX,) if gpu else ())
+    for family in set(range(ALL_FAMILIES)).difference(allowed):
+        same = pyseccomp.Arg(0, pyseccomp.MASKED_EQ, 0xFFFFFFFF, family)
+        made.add_rule(pyseccomp.ERRNO(EACCES), "socket", same)
+    for kind in COMMON_KINDS if gpu else ():
+        local = pyseccomp.Arg(0, pyseccomp.MASKED_EQ, 0xFFFFFFFF, AF_UNIX)
+        same = pyseccomp.Arg(1, pyseccomp.MASKED_EQ, 0xF, kind)
+        made.add_rule(pyseccomp.ERRNO(EACCES), "socket", local, same)
+    if not network:
+        made.add_rule(pyseccomp.ERRNO(EACCES), "connect")
+
+
 def _refuse(made: pyseccomp.SyscallFilter, names: str, error: int) -> None:
     for name in names.split():
         try:
@@ -116,11 +160,11 @@ def _refuse(made: pyseccomp.SyscallFilter, names: str, error: int) -> None:
             continue  # not a system call of that machine
 
 
-def table(name: str, *, unshared: bool, secluded: bool) -> str:
+def table(name: str, **allowed: bool) -> str:
     """One dictionary literal, in base64."""
     lines = [f"{name} = {{"]
     for machine, arch in ARCHES.items():
-        text = base64.b64encode(program(arch, unshared=unshared, secluded=secluded)).decode()
+        text = base64.b64encode(program(arch, **allowed)).decode()
         pieces = "\n".join(f'        "{piece}"' for piece in textwrap.wrap(text, 86))
         lines.append(f'    "{machine}": b64decode(\n{pieces}\n    ),')
     return "\n".join([*lines, "}", ""])
@@ -129,9 +173,15 @@ def table(name: str, *, unshared: bool, secluded: bool) -> str:
 def main() -> None:
     """Write the module beside the sandboxes."""
     home = Path(__file__).resolve().parent.parent / "autoresearch" / "sandboxes"
-    tables = [table(name, **allowed) for name, allowed in TABLES.items()]
-    (home / "syscalls.py").write_text(HEADER + "\n".join(tables))
-    print(f"syscalls.py: {len(tables)} filters for {', '.join(ARCHES)}")
+    for file, header, gpu in (
+        ("syscalls.py", HEADER, False),
+        ("gpu_syscalls.py", GPU_HEADER, True),
+    ):
+        tables = [
+            table(n, **flags) for n, flags in TABLES.items() if flags.get("gpu", False) is gpu
+        ]
+        (home / file).write_text(header + "\n".join(tables))
+        print(f"{file}: {len(tables)} filters for {', '.join(ARCHES)}")
 
 
 if __name__ == "__main__":

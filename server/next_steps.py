@@ -127,7 +127,9 @@ def _after_verdict(view: Evaluation, verdict: Verdict) -> str:
             f"{conclude}."
         )
     advice = LESSONS[verdict.outcome]
-    if verdict.outcome is Outcome.DISCARD and len(verdict.candidate_runs) == 1:
+    if verdict.outcome is Outcome.DISCARD and verdict.effect is None:
+        advice = "nothing was measured, so say what its curve or its end showed"
+    elif verdict.outcome is Outcome.DISCARD and len(verdict.candidate_runs) == 1:
         advice = "one run screened it out, so say only what the interval rules out"
     return f"{conclude}: {advice}."
 
@@ -191,6 +193,9 @@ def after_explain(view: CodeSection) -> str:
 
 def after_stop(view: RunView) -> str:
     """A stopped run still counts; record it."""
+    if view.hopeless:
+        evaluate = _call("evaluate_metric", experiment=view.experiment)
+        return f"{evaluate} records that it was stopped early; then conclude_experiment."
     return (
         f"{_call('evaluate_metric', experiment=view.experiment)} records the outcome; then "
         "conclude_experiment with why you stopped it."

@@ -4,6 +4,8 @@ Targets here are text; a test gives the text of a training that misbehaves and r
 """
 
 import os
+import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -12,6 +14,7 @@ from typing import Any, TypeVar
 
 import psutil
 
+from autoresearch.devices import Probe
 from autoresearch.disturbance import Reading
 from autoresearch.executors.local import LocalExecutor
 from autoresearch.records import RunReport
@@ -75,6 +78,8 @@ def make_run(folder: Path, train: str = BIGRAM, **changes: Any) -> RunDir:
         documents.write_text("\n".join(NAMES) + "\n")
     rundir.tree.mkdir(parents=True)
     (rundir.tree / "train.py").write_text(train)
+    if changes.get("guards"):
+        shutil.copytree(rundir.tree, rundir.committed)
     rundir.write_spec(make_spec(folder, **{"documents": str(documents), **changes}))
     return rundir
 
@@ -127,19 +132,58 @@ def final_report(rundir: RunDir) -> RunReport:
     return report
 
 
-def run_to_end(folder: Path, train: str = BIGRAM, **changes: Any) -> tuple[RunDir, RunReport]:
-    """Run this text of train.py as the lab would."""
+def run_to_end(
+    folder: Path,
+    train: str = BIGRAM,
+    *,
+    quiet: bool = False,
+    executor: LocalExecutor | None = None,
+    **changes: Any,
+) -> tuple[RunDir, RunReport]:
+    """Run this text of train.py as the lab would, `quiet` on a machine that seems idle."""
     rundir = make_run(folder, train, **changes)
-    LocalExecutor(sys.executable).submit(rundir)
+    executor = executor or (QuietExecutor() if quiet else LocalExecutor(sys.executable))
+    executor.submit(rundir)
     return rundir, final_report(rundir)
 
 
 def supervise_on_an_idle_machine(path: str) -> None:
     """Own a run where nothing else takes processor time, however loaded the real machine is."""
-    supervise(
-        Path(path),
-        lambda: Reading(at=time.monotonic(), cores=2, busy_s=0.0, stalled_s=0.0, free_mb=4096.0),
-    )
+    supervise(Path(path), idle_machine)
+
+
+def idle_machine() -> Reading:
+    """Nothing but the run takes anything."""
+    return Reading(at=time.monotonic(), cores=2, busy_s=0.0, stalled_s=0.0, free_mb=4096.0)
+
+
+class QuietExecutor(LocalExecutor):
+    """Runs real supervisors, to whom the machine seems idle however loaded it is.
+
+    For runs whose budget is in seconds, which a busy machine would taint.
+    """
+
+    supervises = "tests.fakes:supervise_on_an_idle_machine"  # a function that is given the path
+
+    def __init__(self, probe: Probe | None = None) -> None:
+        super().__init__(sys.executable, probe)
+
+    def _spawn(self, rundir: RunDir) -> int:
+        module, _, name = self.supervises.partition(":")
+        own = f"import sys; from {module} import {name} as own"
+        with rundir.error_file.open("ab") as errors:
+            argv = (sys.executable, "-c", f"{own}; own(sys.argv[1])", str(rundir.path))
+            subprocess.run(  # the shell ends at once, so that nobody has to wait for its child
+                ["/bin/sh", "-c", '"$@" &', "sh", *argv],
+                check=True,
+                cwd=Path(__file__).parents[1],
+                stdin=subprocess.DEVNULL,
+                stdout=errors,
+                stderr=errors,
+                start_new_session=True,
+            )
+        wait_for(rundir.read_status)
+        return 0
 
 
 def processes_with(mark: str) -> list[psutil.Process]:

@@ -189,7 +189,7 @@ class _Bench:
     def _run(self, subjects: Sequence[_Subject], controls: Sequence[float]) -> None:
         """Run each until it has ended, those that were begun first."""
         waiting = deque(subjects)
-        devices = len(self._lab.runs.executor.device_names())
+        devices = self._lab.runs.at_once()
         while waiting or self._going:
             while waiting and len(self._going) < devices:
                 self._start(waiting.popleft())

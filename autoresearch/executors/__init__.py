@@ -2,6 +2,8 @@
 
 from typing import Protocol
 
+from autoresearch.devices import Wanted
+from autoresearch.devices.slots import Slot
 from autoresearch.records import RunReport
 from autoresearch.rundir import RunDir
 
@@ -18,5 +20,5 @@ class Executor(Protocol):
     def settle(self, rundir: RunDir) -> RunReport | None:
         """The final report; a run that lost its supervisor becomes lost. None while it goes on."""
 
-    def device_names(self) -> tuple[str, ...]:
-        """What can be leased, one run at a time each."""
+    def slots(self, wanted: Wanted, gpu_memory_mb: float = 0) -> tuple[Slot, ...]:
+        """What runs of that kind can lease, one at a time each; raise NotNow where nothing is."""

@@ -11,13 +11,14 @@ import math
 import os
 import subprocess
 import time
-from collections.abc import Iterable
-from pathlib import Path
 
 import psutil
-from filelock import FileLock, Timeout
 
+from autoresearch.devices import Probe, Wanted
+from autoresearch.devices.machine import Machine
+from autoresearch.devices.slots import CHOICE, Slot, slots_of
 from autoresearch.errors import RunFailed
+from autoresearch.locks import try_lock
 from autoresearch.logs import last_line
 from autoresearch.processes import boot_id
 from autoresearch.records import RunReport, RunState
@@ -31,8 +32,10 @@ _LAST_SIGN_SLACK_S = 5.0  # how long a supervisor lived after its last heartbeat
 class LocalExecutor:
     """Spawns one supervisor a run with the given interpreter."""
 
-    def __init__(self, python: str) -> None:
+    def __init__(self, python: str, probe: Probe | None = None) -> None:
+        """`probe` finds this machine's devices by default."""
         self._python = python
+        self._probe = probe or Machine()
 
     def submit(self, rundir: RunDir) -> None:
         """Return when the supervisor is on its own; it writes its first status a moment later."""
@@ -96,31 +99,11 @@ class LocalExecutor:
             lock.release()
         return status
 
-    def device_names(self) -> tuple[str, ...]:
-        """One name a core that this process may use."""
-        cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
-        count = len(cores) if cores else os.cpu_count() or 1
-        return tuple(f"cpu-{n}" for n in range(count))
-
-
-def try_lock(path: Path) -> FileLock | None:
-    """An exclusive lock that its holder's death frees, None while somebody has it."""
-    lock = FileLock(path)
-    try:
-        lock.acquire(blocking=False)
-    except Timeout:
-        return None
-    return lock
-
-
-def try_lease(devices_dir: Path, names: Iterable[str]) -> tuple[str, FileLock] | None:
-    """One free device of these and its lease, None while all are taken."""
-    devices_dir.mkdir(parents=True, exist_ok=True)
-    for name in names:
-        lock = try_lock(devices_dir / f"{name}.lock")
-        if lock is not None:
-            return name, lock
-    return None
+    def slots(self, wanted: Wanted = "cpu", gpu_memory_mb: float = 0) -> tuple[Slot, ...]:
+        """As found here and as $AUTORESEARCH_DEVICES says."""
+        choice = os.environ.get(CHOICE, "")
+        found = self._probe.devices("any" if choice or wanted != "cpu" else "cpu")
+        return slots_of(found, choice, wanted, gpu_memory_mb)
 
 
 def kill_orphans(rundir: RunDir) -> None:

@@ -124,7 +124,7 @@ class _Trials:
         self._lab = lab
         self._watch = watch
         self._folder = folder
-        self._devices = len(lab.runs.executor.device_names())
+        self._devices = lab.runs.at_once()
         self._seen: dict[str, Seen] = {}
         self._going: list[_Going] = []
         together = [entry for entry in entries if not entry.alone]
@@ -289,6 +289,7 @@ class _Trials:
 def _held_out(lab: Lab) -> frozenset[str]:
     """The names that the lab scores and their beginnings, but for those that may be words."""
     corpus = read_corpus(lab.runs.documents)
+    assert lab.contract.sealed is not None
     count = lab.contract.sealed.held_out
     split = split_corpus(corpus, split_seed=lab.settings.split_seed, held_out=count)
     return frozenset(

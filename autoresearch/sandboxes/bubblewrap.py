@@ -1,4 +1,4 @@
-"""Bubblewrap, driven directly: a minimal root of its own, no network, no capabilities.
+"""Bubblewrap, driven directly: a minimal root of its own, no capabilities, no network unless given.
 
 The child sees /usr read-only, its interpreter, what its confinement names, and nothing else; it has
 its own users, processes, network, host name and shared memory; a seccomp filter stands behind that.
@@ -22,16 +22,19 @@ from autoresearch.errors import LabError
 from autoresearch.processes import LINUX
 from autoresearch.sandbox import Confinement, clean_environment
 from autoresearch.sandboxes import cgroup, roots
+from autoresearch.sandboxes.gpu_syscalls import GPU_NETWORKED, GPU_SECLUDED
 from autoresearch.sandboxes.limits import limiter
-from autoresearch.sandboxes.syscalls import FILTERS, SECLUDED
+from autoresearch.sandboxes.places import NETWORK_FILES, make_mount_points
+from autoresearch.sandboxes.syscalls import FILTERS, NETWORKED, SECLUDED
 
 _NAMESPACES = (
-    *("--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts"),
+    *("--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-uts"),
     *("--unshare-cgroup-try", "--disable-userns", "--cap-drop", "ALL"),
     *("--die-with-parent", "--new-session"),
 )
 _LINKED = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")  # into /usr, on merged systems
 _READ = ("/usr", "/etc/ld.so.cache", "/etc/alternatives", "/etc/localtime")
+_NO_NETWORK = "--unshare-net"
 _MEMORY_SHARE = 4  # each folder in memory may take a quarter of what the child may
 _OLDEST = (0, 8)
 _SAID_BYTES = 4096
@@ -66,10 +69,11 @@ class Bubblewrap:
     def start(self, confinement: Confinement) -> "subprocess.Popen[bytes]":
         """Start it; the arguments go in one file, so that other users' `ps` does not show paths."""
         roots.check_confinement(confinement)
+        make_mount_points(confinement)
         join = self._cgroups.make(confinement.memory_mb, confinement.tasks)
         said = tempfile.TemporaryFile()  # noqa: SIM115 - read when it ended
         with contextlib.ExitStack() as held:
-            options, filters = _filter(held, SECLUDED if confinement.secluded else FILTERS)
+            options, filters = _filter(held, _programs(confinement))
             options += ["--json-status-fd", str(said.fileno())]
             arguments = _in_memory(held, "\0".join([*_view(confinement), *options, ""]).encode())
             command = [self._bwrap, "--args", str(arguments), "--", *_limited(confinement)]
@@ -82,9 +86,7 @@ class Bubblewrap:
                 stderr=confinement.output,
                 pass_fds=(*confinement.pass_fds, arguments, *filters, said.fileno()),
                 start_new_session=True,
-                preexec_fn=limiter(  # noqa: PLW1509
-                    confinement.memory_mb, confinement.file_mb, join
-                ),
+                preexec_fn=limiter(confinement, join),  # noqa: PLW1509
             )
         self._said[child.pid] = said
         return child
@@ -102,6 +104,10 @@ class Bubblewrap:
     def cpu_s(self) -> float:
         """As its control groups count them."""
         return self._cgroups.cpu_s()
+
+    def oom_kills(self) -> int:
+        """As its control groups count them."""
+        return self._cgroups.oom_kills()
 
     def release(self) -> None:
         """Remove the control groups, forget what was said."""
@@ -143,7 +149,17 @@ def problem() -> str:
     if not version or tuple(map(int, version[0].split(".")[:2])) < _OLDEST:
         said = version[0] if version else "no bubblewrap"
         return f"{bwrap} is {said}: 0.8 is the oldest that will do"
-    tried = _run(str(bwrap), *_NAMESPACES, *_system(), "--proc", "/proc", "--dev", "/dev", "true")
+    tried = _run(
+        str(bwrap),
+        *_NAMESPACES,
+        _NO_NETWORK,
+        *_system(),
+        "--proc",
+        "/proc",
+        "--dev",
+        "/dev",
+        "true",
+    )
     if tried.returncode == 0:
         return ""
     said = " ".join(tried.stderr.split()) or f"exit status {tried.returncode}"
@@ -191,7 +207,8 @@ def _view(confinement: Confinement) -> list[str]:
     for path in sorted((*shown, Path(confinement.argv[0])), key=_depth):
         covers = [place for place in places if _below(path, place)]
         covered = any(not any(_hides(h, path, place) for h in hidden) for place in covers)
-        if path.is_absolute() and path.exists() and not covered:
+        own = Path("/proc") in path.parents  # it has one of its own
+        if path.is_absolute() and path.exists() and not (covered or own):
             places[path] = ("--ro-bind", str(path), str(path))
     for path in hidden:
         if path.is_dir() and any(_below(path, place) for place in places):
@@ -199,9 +216,11 @@ def _view(confinement: Confinement) -> list[str]:
     for path in confinement.writable:
         places[path] = ("--bind", str(path), str(path))
     in_memory = str(max(16, confinement.memory_mb // _MEMORY_SHARE) * 2**20)
-    view = [*_NAMESPACES, *_system(), "--proc", "/proc", "--dev", "/dev"]
+    view = [*_NAMESPACES, *_system(), *_network(confinement), "--proc", "/proc", "--dev", "/dev"]
     for folder in ("/tmp", "/dev/shm", str(confinement.scratch)):  # noqa: S108
         places[Path(folder)] = ("--size", in_memory, "--tmpfs", folder)
+    for target, place in confinement.links:
+        places[place] = ("--ro-bind", str(target), str(place))
     for path in sorted(places, key=_depth):
         view += places[path]
     for device in confinement.devices:
@@ -209,8 +228,38 @@ def _view(confinement: Confinement) -> list[str]:
     for name, value in clean_environment(confinement.scratch, confinement.env).items():
         view += ["--setenv", name, value]
     # Root inside is root to /proc/sys, whose files it could write; and pid 1 is no wall of its own.
-    view += ["--remount-ro", "/proc", "--remount-ro", "/"]
-    return [*view, "--chdir", str(confinement.cwd)]
+    view += _own_processes_only() if confinement.gpu else ["--remount-ro", "/proc"]
+    return [*view, "--remount-ro", "/", "--chdir", str(confinement.cwd)]
+
+
+@cache
+def _own_processes_only() -> tuple[str, ...]:
+    """In /proc it may write to its own processes, since CUDA names its threads there, or fails."""
+    view = ["--tmpfs", "/proc/1", "--remount-ro", "/proc/1"]
+    for entry in sorted(Path("/proc").iterdir()):
+        if entry.is_symlink() or entry.name.isdigit():
+            continue
+        if entry.is_dir() or entry.stat().st_mode & 0o222:
+            view += ["--ro-bind-try", str(entry), str(entry)]
+    return tuple(view)
+
+
+def _network(confinement: Confinement) -> tuple[str, ...]:
+    """A network of its own, without any way out, or the machine's and what names are found by."""
+    if not confinement.network:
+        return (_NO_NETWORK,)
+    view: list[str] = []
+    for path in NETWORK_FILES:
+        view += ["--ro-bind-try", path, path]
+    return tuple(view)
+
+
+def _programs(confinement: Confinement) -> Mapping[str, bytes]:
+    if confinement.secluded:
+        return GPU_SECLUDED if confinement.gpu else SECLUDED
+    if confinement.network:
+        return GPU_NETWORKED if confinement.gpu else NETWORKED
+    return FILTERS
 
 
 @cache

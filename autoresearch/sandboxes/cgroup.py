@@ -42,6 +42,10 @@ class Cgroups:
         """CPU seconds of all that ever ran in the groups made here; 0.0 where none counts them."""
         return sum(map(_used_s, self._counting))
 
+    def oom_kills(self) -> int:
+        """How many processes in the groups made here the kernel ended for want of memory."""
+        return sum(map(_killed, self._made))
+
     def make(self, memory_mb: int, tasks: int) -> Callable[[], None]:
         """Make a group; what is returned lets the process that calls it join, after a fork."""
         limits = {"pids": ("pids.max", tasks), "memory": ("memory.max", _bytes(memory_mb))}
@@ -121,6 +125,14 @@ def _used_s(group: Path) -> float:
             if line.startswith("usage_usec "):
                 return int(line.split()[1]) / 1e6
     return 0.0
+
+
+def _killed(group: Path) -> int:
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        for line in (group / "memory.events").read_text().splitlines():
+            if line.startswith("oom_kill "):
+                return int(line.split()[1])
+    return 0
 
 
 def _words(file: Path) -> set[str]:

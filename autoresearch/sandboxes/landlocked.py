@@ -1,7 +1,7 @@
 """Landlock with seccomp and limits: the second line, where namespaces are barred.
 
 The child keeps this machine's view of processes and network interfaces, but can open only the files
-that it is given, connect to nothing, trace nothing, and signal nobody outside (Linux 6.12). The
+that it is given, connect to nothing unless it may, trace nothing, signal nobody outside (6.12). The
 kernel's own interface is used, since the `landlock` package knows files only.
 https://docs.kernel.org/userspace-api/landlock.html
 """
@@ -10,7 +10,7 @@ import ctypes
 import os
 import platform
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -19,15 +19,18 @@ from autoresearch.errors import LabError
 from autoresearch.processes import LINUX
 from autoresearch.sandbox import Confinement, clean_environment
 from autoresearch.sandboxes import cgroup, roots
+from autoresearch.sandboxes.gpu_syscalls import GPU_CONNECTED, GPU_MUTE, GPU_UNCONNECTED
 from autoresearch.sandboxes.limits import limiter
-from autoresearch.sandboxes.syscalls import MUTE, UNCONNECTED
+from autoresearch.sandboxes.places import NETWORK_FILES, make_symlinks
+from autoresearch.sandboxes.syscalls import CONNECTED, MUTE, UNCONNECTED
 
 _CREATE, _ADD, _RESTRICT = 444, 445, 446  # system calls, the same on every machine
 _VERSION, _PATH_BENEATH = 1, 1
 _PR_SET_NO_NEW_PRIVS, _PR_SET_SECCOMP, _FILTER = 38, 22, 2
 _EXECUTE, _READ_FILE, _READ_DIR = 1 << 0, 1 << 2, 1 << 3
+_WRITE = 1 << 1 | 1 << 14  # and truncate
 _READ = _EXECUTE | _READ_FILE | _READ_DIR
-_ON_FILES = _EXECUTE | 1 << 1 | _READ_FILE | 1 << 14 | 1 << 15  # 1: write, 14: truncate, 15: ioctl
+_ON_FILES = _EXECUTE | _WRITE | _READ_FILE | 1 << 15  # 15: ioctl
 _RIGHTS = {1: (1 << 13) - 1, 2: 1 << 13, 3: 1 << 14, 5: 1 << 15}  # by the version that brought them
 _NET = 0b11  # bind and connect over TCP, from version 4
 _SCOPED = 0b11  # abstract sockets and signals, from version 6
@@ -90,6 +93,7 @@ class Landlocked:
     def start(self, confinement: Confinement) -> "subprocess.Popen[bytes]":
         """Start it in the real folders, with the rights to no others."""
         roots.check_confinement(confinement)
+        make_symlinks(confinement)
         join = self._cgroups.make(confinement.memory_mb, confinement.tasks)
         restrict = _restriction(confinement)
 
@@ -106,9 +110,7 @@ class Landlocked:
             stderr=confinement.output,
             pass_fds=confinement.pass_fds,
             start_new_session=True,
-            preexec_fn=limiter(  # noqa: PLW1509
-                confinement.memory_mb, confinement.file_mb, give_up
-            ),
+            preexec_fn=limiter(confinement, give_up),  # noqa: PLW1509
         )
 
     def exit_code(self, child: "subprocess.Popen[bytes]", code: int) -> int | None:
@@ -118,6 +120,10 @@ class Landlocked:
     def cpu_s(self) -> float:
         """As its control groups count them."""
         return self._cgroups.cpu_s()
+
+    def oom_kills(self) -> int:
+        """As its control groups count them."""
+        return self._cgroups.oom_kills()
 
     def release(self) -> None:
         """Remove the control groups."""
@@ -155,10 +161,11 @@ def _restriction(confinement: Confinement) -> Callable[[], None]:
     for since, rights in _RIGHTS.items():
         handled |= rights if version() >= since else 0
     rules = _rules(confinement, handled)
-    code = (MUTE if confinement.secluded else UNCONNECTED)[platform.machine()]
+    code = _programs(confinement)[platform.machine()]
     held = ctypes.create_string_buffer(code, len(code))
     program = _Program(len(code) // 8, ctypes.addressof(held))
-    attributes = _Ruleset(handled, _NET if version() >= 4 else 0, _SCOPED if version() >= 6 else 0)
+    closed = _NET if version() >= 4 and not confinement.network else 0
+    attributes = _Ruleset(handled, closed, _SCOPED if version() >= 6 else 0)
     size = 24 if version() >= 6 else 16 if version() >= 4 else 8
     libc = _libc()
 
@@ -168,6 +175,8 @@ def _restriction(confinement: Confinement) -> Callable[[], None]:
             _allow(libc, ruleset, path, rights)
         # Its own process only: another number is another folder.
         _allow(libc, ruleset, f"/proc/{os.getpid()}", _READ_FILE | _READ_DIR)
+        if confinement.gpu:  # CUDA names its threads there, or fails
+            _allow(libc, ruleset, f"/proc/{os.getpid()}/task", handled & (_WRITE | _READ_DIR))
         _checked(libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
         _checked(libc.syscall(_RESTRICT, ruleset, 0))
         os.close(ruleset)
@@ -177,9 +186,20 @@ def _restriction(confinement: Confinement) -> Callable[[], None]:
     return restrict
 
 
+def _programs(confinement: Confinement) -> Mapping[str, bytes]:
+    if confinement.secluded:
+        return GPU_MUTE if confinement.gpu else MUTE
+    if confinement.network:
+        return GPU_CONNECTED if confinement.gpu else CONNECTED
+    return GPU_UNCONNECTED if confinement.gpu else UNCONNECTED
+
+
 def _rules(confinement: Confinement, handled: int) -> list[tuple[str, int]]:
     rules = [(path, _READ) for path in _SYSTEM]
     shown = [*roots.of_interpreter(confinement.interpreter), *confinement.readable]
+    shown += [target for target, _ in confinement.links]
+    if confinement.network:
+        rules += [(path, _READ) for path in NETWORK_FILES]
     for path in shown:
         parts = _around(path, confinement)
         rules += [(str(part), _READ) for part in parts]

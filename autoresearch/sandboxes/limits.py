@@ -4,20 +4,23 @@ import resource
 from collections.abc import Callable
 
 from autoresearch.processes import die_with_parent
+from autoresearch.sandbox import Confinement
 
 _OPEN_FILES = 1024
 
 
 def limiter(
-    memory_mb: int, file_mb: float, further: Callable[[], None] | None = None
+    confinement: Confinement, further: Callable[[], None] | None = None
 ) -> Callable[[], None]:
     """A `preexec_fn`: dies with its parent, is limited; then `further`.
 
-    It may only be used where the parent has no threads.
+    It may only be used where the parent has no threads. A GPU's driver reserves many times the
+    memory that it uses, so there only what is used counts: to its supervisor and its control group.
     """
+    data = () if confinement.gpu else ((resource.RLIMIT_DATA, confinement.memory_mb * 2**20),)
     limits = (
-        (resource.RLIMIT_DATA, memory_mb * 2**20),
-        (resource.RLIMIT_FSIZE, int(file_mb * 2**20)),
+        *data,
+        (resource.RLIMIT_FSIZE, int(confinement.file_mb * 2**20)),
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_NOFILE, _OPEN_FILES),
     )

@@ -6,6 +6,7 @@ from typing import Final
 from autoresearch.sandbox import Confinement, clean_environment
 from autoresearch.sandboxes.cgroup import UNCOUNTED
 from autoresearch.sandboxes.limits import limiter
+from autoresearch.sandboxes.places import make_symlinks
 
 
 class Unsandboxed:
@@ -22,6 +23,7 @@ class Unsandboxed:
 
     def start(self, confinement: Confinement) -> "subprocess.Popen[bytes]":
         """Start it; what it may read and write is only said, not held."""
+        make_symlinks(confinement)
         return subprocess.Popen(
             confinement.argv,
             cwd=confinement.cwd,
@@ -31,7 +33,7 @@ class Unsandboxed:
             stderr=confinement.output,
             pass_fds=confinement.pass_fds,
             start_new_session=True,
-            preexec_fn=limiter(confinement.memory_mb, confinement.file_mb),  # noqa: PLW1509
+            preexec_fn=limiter(confinement),  # noqa: PLW1509
         )
 
     def exit_code(self, child: "subprocess.Popen[bytes]", code: int) -> int | None:
@@ -41,6 +43,10 @@ class Unsandboxed:
     def cpu_s(self) -> float:
         """It makes no control groups."""
         return 0.0
+
+    def oom_kills(self) -> int:
+        """It makes no control groups."""
+        return 0
 
     def release(self) -> None:
         """Nothing was made."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from tempfile import TemporaryFile
 
-from autoresearch.errors import GitFailed
+from autoresearch.errors import GitFailed, LabError
 from autoresearch.home import default_home
 from autoresearch.workspace import git_version
 from server import figures
@@ -82,12 +82,13 @@ def _home() -> Check:
 
 
 def _devices() -> Check:
-    from autoresearch.executors.local import LocalExecutor
+    from autoresearch.devices.described import describe_machine
 
-    names = LocalExecutor(sys.executable).device_names()
-    hidden = os.environ.get("CUDA_VISIBLE_DEVICES")
-    said = "" if hidden is None else f" (CUDA_VISIBLE_DEVICES={hidden})"
-    return Check("devices", bool(names), f"{', '.join(names)}{said}")
+    try:
+        found, remedy = describe_machine(default_home() / "devices")
+    except LabError as error:
+        return Check("devices", False, error.message, error.remedy)
+    return Check("devices", True, found, remedy)
 
 
 def _sandbox() -> Check:

@@ -90,7 +90,7 @@ def _show_plan(planned: Plan, keep: Path | None) -> None:
         ("command", " ".join(planned.command)),
         ("budget", planned.budget),
         ("seeds", ", ".join(f"{run.id}: {run.seed}" for run in planned.runs)),
-        ("in its folder", f"{files}{rest}; not {planned.left_out}, the held-out data's file"),
+        ("in its folder", f"{files}{rest}{_left_out(planned)}"),
         *([("kept in", str(keep))] if keep else []),
     ):
         shown.add_row(key, Text(value))
@@ -167,3 +167,8 @@ def _ending(report: RunReport, value: float | None) -> dict[str, object]:
         "sandbox": report.sandbox,
         "cpu_s": report.cpu_s,
     }
+
+
+def _left_out(planned: Plan) -> str:
+    held_out = ", ".join(planned.left_out)
+    return f"; not {held_out}, the held-out data's file" if held_out else ""

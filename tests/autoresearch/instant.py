@@ -5,10 +5,13 @@ import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from autoresearch.devices import Wanted
+from autoresearch.devices.slots import Slot
 from autoresearch.lab import Lab
 from autoresearch.opening import open_signed
 from autoresearch.records import Measurement, RunReport, RunState
 from autoresearch.rundir import RunDir
+from tests.fake_devices import cores
 from tests.repositories import BETTER, TESTER, WORSE, make_repository, propose
 
 
@@ -60,8 +63,8 @@ class InstantExecutor:
         rundir.write_status(stopped)
         return stopped
 
-    def device_names(self) -> tuple[str, ...]:
-        return ("cpu-0", "cpu-1", "cpu-2", "cpu-3")
+    def slots(self, wanted: Wanted, gpu_memory_mb: float = 0) -> tuple[Slot, ...]:
+        return cores(4)
 
 
 def with_executor(lab: Lab, executor: InstantExecutor) -> Lab:

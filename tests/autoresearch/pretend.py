@@ -2,9 +2,12 @@
 
 from dataclasses import replace
 
+from autoresearch.devices import Wanted
+from autoresearch.devices.slots import Slot
 from autoresearch.lab import Lab
 from autoresearch.records import YIELDED, Measurement, RunReport, RunState
 from autoresearch.rundir import RunDir, empty_report
+from tests.fake_devices import cores
 
 
 class Pretend:
@@ -23,8 +26,8 @@ class Pretend:
     def settle(self, rundir: RunDir) -> RunReport | None:
         raise AssertionError("every run here has a living supervisor")
 
-    def device_names(self) -> tuple[str, ...]:
-        return tuple(f"cpu-{n}" for n in range(self.devices))
+    def slots(self, wanted: Wanted, gpu_memory_mb: float = 0) -> tuple[Slot, ...]:
+        return cores(self.devices)
 
     def put(self, run: str, state: RunState, value: float | None = None) -> None:
         """Make the run be in that state, with that value."""

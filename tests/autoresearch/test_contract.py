@@ -47,7 +47,15 @@ def test_a_whole_contract_is_read() -> None:
         ("tokens = 1000, cpu_s = 5", "tokens = 1000", "run.budget: a token budget is"),
         ("tokens = 1000, cpu_s = 5", "wall_s = 0", "run.budget.wall_s: Input should be greater"),
         ('entry = "train.py:load"', 'entry = "load"', "sealed.entry: String should match"),
-        ('scoring = "sealed"', 'scoring = "stdout"', "metric.scoring: Input should be 'sealed'"),
+        ('scoring = "sealed"', 'scoring = "mine"', "metric.scoring: Input should be 'sealed'"),
+        ('scoring = "sealed"', 'scoring = "stdout"', '- [sealed] is for scoring = "sealed"'),
+        ("[sealed]", "[scaling]", "scaling.knob: is missing"),
+        ('unit = "bits', 'block = "---"\nunit = "bits', 'metric: block is for scoring = "stdout"'),
+        (
+            "[sealed]",
+            "[guards]\ntests = []\n[sealed]",
+            "guards.tests: Tuple should have at least 1",
+        ),
         ('name = "tiny"', 'name = "Tiny Target"', "target.name: String should match"),
         ("[edit]", "[edits]", "edits: no such key; allowed here: target, brief, edit"),
     ],
@@ -57,6 +65,51 @@ def test_a_mistake_is_named_by_its_key_and_what_is_allowed(
 ) -> None:
     with pytest.raises(ContractError) as error:
         parse_contract(WHOLE.replace(line, instead).encode())
+    assert said in str(error.value)
+
+
+PRINTED = """
+[target]
+name = "suite"
+[edit]
+allow = ["src/**"]
+[inputs]
+read_only = ["data/", "~/.cache/corpus"]
+[run]
+command = ["{python}", "work.py"]
+budget = { wall_s = 60 }
+[metric]
+name = "accuracy"
+direction = "max"
+scoring = "stdout"
+[guards]
+tests = ["{python}", "-m", "pytest", "-q"]
+"""
+
+
+def test_a_target_that_prints_its_own_number_is_called_self_reported() -> None:
+    contract = parse_contract(PRINTED.encode())
+    assert contract.metric.provenance == "self-reported"
+    assert contract.guards == {"tests": ("{python}", "-m", "pytest", "-q")}
+    assert contract.sealed_paths == ()
+
+
+@pytest.mark.parametrize(
+    ("line", "instead", "said"),
+    [
+        ("wall_s = 60", "tokens = 9, cpu_s = 5", "a token budget is for sealed targets"),
+        ('"stdout"', '"clock"', 'scoring = "clock" measures name = "wall_s" or "cpu_s"'),
+        ('"stdout"', '"sealed"', 'scoring = "sealed" needs the table [sealed]'),
+        ('"stdout"', '"stdout"\npattern = "a("', "metric.pattern: is no regular expression"),
+        ('"stdout"', '"stdout"\npattern = "a"', "metric.pattern: must have one group"),
+        ('"stdout"', '"stdout"\nfile = "m"\nblock = "-"', "metric: give one of file and block"),
+    ],
+)
+def test_a_printed_number_has_one_form_and_no_sealed_parts(
+    line: str, instead: str, said: str
+) -> None:
+    with pytest.raises(ContractError) as error:
+        parse_contract(PRINTED.replace(line, instead).encode())
     assert said in str(error.value)
 
 

@@ -13,7 +13,8 @@ import psutil
 import pytest
 
 from autoresearch.errors import RunFailed
-from autoresearch.executors.local import LocalExecutor, kill_orphans, try_lease, try_lock
+from autoresearch.executors.local import LocalExecutor, kill_orphans
+from autoresearch.locks import try_lock
 from autoresearch.processes import boot_id
 from autoresearch.records import RunReport, RunState
 from autoresearch.rundir import RunDir
@@ -236,17 +237,6 @@ def test_a_python_that_is_not_there_is_a_failed_start(tmp_path: Path) -> None:
         LocalExecutor(str(tmp_path / "missing")).submit(make_run(tmp_path))
 
 
-def test_a_device_is_leased_once_and_freed_with_its_holder(tmp_path: Path) -> None:
-    first = try_lease(tmp_path, ("cpu-0", "cpu-1"))
-    second = try_lease(tmp_path, ("cpu-0", "cpu-1"))
-    assert first is not None
-    assert second is not None
-    assert {first[0], second[0]} == {"cpu-0", "cpu-1"}
-    assert try_lease(tmp_path, ("cpu-0", "cpu-1")) is None
-    first[1].release()
-    assert try_lease(tmp_path, ("cpu-0", "cpu-1")) is not None
-
-
 def test_a_lock_is_exclusive(tmp_path: Path) -> None:
     lock = try_lock(tmp_path / "lock")
     assert lock is not None
@@ -254,7 +244,7 @@ def test_a_lock_is_exclusive(tmp_path: Path) -> None:
     lock.release()
 
 
-def test_there_is_a_device_for_every_core(executor: LocalExecutor) -> None:
-    names = executor.device_names()
+def test_there_is_a_slot_for_every_core(executor: LocalExecutor) -> None:
+    names = [slot.name for slot in executor.slots("cpu")]
     assert names[0] == "cpu-0"
     assert len(names) == len(set(names)) <= (os.cpu_count() or 1)

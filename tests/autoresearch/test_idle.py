@@ -221,7 +221,7 @@ def slow_to_train(tmp_path) -> Iterator[Lab]:  # type: ignore[no-untyped-def]
 @pytest.mark.slow
 def test_with_real_supervisors_the_first_experiment_starts_at_once(slow_to_train: Lab) -> None:
     lab = slow_to_train
-    devices = len(LocalExecutor("").device_names())
+    devices = len(LocalExecutor("").slots())
     while len(lab.running) < devices:
         lab.tend()
     controls = lab.running

@@ -8,8 +8,8 @@ import pytest
 
 from autoresearch import replaying
 from autoresearch.errors import LabError, NotFound, NotNow
-from autoresearch.executors.local import try_lock
 from autoresearch.lab import Lab
+from autoresearch.locks import try_lock
 from autoresearch.records import Run, RunReport, RunState
 from autoresearch.rundir import RunDir, empty_report
 from tests.autoresearch.instant import InstantExecutor, with_executor
@@ -46,7 +46,7 @@ def test_a_plan_names_everything_that_is_rebuilt(judged_lab: Lab) -> None:
     assert (planned.experiment.commit, planned.tree) == (commit, tree)
     assert planned.command == (judged_lab.runs.python, "train.py")
     assert planned.files == ("autoresearch.toml", "notes.md", "program.md", "train.py")
-    assert planned.left_out == "names.txt"
+    assert planned.left_out == ("names.txt",)
     assert planned.budget == "1,500 tokens"
     assert planned.sigma == judged_lab.history().verdicts["e2"].sigma
 

@@ -13,9 +13,30 @@ import pytest
 
 from autoresearch import sandbox as sandboxes
 from autoresearch.errors import ContractError, LabError
-from autoresearch.sandbox import NAMES, Confinement, Sandbox, clean_environment, make_sandbox
+from autoresearch.sandbox import (
+    NAMES,
+    NETWORK_GAP,
+    Confinement,
+    Sandbox,
+    clean_environment,
+    make_sandbox,
+)
 from autoresearch.sandboxes.cgroup import UNCOUNTED, Cgroups
-from autoresearch.sandboxes.syscalls import FILTERS, MUTE, SECLUDED, UNCONNECTED
+from autoresearch.sandboxes.gpu_syscalls import (
+    GPU_CONNECTED,
+    GPU_MUTE,
+    GPU_NETWORKED,
+    GPU_SECLUDED,
+    GPU_UNCONNECTED,
+)
+from autoresearch.sandboxes.syscalls import (
+    CONNECTED,
+    FILTERS,
+    MUTE,
+    NETWORKED,
+    SECLUDED,
+    UNCONNECTED,
+)
 
 PROBE = Path(__file__).with_name("sandbox_probe.py")
 PRODUCT = Path(__file__).resolve().parents[2]
@@ -112,14 +133,14 @@ def temptations(folder: Path) -> Iterator[tuple[Path, int, int]]:
             stranger.kill()
 
 
-def probe(sandbox: Sandbox, folder: Path) -> dict[str, Any]:
+def probe(sandbox: Sandbox, folder: Path, **changes: Any) -> dict[str, Any]:
     """What the probe found inside."""
     with temptations(folder) as (outside, port, stranger):
         (folder / "tree").mkdir()
         (folder / "tree" / "probe.py").write_text(PROBE.read_text())
         arguments = (str(outside), str(stranger), str(port), str(PRODUCT))
         command = (sys.executable, "probe.py", *arguments)
-        confinement = confined(folder, *command, secluded=True)
+        confinement = confined(folder, *command, secluded=True, **changes)
         code, output = run(sandbox, confinement)
         assert code == 0, output
         assert (outside / "secret").read_text() == "held out" or sandbox.name == "unsandboxed"
@@ -215,6 +236,42 @@ def test_a_scored_model_can_set_nothing_on_itself_that_others_could_ask_for(tmp_
     code, output = run(sandbox, confined(tmp_path, *command))
     assert code == 0
     assert set(output.splitlines()) == names
+
+
+CALLS = """
+import os, socket, sys
+def reach(name, family, address):
+    try:
+        with socket.socket(family) as out:
+            out.settimeout(5)
+            out.connect(address)
+        print(name)
+    except OSError:
+        pass
+reach("port", socket.AF_INET, ("127.0.0.1", int(sys.argv[1])))
+reach("file", socket.AF_UNIX, sys.argv[2])
+reach("abstract", socket.AF_UNIX, "\\0lab" + sys.argv[1])
+left, right = socket.socketpair()
+print(os.path.exists("/etc/hosts"))
+"""
+
+
+@pytest.mark.parametrize("name", WALLS)
+def test_the_network_is_let_through_where_that_is_asked_and_named_and_nothing_else_is(
+    tmp_path: Path, name: str
+) -> None:
+    wall(name)
+    with temptations(tmp_path) as (outside, port, _):
+        command = (sys.executable, "-c", CALLS, str(port), str(outside / "socket"))
+        open_ = make_sandbox(f"{name}+network")
+        assert open_.name == f"{name}+network"
+        assert NETWORK_GAP in open_.gaps
+        seen = str(Path("/etc/hosts").exists())
+        assert run(open_, confined(tmp_path, *command)) == (0, f"port\n{seen}\n")
+        _, secluded = run(open_, confined(tmp_path, *command, secluded=True))
+        assert "port" not in secluded
+        _, closed = run(make_sandbox(name), confined(tmp_path, *command))
+        assert "port" not in closed
 
 
 def test_hidden_folders_are_hidden_inside_what_can_be_read(tmp_path: Path) -> None:
@@ -362,6 +419,9 @@ def test_the_filters_are_what_the_script_makes() -> None:
     )
     if made.returncode != 0:
         pytest.skip("libseccomp compiles the filters: install libseccomp2 and pyseccomp")
-    tables = (FILTERS, UNCONNECTED, SECLUDED, MUTE)
+    tables = (
+        *(FILTERS, UNCONNECTED, SECLUDED, MUTE, NETWORKED, CONNECTED),
+        *(GPU_UNCONNECTED, GPU_SECLUDED, GPU_MUTE, GPU_NETWORKED, GPU_CONNECTED),
+    )
     kept = [table[arch].hex() for arch in FILTERS for table in tables]
     assert made.stdout.strip() == str(kept)

@@ -10,13 +10,13 @@ from pathlib import Path
 import psutil
 import pytest
 
+from autoresearch.ending import failed
 from autoresearch.executors.local import LocalExecutor
 from autoresearch.records import YIELDED, RunReport, RunState
 from autoresearch.rundir import RunDir, weigh_folder
 from autoresearch.sandbox import current_sandbox
 from autoresearch.sandboxes.cgroup import UNCOUNTED
 from autoresearch.seal import broken_seal, seal_tree
-from autoresearch.supervisor import _failed
 from autoresearch.training import Ending, Progress, TrainingEnd
 from tests.fakes import (
     BIGRAM,
@@ -169,7 +169,7 @@ time.sleep(100)
 
 def test_memory_of_one_process_is_refused_and_explained(tmp_path: Path) -> None:
     reason = crash(tmp_path, "x = bytearray(400 << 20)", memory_mb=120)
-    assert reason == "MemoryError (its limit is 120 MB)"
+    assert reason.startswith("out of memory: its limit is 120 MB, peak ")
 
 
 def test_no_checkpoint_is_a_crash(tmp_path: Path) -> None:
@@ -529,7 +529,7 @@ def test_processes_that_cannot_be_killed_are_the_candidates_fault(tmp_path: Path
         peak_mb=50.0,
         all_dead=False,
     )
-    assert _failed(RunDir(tmp_path), make_spec(tmp_path), end) == (
+    assert failed(RunDir(tmp_path), make_spec(tmp_path), end, None) == (
         RunState.CRASHED,
         "processes of it could not be killed after 2.0 s",
         None,

@@ -1,0 +1,120 @@
+"""Numbers that a program prints: their names, which could be the metric, which way is better.
+
+Knows words, not programs: `printed.py` reads them off the code, `said.py` off what a run wrote.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+NUMBER = r"([-+.\deE]+|nan|-?inf)"  # the group of a pattern; "12.5ms" gives 12.5
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(re.findall(r"\S+", text))
+
+
+_LOWER = _words(
+    "loss error err mse rmse mae mape nll perplexity ppl bpb bpc wer cer fid regret time latency "
+    "seconds duration elapsed runtime ms us ns size bytes kb mb memory cost distance misses"
+)
+_HIGHER = _words(
+    "accuracy acc r2 auc auroc f1 precision recall score reward return bleu rouge throughput iou "
+    "miou map psnr ssim speedup gflops flops ips fps ops qps correct coverage correlation sharpe "
+    "hits"
+)
+_COUNTERS = _words(
+    "step steps iter iters iteration iterations epoch epochs batch seed seeds n size_n rank lr "
+    "learning_rate params parameters samples examples rows columns shape dtype device version port "
+    "pid threads workers fold depth layers width repeats rounds calls runs trials norm grad mfu "
+    "vocab tokens tok"
+)
+_HELD_OUT = _words("val valid validation test eval heldout holdout held dev cv")
+_TRAINING = ("train", "training")
+_UNITS = {
+    "ms": "ms", "s": "s", "sec": "s", "secs": "s", "seconds": "s", "us": "us", "µs": "us",
+    "ns": "ns", "%": "%", "mb": "MB", "kb": "kB", "bytes": "bytes", "gflops": "GFLOPS",
+}  # fmt: skip
+_TIMES = ("ms", "s", "us", "ns")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Number:
+    """A number in a program's output."""
+
+    label: str  # as printed: "val loss"
+    pattern: str  # of its line; "" for a line `METRIC name=value`
+    where: str  # "train.py:40", or "its output"
+    unit: str = ""
+    value: float | None = None  # where it was seen
+
+    @property
+    def name(self) -> str:
+        """As a contract can name it: "val_loss"."""
+        return re.sub(r"\W+", "_", self.label.strip().lower()).strip("_")
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The words of its name."""
+        return tuple(word for word in self.name.split("_") if word)
+
+
+def direction_of(name: str, unit: str = "") -> str:
+    """Which way is better by what it is called: "min", "max", or "" where the name does not say."""
+    words = [word for word in re.split(r"[^a-z0-9]+", name.lower()) if word]
+    if "per" in words[1:]:
+        if words[-1] in ("second", "sec", "s"):
+            return "max"
+        words = words[: words.index("per")]
+    for known, direction in ((_HIGHER, "max"), (_LOWER, "min")):
+        if name.lower() in known or set(words) & known:
+            return direction
+    return "min" if unit in _TIMES else ""
+
+
+def unit_after(text: str) -> str:
+    """The unit that stands right behind a number, "" where none does."""
+    found = re.match(r"\s?(%|[A-Za-zµ]+)(?![\w/])", text)
+    return _UNITS.get(found[1].lower(), "") if found else ""
+
+
+def is_counter(number: Number) -> bool:
+    """Whether it says how far a program is, or how it is set, and not how well it does."""
+    return not number.words or number.words[-1] in _COUNTERS or number.name in _COUNTERS
+
+
+def candidates(numbers: Iterable[Number]) -> tuple[Number, ...]:
+    """Those that could be the metric, one of each name; the likeliest alone if one stands out."""
+    last = {number.name: number for number in numbers if not is_counter(number)}
+    found = list(last.values())
+    for better in (_is_marked, _is_held_out, _has_direction, _is_no_time):
+        chosen = [number for number in found if better(number)]
+        found = chosen or found
+    return tuple(found)
+
+
+def quoted(numbers: Sequence[Number], most: int = 8) -> str:
+    """Their names, for a question."""
+    shown = [
+        f"{number.name} ({number.value:g})" if number.value is not None else number.name
+        for number in numbers[:most]
+    ]
+    return ", ".join(shown) + (", …" if len(numbers) > most else "")
+
+
+def _is_marked(number: Number) -> bool:
+    """`METRIC name=value`: said to be one."""
+    return not number.pattern
+
+
+def _is_held_out(number: Number) -> bool:
+    return bool(_HELD_OUT & set(number.words)) and not set(number.words) & set(_TRAINING)
+
+
+def _has_direction(number: Number) -> bool:
+    return bool(direction_of(number.name, number.unit)) and not set(number.words) & set(_TRAINING)
+
+
+def _is_no_time(number: Number) -> bool:
+    """How long a training took is printed beside what it reached."""
+    return number.unit not in _TIMES and not set(number.words) & {"time", "elapsed", "seconds"}

@@ -1,0 +1,92 @@
+"""What is proposed for a repository: each part of a contract, with why, and how sure that is.
+
+Pure records; `wording.py` makes a contract's text of them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Sureness(StrEnum):
+    """How well a part of the proposal is known."""
+
+    SAID = "you said so"
+    FOUND = "found"
+    GUESSED = "a guess"
+
+
+@dataclass(frozen=True, slots=True)
+class Part(Generic[T]):
+    """One part of a proposal."""
+
+    value: T
+    why: str  # the evidence, such as "README.md says `python train.py`"
+    sure: Sureness = Sureness.FOUND
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Meter:
+    """Where a metric's number comes from: the fields of [metric] but its direction."""
+
+    name: str
+    scoring: str = "stdout"  # or "clock"
+    pattern: str = ""
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """A contract in the making. None is what can't be known and must be asked."""
+
+    name: Part[str]
+    command: Part[tuple[str, ...]] | None = None
+    metric: Part[Meter] | None = None
+    direction: Part[str] | None = None  # "min" or "max"
+    edit: Part[tuple[str, ...]] | None = None
+    budget_s: Part[float]
+    python: Part[str]  # a full path; "" is this product's own
+    packages: Part[tuple[str, ...]] | None = None  # that uv installs, instead of `python`
+    lock: Part[str] | None = None  # a uv.lock of the repository, instead of `packages`
+    inputs: Part[tuple[str, ...]]
+    network: Part[bool]
+    guards: Part[Mapping[str, tuple[str, ...]]]
+    env: Part[Mapping[str, str]]
+    text: Part[str] | None = None  # a whole contract, where a recogniser wrote one
+    choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # by part, where several
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The parts that must be asked, in the order in which they are."""
+        if self.text is not None:
+            return ()
+        return tuple(name for name in ASKED if getattr(self, name) is None)
+
+
+ASKED = ("command", "edit", "metric", "direction")
+OPTIONS = {
+    "command": '--command "python work.py"',
+    "edit": "--edit work.py",
+    "metric": "--metric NAME",
+    "direction": "--direction min",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """What the user said, by options or at the prompt; None or empty is nothing."""
+
+    command: str = ""
+    metric: str = ""
+    direction: str = ""
+    edit: tuple[str, ...] = ()
+    pattern: str = ""
+    budget_s: float | None = None
+    inputs: tuple[str, ...] = ()
+    python: str = ""
+    packages: tuple[str, ...] = ()
+    network: bool = False
+    guards: tuple[str, ...] = ()  # "name=command"

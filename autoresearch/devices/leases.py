@@ -1,0 +1,130 @@
+"""Leases of slots: file locks, which the kernel frees when their holder dies.
+
+A core is leased below the lab's home. A GPU is leased by its uuid in one place for all homes of a
+user, so that two labs with numberings of their own never meet on it; whoever does not share it
+takes all its places.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+from filelock import FileLock
+
+from autoresearch.devices.slots import MOST_SHARED
+from autoresearch.locks import try_lock
+from autoresearch.rundir import RunSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """What a run holds; `device` names its slots, with commas between."""
+
+    device: str
+    locks: tuple[FileLock, ...]
+
+    def release(self) -> None:
+        """Give it back."""
+        for lock in self.locks:
+            lock.release()
+
+
+class Taker:
+    """Takes what one run needs: one GPU, or as many cores as it computes with.
+
+    Of several cores it keeps those it has while it waits for the others, or single runs would
+    always be quicker. Only one taker at a time may do that, so no two wait for each other.
+    """
+
+    def __init__(self, spec: RunSpec) -> None:
+        self._spec = spec
+        self._uuids = {name: uuid for name, uuid, _ in spec.gpus}
+        self._count = 1 if spec.gpus else max(1, min(spec.cpus, len(spec.devices)))
+        self._turn: FileLock | None = None
+        self._cores: dict[str, FileLock] = {}
+
+    def take(self, fits: Callable[[str], bool] = lambda _: True) -> Lease | None:
+        """A lease of slots that are free and fit, None while there are too few."""
+        if self._count == 1:
+            return next(filter(None, (self._take_one(n, fits) for n in self._spec.devices)), None)
+        return self._gather()
+
+    def give_up(self) -> None:
+        """Give back what was gathered so far."""
+        for lock in (*self._cores.values(), *filter(None, (self._turn,))):
+            lock.release()
+        self._cores, self._turn = {}, None
+
+    def _take_one(self, name: str, fits: Callable[[str], bool]) -> Lease | None:
+        locks = try_all(self._files(name))
+        if locks is None:
+            return None
+        lease = Lease(name, locks)
+        if fits(name):
+            return lease
+        lease.release()
+        return None
+
+    def _gather(self) -> Lease | None:
+        folder = Path(self._spec.devices_dir)
+        folder.mkdir(parents=True, exist_ok=True)
+        self._turn = self._turn or try_lock(folder / "gathering.lock")
+        if self._turn is None:
+            return None
+        for name in self._spec.devices:
+            if len(self._cores) < self._count and name not in self._cores:
+                lock = try_lock(folder / f"{name}.lock")
+                if lock is not None:
+                    self._cores[name] = lock
+        if len(self._cores) < self._count:
+            return None
+        names = [name for name in self._spec.devices if name in self._cores]
+        lease = Lease(",".join(names), tuple(self._cores.values()))
+        self._turn.release()
+        self._turn, self._cores = None, {}
+        return lease
+
+    def _files(self, name: str) -> list[Path]:
+        uuid = self._uuids.get(name)
+        if uuid is None:
+            return [Path(self._spec.devices_dir) / f"{name.replace('/', '.')}.lock"]
+        _, shared, place = name.partition("/")
+        places = [int(place)] if shared else range(1, MOST_SHARED + 1)
+        plain = uuid.replace("/", "_")
+        return [Path(self._spec.gpu_leases) / f"{plain}.{n}.lock" for n in places]
+
+
+def gpu_leases() -> Path:
+    """Where this user's GPUs are leased, whatever the lab's home is.
+
+    Not in the folder for running programs, which a logout empties while runs go on.
+    """
+    return Path(platformdirs.user_data_dir("autoresearch-mcp", appauthor=False)) / "gpus"
+
+
+def try_all(files: Sequence[Path]) -> tuple[FileLock, ...] | None:
+    """All of these locks or none."""
+    taken: list[FileLock] = []
+    for file in files:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        lock = try_lock(file)
+        if lock is None:
+            for held in taken:
+                held.release()
+            return None
+        taken.append(lock)
+    return tuple(taken)
+
+
+def held(names: Iterable[str], folder: Path) -> tuple[str, ...]:
+    """Those of the cores whose lease somebody holds now."""
+    taken = []
+    for name in names:
+        path = folder / f"{name}.lock"
+        lock = try_lock(path) if path.exists() else None
+        if lock is not None:
+            lock.release()
+        elif path.exists():
+            taken.append(name)
+    return tuple(taken)

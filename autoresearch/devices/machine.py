@@ -1,0 +1,22 @@
+"""This machine's devices, of all kinds."""
+
+from autoresearch.devices import Device, Look, Probe, Wanted
+from autoresearch.devices.apple import Apple
+from autoresearch.devices.cores import Cores
+from autoresearch.devices.nvidia import Nvidia
+
+
+class Machine:
+    """Asks one probe for each kind."""
+
+    def __init__(self) -> None:
+        self._probes: dict[str, Probe] = {"nvidia": Nvidia(), "mps": Apple(), "cpu": Cores()}
+
+    def devices(self, wanted: Wanted = "any") -> tuple[Device, ...]:
+        """GPUs first; no driver is asked for a core."""
+        kinds = {"cpu": ["cpu"], "gpu": ["nvidia", "mps"]}.get(wanted, list(self._probes))
+        return tuple(device for kind in kinds for device in self._probes[kind].devices())
+
+    def look(self, device: Device) -> Look:
+        """That device now."""
+        return self._probes[device.kind].look(device)

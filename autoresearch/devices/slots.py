@@ -1,0 +1,97 @@
+"""Which devices runs may lease, how many at once on each: as found, or as the user says.
+
+$AUTORESEARCH_DEVICES lists names, or `cpu` and `gpu` for all of a kind, and shares what it names
+with a number: `gpu-0*2,cpu-0` lets two runs use gpu-0 at once. What it does not name is left alone.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from autoresearch.devices import Device, Wanted
+from autoresearch.errors import LabError, NotNow
+
+CHOICE = "AUTORESEARCH_DEVICES"
+MOST_SHARED = 8  # runs on one device
+_PART = re.compile(r"([a-z]+(?:-\w+)?)(?:\*(\d+))?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slot:
+    """A place for one run at a time."""
+
+    name: str  # its device's, with its place behind it where runs share that: "gpu-0/2"
+    device: Device
+
+
+def slots_of(
+    found: Sequence[Device], choice: str, wanted: Wanted, gpu_memory_mb: float = 0
+) -> tuple[Slot, ...]:
+    """The slots for runs of that kind; raise NotNow where there is none, saying what there is.
+
+    `choice` is what the user set, "" for everything once. "any" is the GPUs, else the cores. A GPU
+    that is too small is none.
+    """
+    allowed = choose(found, choice)
+    every = tuple(slot for slot in allowed if slot.device.is_gpu)
+    gpus = tuple(s for s in every if not 0 < s.device.memory_mb < gpu_memory_mb)
+    cores = tuple(slot for slot in allowed if not slot.device.is_gpu)
+    slots = {"gpu": gpus, "cpu": cores, "any": gpus or cores}[wanted]
+    if slots:
+        return slots
+    if every and wanted == "gpu":
+        sizes = ", ".join(f"{s.name} has {s.device.memory_mb:,.0f} MB" for s in every)
+        raise NotNow(
+            f"This target's runs need a GPU with {gpu_memory_mb:,.0f} MB of memory: {sizes}.",
+            "Make the model or its batches smaller, and [run] gpu_memory_mb with them.",
+        )
+    limited = f", and {CHOICE}={choice} allows of them: {_names(allowed)}" if choice else ""
+    there = _names(Slot(name=device.name, device=device) for device in found)
+    kind = {"gpu": "a GPU", "cpu": "a CPU core", "any": "a device"}[wanted]
+    raise NotNow(
+        f"This target's runs need {kind}. Found: {there}{limited}.",
+        f"Name one in {CHOICE}, or unset it."
+        if limited
+        else "`autoresearch-mcp doctor` says what it looked for; "
+        'a target that can do without one says [run] device = "any" or "cpu".',
+    )
+
+
+def choose(found: Sequence[Device], choice: str) -> tuple[Slot, ...]:
+    """The slots that the user's words leave; raise LabError for words that name nothing."""
+    if not choice.strip():
+        return tuple(Slot(name=device.name, device=device) for device in found)
+    slots: dict[str, Slot] = {}
+    for part in filter(None, (word.strip() for word in choice.split(","))):
+        for slot in _named(found, part):
+            slots.setdefault(slot.name, slot)
+    return tuple(slots.values())
+
+
+def _named(found: Sequence[Device], part: str) -> list[Slot]:
+    match = _PART.fullmatch(part)
+    count = int(match[2] or 1) if match else 0
+    if match is None or not 1 <= count <= MOST_SHARED:
+        raise LabError(
+            f"{CHOICE} says {part!r}, which is no device.",
+            f"Write names with commas between, and *N (up to {MOST_SHARED}) behind one to let N "
+            "runs share it: gpu-0*2,cpu-0.",
+        )
+    name = match[1]
+    whole = {"cpu": False, "gpu": True}.get(name)  # all of a kind
+    chosen = [d for d in found if (d.is_gpu is whole if whole is not None else d.name == name)]
+    if not chosen and whole is None:
+        known = ", ".join(device.name for device in found)
+        raise LabError(f"{CHOICE} names {name}, which is not here.", f"Here are: {known}.")
+    if count == 1:
+        return [Slot(name=device.name, device=device) for device in chosen]
+    return [
+        Slot(name=f"{device.name}/{n}", device=device)
+        for device in chosen
+        for n in range(1, count + 1)
+    ]
+
+
+def _names(slots: Iterable[Slot]) -> str:
+    named = [(slot.name, slot.device.title) for slot in slots]
+    return ", ".join(f"{name} ({title})" if title else name for name, title in named) or "none"

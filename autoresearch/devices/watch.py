@@ -1,0 +1,94 @@
+"""Watches a run's GPU while it trains: what it holds there, who else computes, what slows it.
+
+What counts as a disturbance is only what the run can't cause: another process, which was there
+before it or is not below it, and a power brake. Heat is not one: a run could heat its own GPU to be
+rid of a bad seed, and a machine that can't cool its GPU would never finish a run; it is said.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Collection
+
+import psutil
+
+from autoresearch.devices import HEAT, POWER_BRAKE, Device, Look, Probe, Tenant
+from autoresearch.devices.readiness import BUSY, holds
+
+SAMPLE_S = 1.0
+_MOST_DISTURBED = 0.05  # share of the samples
+_WORTH_SAYING = 0.05
+
+
+class Watch:
+    """Looks at one GPU about every second; with a core it has nothing to do."""
+
+    def __init__(self, probe: Probe, device: Device, *, shared: bool) -> None:
+        self._probe = probe
+        self._device = device
+        self._shared = shared
+        self._sampled = float("-inf")
+        self._samples = 0
+        self._slowed: Counter[str] = Counter()
+        self._others: Counter[str] = Counter()
+        self._strangers: set[int] = set()
+        self._before_mb: float | None = None
+        self.peak_mb = 0.0  # of the GPU's memory, held by the run at once; 0.0 where nobody tells
+
+    def begin(self) -> None:
+        """Before the run: who is there now is no part of it."""
+        look = self._probe.look(self._device)
+        self._strangers = {tenant.pid for tenant in look.tenants}
+        self._before_mb = look.free_mb
+
+    def sample(self, own: Callable[[], Collection[int]], now: float | None = None) -> None:
+        """Look if it is time to; `own` says which processes are the run's."""
+        now = time.monotonic() if now is None else now
+        if now < self._sampled + SAMPLE_S:
+            return
+        self._sampled = now
+        look, mine = self._probe.look(self._device), set(own())
+        self._samples += 1
+        self._slowed.update(look.slowed_by)
+        self.peak_mb = max(self.peak_mb, self._held_mb(look, mine))
+        for tenant in look.tenants:
+            if self._disturbs(tenant, mine):
+                self._others[holds(tenant) if tenant.busy is None else _computes(tenant)] += 1
+                break
+
+    def disturbance(self) -> str:
+        """Why what the run did in this time can't count where seconds do, "" where it can."""
+        for cause, count in (*self._others.most_common(1), self._braked()):
+            if count > _MOST_DISTURBED * self._samples:
+                share = count / self._samples
+                return f"{cause} on {self._device.name} {share:.0%} of the time"
+        return ""
+
+    def notice(self) -> str:
+        """What is worth saying of a run that counts."""
+        share = self._slowed[HEAT] / self._samples if self._samples else 0.0
+        if share <= _WORTH_SAYING:
+            return ""
+        return f"{self._device.name} lowered its clocks for heat {share:.0%} of the time"
+
+    def _braked(self) -> tuple[str, int]:
+        return f"{POWER_BRAKE} lowered the clocks", self._slowed[POWER_BRAKE]
+
+    def _disturbs(self, tenant: Tenant, mine: set[int]) -> bool:
+        """A number that is not seen from here, as in a container, may be the run's own."""
+        if self._shared or tenant.pid in mine:
+            return False
+        if tenant.busy is not None and tenant.busy <= BUSY:
+            return False
+        return tenant.pid in self._strangers or psutil.pid_exists(tenant.pid)
+
+    def _held_mb(self, look: Look, mine: set[int]) -> float:
+        told = [t.memory_mb for t in look.tenants if t.pid in mine and t.memory_mb is not None]
+        if told:
+            return sum(told)
+        if self._shared or look.free_mb is None or self._before_mb is None:
+            return 0.0
+        return max(0.0, self._before_mb - look.free_mb)
+
+
+def _computes(tenant: Tenant) -> str:
+    return f"{tenant.name} (pid {tenant.pid}) computed"

@@ -1,0 +1,78 @@
+"""Says in one sentence, with numbers, that a run was out of memory, from what it left behind.
+
+The libraries' own texts are read: they change, and what is not known stays as it was said.
+"""
+
+import re
+from dataclasses import dataclass
+
+_SIZE = r"(\d+(?:[.,]\d+)*) ?([KMGT]i?B|bytes)"
+_WANTED = re.compile(
+    rf"(?:[Tt]ried to allocate|trying to allocate|Unable to allocate|memory allocating) {_SIZE}"
+)
+_TOTAL = re.compile(rf"total capacity of {_SIZE}|; {_SIZE} total capacity")
+_FREE = re.compile(rf"of which {_SIZE} is free|; {_SIZE} free")
+_OF_MPS = re.compile(rf"MPS allocated: {_SIZE}, other allocations: {_SIZE}, max allowed: {_SIZE}")
+_ON_GPU = re.compile(
+    r"CUDA out of memory|HIP out of memory|MPS backend out of memory|CUDA error: out of memory"
+    r"|(?:CUBLAS|CUDNN|CUSOLVER)_STATUS_ALLOC_FAILED|CUDA_ERROR_OUT_OF_MEMORY|RESOURCE_EXHAUSTED"
+    r"|cudaErrorMemoryAllocation|cupy\S*OutOfMemoryError"
+)
+_ON_HOST = re.compile(r"MemoryError|DefaultCPUAllocator|Cannot allocate memory|std::bad_alloc")
+_MB = {"bytes": 2.0**-20, "K": 2.0**-10, "M": 1.0, "G": 2.0**10, "T": 2.0**20}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """What is known of a run's memory, in MB; 0 where nothing is."""
+
+    limit_mb: float
+    peak_mb: float = 0.0
+    gpu_peak_mb: float = 0.0
+    kills: int = 0  # of its processes, by the kernel, for being above the limit
+
+
+def out_of_memory(exception: str, taken: Taken) -> str | None:
+    """The sentence, None where it died of something else."""
+    if _ON_GPU.search(exception):
+        return _on_gpu(exception, taken.gpu_peak_mb)
+    peak = f", peak {size(taken.peak_mb)}" if taken.peak_mb else ""
+    if taken.kills:
+        return f"out of memory: the kernel ended it above its {size(taken.limit_mb)}{peak}"
+    if _ON_HOST.search(exception):
+        wanted = _first(_WANTED, exception)
+        more = f"it wanted {size(wanted)} more, " if wanted is not None else ""
+        return f"out of memory: {more}its limit is {size(taken.limit_mb)}{peak}"
+    return None
+
+
+def size(mb: float) -> str:
+    """For people: "2.0 GiB", and "120 MB" for less than one."""
+    return f"{mb / 2**10:,.1f} GiB" if mb >= 2**10 else f"{mb:,.0f} MB"
+
+
+def _on_gpu(exception: str, peak_mb: float) -> str:
+    said = []
+    wanted, total, free = (_first(part, exception) for part in (_WANTED, _TOTAL, _FREE))
+    if wanted is not None:
+        said.append(f"it wanted {size(wanted)} more")
+    if total is not None and free is not None:
+        said.append(f"{size(total - free)} of {size(total)} were taken")
+    elif match := _OF_MPS.search(exception):
+        own, others, most = (_mb(*match.group(n, n + 1)) for n in (1, 3, 5))
+        said.append(f"{size(own + others)} of {size(most)} were taken")
+    words = f"out of GPU memory: {', '.join(said) or exception}"
+    return f"{words} (peak {size(peak_mb)})" if peak_mb else words
+
+
+def _first(pattern: re.Pattern[str], text: str) -> float | None:
+    match = pattern.search(text)
+    if match is None:
+        return None
+    number, unit = [group for group in match.groups() if group is not None][:2]
+    return _mb(number, unit)
+
+
+def _mb(number: str, unit: str) -> float:
+    """Decimal units are taken for binary ones: torch writes GB for GiB on a Mac."""
+    return float(number.replace(",", "")) * _MB[unit if unit == "bytes" else unit[0]]

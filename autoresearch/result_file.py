@@ -1,0 +1,90 @@
+"""A JSON file that a run left in its tree, to the one number that is asked of it.
+
+The file is an untrusted program's, which is dead by now: it may be a pipe, a link, a gigabyte, or
+nested a million deep.
+"""
+
+import json
+import math
+import stat
+from pathlib import Path
+from typing import NoReturn
+
+from autoresearch.errors import ScoringFailed
+
+MOST_BYTES = 1024 * 1024
+
+
+class _Twice(ValueError):
+    """An object has one key twice."""
+
+
+def read_result_file(tree: Path, name: str, metric: str) -> float:
+    """The number at `metric` in the JSON object of that file below `tree`; dots go deeper.
+
+    Raises ScoringFailed, in one sentence, where there is no such finite number.
+    """
+    value = _parsed(_bytes(tree, name), name)
+    walked = ""
+    for key in metric.split("."):
+        if not isinstance(value, dict):
+            raise ScoringFailed(f"{name} has no JSON object{walked}, in which to find {key!r}")
+        if key not in value:
+            raise ScoringFailed(f"{name} has no key {key!r}{walked}")
+        value, walked = value[key], f"{walked or ' at '}{'.' * bool(walked)}{key}"
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        kind = {dict: "an object", list: "a list", str: "a text", bool: "true or false"}
+        raise ScoringFailed(f"{name} has {kind.get(type(value), 'null')} at {metric}, no number")
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise ScoringFailed(f"{name} has a number at {metric} that is beyond every float")
+    return number
+
+
+def _bytes(tree: Path, name: str) -> bytes:
+    path = tree / name
+    try:
+        if path.is_symlink() or not path.resolve().is_relative_to(tree.resolve()):
+            raise ScoringFailed(f"{name} lies outside its tree, or is a link")
+        if not stat.S_ISREG(path.lstat().st_mode):  # a pipe has nobody at its other end any more
+            raise ScoringFailed(f"{name} is no regular file")
+        with path.open("rb") as file:
+            text = file.read(MOST_BYTES + 1)
+    except FileNotFoundError:
+        raise ScoringFailed(f"it left no file {name}") from None
+    except (OSError, RuntimeError) as error:
+        raise ScoringFailed(f"{name} can't be read: {type(error).__name__}") from None
+    if len(text) > MOST_BYTES:
+        raise ScoringFailed(f"{name} has more than {MOST_BYTES:,} bytes")
+    return text
+
+
+def _parsed(text: bytes, name: str) -> object:
+    try:
+        return json.loads(text.decode(), object_pairs_hook=_once, parse_constant=_refuse)
+    except _Twice as error:
+        raise ScoringFailed(f"{name} has the key {error} twice") from None
+    except UnicodeDecodeError:
+        raise ScoringFailed(f"{name} is no UTF-8") from None
+    except RecursionError:
+        raise ScoringFailed(f"{name} is nested too deep") from None
+    except json.JSONDecodeError as error:
+        words = "is empty" if not text.strip() else f"is no JSON: {error}"
+        raise ScoringFailed(f"{name} {words}") from None
+    except ValueError as error:
+        raise ScoringFailed(f"{name} has no finite number where one stands: {error}") from None
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise _Twice(ascii(next(name for name in names if names.count(name) > 1)[:80]))
+    return found
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"it is {constant}")

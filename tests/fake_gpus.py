@@ -1,0 +1,109 @@
+"""Supervisors that see GPUs which are not there, each in a state of its own."""
+
+import sys
+from collections.abc import Iterator
+from itertools import chain, repeat
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from autoresearch.devices import HEAT, Device, Look, Tenant
+from autoresearch.records import RunReport
+from autoresearch.rundir import RunDir
+from autoresearch.supervisor import supervise
+from tests.fake_devices import EMPTY, FakeProbe, core, gpu
+from tests.fakes import QuietExecutor, idle_machine, run_to_end
+
+FULL = Look(free_mb=1000.0, tenants=(Tenant(pid=1, name="notebook", memory_mb=7192.0, busy=0.0),))
+STRANGER = Tenant(pid=1, name="stranger", memory_mb=100.0, busy=0.9)
+GPUS = (gpu(0), gpu(1), core(0))
+
+
+class OnGpus(QuietExecutor):
+    """Runs supervisors that see GPUS as the function of that name here shows them."""
+
+    def __init__(self, scene: str = "empty") -> None:
+        super().__init__(FakeProbe(GPUS))
+        self.supervises = f"tests.fake_gpus:{scene}"
+
+
+def on_gpu(folder: Path, train: str, scene: str, **changes: Any) -> tuple[RunDir, RunReport]:
+    """A run that may have one GPU and prints its number, to its end."""
+    given: dict[str, Any] = {
+        "documents": "/nowhere",
+        "scoring": "stdout",
+        "metric": "score",
+        "budget_unit": "wall_s",
+        "budget": 20.0,
+        "cpu_ceiling_s": None,
+        "checkpoint": "",
+        "devices": ("gpu-0",),
+        "gpus": (("gpu-0", "GPU-fake-0", "/dev/null"),),
+        "gpu_leases": str(folder / "gpus"),
+    }
+    return run_to_end(folder, train, executor=OnGpus(scene), **{**given, **changes})
+
+
+def empty(path: str) -> None:
+    """Nobody else is there, and the run's processes hold 500 MB each."""
+    _supervise(path, repeat(EMPTY))
+
+
+def full(path: str) -> None:
+    """There is no room, and there will be none."""
+    _supervise(path, repeat(FULL), patience_s=0.0)
+
+
+def full_at_first(path: str) -> None:
+    """There is room at the second look."""
+    _supervise(path, chain((FULL,), repeat(EMPTY)))
+
+
+def strange(path: str) -> None:
+    """Somebody begins to compute once the run was let in."""
+    _supervise(path, chain((EMPTY, EMPTY), repeat(_with(STRANGER))))
+
+
+def strange_at_first(path: str) -> None:
+    """The same, for the first run of an experiment alone."""
+    (strange if Path(path).name.endswith("-r1") else empty)(path)
+
+
+def hot(path: str) -> None:
+    """It grows hot while the run trains."""
+    slowed = Look(free_mb=8000.0, slowed_by=(HEAT,), temperature_c=92.0, slowdown_c=90.0)
+    _supervise(path, chain((EMPTY, EMPTY), repeat(slowed)))
+
+
+def _supervise(path: str, looks: Iterator[Look], patience_s: float = 60.0) -> None:
+    def show(device: Device) -> Look:
+        return next(looks)
+
+    probe = FakeProbe(GPUS, lambda device: _with_the_run(show(device)))
+    supervise(Path(path), idle_machine, probe, patience_s)
+
+
+def _with(tenant: Tenant) -> Look:
+    return Look(free_mb=8000.0, tenants=(tenant,))
+
+
+def _with_the_run(look: Look) -> Look:
+    """Its processes, the sandbox's own apart, hold some memory each."""
+    below = psutil.Process().children(recursive=True)
+    python = [p for p in below if sys.executable in _command(p)[:1]]
+    own = tuple(Tenant(pid=p.pid, name="own", memory_mb=500.0, busy=1.0) for p in python)
+    return Look(
+        free_mb=look.free_mb,
+        tenants=(*look.tenants, *own),
+        temperature_c=look.temperature_c,
+        slowdown_c=look.slowdown_c,
+        slowed_by=look.slowed_by,
+    )
+
+
+def _command(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
