@@ -179,13 +179,33 @@ class Sealed(Section):
     """How the lab scores a model that never sees its targets."""
 
     entry: Annotated[str, Field(pattern=r"^[\w./-]+\.py:[A-Za-z_]\w*$")]
-    data: str
-    vocab: Literal["characters"]
+    data: str  # in the repository; a token file may lie outside: in full, or from ~
+    vocab: Literal["characters", "tokens"]
     checkpoint: Annotated[str, Field(pattern=r"^[\w][\w.-]*$")]
     checkpoint_mb: Annotated[float, Field(gt=0)] = 64.0
     held_out: Annotated[int, Field(ge=100)] = 2000
     bulk: bool = False
     score_s: Annotated[float, Field(gt=0)] = 60.0
+    # With vocab = "tokens": rows of so many positions are scored on the device, and so many secret
+    # positions must cost the same, within so many nats, where only what precedes them is shown.
+    context: Annotated[int, Field(ge=0, le=2**17)] = 0
+    samples: Annotated[int, Field(ge=64, le=2**16)] = 1024
+    tolerance: Annotated[float, Field(gt=0, le=1)] = 1e-3
+
+    @model_validator(mode="after")
+    def _vocab_fits(self) -> "Sealed":
+        if self.vocab == "tokens" and not self.context:
+            raise ValueError('vocab = "tokens" needs context, the positions of a row')
+        if self.vocab == "tokens" and self.bulk:
+            raise ValueError('bulk is for vocab = "characters"; "tokens" has samples')
+        if self.vocab != "tokens" and self.outside:
+            raise ValueError("data outside the repository must be a token file")
+        return self
+
+    @property
+    def outside(self) -> bool:
+        """Whether the data lie outside the repository."""
+        return self.data.startswith(("/", "~"))
 
 
 class Knob(Section):
@@ -231,8 +251,8 @@ class Contract(Section):
 
     @property
     def sealed_paths(self) -> tuple[str, ...]:
-        """The files that no run and no reader sees."""
-        return (self.sealed.data,) if self.sealed else ()
+        """The repository's files that no run and no reader sees."""
+        return (self.sealed.data,) if self.sealed and not self.sealed.outside else ()
 
     @property
     def environment_paths(self) -> tuple[str, ...]:

@@ -122,11 +122,11 @@ class Feed:
         os.set_blocking(writing_end, False)
         self._fd: int | None = writing_end
         self._asked: int | None = os.dup(reading_end)
-        self._stream: Iterator[bytes] = iter(())
+        self._stream: Iterator[bytes | memoryview] = iter(())
         self._pending = b""
         self._written = 0
 
-    def serve(self, stream: Iterator[bytes]) -> None:
+    def serve(self, stream: Iterator[bytes | memoryview]) -> None:
         """Take the stream to write; separate from the pipe, so that a child can start first."""
         self._stream = stream
 

@@ -17,9 +17,10 @@ from tempfile import mkdtemp
 from filelock import FileLock
 
 from autoresearch.contract import FILE_NAME, Contract, Sealed, parse_contract, sha256
+from autoresearch.corpora import open_corpus
 from autoresearch.environment import Recipe, Tell, build, python_of, recipe_for
 from autoresearch.errors import ContractError, LedgerDamaged, NotFound, NotNow
-from autoresearch.feed import read_corpus
+from autoresearch.hashes import file_sha256
 from autoresearch.home import lab_folder, lab_names
 from autoresearch.inputs import find_inputs, hash_inputs
 from autoresearch.ledger import Ledger
@@ -151,8 +152,8 @@ def check_files(contract: Contract, repository: Repository, commit: str) -> None
     brief = contract.brief.path if contract.brief else None
     named = {"brief.path": brief}
     if contract.sealed is not None:
-        entry = contract.sealed.entry.partition(":")[0]
-        named |= {"sealed.data": contract.sealed.data, "sealed.entry": entry}
+        named["sealed.entry"] = contract.sealed.entry.partition(":")[0]
+        named["sealed.data"] = next(iter(contract.sealed_paths), None)
     mistakes = [
         f"- {key}: {path!r} is not in the commit {commit[:12]}; commit it, or name another"
         for key, path in named.items()
@@ -205,18 +206,17 @@ def _build(source: Source, home: Path, folder: Path, key: Path | None, given: st
         frozenset(repository.list_files(commit)),
         home,
     )
-    documents = b""
-    (folder / "sealed").mkdir(mode=0o700)
+    documents = folder / "sealed" / "documents"
+    documents.parent.mkdir(mode=0o700)
     if contract.sealed is not None:
-        documents = repository.read_file(commit, contract.sealed.data)
-        (folder / "sealed" / "documents").write_bytes(documents)
-        _check_documents(contract.sealed, folder / "sealed" / "documents")
+        _take_documents(contract.sealed, repository, commit, documents)
+        _check_documents(contract.sealed, documents)
     opened = LabOpened(
         target=contract.target.name,
         source=source.location,
         source_commit=found,
         contract_sha256=sha256(text),
-        sealed_sha256=sha256(documents) if contract.sealed else "",
+        sealed_sha256=file_sha256(documents) if contract.sealed else "",
         product_version=version("autoresearch-mcp"),
         split_sha256=_write_settings(folder, source.location, signer),
         contract=given,
@@ -253,11 +253,28 @@ def _write_first_events(
     ledger.append_all(lambda _: (opened, Proposed(experiment=baseline)))
 
 
+def _take_documents(sealed: Sealed, repository: Repository, commit: str, documents: Path) -> None:
+    """Copy them to where only supervisors and scorers read."""
+    if not sealed.outside:
+        documents.write_bytes(repository.read_file(commit, sealed.data))
+        return
+    try:
+        shutil.copyfile(Path(sealed.data).expanduser(), documents)
+    except OSError as error:
+        raise ContractError(
+            f"- sealed.data: {sealed.data} can't be read: {error.strerror}",
+            "Make it first, as the target's prepare.py does, or name another.",
+        ) from error
+
+
 def _check_documents(sealed: Sealed, documents: Path) -> None:
     try:
-        count = len(set(read_corpus(documents).documents))
+        corpus = open_corpus(sealed.vocab, documents)
+        count, problem = corpus.different, corpus.problem
     except ValueError as error:
         raise ContractError(f"- sealed.data: {sealed.data}: {error}") from error
+    if problem:
+        raise ContractError(f"- sealed.data: {sealed.data} {problem}", "Make the file again.")
     if count < 10 * sealed.held_out:
         raise ContractError(
             f"- sealed.held_out: {sealed.held_out} documents of {count} different ones in "

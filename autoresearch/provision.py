@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
-from autoresearch.feed import Feed, read_corpus, split_corpus, token_stream
+from autoresearch.corpora import open_corpus
+from autoresearch.feed import Feed
 from autoresearch.rundir import RunSpec
 
 
@@ -52,12 +53,13 @@ class Tokens:
 
     def __init__(self, spec: RunSpec) -> None:
         self._spec = spec
-        self._corpus = read_corpus(Path(spec.documents))
+        self._corpus = open_corpus(spec.vocab, Path(spec.documents))
         reading_end, writing_end = os.pipe()
         self.pass_fds: tuple[int, ...] = (reading_end,)
         self.env: Mapping[str, str] = {
             "AUTORESEARCH_VOCAB": str(self._corpus.vocab),
             "AUTORESEARCH_DATA": f"/dev/fd/{reading_end}",
+            "AUTORESEARCH_CONTEXT": str(spec.context),
         }
         self._feed = Feed(writing_end, reading_end)
 
@@ -75,9 +77,12 @@ class Tokens:
         """Close the run's end of the pipe, draw the split."""
         os.close(self.pass_fds[0])
         spec = self._spec
-        split = split_corpus(self._corpus, split_seed=spec.split_seed, held_out=spec.held_out)
-        budget = int(spec.budget) if spec.budget_unit == "tokens" else None
-        stream = token_stream(self._corpus, split.training, seed=spec.seed, budget=budget)
+        stream = self._corpus.stream(
+            split_seed=spec.split_seed,
+            held_out=spec.held_out,
+            seed=spec.seed,
+            budget=int(spec.budget) if spec.budget_unit == "tokens" else None,
+        )
         self._feed.serve(stream)
 
     def pump(self) -> bool:

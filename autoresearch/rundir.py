@@ -75,6 +75,10 @@ class RunSpec:
     cpus: int = 1  # cores leased together, at most those of `devices`; threads
     gpus: tuple[tuple[str, str, str], ...] = ()  # (name in `devices`, uuid, device file)
     gpu_leases: str = ""  # where GPUs are leased, for all labs of a user
+    vocab: str = "characters"  # the kind of corpus that `documents` is
+    context: int = 0  # of a token corpus: positions of a scored row
+    samples: int = 0  # positions that are shown prefix by prefix
+    tolerance: float = 0.0  # nats by which a position's cost may differ there
 
     @property
     def sealed(self) -> bool:

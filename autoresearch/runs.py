@@ -12,13 +12,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from autoresearch.contract import Contract, Sealed, sha256
+from autoresearch.contract import Contract, Sealed
 from autoresearch.curve import read_curve
 from autoresearch.devices.leases import gpu_leases
 from autoresearch.devices.slots import Slot
 from autoresearch.errors import LabError, NotNow
 from autoresearch.evidence import spare_part, stopped_beside, was_kept
 from autoresearch.executors import Executor
+from autoresearch.hashes import file_sha256
 from autoresearch.history import History
 from autoresearch.inputs import changed_inputs, place_again
 from autoresearch.ledger import Ledger
@@ -114,7 +115,7 @@ class Runs:
         opened = self.ledger.history().opened
         assert opened is not None
         said = changed_inputs(opened.inputs, self.source, self.folder.parent)
-        if self.contract.sealed and sha256(self.documents.read_bytes()) != opened.sealed_sha256:
+        if self.contract.sealed and file_sha256(self.documents) != opened.sealed_sha256:
             words = f"{self.documents} is not the held-out data that the lab was opened with."
             said = (words, *said)
         return said
@@ -323,7 +324,8 @@ def _scored_by(sealed: Sealed | None) -> dict[str, Any]:
             "bulk": False,
         }
     names = ("held_out", "entry", "checkpoint", "checkpoint_mb", "score_s", "bulk")
-    return {name: getattr(sealed, name) for name in names}
+    of_tokens = ("vocab", "context", "samples", "tolerance")
+    return {name: getattr(sealed, name) for name in (*names, *of_tokens)}
 
 
 def _filled(argv: Sequence[str], python: str) -> tuple[str, ...]:

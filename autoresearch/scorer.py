@@ -49,7 +49,7 @@ def score_run(path: Path) -> int:
     spec = rundir.read_spec()
     sandbox = make_sandbox(spec.sandbox)
     try:
-        measurement = score(rundir, spec, sandbox)
+        measurement = _score_of_kind(rundir, spec, sandbox)
     except ScoringFailed as failure:
         write_json(rundir.measurement_file, {"failed": failure.message})
         return 0
@@ -57,6 +57,14 @@ def score_run(path: Path) -> int:
         sandbox.release()
     write_json(rundir.measurement_file, dataclasses.asdict(measurement))
     return 0
+
+
+def _score_of_kind(rundir: RunDir, spec: RunSpec, sandbox: Sandbox) -> Measurement:
+    if spec.vocab == "tokens":
+        from autoresearch.token_scorer import score_tokens  # it needs the Host below
+
+        return score_tokens(rundir, spec, sandbox)
+    return score(rundir, spec, sandbox)
 
 
 def score(rundir: RunDir, spec: RunSpec, sandbox: Sandbox) -> Measurement:
@@ -129,6 +137,7 @@ class Host:
         vocab: int,
         *,
         deadline: float,
+        program: str = "model_host.py",
     ) -> None:
         self._deadline = deadline
         self._score_s = spec.score_s
@@ -139,7 +148,8 @@ class Host:
         # Nobody else knows the name, so nobody can ask when something in it was changed.
         scratch = rundir.scratch / f"model-{secrets.token_hex(8)}"
         scratch.mkdir(parents=True)
-        confinement = host_confinement(rundir, spec, vocab, scratch, host_requests, host_replies)
+        ends = (host_requests, host_replies)
+        confinement = host_confinement(rundir, spec, vocab, scratch, ends, program)
         self._sandbox = sandbox
         self._loaded = False
         self._process = sandbox.start(confinement)
@@ -228,13 +238,14 @@ def _known_words(words: str) -> str:
 
 
 def host_confinement(
-    rundir: RunDir, spec: RunSpec, vocab: int, scratch: Path, requests: int, replies: int
+    rundir: RunDir, spec: RunSpec, vocab: int, scratch: Path, ends: tuple[int, int], program: str
 ) -> Confinement:
     """What the model may see: its tree, its checkpoint, and no documents at all.
 
     It has the variables that the training has, since the same file may read them when imported.
     """
-    source = Path(__file__).with_name("model_host.py").read_text()
+    requests, replies = ends
+    source = Path(__file__).with_name(program).read_text()
     checkpoint = str(rundir.out / spec.checkpoint)
     status = rundir.read_status()
     grant = granted(spec, status.device if status else "")
@@ -243,6 +254,8 @@ def host_confinement(
         **grant.env,
         "AUTORESEARCH_SEED": str(spec.seed),
         "AUTORESEARCH_BUDGET": "0",
+        "AUTORESEARCH_BUDGET_UNIT": spec.budget_unit,
+        "AUTORESEARCH_CONTEXT": str(spec.context),
         "AUTORESEARCH_VOCAB": str(vocab),
         "AUTORESEARCH_DATA": os.devnull,
         "AUTORESEARCH_OUT": str(scratch),

@@ -214,6 +214,7 @@ def training_confinement(
         **grant.env,
         "AUTORESEARCH_SEED": str(spec.seed),
         "AUTORESEARCH_BUDGET": _plain(spec.budget),
+        "AUTORESEARCH_BUDGET_UNIT": spec.budget_unit,
         "AUTORESEARCH_OUT": str(rundir.out),
         "PYTHONHASHSEED": str(spec.seed % 2**32),
         **provision.env,

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from autoresearch.anchor import parse_written
-from autoresearch.contract import sha256
+from autoresearch.hashes import file_sha256
 from autoresearch.history import History
 from autoresearch.opening import commitment
 from autoresearch.patch import simpler
@@ -51,5 +51,5 @@ def _wrong_documents(lab: "Lab", history: History) -> Iterator[str]:
     documents = lab.folder / "sealed" / "documents"
     if history.opened is None or not history.opened.sealed_sha256:
         return
-    if sha256(documents.read_bytes()) != history.opened.sealed_sha256:
+    if file_sha256(documents) != history.opened.sealed_sha256:
         yield f"{documents} is not the held-out data that the lab was opened with."

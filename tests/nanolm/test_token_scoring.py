@@ -1,0 +1,115 @@
+"""Scoring a token model in bulk and by prefixes: honest ones pass, each way to cheat is caught."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from autoresearch.errors import ScoringFailed
+from autoresearch.tokenfile import read_token_file
+from tests.nanolm.conftest import CONTEXT, MODEL, VOCAB, scored_tokens
+
+CLAIM = "the model's costs are not what it predicts from what precedes"
+
+
+def cheat(body: str, before: str = "") -> str:
+    """The honest model with other last lines: `body` is given tokens, x, seen and honest logits."""
+    return MODEL.replace(
+        "        return (seen + x) @ head\n",
+        f"        honest = (seen + x) @ head\n{body}\n",
+    ).replace("    def model(tokens):\n", f"{before}\n    def model(tokens):\n")
+
+
+LOOKS_AHEAD = cheat(
+    """        future = torch.nn.functional.one_hot(tokens.roll(-1, 1), honest.size(-1))
+        return honest + 3.0 * future"""
+)
+SEES_ALL_POSITIONS = cheat("        return honest + 0.3 * x.mean(1, keepdim=True) @ head")
+LEARNS_ROWS = cheat(
+    """        for row in tokens.tolist():
+            for n, token in enumerate(row[:-1]):
+                counts[token][row[n + 1]] += 0.5
+        return honest + torch.tensor(counts)[tokens]""",
+    "    counts = [[0.0] * embedding.size(0) for _ in embedding]",
+)
+KEEPS_A_STATE = cheat(
+    """        asked.append(1)
+        return honest * (1.0 + 0.1 * len(asked))""",
+    "    asked = []",
+)
+PATCHES_THE_LOSS = cheat(
+    "        return honest",
+    """    real = torch.Tensor.logsumexp
+    torch.Tensor.logsumexp = lambda *given: real(*given) - 0.5
+    torch.nn.functional.cross_entropy = lambda *given, **named: torch.zeros(())""",
+)
+PATCHES_A_LITTLE = cheat(
+    "        return honest",
+    """    real = torch.Tensor.logsumexp
+    torch.Tensor.logsumexp = lambda *given: real(*given) - 0.0005""",
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("train", "words"),
+    [
+        (LOOKS_AHEAD, CLAIM),
+        (SEES_ALL_POSITIONS, CLAIM),
+        (LEARNS_ROWS, CLAIM),
+        (KEEPS_A_STATE, CLAIM),
+        (PATCHES_THE_LOSS, CLAIM),
+        (PATCHES_A_LITTLE, "differ in one direction"),
+        (cheat("        return honest.log()"), "costs are not finite"),
+        (cheat("        return honest[:, -1]"), r"returned shape \(\d+, 33\) where"),
+        (cheat("        return honest.numpy()"), "where floats were asked"),
+        (cheat("        raise KeyError(tokens)"), "the model failed: KeyError in line"),
+    ],
+    ids=[
+        "looks ahead by one",
+        "attends to all positions",
+        "learns the rows it is shown",
+        "keeps a state",
+        "patches what the loss is made of",
+        "patches it by less than the tolerance",
+        "NaN",
+        "one position only",
+        "no tensor",
+        "an exception with what it was shown",
+    ],
+)
+def test_a_model_that_cheats_or_fails_gets_no_number(
+    tmp_path: Path, torch_python: str, train: str, words: str
+) -> None:
+    with pytest.raises(ScoringFailed, match=words):
+        scored_tokens(tmp_path, torch_python, train)
+
+
+@pytest.mark.slow
+def test_the_number_is_the_plain_computation_of_the_model_over_its_rows(
+    tmp_path: Path, torch_python: str
+) -> None:
+    """A model of the last token alone costs the same in every order of the documents, almost."""
+    uniform = cheat("        return torch.zeros_like(honest)")
+    found = scored_tokens(tmp_path, torch_python, uniform)
+    corpus = read_token_file(tmp_path / "documents")
+    split = corpus.split(split_seed=3, held_out=20)
+    tokens = sum(len(corpus.document(n)) // 2 + 1 for n in split.held_out)
+    assert found.tokens == tokens // (CONTEXT + 1) * CONTEXT
+    assert found.documents == 20
+    ids = np.concatenate(
+        [np.append(np.frombuffer(corpus.document(n), "<u2"), VOCAB - 1) for n in split.held_out]
+    )
+    size = np.array(corpus.sizes)[ids].mean()
+    assert found.value == pytest.approx(math.log2(VOCAB) / size, rel=0.05)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(20))
+def test_an_honest_model_passes_whatever_its_weights(
+    tmp_path: Path, torch_python: str, seed: int
+) -> None:
+    found = scored_tokens(tmp_path, torch_python, seed=seed)
+    assert found.spare is not None
+    assert 0 < found.value < 100
