@@ -11,6 +11,7 @@ BESIDE: dict[str, dict[str, Path]] = {
         "tensor.py": MICROGPT / "tensor.py",
         "data/surnames.txt": MICROGPT / "data" / "surnames.txt",
     },
+    "nanolm": {},
 }
 
 
