@@ -108,6 +108,13 @@ class Meter:
             "peak_mb": round(peak_mb(self.device)),
         }
 
+    def words(self):
+        """The same in words, for the last line of a run."""
+        found = self.read()
+        rate = "unknown" if found["tokens_per_s"] is None else f"{found['tokens_per_s']:,}"
+        mfu = "unknown" if found["mfu"] is None else f"{found['mfu']:.1%}"
+        return f"{rate} a second, MFU {mfu}, peak memory {found['peak_mb']:,} MB"
+
     def _wait(self):
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)

@@ -11,6 +11,7 @@ import time
 START = time.monotonic()  # a budget of seconds runs from the start of the process, import included
 
 import json  # noqa: E402
+import math  # noqa: E402
 import os  # noqa: E402
 from pathlib import Path  # noqa: E402
 
@@ -20,8 +21,8 @@ import torch.nn.functional as F  # noqa: E402
 from meter import Meter, device_name, find_device, free_mb, has_bf16  # noqa: E402
 from torch import nn  # noqa: E402
 
-DEPTH = 3  # blocks; on a GPU there are GPU_TIMES as many
-GPU_TIMES = 4  # so that the shipped model is 12 blocks deep and 768 wide there
+DEPTH = 2  # blocks; on a GPU there are GPU_TIMES as many
+GPU_TIMES = 6  # so that the shipped model is 12 blocks deep and 768 wide there
 ASPECT = 64  # width of the model per block
 HEAD_DIM = 64  # numbers an attention head compares
 MLP_RATIO = 4  # width of the MLP over that of the model
@@ -39,6 +40,7 @@ FINAL_RATE = 0.02  # share of the rates that is left at the end
 ROPE_BASE = 10_000.0
 
 CURVE_LINES = 50  # lines of the curve in a run
+KEEP_EVERY = 10  # lines of the curve from one saving of the weights to the next
 SPARE_S = 1.5  # of a budget of seconds: for starting the sandbox and for saving
 
 
@@ -80,7 +82,7 @@ class GPT(nn.Module):
     def __init__(self, vocab, depth, context):
         super().__init__()
         self.vocab, self.depth, self.context = vocab, depth, context
-        width = depth * ASPECT
+        self.width = width = depth * ASPECT
         padded = -(-vocab // 64) * 64  # a multiple of 64 suits the kernels
         self.embedding = nn.Embedding(padded, width)
         self.blocks = nn.ModuleList(Block(width) for _ in range(depth))
@@ -112,7 +114,7 @@ class GPT(nn.Module):
     def flops_per_token(self):
         """Of a training step: 6 for each weight that multiplies, and attention's own products."""
         matrices = sum(p.numel() for p in self.parameters()) - self.embedding.weight.numel()
-        return 6 * matrices + 12 * self.depth * (self.depth * ASPECT) * self.context
+        return 6 * matrices + 12 * self.depth * self.width * self.context
 
 
 def load(path):
@@ -178,8 +180,8 @@ class Stream:
     `rows` returns None when there are no more.
     """
 
-    def __init__(self, path, context):
-        self.file, self.context, self.last = open(path, "rb"), context, b""
+    def __init__(self, file, context):
+        self.file, self.context, self.last = file, context, b""
 
     def rows(self, count):
         wanted = 2 * (count * self.context + 1)  # bytes of little-endian uint16
@@ -188,12 +190,8 @@ class Stream:
         if count < 1:
             return None
         self.last = read[2 * count * self.context :][:2]
-        ids = np.frombuffer(read, "<u2").astype(np.int64)
-        return torch.from_numpy(
-            np.lib.stride_tricks.sliding_window_view(ids, self.context + 1)[:: self.context][
-                :count
-            ].copy()
-        )
+        ids = torch.from_numpy(np.frombuffer(read, "<u2").astype(np.int64))
+        return ids.unfold(0, self.context + 1, self.context)[:count]
 
 
 # ---- Training -----------------------------------------------------------------------------------
@@ -215,14 +213,81 @@ class Budget:
         return used[self.unit] / self.amount
 
 
-def rows_at_once(gpt, device, rows):
-    """How many of a step's rows go through the model together: what a GPU's memory holds."""
-    if device.type != "cuda":
-        return rows
-    width, layers = gpt.depth * ASPECT, gpt.depth
-    each = gpt.context * (layers * width * 40 + gpt.vocab * 12) / 2**20  # MB, roughly
-    fits = max(1, int(0.7 * free_mb(device) / each))
-    return min(rows, 2 ** (fits.bit_length() - 1))
+class Trainer:
+    """The model, its two optimisers, and one step of them."""
+
+    def __init__(self, gpt, device, stream):
+        self.gpt, self.device, self.stream = gpt, device, stream
+        self.dtype = torch.bfloat16 if has_bf16(device) else torch.float32
+        self.rows = max(1, (BATCH if device.type == "cpu" else GPU_BATCH) // gpt.context)
+        self.part = self.rows_at_once()  # that go through the model together
+        self.model = torch.compile(gpt, dynamic=False) if device.type == "cuda" else gpt
+        self.muon = Muon(list(gpt.blocks.parameters()), self.dtype)
+        scale = (gpt.width / 768) ** -0.5
+        groups = [
+            {"params": [gpt.embedding.weight], "full": EMBEDDING_RATE * scale},
+            {"params": [gpt.head.weight], "full": HEAD_RATE * scale},
+        ]
+        self.adam = torch.optim.AdamW(groups, betas=(0.8, 0.95), eps=1e-10, weight_decay=0.0)
+        self.loss = torch.zeros((), device=device)  # sum over the steps since it was read
+
+    def rows_at_once(self):
+        """What a GPU's memory holds, roughly; a CPU's holds a whole step."""
+        if self.device.type != "cuda":
+            return self.rows
+        numbers = self.gpt.depth * self.gpt.width * 40 + self.gpt.vocab * 12  # bytes a position
+        fits = max(1, int(0.7 * free_mb(self.device) * 2**20 / (self.gpt.context * numbers)))
+        return min(self.rows, 2 ** (fits.bit_length() - 1))
+
+    def step(self, share):
+        """Learn from the next rows at this share of the rates; return how many tokens."""
+        taken = 0
+        for _ in range(0, self.rows, self.part):
+            batch = self.stream.rows(self.part)  # (B, T + 1)
+            if batch is None:
+                break
+            taken += batch[:, 1:].numel()
+            batch = batch.to(self.device, non_blocking=True)
+            with torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
+                logits = self.model(batch[:, :-1])
+            loss = F.cross_entropy(logits.flatten(0, 1), batch[:, 1:].flatten())
+            loss = loss * self.part / self.rows
+            loss.backward()
+            self.loss += loss.detach()
+        if taken:
+            for group in self.adam.param_groups:
+                group["lr"] = group["full"] * share
+            self.adam.step()
+            self.adam.zero_grad(set_to_none=True)
+            self.muon.step(MATRIX_RATE * share)
+        return taken
+
+    def read_loss(self, steps):
+        """Mean nats a token over these steps, which end here."""
+        loss = self.loss.item() / steps
+        self.loss.zero_()
+        if not math.isfinite(loss):
+            raise FloatingPointError(f"the loss is {loss}")
+        return loss
+
+
+def train(trainer, budget, meter, curve, keep):
+    """Step until the budget is used or the stream ends; return the tokens that it learned from."""
+    tokens = lines = steps = 0  # lines written to the curve, steps since the last one
+    while (done := budget.done(tokens)) < 1:
+        taken = trainer.step(rate_share(done))
+        if not taken:
+            break
+        meter.step(taken)
+        tokens, steps = tokens + taken, steps + 1
+        if done * CURVE_LINES >= lines + 1:
+            loss, lines, steps = trainer.read_loss(steps), int(done * CURVE_LINES), 0
+            curve.write(json.dumps({"tokens": tokens, "loss": loss, **meter.read()}) + "\n")
+            curve.flush()
+            if lines % KEEP_EVERY == 0:
+                keep()
+                print(f"{done:.0%}: {tokens:,} tokens, loss {loss:.4f}", flush=True)
+    return tokens
 
 
 def save(gpt, out):
@@ -233,89 +298,29 @@ def save(gpt, out):
 
 
 def main():
-    budget = Budget()
+    budget, out = Budget(), Path(os.environ["AUTORESEARCH_OUT"])
+    vocab, context = (int(os.environ[f"AUTORESEARCH_{n}"]) for n in ("VOCAB", "CONTEXT"))
     torch.manual_seed(int(os.environ["AUTORESEARCH_SEED"]))
     torch.set_float32_matmul_precision("high")
-    context = int(os.environ["AUTORESEARCH_CONTEXT"])
-    out = Path(os.environ["AUTORESEARCH_OUT"])
     device = find_device(os.environ.get("AUTORESEARCH_DEVICE", ""))
-    big = device.type != "cpu"
-
-    gpt = GPT(int(os.environ["AUTORESEARCH_VOCAB"]), DEPTH * (GPU_TIMES if big else 1), context)
+    gpt = GPT(vocab, DEPTH * (1 if device.type == "cpu" else GPU_TIMES), context)
     gpt.initialise()
     gpt.to(device)
-    width = gpt.depth * ASPECT
-    half = torch.bfloat16 if has_bf16(device) else torch.float32
-    muon = Muon(list(gpt.blocks.parameters()), half)
-    scale = (width / 768) ** -0.5
-    adam = torch.optim.AdamW(
-        [
-            {"params": [gpt.embedding.weight], "full": EMBEDDING_RATE * scale},
-            {"params": [gpt.head.weight], "full": HEAD_RATE * scale},
-        ],
-        betas=(0.8, 0.95),
-        eps=1e-10,
-        weight_decay=0.0,
-        fused=True,
-    )
-    model = torch.compile(gpt, dynamic=False) if device.type == "cuda" else gpt
-    rows = max(1, (GPU_BATCH if big else BATCH) // context)
-    part = rows_at_once(gpt, device, rows)
     meter = Meter(device, gpt.flops_per_token())
-    weights = sum(p.numel() for p in gpt.parameters())
-    print(
-        f"{weights:,} weights, {gpt.depth} blocks of {width}, {rows} rows of {context} a step, "
-        f"{part} at once, on {device_name(device)} in {half}",
-        flush=True,
-    )
-
-    tokens = lines = since = 0
-    losses = torch.zeros((), device=device)  # sum over the steps since the last line of the curve
-    stream = Stream(os.environ["AUTORESEARCH_DATA"], context)
-    with open(out / "curve.jsonl", "w", encoding="utf-8") as curve:
-        while (done := budget.done(tokens)) < 1:
-            taken = 0
-            for _ in range(0, rows, part):
-                batch = stream.rows(part)
-                if batch is None:
-                    break
-                taken += batch[:, 1:].numel()
-                batch = batch.to(device, non_blocking=True)
-                with torch.autocast(device.type, half, enabled=half is torch.bfloat16):
-                    logits = model(batch[:, :-1])
-                loss = F.cross_entropy(logits.flatten(0, 1), batch[:, 1:].flatten())
-                (loss * part / rows).backward()
-                losses += loss.detach() * part / rows
-            if not taken:
-                break
-            share = rate_share(done)
-            for group in adam.param_groups:
-                group["lr"] = group["full"] * share
-            adam.step()
-            adam.zero_grad(set_to_none=True)
-            muon.step(MATRIX_RATE * share)
-            meter.step(taken)
-            tokens, since = tokens + taken, since + 1
-            if done * CURVE_LINES >= lines + 1:
-                loss = losses.item() / since
-                if not np.isfinite(loss):
-                    raise FloatingPointError(f"the loss is {loss} after {tokens} tokens")
-                line = {"tokens": tokens, "loss": loss, **meter.read()}
-                curve.write(json.dumps(line) + "\n")
-                curve.flush()
-                lines, since = int(done * CURVE_LINES), 0
-                losses.zero_()
-                if lines % 10 == 0:
-                    save(gpt, out)
-                    print(f"{done:.0%}: {tokens:,} tokens, loss {loss:.4f}", flush=True)
+    with (
+        open(os.environ["AUTORESEARCH_DATA"], "rb") as stream,
+        open(out / "curve.jsonl", "w", encoding="utf-8") as curve,
+    ):
+        trainer = Trainer(gpt, device, Stream(stream, context))
+        print(
+            f"{sum(p.numel() for p in gpt.parameters()):,} weights, {gpt.depth} blocks of "
+            f"{gpt.width}, {trainer.rows} rows of {context} a step, {trainer.part} at once, on "
+            f"{device_name(device)} in {trainer.dtype}",
+            flush=True,
+        )
+        tokens = train(trainer, budget, meter, curve, lambda: save(gpt, out))
     save(gpt, out)
-    found = meter.read()
-    mfu = "unknown" if found["mfu"] is None else f"{found['mfu']:.1%}"
-    print(
-        f"{tokens:,} tokens, {found['tokens_per_s'] or 0:,} a second, MFU {mfu}, "
-        f"peak memory {found['peak_mb']:,} MB",
-        flush=True,
-    )
+    print(f"{tokens:,} tokens, {meter.words()}", flush=True)
 
 
 if __name__ == "__main__":
