@@ -174,6 +174,10 @@ class Metric(Section):
         words = {"stdout": "self-reported", "clock": "measured by the lab's clock"}
         return words.get(self.scoring, self.scoring)
 
+    def attributed(self, sentence: str) -> str:
+        """A sentence of the judge's, with who says its numbers where they are not sealed."""
+        return sentence if self.scoring == "sealed" else f"{sentence}; {self.provenance}"
+
 
 class Sealed(Section):
     """How the lab scores a model that never sees its targets."""

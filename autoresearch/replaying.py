@@ -139,7 +139,7 @@ def replay(lab: Lab, planned: Plan, watch: Watch) -> Iterator[Replayed]:
             report = _run(lab, run, planned.experiment.commit, directory, watch)
             name = lab.contract.sealed.checkpoint if lab.contract.sealed else ""
             both = (lab.runs.directory(run.id), directory)
-            models = [_digest(one.out / name) if name else "" for one in both]
+            models = [_digest(one.out / name) if name else None for one in both]
         yield Replayed(
             run=run.id,
             seed=run.seed,

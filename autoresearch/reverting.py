@@ -55,7 +55,7 @@ def due_reversal(
         candidate_runs=fresh[: word.runs],
         control_runs=controls,
         noise_runs=groups,
-        sentence=_sentence(tip, parent, word, contract.metric.unit),
+        sentence=contract.metric.attributed(_sentence(tip, parent, word, contract.metric.unit)),
         judge_version=version,
     )
 
@@ -74,7 +74,7 @@ def take_back(ledger: Ledger, contract: Contract) -> None:
 def _sentence(tip: str, parent: str, word: Setback, unit: str) -> str:
     digits = decimals(word.noise.sigma)
     return (
-        f"{word.effect:+.{digits}f} {unit} (95 % interval {word.low:.{digits}f} to "
+        f"{word.effect:+.{digits}f} {unit}".rstrip() + f" (95 % interval {word.low:.{digits}f} to "
         f"{word.high:.{digits}f}) over {word.runs} runs since {tip} was kept against "
         f"{word.controls} controls of {parent}: taken back"
     )

@@ -60,7 +60,7 @@ def due_verdict(
         return None
     ended = _ended_early(history, experiment)
     if ended is not None:
-        return _early_verdict(experiment, base, *ended, version)
+        return _early_verdict(experiment, base, *ended, contract, version)
     if going(history, experiment):
         return None
     evidence = gather(history, experiment, contract, version=version)
@@ -112,7 +112,13 @@ def _ended_early(history: History, experiment: str) -> tuple[Outcome, str, str] 
 
 
 def _early_verdict(
-    experiment: str, base: str, outcome: Outcome, run: str, reason: str, version: int
+    experiment: str,
+    base: str,
+    outcome: Outcome,
+    run: str,
+    reason: str,
+    contract: Contract,
+    version: int,
 ) -> Verdict:
     return Verdict(
         experiment=experiment,
@@ -126,7 +132,7 @@ def _early_verdict(
         candidate_runs=(run,),
         control_runs=(),
         noise_runs=(),
-        sentence=f"{run}: {reason.rstrip('.')}: {outcome}",
+        sentence=contract.metric.attributed(f"{run}: {reason.rstrip('.')}: {outcome}"),
         judge_version=version,
         moved_incumbent=False,
     )
@@ -142,7 +148,8 @@ def _sentence(
 ) -> str:
     """One sentence with numbers; why it was not kept is added, for the next idea can use that."""
     assert judgement.noise is not None
-    digits, unit = decimals(judgement.noise.sigma), contract.metric.unit
+    digits = decimals(judgement.noise.sigma)
+    unit = f" {contract.metric.unit}".rstrip()
     n, k = len(evidence.candidate), len(evidence.controls)
     kept = judgement.outcome is Outcome.KEEP
     why, more = "", "" if kept else f" ({judgement.reason})"
@@ -153,8 +160,8 @@ def _sentence(
         why = f"simpler by {nodes} syntax nodes and shown to cost less than {most:g} sigma: "
     assert judgement.effect is not None
     effect = round(judgement.effect, digits) + 0.0  # no -0.000
-    return (
-        f"{why}{effect:+.{digits}f} {unit} (95 % interval {judgement.low:.{digits}f} to "
+    return contract.metric.attributed(
+        f"{why}{effect:+.{digits}f}{unit} (95 % interval {judgement.low:.{digits}f} to "
         f"{judgement.high:.{digits}f}) over {n} run{'s' * (n != 1)} against {k} controls: "
         f"{judgement.outcome}{more}"
     )

@@ -32,9 +32,10 @@ def draw_chart(result: "DemoResult", path: Path) -> None:
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(1.15, 1.0))
     better = "lower" if result.lower_is_better else "higher"
     kept = sum(trial.kept for trial in result.trials)
+    who = "" if result.scoring == "sealed" else f", {result.scoring}"
     figure.suptitle(
         f"{result.target}: {len(result.trials)} experiments, {kept} kept, "
-        f"{result.baseline:.4f} → {result.final:.4f} {result.unit}",
+        f"{result.baseline:.4f} → {result.final:.4f} {result.unit}{who}",
         fontsize=14,
         fontweight="bold",
         color=INK,

@@ -67,6 +67,7 @@ class DemoResult:
     metric: str
     unit: str
     lower_is_better: bool
+    scoring: str  # who says the numbers
     budget: str
     sandbox: str
     baseline: float
@@ -140,6 +141,7 @@ class _Research:
             metric=opened["metric"]["name"],
             unit=opened["metric"]["unit"],
             lower_is_better=opened["metric"]["better"] == "lower",
+            scoring=opened["metric"]["scoring"],
             budget=opened["budget"],
             sandbox=opened["sandbox"],
             baseline=baseline["incumbent"]["mean"],

@@ -10,6 +10,7 @@ from fastmcp.utilities.types import Image
 from pydantic import Field
 
 from server import shaping
+from server.attribution import attributed
 from server.desk import Desk
 from server.research_tools import LabName, looks
 from server.school import School
@@ -46,7 +47,8 @@ def add_explaining(
         """
         if not course_only and (lab or not await _is_of_course(desk, school, section)):
             here = await desk.lab(lab)
-            return shaping.section_result(await desk.call(here, lambda: here.explain(section)))
+            found = await desk.call(here, lambda: here.explain(section))
+            return attributed(here.contract.metric, shaping.section_result(found))
         if picture and not draws:
             raise ToolError(
                 "A picture is written to a file, and this server only reads. Leave `picture` out."

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from autoresearch.records import Outcome, Prediction, Proposer
 from autoresearch.views import Evaluation, RunView
 from server import results, shaping
+from server.attribution import attributed
 from server.desk import Desk
 
 if TYPE_CHECKING:
@@ -88,7 +89,8 @@ def _add_opening(server: FastMCP, desk: Desk) -> None:
         Gives goal, metric, incumbent, noise, what runs, lessons, code that nobody has touched.
         """
         lab = await desk.open(source)
-        return shaping.lab_result(await desk.call(lab, lab.overview))
+        view = await desk.call(lab, lab.overview)
+        return attributed(lab.contract.metric, shaping.lab_result(view))
 
 
 def _add_proposing(server: FastMCP, desk: Desk) -> None:
@@ -142,7 +144,7 @@ def _add_proposing(server: FastMCP, desk: Desk) -> None:
                 proposer=proposer,
             ),
         )
-        return shaping.proposal_result(proposal)
+        return attributed(here.contract.metric, shaping.proposal_result(proposal))
 
 
 def _add_running(server: FastMCP, desk: Desk) -> None:
@@ -157,7 +159,7 @@ def _add_running(server: FastMCP, desk: Desk) -> None:
         here = await desk.lab(lab)
         started = await desk.call(here, lambda: here.start_run(experiment))
         view = await _watch(desk, here, (started.id,), wait_s, context) if wait_s else started
-        return shaping.run_result(view, here.contract.metric, detail=False)
+        return _run_result(here, view, detail=False)
 
     @server.tool(annotations=looks("Check a run"))
     async def check_run(
@@ -180,7 +182,7 @@ def _add_running(server: FastMCP, desk: Desk) -> None:
         if detail:
             chosen = view.id
             view = await desk.call(here, lambda: here.view_run(chosen, detail=True))
-        return shaping.run_result(view, here.contract.metric, detail=detail)
+        return _run_result(here, view, detail=detail)
 
     @server.tool(annotations=acts("Stop a run", destructive=True, idempotent=True))
     async def stop_run(
@@ -192,7 +194,7 @@ def _add_running(server: FastMCP, desk: Desk) -> None:
         here = await desk.lab(lab)
         asked = await desk.call(here, lambda: here.stop_run(run))
         view = await _watch(desk, here, (asked.id,), STOPPED_WITHIN_S, context)
-        return shaping.run_result(view, here.contract.metric, detail=False)
+        return _run_result(here, view, detail=False)
 
 
 def _add_judging(server: FastMCP, desk: Desk) -> None:
@@ -220,7 +222,8 @@ def _add_judging(server: FastMCP, desk: Desk) -> None:
         )
         history = await desk.call(here, here.history)
         prediction = history.experiments[experiment].prediction
-        return shaping.evaluation_result(view, here.contract.metric, prediction)
+        metric = here.contract.metric
+        return attributed(metric, shaping.evaluation_result(view, metric, prediction))
 
     @server.tool(annotations=acts("Conclude an experiment"))
     async def conclude_experiment(
@@ -233,7 +236,8 @@ def _add_judging(server: FastMCP, desk: Desk) -> None:
         here = await desk.lab(lab)
         proposer = _proposer(context, "")
         view = await desk.call(here, lambda: here.conclude(experiment, lesson, proposer))
-        return shaping.conclusion_result(view, here.contract.metric.unit)
+        metric = here.contract.metric
+        return attributed(metric, shaping.conclusion_result(view, metric.unit))
 
 
 def _add_reading(server: FastMCP, desk: Desk) -> None:
@@ -262,7 +266,12 @@ def _add_reading(server: FastMCP, desk: Desk) -> None:
                 limit=limit,
             ),
         )
-        return shaping.recall_result(found)
+        return attributed(here.contract.metric, shaping.recall_result(found))
+
+
+def _run_result(lab: "Lab", view: RunView, *, detail: bool) -> results.RunResult:
+    metric = lab.contract.metric
+    return attributed(metric, shaping.run_result(view, metric, detail=detail))
 
 
 async def _watch(

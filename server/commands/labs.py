@@ -18,7 +18,16 @@ from autoresearch.opening import open_signed
 from autoresearch.records import Experiment, Verdict
 from autoresearch.views import Overview
 from server import figures
-from server.commands.output import JsonOption, LabOption, console, print_json, say, table
+from server.commands.output import (
+    JsonOption,
+    LabOption,
+    console,
+    plain,
+    print_json,
+    say,
+    say_who,
+    table,
+)
 from server.shaping import incumbent_words
 from server.trust import after_verdict, trust_rows
 
@@ -91,16 +100,21 @@ def log(
 ) -> None:
     """List the experiments with their verdicts, or show a run's log."""
     here = Lab.reopen(lab or None)
+    metric = here.contract.metric
     if run:
         lines = clean_lines(here.log(run))
-        print_json({"run": run, "untrusted_log": lines}) if json else say("\n".join(lines))
+        if json:
+            print_json({"run": run, "scoring": metric.provenance, "untrusted_log": lines})
+        else:
+            say("\n".join(lines))
+            say_who(metric)
         return
     here.overview()  # takes in how runs ended
     history = here.history()
     if json:
-        print_json([_entry(history, name) for name in history.experiments])
+        print_json([_entry(history, name, metric) for name in history.experiments])
         return
-    show_experiments(history, here.contract.metric)
+    show_experiments(history, metric)
     kept = " → ".join(history.kept)
     say(f"{figures.count(len(history.experiments) - 1, 'experiment')}; the kept line: {kept}")
 
@@ -121,7 +135,9 @@ def verify(
     here = Lab.reopen(lab or None)
     found = here.verify(head)
     if json:
-        print_json(found)
+        # A ledger that does not agree may not tell what its contract is.
+        scoring = here.contract.metric.provenance if found.ok else None
+        print_json({**plain(found), "scoring": scoring})
         return 0 if found.ok else 1
     for finding in found.findings:
         say(f"- {finding}", "red")
@@ -131,6 +147,7 @@ def verify(
         due = figures.count(found.verdicts, "verdict")
         say(f"{found.signed} of {due} signed with the key {found.signer}")
     if found.ok:
+        say_who(here.contract.metric)
         say(f"To compare with later, write down elsewhere: --head {found.head}")
     say(
         f"{here.name}: {'agrees' if found.ok else 'DOES NOT AGREE'}; "
@@ -148,18 +165,21 @@ def branch(
     lab: LabOption = "",
 ) -> None:
     """Write the incumbent into your repository as a new branch; nothing else of yours moves."""
-    say(Lab.reopen(lab or None).branch(name))
+    here = Lab.reopen(lab or None)
+    say(here.branch(name))
+    say_who(here.contract.metric)
 
 
 def _show(view: Overview) -> None:
     tip = view.incumbent
     tally = ", ".join(f"{number} {outcome}" for outcome, number in view.outcomes.items()) or "none"
     better = "lower" if view.direction == "min" else "higher"
+    unit = f" in {view.unit}" if view.unit else ""
     shown = table("", "")
     shown.show_header = False
     for key, value in (
         ("lab", f"{view.lab} ({view.source})"),
-        ("metric", f"{view.metric} in {view.unit}, {better} is better, {view.scoring}"),
+        ("metric", f"{view.metric}{unit}, {better} is better, {view.scoring}"),
         ("budget", f"{view.budget} a run"),
         ("incumbent", incumbent_words(tip, view.unit)),
         ("kept", " → ".join(tip.kept)),
@@ -191,11 +211,13 @@ def show_experiments(history: History, metric: Metric) -> None:
         )
     console.print(shown)
     better = "lower" if metric.direction == "min" else "higher"
+    unit = f", {metric.unit}" if metric.unit else ""
     say(
-        f"{metric.name}: mean of its runs, {metric.unit}, {better} is better; effect: how much "
+        f"{metric.name}: mean of its runs{unit}, {better} is better; effect: how much "
         "better than what it was built on, + is better; runs: without those that were lost, "
         "disturbed or yielded"
     )
+    say_who(metric)
 
 
 def _outcome(history: History, name: str) -> str:
@@ -232,7 +254,7 @@ def _told(history: History, experiment: Experiment) -> str:
     return " ".join([experiment.hypothesis, *(f"({words})" for words in notes)])
 
 
-def _entry(history: History, name: str) -> dict[str, object]:
+def _entry(history: History, name: str, metric: Metric) -> dict[str, object]:
     verdict = history.verdicts.get(name)
     experiment = history.experiments[name]
     return {
@@ -241,6 +263,7 @@ def _entry(history: History, name: str) -> dict[str, object]:
         "commit": experiment.commit,
         "hypothesis": experiment.hypothesis,
         "outcome": verdict.outcome if verdict else None,
+        "scoring": metric.provenance,
         "effect": verdict.effect if verdict else None,
         "low": verdict.low if verdict else None,
         "high": verdict.high if verdict else None,

@@ -8,6 +8,9 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.table import Table
 
+from autoresearch.contract import Metric
+from server.attribution import who_says
+
 LabOption = Annotated[str, Parameter(name="--lab", help="A lab's name, if there are several.")]
 JsonOption = Annotated[bool, Parameter(name="--json", help="Print JSON, for a program.")]
 
@@ -31,6 +34,13 @@ def plain(value: Any) -> Any:  # noqa: ANN401
 def say(words: str, style: str = "") -> None:
     """A line for a person; markup in it is not interpreted."""
     console.print(words, style=style or None, markup=False)
+
+
+def say_who(metric: Metric) -> None:
+    """A line on who says the numbers above, where the lab does not compute them itself."""
+    words = who_says(metric)
+    if words:
+        say(words)
 
 
 def table(*columns: str) -> Table:

@@ -15,7 +15,15 @@ from autoresearch.lab import Lab
 from autoresearch.records import Run, RunReport
 from autoresearch.replaying import Plan, Replayed, Watch
 from server import figures
-from server.commands.output import JsonOption, LabOption, console, print_json, say, table
+from server.commands.output import (
+    JsonOption,
+    LabOption,
+    console,
+    print_json,
+    say,
+    say_who,
+    table,
+)
 
 INTERRUPTED = 130
 SHOWN_FILES = 12
@@ -52,9 +60,10 @@ def replay(
         Console(stderr=True).print("Stopped: the replay has ended, and nothing was recorded.")
         return INTERRUPTED
     if json:
-        print_json(_figures(planned, found, keep))
+        print_json({**_figures(planned, found, keep), "scoring": here.contract.metric.provenance})
         return 0
     _show(found)
+    say_who(here.contract.metric)
     say(_last_line(planned, found))
     return 0
 
@@ -124,10 +133,9 @@ def _last_line(planned: Plan, found: list[Replayed]) -> str:
     if all(one.values == (None, None) for one in found):
         ended = f"{same} of {of} ended as recorded, with no value to compare"
     else:
-        ended = (
-            f"{models} of {of} gave the same model bit for bit, {same} the same value to the last "
-            "bit"
-        )
+        scored = [one for one in found if one.same_model is not None]
+        alike = f"{models} of {of} gave the same model bit for bit, {same}" if scored else ""
+        ended = f"{alike or f'{same} of {of} gave'} the same value to the last bit"
     return f"{planned.experiment.id}: {ended}; nothing was recorded"
 
 

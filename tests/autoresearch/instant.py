@@ -20,13 +20,15 @@ class InstantExecutor:
     """Scores a run by its code and its seed alone; `drift` makes the machine another one."""
 
     drift: float = 0.0
+    file: str = "train.py"
+    knob: str = "SMOOTHING"
     state: RunState = RunState.FINISHED
     submitted: list[RunDir] = field(default_factory=list)
 
     def submit(self, rundir: RunDir) -> None:
         self.submitted.append(rundir)
         spec = rundir.read_spec()
-        found = re.search(r"^SMOOTHING = (\S+)$", (rundir.tree / "train.py").read_text(), re.M)
+        found = re.search(rf"^{self.knob} = (\S+)$", (rundir.tree / self.file).read_text(), re.M)
         assert found is not None
         noise = (spec.seed % 997) / 997 * 1e-3
         value = 2.0 + float(found[1]) / 100 + noise + self.drift

@@ -37,7 +37,7 @@ def test_a_printed_number_is_judged_as_a_sealed_one_is(tmp_path: Path) -> None:
     assert crash is not None
     assert (crash.outcome, crash.sentence) == (
         Outcome.CRASHED,
-        "e3-r1: ZeroDivisionError: division by zero: crashed",
+        "e3-r1: ZeroDivisionError: division by zero: crashed; self-reported",
     )
     assert lab.verify().ok, lab.verify().findings
     assert "e1" in lab.branch("better")

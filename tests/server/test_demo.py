@@ -50,6 +50,7 @@ def result(*trials):
         metric="val_bpb",
         unit="bits per byte",
         lower_is_better=True,
+        scoring="sealed",
         budget="300,000 training tokens",
         sandbox="unsandboxed",
         baseline=3.33,
@@ -149,6 +150,15 @@ def test_a_cheat_that_was_judged_better_is_not_caught_though_another_keep_overto
 def test_the_cheat_of_the_demo_still_fits_the_target():
     train = Path(__file__).parents[2] / "autoresearch" / "targets" / "microgpt" / "train.py"
     assert train.read_text().count(CHEAT.find) == 1
+
+
+def test_a_report_on_numbers_that_the_lab_did_not_compute_says_who_said_them(tmp_path):
+    own = replace(result(TRIAL), scoring="self-reported")
+    write_report(own, tmp_path / "report.md", chart=None, again="autoresearch-mcp")
+    assert (
+        "The scores are self-reported; the code ran unsandboxed"
+        in (tmp_path / "report.md").read_text()
+    )
 
 
 def test_a_report_without_a_keep_or_a_chart_still_reads(tmp_path):
