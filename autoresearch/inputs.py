@@ -34,18 +34,22 @@ class Input:
 
 
 def find_inputs(
-    names: Collection[str], repository: Path | None, committed: Collection[str], home: Path
+    names: Collection[str],
+    repository: Path | None,
+    committed: Collection[str],
+    private: Collection[Path],
 ) -> tuple[Input, ...]:
     """The inputs that a contract names; raise ContractError, each with what to do.
 
-    Of a folder that git carries in part, what it does not carry. `home` is the lab's.
+    Of a folder that git carries in part, what it does not carry. `private` are the lab's home, and
+    what no run may see beside that which none may ever see.
     """
     found: list[Input] = []
     mistakes: list[str] = []
     for name in names:
         try:
             for one in _parts(_located(name, repository), committed):
-                _refuse_private(one, home)
+                _refuse_private(one, private)
                 found.append(one)
         except (ContractError, OSError) as error:
             mistakes.append(f"- inputs.read_only: {error}")
@@ -154,9 +158,9 @@ def _parts(found: Input, committed: Collection[str]) -> Iterator[Input]:
                 yield from _parts(Input(path.resolve(), one), committed)
 
 
-def _refuse_private(one: Input, home: Path) -> None:
+def _refuse_private(one: Input, private: Collection[Path]) -> None:
     """Raise ContractError where it holds, or lies in, what no run may see."""
-    found = private_in(one.source, home)
+    found = private_in(one.source, private)
     if found is None:
         found = next((path for _, path in _files(one.source) if path.name == ".git"), None)
     if found is not None:

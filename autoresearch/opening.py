@@ -204,7 +204,7 @@ def _build(source: Source, home: Path, folder: Path, key: Path | None, given: st
         contract.inputs.read_only,
         None if source.location.startswith(SHIPPED) else Path(source.location),
         frozenset(repository.list_files(commit)),
-        home,
+        _never_inputs(contract, source, home),
     )
     documents = folder / "sealed" / "documents"
     documents.parent.mkdir(mode=0o700)
@@ -223,6 +223,14 @@ def _build(source: Source, home: Path, folder: Path, key: Path | None, given: st
         inputs=hash_inputs(found_inputs, folder),
     )
     _write_first_events(repository, folder, opened, contract, commit)
+
+
+def _never_inputs(contract: Contract, source: Source, home: Path) -> tuple[Path, ...]:
+    """The lab's own folder, and the data that are held out, wherever they lie."""
+    if contract.sealed is None:
+        return (home,)
+    # A path in full, or from ~, stays what it is.
+    return (home, Path(source.location) / Path(contract.sealed.data).expanduser())
 
 
 def _write_first_events(

@@ -1,6 +1,7 @@
 """Folders and files that no run may see, wherever a contract finds them."""
 
 import sys
+from collections.abc import Collection
 from functools import cache
 from pathlib import Path
 
@@ -23,12 +24,12 @@ _OF_THE_SYSTEM = (
 )
 
 
-def private_in(path: Path, home: Path) -> Path | None:
+def private_in(path: Path, others: Collection[Path] = ()) -> Path | None:
     """The private place that a path is, lies in or holds; None where there is none.
 
-    `home` is the lab's: it holds what was held out, and the record.
+    `others` are private, too: the lab's home, which holds the record and what was held out.
     """
-    for place in (home, *_places(Path.home())):
+    for place in (*others, *_places(Path.home())):
         resolved = place.resolve()
         if path == resolved or resolved in path.parents:
             return place

@@ -13,7 +13,8 @@ from autoresearch.records import RunState
 from autoresearch.sandbox import CHOICE, NAMES, make_sandbox
 from tests.fakes import final_report
 from tests.printed import CONTRACT, make_printed, quietly
-from tests.repositories import git
+from tests.repositories import CONTRACT as SEALED
+from tests.repositories import git, make_repository
 
 HOME = Path("/nowhere/labs")
 
@@ -44,7 +45,7 @@ def repository(tmp_path: Path) -> Path:
 
 def found(repository: Path, *names: str) -> dict[str, Path]:
     committed = git(repository, "ls-files").split()
-    return {one.place: one.source for one in find_inputs(names, repository, committed, HOME)}
+    return {one.place: one.source for one in find_inputs(names, repository, committed, (HOME,))}
 
 
 def refusal(repository: Path, *names: str) -> str:
@@ -101,7 +102,7 @@ def test_the_lab_the_product_and_any_git_folder_are_refused(
     product = Path(inputs.__file__).parent
     for path in (tmp_path / "labs" / "one", tmp_path, repository, product, "vendor", ".git"):
         with pytest.raises(ContractError, match="which none may see"):
-            find_inputs([str(path)], repository, (), tmp_path / "labs")
+            find_inputs([str(path)], repository, (), (tmp_path / "labs",))
 
 
 def test_a_file_is_read_again_only_where_it_looks_different(repository: Path) -> None:
@@ -196,3 +197,11 @@ def test_a_lab_whose_input_is_missing_is_not_opened(repository: Path, tmp_path: 
     with pytest.raises(ContractError, match=r"inputs\.read_only: 'none\.bin' is not there"):
         Lab.open(str(repository), home=tmp_path / "home", contract=wants("none.bin"))
     assert not list((tmp_path / "home" / "labs").glob("printed*"))
+
+
+def test_held_out_data_are_no_input_by_any_path(tmp_path: Path) -> None:
+    source = make_repository(tmp_path / "repository")
+    for path in (source / "names.txt", source):
+        contract = SEALED.replace("[run]", f'[inputs]\nread_only = ["{path}"]\n[run]')
+        with pytest.raises(ContractError, match=r"would show a run .*names\.txt, which none"):
+            Lab.open(str(source), home=tmp_path / "home", contract=contract)
