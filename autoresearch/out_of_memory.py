@@ -6,6 +6,7 @@ The libraries' own texts are read: they change, and what is not known stays as i
 import re
 from dataclasses import dataclass
 
+WORDS = ("out of memory: ", "out of GPU memory: ")  # how the sentence begins
 _SIZE = r"(\d+(?:[.,]\d+)*) ?([KMGT]i?B|bytes)"
 _WANTED = re.compile(
     rf"(?:[Tt]ried to allocate|trying to allocate|Unable to allocate|memory allocating) {_SIZE}"

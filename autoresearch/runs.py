@@ -68,6 +68,7 @@ class Runs:
 
         for changed in self.changed_files():
             raise NotNow(changed, "Open the target as a new lab: these scores would not compare.")
+        self._slots()  # refuses before a run is planned that could never begin
         entry = self.ledger.append(plan)
         assert entry is not None
         assert isinstance(entry.event, RunStarted)
@@ -227,6 +228,8 @@ class Runs:
             if report.state is RunState.CRASHED and log.exists()
             else None,
             hopeless=report.hopeless,
+            peak_mb=0.0 if hidden else report.peak_mb,
+            gpu_peak_mb=0.0 if hidden else report.gpu_peak_mb,
         )
 
     def is_going_control(self, run: str) -> bool:

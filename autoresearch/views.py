@@ -40,6 +40,8 @@ class RunView:
     log_digest: str  # untrusted output, cleaned and cut to about 2 KB
     exception: str | None  # the true exception, where the training raised one
     hopeless: str = ""  # why it was stopped early: its curve, beside the incumbent's
+    peak_mb: float = 0.0  # of memory; 0.0 where nobody saw it
+    gpu_peak_mb: float = 0.0
 
     @property
     def yielded(self) -> bool:

@@ -147,6 +147,8 @@ class RunResult(Result):
     tokens: int  # served to it
     value: float | None = None
     device: str
+    peak_mb: int | None = None  # of memory
+    gpu_peak_mb: int | None = None
     sandbox: str
     untrusted_curve: Annotated[
         list[tuple[float, float]], Field(description="[training tokens or steps, loss]")

@@ -6,6 +6,7 @@ in quotes.
 
 from collections.abc import Iterable, Sequence
 
+from autoresearch import out_of_memory
 from autoresearch.contract import Metric
 from autoresearch.curve import CurvePoint
 from autoresearch.records import FileChange, Outcome, Prediction, RunState, Verdict
@@ -116,6 +117,8 @@ def run_result(view: RunView, metric: Metric, *, detail: bool) -> results.RunRes
         tokens=view.tokens,
         value=shorten(view.value),
         device=view.device,
+        peak_mb=round(view.peak_mb) or None,
+        gpu_peak_mb=round(view.gpu_peak_mb) or None,
         sandbox=view.sandbox,
         untrusted_curve=_curve(view.curve, FULL_POINTS if detail else CONCISE_POINTS),
         untrusted_exception=view.exception,
@@ -298,7 +301,8 @@ def _run_summary(view: RunView, metric: Metric) -> str:
         score = measured(view.value, metric.unit)
         return f"{view.id} finished{took}: {metric.name} {score}.{loudly(view.sandbox)}"
     if view.state.final:
-        why = quote(view.exception or view.reason)
+        short = view.reason.startswith(out_of_memory.WORDS)  # which the exception is in many words
+        why = quote(view.reason if short else view.exception or view.reason)
         return f"{view.id} {_state(view)}{took}: {why}".rstrip() + "."
     done = f", {view.progress:.0%} of its budget" if view.progress is not None else ""
     loss = f", training loss {view.curve[-1].loss:.4g}" if view.curve else ""

@@ -9,6 +9,7 @@ from typing import Any
 import psutil
 
 from autoresearch.devices import HEAT, Device, Look, Tenant
+from autoresearch.disturbance import Reading
 from autoresearch.records import RunReport
 from autoresearch.rundir import RunDir
 from autoresearch.supervisor import supervise
@@ -65,11 +66,6 @@ def strange(path: str) -> None:
     _supervise(path, chain((EMPTY, EMPTY), repeat(_with(STRANGER))))
 
 
-def strange_at_first(path: str) -> None:
-    """The same, for the first run of an experiment alone."""
-    (strange if Path(path).name.endswith("-r1") else empty)(path)
-
-
 def hot(path: str) -> None:
     """It grows hot while the run trains."""
     slowed = Look(free_mb=8000.0, slowed_by=(HEAT,), temperature_c=92.0, slowdown_c=90.0)
@@ -107,3 +103,19 @@ def _command(process: psutil.Process) -> list[str]:
         return process.cmdline()
     except psutil.Error:
         return []
+
+
+def strange_to_the_first(path: str) -> None:
+    """Somebody computes beside the first run of e1, and beside no other."""
+    (strange if Path(path).name == "e1-r1" else empty)(path)
+
+
+def loaded_at_the_first(path: str) -> None:
+    """Others take all cores but a half while e1-r1 trains, and none while any other does."""
+    loaded = iter((_reading(at=0.0, busy_s=0.0), _reading(at=10.0, busy_s=15.0)))
+    first = Path(path).name == "e1-r1"
+    supervise(Path(path), (lambda: next(loaded)) if first else idle_machine)
+
+
+def _reading(*, at: float, busy_s: float) -> Reading:
+    return Reading(at=at, cores=2, busy_s=busy_s, stalled_s=0.0, free_mb=4096.0)
