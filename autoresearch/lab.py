@@ -13,7 +13,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from autoresearch import evaluation, idle, memory
+from autoresearch import evaluation, idle, memory, scaling
 from autoresearch.asking import checked, choose_run
 from autoresearch.cache import Question
 from autoresearch.contract import FILE_NAME, Contract, parse_contract
@@ -194,6 +194,11 @@ class Lab:
         history = self.history()
         states = {run.id: self.runs.state(run.id) for run in history.unfinished()}
         return evaluation.view(experiment, history, self.contract, states)
+
+    def scale(self, experiment: str) -> scaling.ScalingView:
+        """One step towards whether its gain holds at other sizes; no verdict rests on it."""
+        with self._lock:
+            return scaling.scale(self, experiment)
 
     def tend(self) -> None:
         """Take in what ended and give idle devices to control runs; cheap where nothing is due.

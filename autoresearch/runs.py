@@ -89,19 +89,21 @@ class Runs:
             raise
         return run.id
 
-    def start_outside(self, run: Run, commit: str, directory: RunDir) -> None:
-        """Start a run of a commit that the ledger never hears of: a replay, a calibration.
+    def start_outside(
+        self, run: Run, commit: str, directory: RunDir, ceilings: float = 1.0
+    ) -> None:
+        """Start a run of a commit that the ledger never hears of: a replay, a calibration, a size.
 
-        Same sandbox, same scorer, same held-out part; only `executor.settle(directory)` tells how
-        it ended. Raises NotNow, RunFailed or OSError.
+        Same sandbox, same scorer, same held-out part, `ceilings` times the contract's ceilings;
+        only `executor.settle(directory)` tells how it ended. Raises NotNow, RunFailed or OSError.
         """
         for changed in self.changed_files():
             raise NotNow(changed, "Open the target as a new lab: these scores would not compare.")
         directory.path.mkdir(parents=True)
-        self._prepare(run, commit, directory)
+        self._prepare(run, commit, directory, ceilings)
         self.executor.submit(directory)
 
-    def _prepare(self, run: Run, commit: str, directory: RunDir) -> None:
+    def _prepare(self, run: Run, commit: str, directory: RunDir, ceilings: float = 1.0) -> None:
         # A number that the run is to leave in a file is none if it was there before the run.
         left_out = (*self.contract.sealed_paths, *filter(None, [self.contract.metric.file]))
         self.repository.export(commit, directory.tree, exclude=left_out)
@@ -109,7 +111,16 @@ class Runs:
             sealed = self.contract.sealed_paths
             self.repository.export(commit, directory.committed, exclude=sealed)
         directory.out.mkdir(exist_ok=True)
-        directory.write_spec(self._spec(run))
+        spec = self._spec(run)
+        if spec.cpu_ceiling_s is not None:
+            spec = replace(spec, cpu_ceiling_s=ceilings * spec.cpu_ceiling_s)
+        directory.write_spec(
+            replace(
+                spec,
+                wall_ceiling_s=ceilings * spec.wall_ceiling_s,
+                score_s=ceilings * spec.score_s,
+            )
+        )
 
     def changed_files(self) -> tuple[str, ...]:
         """What is no longer as the lab was opened with it, a sentence each."""

@@ -25,6 +25,7 @@ COMMANDS = (
     "verify",
     "branch",
     "replay",
+    "scale",
     "redteam",
     "aa-test",
     "replay-log",

@@ -64,9 +64,10 @@ def main() -> None:
     parser.add_argument("--target", default="microgpt")
     parser.add_argument("--seed", type=int, default=1, help="of the draws")
     parser.add_argument("--draws", type=int, default=DRAWN)
+    parser.add_argument("--wide", action="store_true", help="draw all knobs, as random search does")
     asked = parser.parse_args()
     if asked.record:
-        record(asked.target, asked.record, asked.seed, asked.draws)
+        record(asked.target, asked.record, asked.seed, asked.draws, wide=asked.wide)
     for path in asked.records or ([asked.record] if asked.record else sorted(RECORDS.iterdir())):
         show(read_recorded(path))
 
@@ -98,7 +99,7 @@ def show(found: RecordedSet) -> None:
     )
 
 
-def record(target: str, path: Path, seed: int, draws: int) -> None:
+def record(target: str, path: Path, seed: int, draws: int, *, wide: bool) -> None:
     """Run everything, as many runs at once as there are devices, and write it down."""
     home = Path(tempfile.mkdtemp(prefix="autoresearch-early-stop-"))
     try:
@@ -106,25 +107,29 @@ def record(target: str, path: Path, seed: int, draws: int) -> None:
         # Curves are watched and kept; nothing is stopped, for no run here is told of controls.
         table = lab.contract.run.model_copy(update={"early_stop": True})
         lab.__dict__["contract"] = lab.contract.model_copy(update={"run": table})
-        Recorder(lab, path).run(candidates(lab, seed, draws))
+        Recorder(lab, path).run(candidates(lab, seed, draws, wide=wide))
     finally:
         remove_tree(home)
 
 
-def candidates(lab: Lab, seed: int, draws: int) -> list[tuple[str, dict[str, str]]]:
-    """Names and settings: the demo's, unchanged code, near ones, and draws over the knobs."""
+def candidates(lab: Lab, seed: int, draws: int, *, wide: bool) -> list[tuple[str, dict[str, str]]]:
+    """Names and settings: the demo's, unchanged code, near ones, and draws over the knobs.
+
+    A draw turns one to three knobs, or with `wide` every one.
+    """
     draw = random.Random(seed)
     text = source(lab)
     knobs = {k: v for k, v in lab.contract.knobs.items() if written(text, k) is not None}
     found: list[tuple[str, dict[str, str]]] = []
-    for move in MOVES if lab.contract.target.name == "microgpt" else ():
+    known = MOVES if lab.contract.target.name == "microgpt" and not wide else ()
+    for move in known:
         found.append((f"demo: {move.knob}", {move.knob: move.turn(str(written(text, move.knob)))}))
-    found += [("unchanged", {})] * NULLS
-    for name in [draw.choice(list(knobs)) for _ in range(NEAR)]:
+    found += [("unchanged", {})] * (0 if wide else NULLS)
+    for name in [draw.choice(list(knobs)) for _ in range(0 if wide else NEAR)]:
         value = float(str(written(text, name))) * draw.uniform(NEAREST, 1 / NEAREST)
         found.append(("near", {name: shown(value, str(written(text, name)))}))
     for _ in range(draws):
-        chosen = draw.sample(list(knobs), draw.randint(1, 3))
+        chosen = list(knobs) if wide else draw.sample(list(knobs), draw.randint(1, 3))
         found.append(("drawn", {k: drawn(draw, knobs[k], str(written(text, k))) for k in chosen}))
     return [(named(kind, fit(text, settings)), fit(text, settings)) for kind, settings in found]
 
@@ -198,7 +203,7 @@ class Recorder:
 
     def _all(self, subjects: list[Subject]) -> None:
         waiting = deque(one for one in subjects for _ in range(one.most))
-        devices = len(self._lab.runs.executor.device_names())
+        devices = self._lab.runs.at_once()
         while waiting or self._going:
             while waiting and len(self._going) < devices:
                 self._start(waiting.popleft())

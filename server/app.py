@@ -19,6 +19,7 @@ from server.labs import HomeLabs, Labs
 from server.prompts import add_prompts
 from server.research_tools import WRITERS, add_research_tools
 from server.resources import add_resources
+from server.scaling_tool import add_scaling
 from server.school import School
 from server.teaching_tools import add_teaching_tools
 from server.tending import TEND_S, Tender
@@ -88,6 +89,7 @@ def build_server(
     )
     if not teaching:
         add_research_tools(server, desk)
+        add_scaling(server, desk)
         add_resources(server, desk)
     add_explaining(server, desk, school, course_only=teaching, draws=not reading)
     if toolset in ("all", "teach"):

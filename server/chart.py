@@ -45,7 +45,7 @@ def draw_chart(result: "DemoResult", path: Path) -> None:
     _draw_effects(below, result)
     below.set_ylabel(f"effect against the incumbent\n({result.unit}, up is better)")
     for axes in (above, below):
-        _tidy(axes)
+        tidy(axes)
     figure.savefig(path)
 
 
@@ -148,7 +148,8 @@ def _label(trial: "Trial") -> str:
     return f"{trial.experiment}\n{knob}\n{values}"
 
 
-def _tidy(axes: "Axes") -> None:
+def tidy(axes: "Axes") -> None:
+    """Take away what says nothing."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="y", color=BAND, linewidth=0.8)
     axes.set_axisbelow(True)

@@ -7,6 +7,7 @@ and none repeats what training code wrote.
 from collections.abc import Sequence
 
 from autoresearch.records import Outcome, Prediction, RunState, Verdict
+from autoresearch.scaling import ScalingView
 from autoresearch.views import (
     CodeSection,
     Conclusion,
@@ -200,6 +201,22 @@ def after_stop(view: RunView) -> str:
         f"{_call('evaluate_metric', experiment=view.experiment)} records the outcome; then "
         "conclude_experiment with why you stopped it."
     )
+
+
+def after_scaling(view: ScalingView) -> str:
+    """Come back while runs are missing; then say what the gain is good for."""
+    if view.missing:
+        again = _call("fit_scaling", experiment=view.experiment, wait_s=45)
+        return f"{again} again: it starts the runs that are missing; those that go on need no call."
+    if view.fit is None:
+        return "propose_patch a mended one, or leave the question of scale open."
+    if view.fit.reach.gain.low > 0:
+        return (
+            "Show the chart; say in its lesson that it holds, and build on it with propose_patch."
+        )
+    if view.fit.reach.gain.high < 0:
+        return "Show the chart; say in its lesson that it is for small sizes, and look for why."
+    return "Show the chart; call it a gain at these sizes only, until larger ones were run."
 
 
 def _taken_back(tip: Incumbent) -> str:

@@ -27,6 +27,7 @@ WRITERS = {
     "stop_run",
     "evaluate_metric",
     "conclude_experiment",
+    "fit_scaling",
 }
 LONGEST_WAIT_S = 45  # some clients cut a call off at 60 s
 STOPPED_WITHIN_S = 5

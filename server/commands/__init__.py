@@ -20,6 +20,7 @@ from server.commands import (
     learning,
     redteam,
     replaying,
+    scaling,
     showing,
 )
 
@@ -60,6 +61,7 @@ def build_app() -> App:
     for command in (labs.init, labs.status, labs.log, labs.verify, labs.branch):
         app.command(command)
     app.command(replaying.replay)
+    app.command(scaling.scale)
     app.command(redteam.redteam)
     app.command(calibrating.aa_test)
     app.command(calibrating.replay_log_command, name="replay-log")

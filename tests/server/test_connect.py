@@ -320,7 +320,7 @@ def test_connect_prints_by_default_and_writes_on_request(tmp_path, monkeypatch, 
     assert run(["connect", "claude-code"]) == 0
     out = capsys.readouterr().out
     assert '"mcp__autoresearch__check_run"' in out
-    assert "the server answered with 13 tools in" in out
+    assert "the server answered with 14 tools in" in out
     assert list(tmp_path.iterdir()) == []
     assert run(["connect", "codex", "--write", "--json"]) == 0
     report = json.loads(capsys.readouterr().out)

@@ -18,9 +18,14 @@ RESEARCH = [
     "recall_experiments",
 ]
 TEACHING = ["start_lesson", "get_hint", "show_progress", "submit_exercise"]
+SCALING = "fit_scaling"
 OF_BOTH = "explain_code_section"
 READ_ONLY = {"check_run", "recall_experiments", "explain_code_section", "show_progress"}
-OF_ANY_FORM = {"explain_code_section", "submit_exercise"}  # they declare no schema of their results
+OF_ANY_FORM = {
+    "explain_code_section",
+    "submit_exercise",
+    "fit_scaling",
+}  # they declare no schema of their results
 MOST_BYTES = {"all": 12_000, "research": 8_000, "teach": 8_000}
 MOST_TOOLS = 14
 
@@ -28,7 +33,7 @@ MOST_TOOLS = 14
 async def test_research_comes_in_the_order_of_the_loop_and_teaching_after_it(connect, lab):
     async with connect(lab) as client:
         names = [tool.name for tool in await client.list_tools()]
-    assert names == [*RESEARCH, OF_BOTH, *TEACHING]
+    assert names == [*RESEARCH, SCALING, OF_BOTH, *TEACHING]
     assert len(names) <= MOST_TOOLS
 
 

@@ -1,0 +1,271 @@
+"""Power laws in compute, fitted to runs at several sizes: pure maths, no files, no lab.
+
+Baseline and candidate each follow y = floor + scale * (x / x0)^-exponent, with errors of one common
+spread. For a given exponent that is a straight line, so the exponents are walked over a grid and
+everything else is exact. Intervals come from the profile of the likelihood: a number belongs to the
+95 % interval if some law in which it is true fits not much worse than the best one (by t^2 times
+the variance of the residuals). That holds where the exponent is hardly known, too, which it seldom
+is from a few sizes: then the interval far beyond them is as wide as it must be.
+
+Needs numpy, and scipy, which the extra `scaling` brings; both are imported when a fit is made.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from autoresearch.errors import LabError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[Any]
+
+FEWEST_SIZES = 3
+REACH = 10.0  # times the largest compute that was run
+EXPONENTS = (0.02, 3.0)  # from nearly a straight line in log x to what is flat at once
+GRID = 120
+STEPS = 30  # of the chart's lines
+SHARE = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One run."""
+
+    size: float
+    compute: float  # of its size and code, in any unit
+    value: float  # metric units
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A number with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Law:
+    """y = floor + scale * (x / x0)^-exponent, x0 being the largest compute of all runs."""
+
+    floor: Interval
+    scale: Interval
+    exponent: Interval
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class At:
+    """What the two laws say at one compute."""
+
+    compute: float
+    baseline: Interval
+    candidate: Interval
+    gain: Interval  # metric units, positive is better
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scaling:
+    """Two laws, and what is gained at the sizes run and beyond them."""
+
+    baseline: Law
+    candidate: Law
+    x0: float
+    gain: Interval  # mean over the sizes run, each at equal size, from the runs alone
+    costs: float  # how many times the baseline's compute the candidate takes, at equal size
+    reach: At  # at REACH times the largest compute
+    curve: tuple[At, ...]  # from the smallest compute to `reach`, for a chart
+    spread: float  # of single runs about their law, metric units
+
+    @property
+    def answer(self) -> str:
+        """Whether the gain holds, in a few words."""
+        far, here = self.reach.gain, self.gain
+        if far.low > 0:
+            return "it holds"
+        if far.high < 0:
+            return "it turns into a loss" if here.high > 0 else "it stays a loss"
+        return "it is not known to hold"
+
+
+def fit_scaling(
+    baseline: Sequence[Point], candidate: Sequence[Point], *, lower_is_better: bool
+) -> Scaling:
+    """Fit both laws to runs of the same sizes, at least two runs a size and side.
+
+    Raises LabError where there are too few sizes or runs, or scipy is not installed.
+    """
+    sizes = sorted({one.size for one in baseline} & {one.size for one in candidate})
+    if len(sizes) < FEWEST_SIZES:
+        raise LabError(
+            f"{len(sizes)} sizes were measured for both; a power law needs {FEWEST_SIZES}.",
+            "Mend what failed at the others, or name further sizes in [scaling].",
+        )
+    sign = 1.0 if lower_is_better else -1.0
+    sides = [[one for one in side if one.size in sizes] for side in (baseline, candidate)]
+    x0 = max(one.compute for side in sides for one in side)
+    freedom = sum(map(len, sides)) - 6
+    if freedom < 1:
+        raise LabError("There are too few runs to tell noise from law.", "Give 2 seeds a size.")
+    laws = [_Profile(side, x0) for side in sides]
+    rss = sum(law.best for law in laws)
+    allowed = _quantile(freedom) ** 2 * rss / freedom
+    for law in laws:
+        law.narrow(allowed)
+    least, most = min(one.compute for side in sides for one in side), REACH * x0
+    way = [least * (most / least) ** (n / STEPS) for n in range(STEPS + 1)]
+    curve = tuple(_at(compute / x0, compute, laws, allowed, sign) for compute in way)
+    return Scaling(
+        baseline=laws[0].law(allowed),
+        candidate=laws[1].law(allowed),
+        x0=x0,
+        gain=_gain_here(sides, sizes, sign),
+        costs=_costs(sides, sizes),
+        reach=curve[-1],
+        curve=curve,
+        spread=math.sqrt(rss / freedom),
+    )
+
+
+class _Profile:
+    """One side's straight lines in x^-exponent, a line for each exponent of a grid."""
+
+    def __init__(self, points: Sequence[Point], x0: float) -> None:
+        import numpy as np
+
+        self._x = np.array([one.compute / x0 for one in points])
+        self._y = np.array([one.value for one in points])
+        self._walk(*EXPONENTS)
+        self.best = self._least()
+
+    def _walk(self, lowest: float, highest: float) -> None:
+        import numpy as np
+
+        self.exponents = np.geomspace(lowest, highest, GRID)
+        u = self._x ** -self.exponents[:, None]  # (GRID, runs)
+        self._middle = u.mean(axis=1)
+        away = u - self._middle[:, None]
+        self._squares = (away**2).sum(axis=1)
+        self.slope = (away * self._y).sum(axis=1) / self._squares
+        left = self._y - self._y.mean() - self.slope[:, None] * away
+        self.rss: Floats = (left**2).sum(axis=1)
+
+    def _around(self, inside: "Floats") -> tuple[float, float]:
+        """The exponents next to these places of the grid."""
+        return (
+            float(self.exponents[max(0, inside[0] - 1)]),
+            float(self.exponents[min(GRID - 1, inside[-1] + 1)]),
+        )
+
+    def _least(self) -> float:
+        """The residual squares of the best law, between the exponents of the grid too."""
+        from scipy.optimize import minimize_scalar
+
+        def rss(exponent: float) -> float:
+            u = self._x**-exponent
+            away = u - u.mean()
+            slope = (away * self._y).sum() / (away**2).sum()
+            return float(((self._y - self._y.mean() - slope * away) ** 2).sum())
+
+        around = self._around((self.rss == self.rss.min()).nonzero()[0])
+        found = minimize_scalar(rss, bounds=around, method="bounded")
+        return min(float(found.fun), float(self.rss.min()))
+
+    def narrow(self, allowed: float) -> None:
+        """Walk more closely over the exponents that fit well enough."""
+        self._walk(*self._around((self.rss - self.rss.min() <= allowed).nonzero()[0]))
+
+    def at(self, x: float) -> "tuple[Floats, Floats]":
+        """The line's value at x and its variance, in squares of the spread, by exponent."""
+        away = x**-self.exponents - self._middle
+        return self._y.mean() + self.slope * away, 1 / len(self._y) + away**2 / self._squares
+
+    def law(self, allowed: float) -> Law:
+        """The best law with the intervals of its parts."""
+        floor = self._y.mean() - self.slope * self._middle
+        over = 1 / len(self._y) + self._middle**2 / self._squares
+        inside = self.exponents[self.rss - self.best <= allowed]
+        best = float(self.exponents[self.rss.argmin()])
+        return Law(
+            floor=_profiled(floor, over, self.rss, self.best, allowed),
+            scale=_profiled(self.slope, 1 / self._squares, self.rss, self.best, allowed),
+            exponent=Interval(best, *_ends(inside, best)),
+        )
+
+
+def _at(x: float, compute: float, laws: Sequence[_Profile], allowed: float, sign: float) -> At:
+    (one, one_over), (other, other_over) = (law.at(x) for law in laws)
+    base = _profiled(one, one_over, laws[0].rss, laws[0].best, allowed)
+    candidate = _profiled(other, other_over, laws[1].rss, laws[1].best, allowed)
+    gain = _profiled(
+        sign * (one[:, None] - other),
+        one_over[:, None] + other_over,
+        laws[0].rss[:, None] + laws[1].rss,
+        laws[0].best + laws[1].best,
+        allowed,
+    )
+    return At(compute=compute, baseline=base, candidate=candidate, gain=gain)
+
+
+def _profiled(
+    values: "Floats", over: "Floats", rss: "Floats", best: float, allowed: float
+) -> Interval:
+    """The best value, and the hull of what each exponent allows it to be."""
+    import numpy as np
+
+    room = best + allowed - rss
+    half = np.sqrt(np.clip(room, 0, None) * over)
+    inside = room >= 0
+    at = np.unravel_index(int(rss.argmin()), rss.shape)
+    value = float(values[at])
+    if not inside.any():
+        return Interval(value, value, value)
+    low, high = (values - half)[inside].min(), (values + half)[inside].max()
+    return Interval(value, float(low), float(high))
+
+
+def _ends(inside: "Floats", otherwise: float) -> tuple[float, float]:
+    return (float(inside.min()), float(inside.max())) if inside.size else (otherwise, otherwise)
+
+
+def _gain_here(sides: Sequence[Sequence[Point]], sizes: Sequence[float], sign: float) -> Interval:
+    """The mean over sizes of the difference of means, by the spread within sizes alone."""
+    from statistics import fmean
+
+    groups = [[[p.value for p in side if p.size == size] for size in sizes] for side in sides]
+    gains = [sign * (fmean(one) - fmean(other)) for one, other in zip(*groups, strict=True)]
+    every = [group for side in groups for group in side]
+    squares = sum((value - fmean(group)) ** 2 for group in every for value in group)
+    freedom = sum(len(group) - 1 for group in every)
+    if freedom < 1:
+        raise LabError("One run a size says nothing of the noise.", "Give 2 seeds a size.")
+    error = math.sqrt(squares / freedom * sum(1 / len(group) for group in every)) / len(sizes)
+    half = _quantile(freedom) * error
+    gain = fmean(gains)
+    return Interval(gain, gain - half, gain + half)
+
+
+def _costs(sides: Sequence[Sequence[Point]], sizes: Sequence[float]) -> float:
+    """The geometric mean over sizes of the candidate's compute over the baseline's."""
+    from statistics import fmean
+
+    logs = [
+        [math.log(fmean(p.compute for p in side if p.size == size)) for size in sizes]
+        for side in sides
+    ]
+    return math.exp(fmean(other - one for one, other in zip(*logs, strict=True)))
+
+
+def _quantile(freedom: int) -> float:
+    """Of Student's t, for a two-sided interval."""
+    try:
+        from scipy.stats import t
+    except ImportError as error:
+        raise LabError(
+            "A power law is fitted with scipy, which is not installed.",
+            "Install autoresearch-mcp[scaling].",
+        ) from error
+    return float(t.ppf((1 + SHARE) / 2, freedom))
