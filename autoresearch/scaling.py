@@ -25,7 +25,7 @@ from autoresearch.errors import LabError, NotNow
 from autoresearch.records import Run, RunReport
 from autoresearch.rundir import RunDir
 from autoresearch.runs import SEEDS
-from autoresearch.scaling_fit import Point, Scaling, fit_scaling
+from autoresearch.scaling_fit import Point, Scaling, fit_scaling, require_scipy
 
 if TYPE_CHECKING:
     from autoresearch.lab import Lab
@@ -93,8 +93,9 @@ class _Planned:
 def scale(lab: "Lab", experiment: str) -> ScalingView:
     """Take in what ended, start what is missing as far as devices are free, fit if all is there.
 
-    Raises NotFound, or NotNow where the experiment can't be scaled and why.
+    Raises NotFound, NotNow where the experiment can't be scaled, or LabError without scipy.
     """
+    require_scipy()
     sizes, base = _scalable(lab, experiment)
     planned = list(_planned(lab, sizes, (base, experiment)))
     going = sum(bool(one.tries) and one.report is None for one in planned)

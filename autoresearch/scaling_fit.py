@@ -91,12 +91,23 @@ class Scaling:
         return "it is not known to hold"
 
 
+def require_scipy() -> None:
+    """Raise LabError where it is not installed, before anything is run for a fit."""
+    try:
+        import scipy  # noqa: F401
+    except ImportError as error:
+        raise LabError(
+            "Fitting a power law needs scipy, which is not installed.",
+            "Install autoresearch-mcp[scaling].",
+        ) from error
+
+
 def fit_scaling(
     baseline: Sequence[Point], candidate: Sequence[Point], *, lower_is_better: bool
 ) -> Scaling:
     """Fit both laws to runs of the same sizes, at least two runs a size and side.
 
-    Raises LabError where there are too few sizes or runs, or scipy is not installed.
+    Raises LabError where there are too few sizes or runs.
     """
     sizes = sorted({one.size for one in baseline} & {one.size for one in candidate})
     if len(sizes) < FEWEST_SIZES:
@@ -261,11 +272,6 @@ def _costs(sides: Sequence[Sequence[Point]], sizes: Sequence[float]) -> float:
 
 def _quantile(freedom: int) -> float:
     """Of Student's t, for a two-sided interval."""
-    try:
-        from scipy.stats import t
-    except ImportError as error:
-        raise LabError(
-            "A power law is fitted with scipy, which is not installed.",
-            "Install autoresearch-mcp[scaling].",
-        ) from error
+    from scipy.stats import t
+
     return float(t.ppf((1 + SHARE) / 2, freedom))
