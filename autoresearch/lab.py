@@ -305,8 +305,7 @@ class Lab:
     def contract_text(self) -> str:
         """autoresearch.toml as the lab was opened with it."""
         history = self.history()
-        assert history.opened is not None
-        if history.opened.contract:
+        if history.opened and history.opened.contract:
             return history.opened.contract
         commit = history.experiments["e0"].commit
         return self.repository.read_file(commit, FILE_NAME).decode(errors="replace")

