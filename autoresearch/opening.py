@@ -6,6 +6,7 @@ A lab is built beside its final place and renamed, so that a refusal leaves noth
 import json
 import os
 import secrets
+import shlex
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -65,7 +66,16 @@ def find_source(source: str, home: Path, contract: str = "") -> Source:
     return _find_repository(path.resolve(), home, contract)
 
 
-def open_signed(source: str, home: Path, key: Path) -> None:
+def lab_on(path: Path, home: Path) -> str | None:
+    """The name of the lab that was opened on that folder, None where there is none."""
+    source = str(path.expanduser().resolve())
+    named = (
+        name for name in lab_names(home) if _settings(lab_folder(home, name))["source"] == source
+    )
+    return next(named, None)
+
+
+def open_signed(source: str, home: Path, key: Path, tell: Tell = lambda line: None) -> None:
     """Make a lab whose verdicts are signed with that SSH key; NotNow if there is one already."""
     found = find_source(source, home)
     if found.existing is not None:
@@ -78,7 +88,7 @@ def open_signed(source: str, home: Path, key: Path) -> None:
             "A lab signs from its first event on: open another target, or one in another "
             "AUTORESEARCH_HOME.",
         )
-    create_lab(found, home, key)
+    create_lab(found, home, key, tell=tell)
 
 
 def commitment(salt: str, split_seed: int) -> str:
@@ -171,14 +181,15 @@ def check_files(contract: Contract, repository: Repository, commit: str) -> None
 
 
 def _find_repository(path: Path, home: Path, text: str) -> Source:
-    for name in lab_names(home):
-        folder = lab_folder(home, name)
-        if _settings(folder)["source"] == str(path):
-            return Source(name, str(path), folder)
+    there = lab_on(path, home)
+    if there is not None:
+        return Source(there, str(path), lab_folder(home, there))
     if not text and not (path / FILE_NAME).is_file():
         raise ContractError(
             f"{path} has no {FILE_NAME}, the contract that says what may be edited and measured.",
-            "docs/contract.md shows one; commit it, then open the folder again.",
+            f"`autoresearch-mcp init {shlex.quote(str(path))}` proposes one, proves it by runs and "
+            "keeps it in a lab; where there is no terminal add --yes, and options for what it "
+            "can't know. Or write one (docs/contract.md), commit it, and open the folder again.",
         )
     given = text.encode() or (path / FILE_NAME).read_bytes()
     contract = parse_contract(given, FILE_NAME if text else str(path / FILE_NAME))

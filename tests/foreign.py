@@ -59,9 +59,11 @@ def common(text, most):
     return sorted(counts, key=lambda one: (-one[1], one[0]))[:most]
 ''',
         "tests/test_counting.py": """\
+from collections import Counter
+
 from wordcount.counting import common
 
-TEXT = " ".join(str(n * n % 701) for n in range(2600))
+TEXT = " ".join(str(n * n % 1701) for n in range(7000))
 
 
 def test_the_most_frequent_words_come_first():
@@ -69,23 +71,20 @@ def test_the_most_frequent_words_come_first():
 
 
 def test_a_long_text():
-    assert common(TEXT, 1)[0][1] == max(TEXT.split().count(w) for w in set(TEXT.split()))
+    assert common(TEXT, 1)[0][1] == max(Counter(TEXT.split()).values())
 """,
     },
     better=(
         "wordcount/counting.py",
-        "        if word not in [known for known, _ in counts]:\n"
-        "            counts.append((word, words.count(word)))\n",
-        "        if word not in dict(counts):\n"
-        "            counts.append((word, words.count(word)))\n"
-        "    return sorted(__import__('collections').Counter(words).items(),"
-        " key=lambda one: (-one[1], one[0]))[:most]\n",
+        """\
+    counts = []
+    for word in words:
+        if word not in [known for known, _ in counts]:
+            counts.append((word, words.count(word)))
+""",
+        "    counts = [(word, words.count(word)) for word in set(words)]\n",
     ),
-    worse=(
-        "wordcount/counting.py",
-        "        if word not in [",
-        "        if words.count(word) > 9 in [",
-    ),
+    worse=("wordcount/counting.py", "(-one[1], one[0])", "(one[1], one[0])"),
 )
 
 KERNEL = Foreign(
@@ -114,7 +113,7 @@ import numpy as np
 
 from smoothing import smooth
 
-values = np.random.default_rng(0).normal(size=8000)
+values = np.random.default_rng(0).normal(size=3000)
 began = time.perf_counter()
 for _ in range(3):
     smooth(values, 25)
@@ -171,7 +170,7 @@ if __name__ == "__main__":
     },
     untracked={
         "data/points.csv": "".join(
-            f"{x},{y},{int((x * 7 // 10 + y * 5 // 10) % 2)}\n"
+            f"{x},{y},{int((x // 4 + y // 4) % 2)}\n"
             for x, y in ((n * 37 % 97 / 9.7, n * 53 % 89 / 8.9) for n in range(400))
         )
     },

@@ -22,6 +22,7 @@ from autoresearch.snapshot import Snapshot
 
 PYTEST = (PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider")
 BUDGET_S = 60.0
+ON_GPUS = ("torch", "jax", "cupy", "tensorflow", "mlx", "triton")
 CLOCKS = ("wall_s", "cpu_s")
 _WAITS = re.compile(r"\b(?:sleep|subprocess|threading|multiprocessing|asyncio|socket|requests)\b")
 SAID = Sureness.SAID
@@ -45,8 +46,12 @@ def propose(snapshot: Snapshot, answers: Answers, environ: Mapping[str, str]) ->
     programs = find_programs(snapshot)
     subject = _subject(snapshot, answers, programs)
     reach = subject.reach if subject else Reach((), (), ())
-    needed = tuple(dict.fromkeys([*reach.packages, *(["pytest"] if _tests(snapshot) else [])]))
-    interpreter = choose_interpreter(snapshot, needed if subject else (), environ)
+    guards = _guards(snapshot, answers, subject)
+    started = subject.command.value if subject else ()
+    needed = reach.packages
+    if any("pytest" in argv for argv in (started, *guards.value.values())):
+        needed = tuple(dict.fromkeys([*needed, "pytest"]))
+    interpreter = choose_interpreter(snapshot, needed, environ)
     if answers.python:
         interpreter = replace(interpreter, packages=None, lock=None)
     metric = _metric(answers, subject)
@@ -63,8 +68,10 @@ def propose(snapshot: Snapshot, answers: Answers, environ: Mapping[str, str]) ->
         lock=interpreter.lock,
         inputs=_inputs(snapshot, answers, reach),
         network=Part(answers.network, "", SAID if answers.network else GUESSED),
-        guards=_guards(snapshot, answers, subject),
+        guards=guards,
         env=_env(subject),
+        needed=needed,
+        device=_device(needed),
         choices=_choices(subject, programs),
     )
 
@@ -246,6 +253,12 @@ def _env(subject: _Subject | None) -> Part[Mapping[str, str]]:
     if away and "PYTHONPATH" not in env:
         env["PYTHONPATH"] = ":".join(away)
     return Part(env, f"its modules lie in {', '.join(away)}" if away else "")
+
+
+def _device(needed: Sequence[str]) -> Part[str] | None:
+    """A GPU for what can use one, where there is one."""
+    named = [module for module in needed if module in ON_GPUS]
+    return Part("any", f"it imports {named[0]}: a GPU where there is one") if named else None
 
 
 def _choices(

@@ -14,7 +14,7 @@ from autoresearch.attaching.numbers import NUMBER, Number, unit_after
 _PRINTERS = {"print", "write", "echo", "info"}
 _LABEL = re.compile(r"([A-Za-z][\w/@.\- ]*?)(\s*[:=]\s*|\s+)$")
 _PERCENT = re.compile(r"%(?:\((\w+)\))?[-+ #0]*[\d*]*(?:\.[\d*]+)?([diouxXeEfFgGcrsa%])")
-_METRIC = re.compile(r"(?:^|\s)METRIC\s+([\w.-]+)=$")
+_METRIC = re.compile(r"^METRIC\s+([\w.-]+)\s*=$")
 _WORDS = ("path", "name", "file", "device", "dtype", "shape", "version")  # whose values are none
 
 _Piece = str | ast.expr | None  # a text, or what fills the hole; None: filled by something unknown
@@ -135,7 +135,7 @@ def _numbers(pieces: list[_Piece], where: str) -> Iterator[Number]:
 
 def _named(line: str, starts: bool) -> tuple[str, str] | None:
     """The label that the text before a number ends with, and the pattern that finds it again."""
-    if metric := _METRIC.search(line):
+    if starts and (metric := _METRIC.search(line)):
         return metric[1], ""
     if quoted := re.search(r'"([A-Za-z][\w .-]*)":\s*$', line):
         return quoted[1], f'"{re.escape(quoted[1])}": ?{NUMBER}'

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Generic, TypeVar
 
-T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
 class Sureness(StrEnum):
@@ -20,10 +20,10 @@ class Sureness(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Part(Generic[T]):
+class Part(Generic[T_co]):
     """One part of a proposal."""
 
-    value: T
+    value: T_co
     why: str  # the evidence, such as "README.md says `python train.py`"
     sure: Sureness = Sureness.FOUND
 
@@ -51,11 +51,14 @@ class Proposal:
     python: Part[str]  # a full path; "" is this product's own
     packages: Part[tuple[str, ...]] | None = None  # that uv installs, instead of `python`
     lock: Part[str] | None = None  # a uv.lock of the repository, instead of `packages`
+    device: Part[str] | None = None  # None: a CPU
+    memory_mb: Part[int] | None = None  # None: what a contract has that says nothing
     inputs: Part[tuple[str, ...]]
     network: Part[bool]
     guards: Part[Mapping[str, tuple[str, ...]]]
     env: Part[Mapping[str, str]]
     text: Part[str] | None = None  # a whole contract, where a recogniser wrote one
+    needed: tuple[str, ...] = ()  # modules that it imports from elsewhere
     choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # by part, where several
 
     @property

@@ -10,7 +10,7 @@ from autoresearch.logs import clean_lines
 
 _OUTPUT = "its output"
 _VALUE = r"[-+]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
-_METRIC = re.compile(rf"\bMETRIC\s+([\w.-]+)=({_VALUE})\s*$")
+_METRIC = re.compile(rf"METRIC\s+([\w.-]+)\s*=\s*({_VALUE})\s*")
 _NAMED = re.compile(rf"([A-Za-z][\w/@.\- ]*?)(\s*[:=]\s*|\s+)({_VALUE})(?![\w.])")
 _MOST_LINES = 2000
 
@@ -26,7 +26,7 @@ def said_numbers(log: str) -> tuple[Number, ...]:
 
 
 def _of_line(line: str) -> list[Number]:
-    if metric := _METRIC.search(line):
+    if metric := _METRIC.fullmatch(line):
         return [_number(metric[1], "", float(metric[2]))]
     if line.startswith("{") and line.endswith("}"):
         return _of_json(line)

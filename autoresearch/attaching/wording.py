@@ -37,6 +37,10 @@ def _lines(proposal: Proposal) -> Iterator[str]:
         yield f"python = {_text(proposal.python.value)}"
     if proposal.env.value:
         yield f"env = {_table(proposal.env.value)}"
+    if proposal.device:
+        yield f"device = {_text(proposal.device.value)}"
+    if proposal.memory_mb:
+        yield f"memory_mb = {proposal.memory_mb.value}"
     yield from (f"budget = {{ wall_s = {proposal.budget_s.value:g} }}", "")
     yield from _metric(proposal)
     if proposal.guards.value:

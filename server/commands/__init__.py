@@ -11,6 +11,7 @@ from autoresearch.errors import LabError
 from curricula.errors import CourseError
 from server.app import Toolset, product_version
 from server.commands import (
+    attaching,
     authoring,
     calibrating,
     capstone,
@@ -58,7 +59,7 @@ def build_app() -> App:
     )
     app.command(showing.demo)
     app.command(connecting.connect)
-    for command in (labs.init, labs.status, labs.log, labs.verify, labs.branch):
+    for command in (attaching.init, labs.status, labs.log, labs.verify, labs.branch):
         app.command(command)
     app.command(replaying.replay)
     app.command(scaling.scale)

@@ -1,6 +1,5 @@
-"""Commands that look at labs: init, status, log, verify, branch."""
+"""Commands that look at labs: status, log, verify, branch."""
 
-from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -14,7 +13,6 @@ from autoresearch.home import default_home, lab_names
 from autoresearch.lab import Lab
 from autoresearch.logs import clean_lines
 from autoresearch.noise import measure_noise
-from autoresearch.opening import open_signed
 from autoresearch.records import Experiment, Verdict
 from autoresearch.views import Overview
 from server import figures
@@ -40,28 +38,6 @@ COLOURS = {
 }
 
 
-def init(
-    source: Annotated[str, Parameter(help="A shipped target, such as microgpt, or a folder.")],
-    *,
-    sign: Annotated[
-        Path | None, Parameter(help="An SSH key that verdicts are signed with, such as id_ed25519.")
-    ] = None,
-    json: JsonOption = False,
-) -> None:
-    """Open a lab on a target: a clone of its own; your repository is only read.
-
-    A folder must be a git repository whose last commit holds autoresearch.toml.
-    """
-    if sign is not None:
-        open_signed(source, default_home(), sign)
-    view = Lab.open(source).overview()
-    if json:
-        print_json(view)
-        return
-    _show(view)
-    say(f"Lab {view.lab} is ready. Next: autoresearch-mcp connect claude-code")
-
-
 def status(*, lab: LabOption = "", json: JsonOption = False) -> int:
     """Show each lab: incumbent, verdicts, what runs now; exit 1 if one cannot be read."""
     names = [lab] if lab else list(lab_names(default_home()))
@@ -77,7 +53,7 @@ def status(*, lab: LabOption = "", json: JsonOption = False) -> int:
         print_json(views)
         return 1 if broken else 0
     for view in views:
-        _show(view)
+        show_lab(view)
     for line in broken:
         say(line, "red")
     if not names:
@@ -170,7 +146,8 @@ def branch(
     say_who(here.contract.metric)
 
 
-def _show(view: Overview) -> None:
+def show_lab(view: Overview) -> None:
+    """A lab's table: what it researches, how far it is."""
     tip = view.incumbent
     tally = ", ".join(f"{number} {outcome}" for outcome, number in view.outcomes.items()) or "none"
     better = "lower" if view.direction == "min" else "higher"

@@ -1,0 +1,218 @@
+"""`init`: open a lab on a target; on a repository without a contract, propose and prove one."""
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+from rich.text import Text
+
+from autoresearch.contract import FILE_NAME
+from autoresearch.errors import ContractError
+from autoresearch.home import default_home, lab_names
+from autoresearch.lab import Lab
+from autoresearch.opening import create_lab, find_source, lab_on, open_signed
+from autoresearch.targets import BESIDE
+from autoresearch.workspace import snapshot
+from server.commands.labs import show_lab
+from server.commands.output import JsonOption, console, plain, print_json, say, table
+from server.commands.proposals import Working, baseline_words, rows_of, working
+
+if TYPE_CHECKING:
+    from autoresearch.attaching.proposal import Answers, Proposal
+    from autoresearch.attaching.proving import Opener, Proven
+
+INTERRUPTED = 130
+OPTIONS_ONLY = "Its options are for a repository without one: change the contract instead."
+
+
+Command = Annotated[str, Parameter(help='What a run is, as you type it: "python work.py".')]
+MetricName = Annotated[
+    str, Parameter(help="The number's name as it is printed; wall_s, cpu_s: the lab's clock.")
+]
+Direction = Annotated[str, Parameter(help="Which way is better: min or max.")]
+Pattern = Annotated[
+    str, Parameter(help="A regular expression of its one line; its group is the number.")
+]
+Editable = Annotated[
+    tuple[str, ...], Parameter(help="A file, or a glob, that experiments may change.")
+]
+Seconds = Annotated[
+    float | None, Parameter(help="Seconds after which a run is ended. [default: 60]")
+]
+InputPaths = Annotated[
+    tuple[str, ...], Parameter(help="A path that runs read and git does not carry.")
+]
+Python = Annotated[str, Parameter(help="The interpreter, such as .venv/bin/python.")]
+Guards = Annotated[
+    tuple[str, ...], Parameter(help='What must pass before a keep: "tests=pytest -q".')
+]
+Key = Annotated[
+    Path | None, Parameter(help="An SSH key that verdicts are signed with, such as id_ed25519.")
+]
+Taken = Annotated[
+    bool, Parameter(help="Take what is found; fail, naming options, where it can't be known.")
+]
+
+
+def init(
+    source: Annotated[str, Parameter(help="A shipped target, such as microgpt, or a folder.")],
+    *,
+    yes: Taken = False,
+    command: Command = "",
+    metric: MetricName = "",
+    direction: Direction = "",
+    pattern: Pattern = "",
+    edit: Editable = (),
+    budget_s: Seconds = None,
+    input: InputPaths = (),  # noqa: A002 - the option's name
+    python: Python = "",
+    network: Annotated[bool, Parameter(help="Let runs use the network.")] = False,
+    guard: Guards = (),
+    dry_run: Annotated[bool, Parameter(help="Print the contract; start and keep nothing.")] = False,
+    sign: Key = None,
+    json: JsonOption = False,
+) -> int:
+    """Open a lab on a target: a clone of its own; your repository is only read.
+
+    A repository whose last commit holds autoresearch.toml is opened as that says. For any other a
+    contract is proposed, asked about on a terminal, and proved by runs of the code as it is. The
+    contract is kept by the lab: nothing is written into your folder.
+    """
+    from autoresearch.attaching.proposal import Answers
+
+    answers = Answers(
+        command=command,
+        metric=metric,
+        direction=direction,
+        edit=edit,
+        pattern=pattern,
+        budget_s=budget_s,
+        inputs=input,
+        python=_full_path(python, source),
+        network=network,
+        guards=guard,
+    )
+    if _is_known(source):
+        if answers != Answers() or dry_run:
+            raise ContractError(f"{source} has a contract already.", OPTIONS_ONLY)
+        return _open_known(source, sign, json)
+    return attach(Path(source), answers, yes=yes, dry_run=dry_run, json=json, sign=sign)
+
+
+def _is_known(source: str) -> bool:
+    """Whether it needs no proposal: a shipped target, a lab, a lab's repository, a contract."""
+    path = Path(source).expanduser()
+    if source in BESIDE or source in lab_names(default_home()) or not path.is_dir():
+        return True
+    return (path / FILE_NAME).is_file() or lab_on(path, default_home()) is not None
+
+
+def _open_known(source: str, sign: Path | None, json: bool) -> int:
+    with working(json) as watch:
+        if sign is not None:
+            open_signed(source, default_home(), sign, tell=watch.now)
+        view = _opener(source, None, watch)("").overview()
+    if json:
+        print_json(view)
+        return 0
+    show_lab(view)
+    say(f"Lab {view.lab} is ready. Next: autoresearch-mcp connect claude-code")
+    return 0
+
+
+def attach(
+    path: Path,
+    answers: "Answers",
+    *,
+    yes: bool = False,
+    dry_run: bool = False,
+    json: bool = False,
+    open_lab: "Opener | None" = None,
+    sign: Path | None = None,
+) -> int:
+    """Propose a contract for a repository, prove it, and show the lab.
+
+    `open_lab` makes a lab of a contract's text, by default as `init` does.
+    """
+    from autoresearch.attaching.choosing import choose_alone, refuse_unknown
+    from autoresearch.attaching.looking import propose
+    from autoresearch.attaching.proving import prove
+    from autoresearch.attaching.wording import contract_text
+    from server.commands.asking import Terminal, is_terminal
+
+    path = path.expanduser().resolve()
+    seen = snapshot(path)
+    proposal = propose(seen, answers, os.environ)
+    choose = choose_alone
+    if is_terminal(console) and not (yes or json or dry_run):
+        terminal = Terminal(console)
+        choose = terminal.choose
+        proposal = terminal.settle(proposal, answers, lambda a: propose(seen, a, os.environ))
+    else:
+        _show_proposal(proposal, json=json or dry_run)
+        refuse_unknown(proposal, taken=yes or dry_run)
+    if dry_run:
+        console.print(contract_text(proposal), markup=False, end="")
+        return 0
+    try:
+        with working(json) as watch:
+            opener = open_lab or _opener(str(path), sign, watch)
+            proven = prove(proposal, seen, opener, watch, choose)
+    except KeyboardInterrupt:
+        print("Stopped: its runs are ended, and no lab is left.", file=sys.stderr)
+        return INTERRUPTED
+    _show_proven(proven, json)
+    return 0
+
+
+def _opener(source: str, sign: Path | None, watch: Working) -> "Opener":
+    home = default_home()
+
+    def open_lab(contract: str) -> Lab:
+        found = find_source(source, home, contract)
+        if found.existing is None:
+            create_lab(found, home, sign, contract=contract, tell=watch.now)
+        return Lab.reopen(found.name, home=home)
+
+    return open_lab
+
+
+def _full_path(python: str, source: str) -> str:
+    """As it was typed, from here or from the repository's folder; links are not followed."""
+    here, there = Path(python).expanduser(), Path(source).expanduser() / python
+    if not python or here.is_absolute():
+        return str(here) if python else ""
+    return os.path.normpath((here if here.exists() else there).absolute())
+
+
+def _show_proposal(proposal: "Proposal", *, json: bool) -> None:
+    if json:
+        return
+    shown = table("", "proposed", "why")
+    for name, value, why in rows_of(proposal):
+        shown.add_row(Text(name, style="bold"), Text(value), Text(why))
+    console.print(shown)
+    console.print()
+
+
+def _show_proven(proven: "Proven", json: bool) -> None:
+    view = proven.lab.overview()
+    if json:
+        print_json(
+            {
+                "lab": plain(view),
+                "contract": proven.contract,
+                "found": {
+                    name: {"value": value, "why": why}
+                    for name, value, why in rows_of(proven.proposal)
+                },
+                "baseline": {"values": proven.values, "seconds": proven.seconds},
+            }
+        )
+        return
+    show_lab(view)
+    for words in baseline_words(proven):
+        say(words)
+    say(f"Lab {view.lab} is ready. Next: autoresearch-mcp connect claude-code")
