@@ -27,26 +27,41 @@ INTERRUPTED = 130
 OPTIONS_ONLY = "Its options are for a repository without one: change the contract instead."
 
 
-Command = Annotated[str, Parameter(help='What a run is, as you type it: "python work.py".')]
-MetricName = Annotated[
-    str, Parameter(help="The number's name as it is printed; wall_s, cpu_s: the lab's clock.")
+Command = Annotated[
+    str, Parameter(help='What a run is, as you type it: "python work.py".', show_default=False)
 ]
-Direction = Annotated[str, Parameter(help="Which way is better: min or max.")]
+MetricName = Annotated[
+    str,
+    Parameter(
+        help="The number's name as it is printed; wall_s, cpu_s: the lab's clock.",
+        show_default=False,
+    ),
+]
+Direction = Annotated[str, Parameter(help="Which way is better: min or max.", show_default=False)]
 Pattern = Annotated[
-    str, Parameter(help="A regular expression of its one line; its group is the number.")
+    str,
+    Parameter(
+        help="A regular expression of its one line; its group is the number.", show_default=False
+    ),
 ]
 Editable = Annotated[
-    tuple[str, ...], Parameter(help="A file, or a glob, that experiments may change.")
+    tuple[str, ...],
+    Parameter(help="A file, or a glob, that experiments may change.", show_default=False),
 ]
 Seconds = Annotated[
-    float | None, Parameter(help="Seconds after which a run is ended. [default: 60]")
+    float | None,
+    Parameter(help="Seconds after which a run is ended. [default: 60]", show_default=False),
 ]
 InputPaths = Annotated[
-    tuple[str, ...], Parameter(help="A path that runs read and git does not carry.")
+    tuple[str, ...],
+    Parameter(help="A path that runs read and git does not carry.", show_default=False),
 ]
-Python = Annotated[str, Parameter(help="The interpreter, such as .venv/bin/python.")]
+Python = Annotated[
+    str, Parameter(help="The interpreter, such as .venv/bin/python.", show_default=False)
+]
 Guards = Annotated[
-    tuple[str, ...], Parameter(help='What must pass before a keep: "tests=pytest -q".')
+    tuple[str, ...],
+    Parameter(help='What must pass before a keep: "tests=pytest -q".', show_default=False),
 ]
 Key = Annotated[
     Path | None, Parameter(help="An SSH key that verdicts are signed with, such as id_ed25519.")
