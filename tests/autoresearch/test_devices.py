@@ -6,6 +6,7 @@ import pytest
 
 from autoresearch.devices import HEAT, Look, Tenant
 from autoresearch.devices.claim import Claim
+from autoresearch.devices.described import describe_machine
 from autoresearch.devices.leases import Lease, Taker
 from autoresearch.devices.readiness import unready
 from autoresearch.devices.slots import slots_of
@@ -233,3 +234,38 @@ def test_a_gpu_that_was_unplugged_is_not_ready(tmp_path: Path) -> None:
     claim = Claim(on_gpus(tmp_path, "gpu-0"), FakeProbe((core(0),)))
     assert claim.take() is None
     assert claim.reason == "waits: gpu-0 is not there any more"
+
+
+def described(
+    probe: FakeProbe, folder: Path, monkeypatch: pytest.MonkeyPatch, **environ: str
+) -> tuple[str, str]:
+    for variable in ("AUTORESEARCH_DEVICES", "CUDA_VISIBLE_DEVICES"):
+        monkeypatch.delenv(variable, raising=False)
+    for variable, said in environ.items():
+        monkeypatch.setenv(variable, said)
+    return describe_machine(folder, probe)
+
+
+def test_the_doctor_names_devices_with_their_memory_and_who_holds_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lease = Taker(on_cores(tmp_path, 1)).take()
+    look = Look(free_mb=2192.0, temperature_c=41.0, tenants=(NOTEBOOK,))
+    probe = FakeProbe((gpu(0), core(0), core(1)), lambda _: look)
+    found, remedy = described(probe, tmp_path / "devices", monkeypatch)
+    assert found == (
+        "gpu-0 Fake 8G, 2,192 of 8,192 MB free, 41 °C (jupyter (pid 4242) holds 6,000 MB); "
+        "cpu-0 to cpu-1, 1 of 2 leased"
+    )
+    assert device_of(lease) == "cpu-0"
+    assert remedy == ""
+
+
+def test_the_doctor_says_what_the_user_chose_and_refuses_what_is_not_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    probe = FakeProbe((gpu(0), core(0)))
+    found, _ = described(probe, tmp_path, monkeypatch, AUTORESEARCH_DEVICES="gpu-0*2")
+    assert "AUTORESEARCH_DEVICES=gpu-0*2; runs may lease gpu-0/1, gpu-0/2" in found
+    with pytest.raises(LabError, match="gpu-3, which is not here"):
+        described(probe, tmp_path, monkeypatch, AUTORESEARCH_DEVICES="gpu-3")
