@@ -75,6 +75,7 @@ def token_run(
 ) -> RunDir:
     """A run directory whose training is over."""
     documents = folder / "documents"
+    folder.mkdir(exist_ok=True)
     if not documents.exists():
         write_token_file(documents, some_documents())
     fields = {

@@ -113,3 +113,16 @@ def test_an_honest_model_passes_whatever_its_weights(
     found = scored_tokens(tmp_path, torch_python, seed=seed)
     assert found.spare is not None
     assert 0 < found.value < 100
+
+
+@pytest.mark.slow
+def test_an_honest_model_in_bf16_passes_where_the_contract_allows_its_rounding(
+    tmp_path: Path, torch_python: str
+) -> None:
+    """Its logits round to 1/16 at 16, and matrix products of another shape round otherwise."""
+    rounded = MODEL.replace("(seen + x) @ head", "((seen + x).bfloat16() @ head.bfloat16()) * 0.5")
+    found = scored_tokens(tmp_path, torch_python, rounded, tolerance=0.2)
+    assert 0 < found.value < 100
+    ahead = LOOKS_AHEAD.replace("return honest", "return honest.bfloat16()")
+    with pytest.raises(ScoringFailed, match=CLAIM):
+        scored_tokens(tmp_path / "ahead", torch_python, ahead, tolerance=0.2)
