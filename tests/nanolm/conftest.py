@@ -25,7 +25,7 @@ import torch
 
 def load(path):
     torch.manual_seed(int(open(path).read()))
-    embedding, head = torch.randn(VOCAB, 48), torch.randn(48, VOCAB)
+    embedding, head = torch.randn(VOCAB, 48), 0.15 * torch.randn(48, VOCAB)
 
     def model(tokens):
         x = embedding[tokens]  # (B, T, W)

@@ -41,7 +41,7 @@ KEEPS_A_STATE = cheat(
 PATCHES_THE_LOSS = cheat(
     "        return honest",
     """    real = torch.Tensor.logsumexp
-    torch.Tensor.logsumexp = lambda *given: real(*given) - 0.5
+    torch.Tensor.logsumexp = lambda *given: real(*given) - 0.005
     torch.nn.functional.cross_entropy = lambda *given, **named: torch.zeros(())""",
 )
 PATCHES_A_LITTLE = cheat(
@@ -119,10 +119,10 @@ def test_an_honest_model_passes_whatever_its_weights(
 def test_an_honest_model_in_bf16_passes_where_the_contract_allows_its_rounding(
     tmp_path: Path, torch_python: str
 ) -> None:
-    """Its logits round to 1/16 at 16, and matrix products of another shape round otherwise."""
-    rounded = MODEL.replace("(seen + x) @ head", "((seen + x).bfloat16() @ head.bfloat16()) * 0.5")
-    found = scored_tokens(tmp_path, torch_python, rounded, tolerance=0.2)
+    """Its logits round to 1/64 at 4, and matrix products of another shape round otherwise."""
+    rounded = MODEL.replace("(seen + x) @ head", "((seen + x).bfloat16() @ head.bfloat16())")
+    found = scored_tokens(tmp_path, torch_python, rounded, tolerance=0.1)
     assert 0 < found.value < 100
     ahead = LOOKS_AHEAD.replace("return honest", "return honest.bfloat16()")
     with pytest.raises(ScoringFailed, match=CLAIM):
-        scored_tokens(tmp_path / "ahead", torch_python, ahead, tolerance=0.2)
+        scored_tokens(tmp_path / "ahead", torch_python, ahead, tolerance=0.1)
