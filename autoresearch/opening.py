@@ -111,14 +111,19 @@ def _shipped_reader(name: str) -> Callable[[str], str]:
     return lambda path: files[path].read_text() if path in files else ""
 
 
-def target_python(home: Path, contract: Contract, repository: Repository, commit: str) -> str:
-    """The interpreter of the target's own environment, "" where it has none."""
+def target_recipe(contract: Contract, repository: Repository, commit: str) -> Recipe | None:
+    """What a lab's environment is made of, as its commit says; None where it has none."""
     there = repository.list_files(commit) if contract.environment_paths else ()
 
     def read(path: str) -> str:
         return repository.read_file(commit, path).decode() if path in there else ""
 
-    recipe = recipe_for(contract, read)
+    return recipe_for(contract, read)
+
+
+def target_python(home: Path, contract: Contract, repository: Repository, commit: str) -> str:
+    """The interpreter of the target's own environment, "" where it has none."""
+    recipe = target_recipe(contract, repository, commit)
     return str(python_of(home, recipe)) if recipe else ""
 
 

@@ -19,6 +19,14 @@ def run_role(name: str, arguments: Sequence[str]) -> int:
         from autoresearch.supervisor import supervise
 
         return supervise(folder)
+    if name == "environment":
+        from autoresearch.detach import detach
+
+        if not detach(folder.with_suffix(".err")):
+            return 0
+        from autoresearch.building import build_environment
+
+        return build_environment(folder)
     if name == "score":
         from autoresearch.scorer import score_run
 

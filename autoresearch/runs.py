@@ -66,8 +66,7 @@ class Runs:
             )
             return RunStarted(run=run)
 
-        for changed in self.changed_files():
-            raise NotNow(changed, "Open the target as a new lab: these scores would not compare.")
+        self._refuse_changed()
         self._slots()  # refuses before a run is planned that could never begin
         entry = self.ledger.append(plan)
         assert entry is not None
@@ -97,8 +96,7 @@ class Runs:
         Same sandbox, same scorer, same held-out part, `ceilings` times the contract's ceilings;
         only `executor.settle(directory)` tells how it ended. Raises NotNow, RunFailed or OSError.
         """
-        for changed in self.changed_files():
-            raise NotNow(changed, "Open the target as a new lab: these scores would not compare.")
+        self._refuse_changed()
         directory.path.mkdir(parents=True)
         self._prepare(run, commit, directory, ceilings)
         self.executor.submit(directory)
@@ -121,6 +119,18 @@ class Runs:
                 score_s=ceilings * spec.score_s,
             )
         )
+
+    def _refuse_changed(self) -> None:
+        """Raise NotNow where runs would not compare with those that were, or not begin at all."""
+        for changed in self.changed_files():
+            raise NotNow(changed, "Open the target as a new lab: these scores would not compare.")
+        python = self.contract.run.python or self.python
+        if not Path(python).exists():
+            raise NotNow(
+                f"{python}, which the target runs on, is gone.",
+                "Put it back; an environment of the lab's own is built again when the lab is "
+                "opened (open_lab, or `autoresearch-mcp init`).",
+            )
 
     def changed_files(self) -> tuple[str, ...]:
         """What is no longer as the lab was opened with it, a sentence each."""

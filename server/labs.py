@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from autoresearch.environment import Recipe
     from autoresearch.lab import Lab
 
 
@@ -33,6 +34,7 @@ class HomeLabs:
         """Create or open, and make it the one that calls without `lab` mean."""
         from autoresearch.lab import Lab
 
+        _require_environment(source, self._home)
         lab = Lab.open(source, home=self._home)
         lab = self._opened.setdefault(lab.name, lab)
         self._last = lab.name
@@ -47,3 +49,27 @@ class HomeLabs:
             lab = Lab.reopen(wanted or None, home=self._home)
             return self._opened.setdefault(lab.name, lab)
         return self._opened[wanted]
+
+
+def recipe_of(source: str, home: Path) -> "Recipe | None":
+    """What the environment of a target, or of the lab that is there, is made of, if it has one."""
+    from autoresearch.lab import Lab
+    from autoresearch.opening import find_source, needed_environment, target_recipe
+
+    found = find_source(source, home)
+    if found.existing is None:
+        return needed_environment(found)
+    lab = Lab.reopen(found.name, home=home)
+    commit = lab.history().experiments["e0"].commit
+    return target_recipe(lab.contract, lab.repository, commit)
+
+
+def _require_environment(source: str, home: Path | None) -> None:
+    """Raise NotNow while the environment that a target needs is not there: it is being built."""
+    from autoresearch.building import require_built
+    from autoresearch.home import default_home, lasting_python
+
+    home = home or default_home()
+    recipe = recipe_of(source, home)
+    if recipe is not None:
+        require_built(home, recipe, lasting_python(home))

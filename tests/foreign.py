@@ -131,9 +131,8 @@ def test_it_is_the_mean_of_each_window():
     },
     better=(
         "smoothing.py",
-        "    for n in range(len(found)):\n        found[n] = values[n : n + width].mean()\n",
-        "    total = np.concatenate([[0.0], np.cumsum(values)])\n"
-        "    found[:] = (total[width:] - total[:-width]) / width\n",
+        "values[n : n + width].mean()",
+        "sum(values[n : n + width].tolist()) / width",
     ),
     worse=("smoothing.py", "values[n : n + width].mean()", "values[n : n + width].sum()"),
 )

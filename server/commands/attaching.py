@@ -9,6 +9,7 @@ from cyclopts import Parameter
 from rich.text import Text
 
 from autoresearch.contract import FILE_NAME
+from autoresearch.environment import build
 from autoresearch.errors import ContractError
 from autoresearch.home import default_home, lab_names
 from autoresearch.lab import Lab
@@ -18,6 +19,7 @@ from autoresearch.workspace import snapshot
 from server.commands.labs import show_lab
 from server.commands.output import JsonOption, console, plain, print_json, say, table
 from server.commands.proposals import Working, baseline_words, rows_of, working
+from server.labs import recipe_of
 
 if TYPE_CHECKING:
     from autoresearch.attaching.proposal import Answers, Proposal
@@ -189,6 +191,8 @@ def _opener(source: str, sign: Path | None, watch: Working) -> "Opener":
         found = find_source(source, home, contract)
         if found.existing is None:
             create_lab(found, home, sign, contract=contract, tell=watch.now)
+        elif (recipe := recipe_of(source, home)) is not None:
+            build(home, recipe, watch.now)
         return Lab.reopen(found.name, home=home)
 
     return open_lab

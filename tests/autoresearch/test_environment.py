@@ -1,16 +1,23 @@
 """Environments of targets: built by a real uv from a wheel made here, without any index."""
 
+import shutil
 import subprocess
+import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from autoresearch.building import require_built
 from autoresearch.contract import parse_contract
-from autoresearch.environment import Recipe, build, find_uv, recipe_for
+from autoresearch.environment import Recipe, build, find_uv, python_of, recipe_for
 from autoresearch.errors import ContractError, NotNow
+from autoresearch.lab import Lab
 from tests.autoresearch.test_contract import WHOLE
+from tests.fakes import wait_for
+from tests.printed import quietly
+from tests.repositories import git, make_repository
 
 
 @pytest.fixture
@@ -89,6 +96,26 @@ def test_a_lock_file_is_installed_as_it_is_and_the_project_itself_is_not(
     assert asked(build(tmp_path / "home", recipe)) == "42"
 
 
+@pytest.mark.slow
+def test_who_must_not_wait_is_told_how_far_it_is_until_it_is_there(
+    tmp_path: Path, wheel: Path
+) -> None:
+    home = tmp_path / "home"
+    recipe = Recipe(python="3.11", packages=(f"answer @ {wheel.as_uri()}",))
+    with pytest.raises(NotNow, match="is being built") as raised:
+        require_built(home, recipe, sys.executable)
+    assert "open_lab again" in raised.value.remedy
+    assert wait_for(python_of(home, recipe).exists, within_s=300)
+    require_built(home, recipe, sys.executable)
+
+    hopeless = Recipe(python="3.11", packages=("nosuch-package-at-all",))
+    with pytest.raises(NotNow, match="is being built"):
+        require_built(home, hopeless, sys.executable)
+    assert wait_for((home / "environments" / f"{hopeless.key}.failed").exists, within_s=300)
+    with pytest.raises(NotNow, match="nosuch-package-at-all"):
+        require_built(home, hopeless, sys.executable)
+
+
 def test_a_lock_file_needs_its_project() -> None:
     text = WHOLE + '\n[environment]\nlock = "uv.lock"\n'
     with pytest.raises(ContractError, match="no pyproject"):
@@ -111,3 +138,25 @@ def test_without_uv_the_way_to_get_it_is_named(tmp_path: Path, monkeypatch) -> N
     monkeypatch.setattr("sys.executable", str(tmp_path / "python"))
     with pytest.raises(NotNow, match="pip install uv"):
         find_uv({"PATH": str(tmp_path)})
+
+
+@pytest.mark.slow
+def test_a_target_runs_in_the_environment_that_its_contract_asks_for(
+    tmp_path: Path, wheel: Path
+) -> None:
+    repository = make_repository(tmp_path / "repository")
+    text = (
+        (repository / "autoresearch.toml").read_text().partition("[metric]")[0]
+        + '[metric]\nname = "value"\ndirection = "max"\nscoring = "stdout"\n'
+        + f'[environment]\npackages = ["answer @ {wheel.as_uri()}"]\n'
+    ).replace("budget = { tokens = 1500, cpu_s = 10 }", "budget = { wall_s = 10 }")
+    (repository / "train.py").write_text("import answer\nprint(f'METRIC value={answer.VALUE}')\n")
+    git(repository, "-c", "user.name=U", "-c", "user.email=u@example.org", "commit", "-qam", "x")
+    lab = quietly(Lab.open(str(repository), home=tmp_path / "home", contract=text))
+    run = lab.start_run("e0").id
+    wait_for(lambda: lab.view_run(run).state.final, within_s=300)
+    assert lab.view_run(run).value == 42.0
+
+    shutil.rmtree(tmp_path / "home" / "environments")
+    with pytest.raises(NotNow, match="is gone"):
+        lab.start_run("e0")
