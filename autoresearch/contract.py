@@ -184,7 +184,7 @@ class Sealed(Section):
 
     entry: Annotated[str, Field(pattern=r"^[\w./-]+\.py:[A-Za-z_]\w*$")]
     data: str  # in the repository; a token file may lie outside: in full, or from ~
-    vocab: Literal["characters", "tokens"]
+    vocab: Literal["characters", "tokens", "arrays"]
     checkpoint: Annotated[str, Field(pattern=r"^[\w][\w.-]*$")]
     checkpoint_mb: Annotated[float, Field(gt=0)] = 64.0
     held_out: Annotated[int, Field(ge=100)] = 2000
@@ -195,6 +195,10 @@ class Sealed(Section):
     context: Annotated[int, Field(ge=0, le=2**17)] = 0
     samples: Annotated[int, Field(ge=64, le=2**16)] = 1024
     tolerance: Annotated[float, Field(gt=0, le=1)] = 1e-3
+    # With vocab = "arrays": data are the model's inputs, and a frozen function of the target's own
+    # is given targets and answers, rows of .npy, .npz, .csv or .jsonl.
+    targets: str = ""
+    function: Annotated[str, Field(pattern=r"^([\w./-]+\.py:[A-Za-z_]\w*)?$")] = ""
 
     @model_validator(mode="after")
     def _vocab_fits(self) -> "Sealed":
@@ -204,6 +208,8 @@ class Sealed(Section):
             raise ValueError('bulk is for vocab = "characters"; "tokens" has samples')
         if self.vocab != "tokens" and self.outside:
             raise ValueError("data outside the repository must be a token file")
+        if (self.vocab == "arrays") != bool(self.targets and self.function):
+            raise ValueError('vocab = "arrays" takes targets and function, and no other does')
         return self
 
     @property
@@ -251,12 +257,16 @@ class Contract(Section):
                 raise ValueError(f'[sealed] is for scoring = "sealed", not {self.metric.scoring!r}')
             if self.run.budget.tokens is not None:
                 raise ValueError("a token budget is for sealed targets: the lab serves the tokens")
+        elif self.sealed and self.sealed.vocab == "arrays" and self.run.budget.tokens is not None:
+            raise ValueError('vocab = "arrays" has no tokens: give a budget in seconds')
         return self
 
     @property
     def sealed_paths(self) -> tuple[str, ...]:
         """The repository's files that no run and no reader sees."""
-        return (self.sealed.data,) if self.sealed and not self.sealed.outside else ()
+        if self.sealed is None or self.sealed.outside:
+            return ()
+        return (self.sealed.data, *filter(None, [self.sealed.targets]))
 
     @property
     def environment_paths(self) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ from autoresearch.corpora import open_corpus
 from autoresearch.environment import Recipe, Tell, build, python_of, recipe_for
 from autoresearch.errors import ContractError, LedgerDamaged, NotFound, NotNow
 from autoresearch.hashes import file_sha256
+from autoresearch.heldout import as_one
 from autoresearch.home import lab_folder, lab_names
 from autoresearch.inputs import find_inputs, hash_inputs
 from autoresearch.ledger import Ledger
@@ -168,7 +169,8 @@ def check_files(contract: Contract, repository: Repository, commit: str) -> None
     named = {"brief.path": brief}
     if contract.sealed is not None:
         named["sealed.entry"] = contract.sealed.entry.partition(":")[0]
-        named["sealed.data"] = next(iter(contract.sealed_paths), None)
+        named |= dict(zip(("sealed.data", "sealed.targets"), contract.sealed_paths, strict=False))
+        named["sealed.function"] = _function_file(contract)
     mistakes = [
         f"- {key}: {path!r} is not in the commit {commit[:12]}; commit it, or name another"
         for key, path in named.items()
@@ -181,6 +183,11 @@ def check_files(contract: Contract, repository: Repository, commit: str) -> None
         for path in (FILE_NAME, *contract.sealed_paths, brief, *contract.environment_paths)
         if path in editable
     ]
+    if _function_file(contract) in editable:
+        mistakes.append(
+            f"- sealed.function: {_function_file(contract)!r} is editable, and what computes the "
+            "metric must be frozen: move it into a file of its own that edit.allow leaves out"
+        )
     if mistakes:
         raise ContractError(f"{FILE_NAME} does not fit its repository:\n" + "\n".join(mistakes))
 
@@ -225,7 +232,7 @@ def _build(source: Source, home: Path, folder: Path, key: Path | None, given: st
     documents = folder / "sealed" / "documents"
     documents.parent.mkdir(mode=0o700)
     if contract.sealed is not None:
-        _take_documents(contract.sealed, repository, commit, documents)
+        _take_documents(contract, repository, commit, documents)
         _check_documents(contract.sealed, documents)
     opened = LabOpened(
         target=contract.target.name,
@@ -241,12 +248,18 @@ def _build(source: Source, home: Path, folder: Path, key: Path | None, given: st
     _write_first_events(repository, folder, opened, contract, commit)
 
 
+def _function_file(contract: Contract) -> str | None:
+    function = contract.sealed.function if contract.sealed else ""
+    return function.rpartition(":")[0] or None
+
+
 def _never_inputs(contract: Contract, source: Source, home: Path) -> tuple[Path, ...]:
     """The lab's own folder, and the data that are held out, wherever they lie."""
     if contract.sealed is None:
         return (home,)
     # A path in full, or from ~, stays what it is.
-    return (home, Path(source.location) / Path(contract.sealed.data).expanduser())
+    places = filter(None, (contract.sealed.data, contract.sealed.targets))
+    return (home, *(Path(source.location) / Path(place).expanduser() for place in places))
 
 
 def _write_first_events(
@@ -277,10 +290,15 @@ def _write_first_events(
     ledger.append_all(lambda _: (opened, Proposed(experiment=baseline)))
 
 
-def _take_documents(sealed: Sealed, repository: Repository, commit: str, documents: Path) -> None:
+def _take_documents(
+    contract: Contract, repository: Repository, commit: str, documents: Path
+) -> None:
     """Copy them to where only supervisors and scorers read."""
+    sealed = contract.sealed
+    assert sealed is not None
     if not sealed.outside:
-        documents.write_bytes(repository.read_file(commit, sealed.data))
+        files = [(path, repository.read_file(commit, path)) for path in contract.sealed_paths]
+        documents.write_bytes(as_one(files))
         return
     try:
         shutil.copyfile(Path(sealed.data).expanduser(), documents)
@@ -292,6 +310,15 @@ def _take_documents(sealed: Sealed, repository: Repository, commit: str, documen
 
 
 def _check_documents(sealed: Sealed, documents: Path) -> None:
+    if sealed.vocab == "arrays":
+        from autoresearch.arrays import read_arrays  # numpy
+
+        try:
+            read_arrays(documents)
+        except ValueError as error:
+            where = f"{sealed.data} and {sealed.targets}"
+            raise ContractError(f"- sealed.data, sealed.targets: {where}: {error}") from error
+        return
     try:
         corpus = open_corpus(sealed.vocab, documents)
         count, problem = corpus.different, corpus.problem

@@ -45,7 +45,7 @@ class Provision(Protocol):
 
 def provide(spec: RunSpec) -> Provision:
     """The provision of that run."""
-    return Tokens(spec) if spec.sealed else Nothing()
+    return Tokens(spec) if spec.serves_tokens else Nothing()
 
 
 class Tokens:

@@ -11,6 +11,7 @@ from importlib.metadata import version
 from autoresearch.contract import FILE_NAME, Contract, parse_contract, sha256
 from autoresearch.errors import ContractError
 from autoresearch.fingerprint import fingerprint
+from autoresearch.heldout import as_one
 from autoresearch.history import History
 from autoresearch.inspection import changes_of, outside_of, read_commits
 from autoresearch.rawdiff import ABSENT, RawChange
@@ -69,13 +70,12 @@ def _wrong_opening(repo: Repository, history: History, contract: Contract) -> It
     commit = history.experiments["e0"].commit
     if history.opened.source_commit not in ("", commit):
         yield "e0 is not the commit that the lab was opened on."
-    for path, data in zip(
-        contract.sealed_paths,
-        repo.read_many([f"{commit}:{path}" for path in contract.sealed_paths]),
-        strict=True,
-    ):
-        if data is None or sha256(data) != history.opened.sealed_sha256:
-            yield f"{path} of e0 is not the data that the lab was opened with."
+    paths = contract.sealed_paths
+    found = repo.read_many([f"{commit}:{path}" for path in paths])
+    files = [(path, data) for path, data in zip(paths, found, strict=True) if data is not None]
+    whole = as_one(files) if files and len(files) == len(paths) else None
+    if paths and (whole is None or sha256(whole) != history.opened.sealed_sha256):
+        yield f"{' and '.join(paths)} of e0 is not the data that the lab was opened with."
 
 
 def _standing(repo: Repository, history: History) -> tuple[list[Experiment], list[str]]:

@@ -15,6 +15,7 @@
                    not sealed may write there too
     committed/     the same as it was committed, where guards need it; removed likewise
     guard/         the folders of the guard that runs; removed likewise
+    evaluation/    those of a target's own evaluation function; removed likewise
     scratch/       home and temporary folder of the code under research; removed likewise
     out/           what the training leaves: checkpoint, curve.jsonl
 
@@ -79,11 +80,17 @@ class RunSpec:
     context: int = 0  # of a token corpus: positions of a scored row
     samples: int = 0  # positions that are shown prefix by prefix
     tolerance: float = 0.0  # nats by which a position's cost may differ there
+    function: str = ""  # of a target that evaluates answers itself: "evaluate.py:score"
 
     @property
     def sealed(self) -> bool:
         """Whether a model is scored, rather than a number read that the run or a clock gives."""
         return self.scoring == "sealed"
+
+    @property
+    def serves_tokens(self) -> bool:
+        """Whether the lab has the data to train on; else the target brings its own."""
+        return self.sealed and self.vocab != "arrays"
 
     def links(self, tree: Path, home: Path) -> tuple[tuple[Path, Path], ...]:
         """Each input, and where a process with that tree and that home folder sees it."""
@@ -213,7 +220,8 @@ class RunDir:
 
     def remove_leftovers(self) -> None:
         """Remove what nobody needs after the end, as far as it lets itself be removed."""
-        for folder in (self.tree, self.scratch, self.committed, self.path / "guard"):
+        others = (self.path / "guard", self.path / "evaluation")
+        for folder in (self.tree, self.scratch, self.committed, *others):
             remove_tree(folder)
 
 

@@ -348,8 +348,8 @@ def _scored_by(sealed: Sealed | None) -> dict[str, Any]:
             "bulk": False,
         }
     names = ("held_out", "entry", "checkpoint", "checkpoint_mb", "score_s", "bulk")
-    of_tokens = ("vocab", "context", "samples", "tolerance")
-    return {name: getattr(sealed, name) for name in (*names, *of_tokens)}
+    of_kinds = ("vocab", "context", "samples", "tolerance", "function")
+    return {name: getattr(sealed, name) for name in (*names, *of_kinds)}
 
 
 def _filled(argv: Sequence[str], python: str) -> tuple[str, ...]:

@@ -64,6 +64,10 @@ def _score_of_kind(rundir: RunDir, spec: RunSpec, sandbox: Sandbox) -> Measureme
         from autoresearch.token_scorer import score_tokens  # it needs the Host below
 
         return score_tokens(rundir, spec, sandbox)
+    if spec.vocab == "arrays":
+        from autoresearch.array_scorer import score_arrays
+
+        return score_arrays(rundir, spec, sandbox)
     return score(rundir, spec, sandbox)
 
 
@@ -170,7 +174,7 @@ class Host:
             self._loaded = True
         self._send(request)
         self._expect(b"A")
-        return self._receive(size)
+        return self.receive(size)
 
     def kill(self) -> None:
         """End the host; what it may have forked is the supervisor's to end."""
@@ -178,10 +182,10 @@ class Host:
         self._process.wait()
 
     def _expect(self, kind: bytes) -> None:
-        got = self._receive(1)
+        got = self.receive(1)
         if got == b"E":
-            (size,) = struct.unpack("<I", self._receive(4))
-            words = self._receive(min(size, 1000)).decode("utf-8", "replace")
+            (size,) = struct.unpack("<I", self.receive(4))
+            words = self.receive(min(size, 1000)).decode("utf-8", "replace")
             words = "".join(c if c.isprintable() else " " for c in words)
             raise ScoringFailed(_known_words(words) if self._loaded else words)
         if got != kind:
@@ -196,7 +200,8 @@ class Host:
             except BrokenPipeError:
                 return  # what it has to say, or its end, is found by reading
 
-    def _receive(self, size: int) -> bytes:
+    def receive(self, size: int) -> bytes:
+        """The next bytes of an answer, exactly so many."""
         pieces = bytearray()
         while len(pieces) < size:
             self._wait(select.POLLIN, self._replies)
@@ -237,6 +242,17 @@ def _known_words(words: str) -> str:
     return f"the model failed: {found[1]}{where}{_UNSAID}"
 
 
+def _program(name: str) -> str:
+    """A host's text; what it imports of ours stands before it, since it can import nothing."""
+    folder = Path(__file__).parent
+    text = (folder / name).read_text()
+    for module in re.findall(r"^from autoresearch\.(\w+) import .*$", text, re.M):
+        own = (folder / f"{module}.py").read_text()
+        text = re.sub(rf"^from autoresearch\.{module} import .*$", "", text, flags=re.M)
+        text = f"{own}\n{text}"
+    return text
+
+
 def host_confinement(
     rundir: RunDir, spec: RunSpec, vocab: int, scratch: Path, ends: tuple[int, int], program: str
 ) -> Confinement:
@@ -245,7 +261,7 @@ def host_confinement(
     It has the variables that the training has, since the same file may read them when imported.
     """
     requests, replies = ends
-    source = Path(__file__).with_name(program).read_text()
+    source = _program(program)
     checkpoint = str(rundir.out / spec.checkpoint)
     status = rundir.read_status()
     grant = granted(spec, status.device if status else "")

@@ -1,0 +1,43 @@
+"""Arrays over a pipe, as float64 or int64: for processes that must not unpickle each other's words.
+
+Given as text to other interpreters too, so it imports only the standard library and numpy.
+
+    kind b"f" or b"i", uint8 dimensions, four int64 lengths, of which so many count, content
+"""
+
+import struct
+from typing import Any
+
+import numpy as np
+
+HEAD = struct.Struct("<cB4q")
+MOST_DIMENSIONS = 4
+MOST_NUMBERS = 2**24  # in one array: 128 MB
+
+
+def packed(array: "np.ndarray[Any, Any]") -> bytes:
+    """Head and content."""
+    kind, dtype = (b"f", "<f8") if array.dtype.kind == "f" else (b"i", "<i8")
+    lengths = (*array.shape, *(0,) * (MOST_DIMENSIONS - array.ndim))
+    return HEAD.pack(kind, array.ndim, *lengths) + np.ascontiguousarray(array, dtype).tobytes()
+
+
+def shape_of(head: bytes) -> tuple[str, tuple[int, ...]]:
+    """Type and shape of what follows; ValueError where no such array may follow."""
+    kind, dimensions, *lengths = HEAD.unpack(head)
+    shape = tuple(lengths[:dimensions])
+    size = 1
+    for length in shape:
+        size *= length
+    fits = dimensions <= MOST_DIMENSIONS and all(n >= 0 for n in shape) and size <= MOST_NUMBERS
+    if kind not in b"fi" or not fits:
+        raise ValueError("no array of that form may follow")
+    return ("<f8" if kind == b"f" else "<i8"), shape
+
+
+def size_of(shape: tuple[int, ...]) -> int:
+    """Bytes of the content."""
+    size = 8
+    for length in shape:
+        size *= length
+    return size

@@ -1,0 +1,25 @@
+"""The files of a commit that are held out, kept as one file beside the ledger, with one hash."""
+
+import json
+from collections.abc import Sequence
+from pathlib import PurePath
+
+Files = Sequence[tuple[str, bytes]]
+
+
+def as_one(files: Files) -> bytes:
+    """A single file as it is; several behind a line with the suffix and size of each."""
+    if len(files) == 1:
+        return files[0][1]
+    head = json.dumps([(PurePath(name).suffix, len(data)) for name, data in files])
+    return b"\n".join([head.encode(), b"".join(data for _, data in files)])
+
+
+def apart(whole: bytes) -> list[tuple[str, bytes]]:
+    """(suffix, content) of each of several."""
+    head, _, rest = whole.partition(b"\n")
+    found = []
+    for suffix, size in json.loads(head):
+        found.append((suffix, rest[:size]))
+        rest = rest[size:]
+    return found
