@@ -29,6 +29,7 @@ MLP_RATIO = 4  # width of the MLP over that of the model
 SOFTCAP = 15.0  # logits stay between -SOFTCAP and SOFTCAP
 BATCH = 2048  # tokens in a step on a CPU
 GPU_BATCH = 2**19  # tokens in a step on a GPU, in as many parts as its memory asks for
+FEWEST_STEPS = 200  # in a budget of tokens: where it is small, so are the steps
 MATRIX_RATE = 0.02  # Muon's learning rate, for the blocks' matrices
 EMBEDDING_RATE = 0.2  # AdamW's, at a width of 768; others follow
 HEAD_RATE = 0.004
@@ -204,6 +205,10 @@ class Budget:
         if self.unit != "tokens":
             self.amount = max(0.5 * self.amount, self.amount - SPARE_S)
 
+    def tokens(self):
+        """How many there will be, if that is what the budget counts."""
+        return self.amount if self.unit == "tokens" else math.inf
+
     def done(self, tokens):
         used = {
             "tokens": tokens,
@@ -216,10 +221,12 @@ class Budget:
 class Trainer:
     """The model, its two optimisers, and one step of them."""
 
-    def __init__(self, gpt, device, stream):
+    def __init__(self, gpt, device, stream, most_tokens):
         self.gpt, self.device, self.stream = gpt, device, stream
         self.dtype = torch.bfloat16 if has_bf16(device) else torch.float32
-        self.rows = max(1, (BATCH if device.type == "cpu" else GPU_BATCH) // gpt.context)
+        batch = min(BATCH if device.type == "cpu" else GPU_BATCH, most_tokens)
+        rows = max(1, int(batch) // gpt.context)
+        self.rows = 2 ** (rows.bit_length() - 1)
         self.part = self.rows_at_once()  # that go through the model together
         self.model = torch.compile(gpt, dynamic=False) if device.type == "cuda" else gpt
         self.muon = Muon(list(gpt.blocks.parameters()), self.dtype)
@@ -311,7 +318,7 @@ def main():
         open(os.environ["AUTORESEARCH_DATA"], "rb") as stream,
         open(out / "curve.jsonl", "w", encoding="utf-8") as curve,
     ):
-        trainer = Trainer(gpt, device, Stream(stream, context))
+        trainer = Trainer(gpt, device, Stream(stream, context), budget.tokens() / FEWEST_STEPS)
         print(
             f"{sum(p.numel() for p in gpt.parameters()):,} weights, {gpt.depth} blocks of "
             f"{gpt.width}, {trainer.rows} rows of {context} a step, {trainer.part} at once, on "
