@@ -30,6 +30,7 @@ import psutil  # noqa: E402
 
 from autoresearch.lab import Lab  # noqa: E402
 from autoresearch.records import RunReport  # noqa: E402
+from autoresearch.targets import contract_for  # noqa: E402
 from autoresearch.tokenfile import TokenFile, read_token_file  # noqa: E402
 
 TARGET = ROOT / "autoresearch" / "targets" / "nanolm"
@@ -39,10 +40,8 @@ WEIGHTS = list(product((0.1, 0.3, 0.5, 0.7, 0.9, 0.97), repeat=2))
 
 def contract(budget: str, python: str, device: str, data: str) -> str:
     """The shipped contract with this budget, interpreter and device, and other data if given."""
-    text = (TARGET / "autoresearch.toml").read_text()
-    text = re.sub(r"(?m)^budget = .*$", f"budget = {budget}\npython = {python!r}", text)
+    text = re.sub(r"(?m)^budget = .*$", f"budget = {budget}", contract_for("nanolm", python))
     text = re.sub(r"(?m)^device = .*$", f'device = "{device}"', text)
-    text = re.sub(r"\[environment\]\n.*\n\n", "", text)
     return re.sub(r"(?m)^data = .*$", f'data = "{data}"', text) if data else text
 
 

@@ -1,5 +1,7 @@
 """The targets that ship with the product, each assembled into a repository of its own."""
 
+import json
+import re
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -13,6 +15,13 @@ BESIDE: dict[str, dict[str, Path]] = {
     },
     "nanolm": {},
 }
+
+
+def contract_for(name: str, python: str) -> str:
+    """A shipped target's contract for an interpreter that has what it needs: no environment."""
+    text = (HERE / name / "autoresearch.toml").read_text()
+    text = re.sub(r"(?m)^\[environment\]\n(?:[^\[\n].*\n|\n)*", "", text)
+    return text.replace("[run]\n", f"[run]\npython = {json.dumps(python)}\n", 1)
 
 
 def shipped_files(name: str) -> dict[str, Path]:

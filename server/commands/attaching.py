@@ -14,7 +14,7 @@ from autoresearch.errors import ContractError
 from autoresearch.home import default_home, lab_names
 from autoresearch.lab import Lab
 from autoresearch.opening import create_lab, find_source, lab_on, open_signed
-from autoresearch.targets import BESIDE
+from autoresearch.targets import BESIDE, contract_for
 from autoresearch.workspace import snapshot
 from server.commands.labs import show_lab
 from server.commands.output import JsonOption, console, plain, print_json, say, table
@@ -111,6 +111,9 @@ def init(
         network=network,
         guards=guard,
     )
+    fresh = source in BESIDE and source not in lab_names(default_home())
+    if fresh and python and not sign and answers == Answers(python=answers.python):
+        return _open_known(source, None, json, contract_for(source, answers.python))
     if _is_known(source):
         if answers != Answers() or dry_run:
             raise ContractError(f"{source} has a contract already.", OPTIONS_ONLY)
@@ -126,11 +129,11 @@ def _is_known(source: str) -> bool:
     return (path / FILE_NAME).is_file() or lab_on(path, default_home()) is not None
 
 
-def _open_known(source: str, sign: Path | None, json: bool) -> int:
+def _open_known(source: str, sign: Path | None, json: bool, contract: str = "") -> int:
     with working(json) as watch:
         if sign is not None:
             open_signed(source, default_home(), sign, tell=watch.now)
-        view = _opener(source, None, watch)("").overview()
+        view = _opener(source, None, watch)(contract).overview()
     if json:
         print_json(view)
         return 0

@@ -1,6 +1,5 @@
 """Opening a lab on token files: the shipped one, one outside the repository, and bad ones."""
 
-import re
 import sys
 from pathlib import Path
 
@@ -9,11 +8,12 @@ import pytest
 from autoresearch.contract import parse_contract
 from autoresearch.errors import ContractError, NotFound, NotNow
 from autoresearch.lab import Lab
+from autoresearch.targets import contract_for
 from autoresearch.tokenfile import read_token_file
+from server.commands.attaching import init
 from tests.nanolm.conftest import some_documents, write_token_file
 from tests.repositories import git
 
-TARGET = Path(__file__).parents[2] / "autoresearch" / "targets" / "nanolm"
 CONTRACT = """
 [target]
 name = "tokens"
@@ -48,16 +48,9 @@ def opened(folder: Path, data: str, held_out: int = 100) -> Lab:
     return Lab.open(str(mine), home=folder / "home")
 
 
-def without_environment() -> str:
-    """The shipped contract for this interpreter: opening builds no environment."""
-    text = (TARGET / "autoresearch.toml").read_text()
-    text = re.sub(r"\[environment\]\n.*\n\n", "", text)
-    return text.replace("[run]\n", f'[run]\npython = "{sys.executable}"\n')
-
-
 @pytest.mark.slow
 def test_the_shipped_target_opens_and_no_run_or_reader_gets_its_text(tmp_path: Path) -> None:
-    lab = Lab.open("nanolm", home=tmp_path, contract=without_environment())
+    lab = Lab.open("nanolm", home=tmp_path, contract=contract_for("nanolm", sys.executable))
     assert read_token_file(lab.runs.documents).problem == ""
     commit = lab.history().experiments["e0"].commit
     lab.repository.export(commit, tmp_path / "tree", exclude=lab.contract.sealed_paths)
@@ -118,3 +111,16 @@ def test_a_contract_that_mixes_the_two_kinds_is_refused(
         text = text.replace(old, new)
     with pytest.raises(ContractError, match=words):
         parse_contract(text.encode())
+
+
+@pytest.mark.slow
+def test_init_takes_an_interpreter_in_place_of_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AUTORESEARCH_HOME", str(tmp_path))
+    assert init("nanolm", python=sys.executable) == 0
+    contract = Lab.reopen("nanolm", home=tmp_path).contract
+    assert contract.run.python == sys.executable
+    assert contract.environment is None
+    shipped = parse_contract(contract_for("nanolm", sys.executable).encode())
+    assert (contract.run.budget, contract.knobs) == (shipped.run.budget, shipped.knobs)
