@@ -17,7 +17,7 @@ from autoresearch.curve import read_curve
 from autoresearch.devices.leases import gpu_leases
 from autoresearch.devices.slots import Slot
 from autoresearch.errors import LabError, NotNow
-from autoresearch.evidence import spare_part, stopped_beside, was_kept
+from autoresearch.evidence import ages, spare_part, stopped_beside, was_kept
 from autoresearch.executors import Executor
 from autoresearch.hashes import file_sha256
 from autoresearch.history import History
@@ -174,8 +174,12 @@ class Runs:
         )
 
     def _slots(self) -> tuple[Slot, ...]:
+        """With a budget in seconds only GPUs of one model: runs on others could not be compared."""
         table = self.contract.run
-        return self.executor.slots(table.device, table.gpu_memory_mb)
+        slots = self.executor.slots(table.device, table.gpu_memory_mb)
+        if not ages(self.contract):
+            return slots
+        return tuple(slot for slot in slots if slot.device.title == slots[0].device.title)
 
     def make_room(self) -> bool:
         """Whether a device is free, or becomes so because the newest control run gives it up.

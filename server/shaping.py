@@ -306,7 +306,8 @@ def _run_summary(view: RunView, metric: Metric) -> str:
         return f"{view.id} {_state(view)}{took}: {why}".rstrip() + "."
     done = f", {view.progress:.0%} of its budget" if view.progress is not None else ""
     loss = f", training loss {view.curve[-1].loss:.4g}" if view.curve else ""
-    return f"{view.id} is {view.state}{took}{done}{loss}."
+    why = f" ({view.reason})" if view.state is RunState.QUEUED and view.reason else ""
+    return f"{view.id} is {view.state}{why}{took}{done}{loss}."
 
 
 def _evaluation_summary(view: Evaluation, metric: Metric, prediction: Prediction | None) -> str:

@@ -26,14 +26,18 @@ class Claim:
         self._patience_s = patience_s
         self._taker = Taker(spec)
         self._devices: dict[str, Device] = {}
+        self._tried: set[str] = set()
         self._refused: dict[str, str] = {}
         self._looked: dict[str, float] = {}
         self._since: float | None = None  # when all that was free was first refused
 
     def take(self) -> Lease | None:
         """A lease of what is free and fits the run."""
+        self._tried.clear()
         lease = self._taker.take(self._fits)
-        if not self._refused:
+        self._refused = {name: why for name, why in self._refused.items() if name in self._tried}
+        # One that is leased will be free: only where each is free and has no room is it hopeless.
+        if not self._refused or self._tried != set(self._spec.devices):
             self._since = None
         elif self._since is None:
             self._since = time.monotonic()
@@ -48,7 +52,7 @@ class Claim:
         """What it waits for, with numbers where a GPU is not ready."""
         if not self._refused:
             return "waits for a device"
-        return f"waits: {'; '.join(self._refused.values())}"
+        return f"waits: {'; '.join(dict.fromkeys(self._refused.values()))}"
 
     @property
     def exhausted(self) -> bool:
@@ -68,8 +72,9 @@ class Claim:
     def _fits(self, name: str) -> bool:
         if not self._spec.gpus:
             return True
+        self._tried.add(name)
         now = time.monotonic()
-        if now >= self._looked.get(name, float("-inf")) + _LOOK_S:
+        if now >= self._looked.get(name, float("-inf")) + _LOOK_S or name not in self._refused:
             self._looked[name] = now
             self._refused.pop(name, None)
             if why := self._unready(name):

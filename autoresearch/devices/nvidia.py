@@ -165,7 +165,8 @@ def _visible(found: list[Device], named: str | None) -> tuple[Device, ...]:
         return tuple(found)
     chosen: list[Device] = []
     for word in filter(None, (part.strip() for part in named.split(","))):
-        by_name = [d for d in found if word.isdigit() and d.name == f"gpu-{word}"]
+        names = (f"gpu-{word}", f"gpu-{word}m0")  # CUDA takes the first part of one that is split
+        by_name = [d for d in found if word.isdigit() and d.name in names]
         by_uuid = [d for d in found if not word.isdigit() and d.uuid.startswith(word)]
         matching = by_name or by_uuid
         if len(matching) != 1:

@@ -214,10 +214,23 @@ def test_a_claim_passes_over_a_gpu_that_is_not_ready(tmp_path: Path) -> None:
     probe = FakeProbe(HERE, lambda device: full if device.name == "gpu-0" else EMPTY)
     lease = Claim(spec, probe).take()
     assert device_of(lease) == "gpu-1"
-    waiting = Claim(spec, probe, patience_s=0.0)
+    alone = on_gpus(tmp_path, "gpu-0", gpu_memory_mb=4000)
+    waiting = Claim(alone, probe, patience_s=0.0)
     assert waiting.take() is None
     assert waiting.reason.startswith("waits: gpu-0 (Fake 8G) has 100 of 8,192 MB free")
     assert waiting.exhausted
+
+
+def test_a_claim_is_patient_while_one_of_its_gpus_is_only_leased(tmp_path: Path) -> None:
+    spec = on_gpus(tmp_path, "gpu-0", "gpu-1", gpu_memory_mb=4000)
+    full = Look(free_mb=100.0)
+    probe = FakeProbe(HERE, lambda device: full if device.name == "gpu-0" else EMPTY)
+    lease = Claim(spec, probe).take()
+    assert device_of(lease) == "gpu-1"
+    waiting = Claim(spec, probe, patience_s=0.0)
+    assert waiting.take() is None
+    assert waiting.reason.startswith("waits: gpu-0 (Fake 8G) has 100 of 8,192 MB free")
+    assert not waiting.exhausted
 
 
 def test_a_claim_that_only_waits_for_a_lease_is_never_exhausted(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from autoresearch.errors import NotNow
 from autoresearch.executors.local import LocalExecutor
 from autoresearch.lab import Lab
 from autoresearch.records import Outcome, RunReport, RunState
-from tests.fake_devices import FakeProbe, core
+from tests.fake_devices import FakeProbe, core, gpu
 from tests.fake_gpus import OnGpus
 from tests.fakes import QuietExecutor, final_report, run_to_end, wait_for
 from tests.printed import BETTER, CONTRACT, WORK, open_printed, propose_work
@@ -147,6 +147,16 @@ def test_a_real_load_beside_a_run_with_a_budget_in_seconds_taints_it(tmp_path: P
         pytest.skip("this machine does not give its cores to processes from here")
     assert report.state is RunState.TAINTED, report.reason
     assert report.reason.startswith("other processes used ")
+
+
+def test_with_a_budget_in_seconds_runs_lease_gpus_of_one_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AUTORESEARCH_DEVICES", raising=False)
+    lab = open_printed(tmp_path, contract=ON_GPU)
+    mixed = FakeProbe((gpu(0), gpu(1), replace(gpu(2), title="Another"), core(0)))
+    lab.__dict__["runs"] = replace(lab.runs, executor=QuietExecutor(mixed))
+    assert lab.runs.at_once() == 2
 
 
 def test_a_target_that_needs_a_gpu_is_refused_where_there_is_none(
