@@ -5,7 +5,7 @@ Old versions stay as they were: `verify` derives old verdicts again with the gat
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from autoresearch.critical_values import T_975, T_999
 from autoresearch.noise import Noise
@@ -44,8 +44,18 @@ class Gate:
     fewest_controls: int
     most_controls: int = 20
     looks: tuple[int, ...] = ()  # fresh runs at which a keep is compared with its base again
+    alike_controls: int = 0  # fewest alike that show a base no seed moves; 0: not asked
 
 
+_SECOND = Gate(
+    version=2,
+    gain=Test(gain=1.4, keep=8.0, drop=-0.7, screen=-0.3, last_look=3.3),
+    no_worse=Test(
+        gain=1.0, keep=3.7, drop=-1.2, screen=-0.3, last_look=2.05, tail=T_975, shift=1.0
+    ),
+    fewest_controls=3,
+    looks=(6, 12, 20),
+)
 GATES: dict[int, Gate] = {
     1: Gate(
         version=1,
@@ -53,17 +63,10 @@ GATES: dict[int, Gate] = {
         widening=1.1,
         fewest_controls=6,
     ),
-    2: Gate(
-        version=2,
-        gain=Test(gain=1.4, keep=8.0, drop=-0.7, screen=-0.3, last_look=3.3),
-        no_worse=Test(
-            gain=1.0, keep=3.7, drop=-1.2, screen=-0.3, last_look=2.05, tail=T_975, shift=1.0
-        ),
-        fewest_controls=3,
-        looks=(6, 12, 20),
-    ),
+    2: _SECOND,
+    3: replace(_SECOND, version=3, alike_controls=3),
 }
-JUDGE_VERSION = 2
+JUDGE_VERSION = 3
 GATE = GATES[JUDGE_VERSION]
 
 

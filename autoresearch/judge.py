@@ -48,6 +48,7 @@ __all__ = [
 
 ALIKE = 0.01  # of sigma: runs closer than this do not differ by their seeds
 ALIKE_RUNS = 3  # so many runs alike are no coincidence
+ALIKE_SHARE = 0.25  # of the controls, and a gate's fewest: more than chance makes alike
 NOISELESS = 1e-9  # of a value: below this the metric has no noise that runs could share
 
 
@@ -109,7 +110,11 @@ def judge(
     low, high = interval(effect, all_noise, runs, known)
     standing = _Standing(effect / all_noise.sigma, runs, known, all_noise.freedom)
     test, answer = _ask(standing, gate, simpler)
-    if answer.outcome is Outcome.KEEP and _alike(candidate, noise):
+    if (
+        answer.outcome is Outcome.KEEP
+        and _alike(candidate, noise)
+        and not _seedless(controls, noise, gate.alike_controls)
+    ):
         answer = _withhold(answer, runs)
     wanted = min(gate.most_controls, 2 * (runs + 1))
     return Judgement(
@@ -248,6 +253,17 @@ def _alike(candidate: Sequence[float], noise: Noise) -> bool:
     if len(candidate) < 2 or noise.sigma < NOISELESS * max(1.0, abs(candidate[0])):
         return False
     return math.sqrt(squares(candidate) / (len(candidate) - 1)) < ALIKE * noise.sigma
+
+
+def _seedless(controls: Sequence[float], noise: Noise, fewest: int) -> bool:
+    """Whether so many runs of the incumbent are alike that seeds do not move it either.
+
+    A fixed seed in the code, or a metric of few values: likeness then says nothing of a candidate.
+    """
+    several = max(fewest, math.ceil(ALIKE_SHARE * len(controls)))
+    ordered = sorted(controls)
+    windows = (ordered[n : n + several] for n in range(len(ordered) - several + 1))
+    return fewest > 0 and any(_alike(window, noise) for window in windows)
 
 
 def _withhold(answer: _Answer, runs: int) -> _Answer:

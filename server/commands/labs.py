@@ -26,6 +26,7 @@ from server.commands.output import (
     say_who,
     table,
 )
+from server.results_tsv import results_tsv
 from server.shaping import incumbent_words
 from server.trust import after_verdict, trust_rows
 
@@ -72,6 +73,9 @@ def log(
     run: Annotated[str, Parameter(help="A run, such as e3-r1, to see what it wrote.")] = "",
     *,
     lab: LabOption = "",
+    tsv: Annotated[
+        bool, Parameter(name="--tsv", help="Print karpathy/autoresearch's results.tsv.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """List the experiments with their verdicts, or show a run's log."""
@@ -87,6 +91,9 @@ def log(
         return
     here.overview()  # takes in how runs ended
     history = here.history()
+    if tsv:
+        print(results_tsv(history, metric), end="")
+        return
     if json:
         print_json([_entry(history, name, metric) for name in history.experiments])
         return

@@ -160,8 +160,53 @@ def test_version_1_still_gives_the_verdicts_that_it_gave() -> None:
     assert judge([3.0], CONTROLS[:5], [CONTROLS], lower_is_better=True, gate=GATES[1]).reason == (
         "needs 1 more control runs of the incumbent"
     )
-    assert JUDGE_VERSION == 2
+    assert JUDGE_VERSION == 3
     assert GATES[JUDGE_VERSION] is GATE
+
+
+FIXED = [1.8235, 1.8235, 1.8239, 1.8235, 1.8241, 1.8238]  # a seed written into the code
+
+
+def test_a_fixed_seed_of_the_incumbents_own_does_not_make_a_gain_one_draw() -> None:
+    kept = judge([1.4861, 1.4861], FIXED, [FIXED], lower_is_better=True)
+    assert kept.outcome is Outcome.KEEP
+    same = judge([1.8235, 1.8239], FIXED, [FIXED], lower_is_better=True)
+    assert same.outcome is Outcome.DISCARD
+
+
+def test_version_2_took_every_fixed_seed_for_one_draw() -> None:
+    alike = [1.4861] * 3
+    old = judge(alike, FIXED, [FIXED], lower_is_better=True, gate=GATES[2])
+    assert old.outcome is Outcome.INCONCLUSIVE
+    assert "they count as one run" in old.reason
+
+
+def test_two_controls_alike_do_not_excuse_a_candidate_that_fixes_its_seed() -> None:
+    varied = [3.2, 3.211, 3.187, 3.224, 3.193, 3.2]
+    lucky = judge([3.0] * 3, varied, [varied], lower_is_better=True)
+    assert lucky.outcome is Outcome.INCONCLUSIVE
+    ancestors = judge([3.0] * 3, varied, [[3.3, 3.3, 3.3, 3.31], varied], lower_is_better=True)
+    assert ancestors.outcome is Outcome.INCONCLUSIVE
+
+
+def test_a_coincidence_among_many_controls_excuses_nobody() -> None:
+    rng = random.Random(4)
+    many = [*(rng.gauss(3.2, 0.02) for _ in range(16)), *[3.2] * 4]
+    assert judge([3.0] * 3, many, [many], lower_is_better=True).outcome is Outcome.INCONCLUSIVE
+    fifth = [*many[1:], 3.2]
+    assert judge([3.0] * 3, fifth, [fifth], lower_is_better=True).outcome is Outcome.KEEP
+
+
+@pytest.mark.parametrize("lower", [True, False])
+def test_a_metric_without_noise_is_judged_in_two_runs(lower: bool) -> None:
+    size, sign = [51_200.0] * 6, 1 if lower else -1
+    gain = judge([51_200.0 - sign] * 2, size, [size], lower_is_better=lower)
+    assert (gain.outcome, gain.effect) == (Outcome.KEEP, 1.0)
+    for loss in (0, 1):
+        word = judge([51_200.0 + sign * loss] * 2, size, [size], lower_is_better=lower)
+        assert word.outcome is Outcome.DISCARD
+    first = judge([51_200.0 - sign], size, [size], lower_is_better=lower)
+    assert first.outcome is None
 
 
 def test_a_keep_falls_behind_only_at_a_look() -> None:

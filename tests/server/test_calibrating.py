@@ -72,7 +72,7 @@ def test_aa_test_simulates_and_prints_the_same_table_for_the_same_seed(capsys):
     words = " ".join(printed[0].split())
     assert "10 candidates without a gain and 10 of each effect a row" in words
     assert "this judge" in words
-    assert "judge version 2, seed 7" in words
+    assert "judge version 3, seed 7" in words
 
 
 def test_aa_test_as_json_counts_every_cell(capsys):
@@ -89,7 +89,7 @@ def test_aa_test_on_real_runs_prints_how_they_ended_beside_the_rivals(tmp_path, 
     repository = make_repository(tmp_path / "repository")
     assert run(["aa-test", "--real", "3", "--target", str(repository)]) == 0
     words = " ".join(capsys.readouterr().out.split())
-    assert "from 20 controls; judge version 2" in words
+    assert "from 20 controls; judge version 3" in words
     assert "3 of unchanged code" in words
     assert "No gain is known to plant into tiny." in words
     assert "false keeps in 3" in words

@@ -1,0 +1,69 @@
+"""A whole session on a clone of karpathy/autoresearch, or on what stands for one."""
+
+from pathlib import Path
+
+import pytest
+
+from autoresearch.lab import Lab
+from autoresearch.records import Outcome
+from autoresearch.replay_log import replay_log
+from server.results_tsv import results_tsv
+from tests.karpathy_clone import BETTER, WORSE, open_clone, propose_change
+from tests.repositories import every_byte, git, to_verdict
+
+
+@pytest.fixture
+def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
+    monkeypatch.setenv("HOME", str(tmp_path / "user"))
+    return open_clone(tmp_path)
+
+
+@pytest.mark.slow
+def test_a_clone_is_driven_and_written_out_and_stays_as_it_was(lab: Lab, tmp_path: Path) -> None:
+    clone = tmp_path / "clone"
+    (clone / "results.tsv").write_text("mine\n")
+    before = every_byte(clone)
+    baseline = to_verdict(lab, "e0")
+    assert baseline.incumbent.mean == pytest.approx(1.8235, abs=0.01)
+    worse = to_verdict(lab, propose_change(lab, WORSE, "smooth more")).verdict
+    better = to_verdict(lab, propose_change(lab, BETTER, "smooth\tless\nby far")).verdict
+    crash = to_verdict(
+        lab, propose_change(lab, (BETTER[1], "BLEND = 0 / 0"), "divide by nothing")
+    ).verdict
+    assert worse is not None
+    assert better is not None
+    assert crash is not None
+    assert (worse.outcome, crash.outcome) == (Outcome.DISCARD, Outcome.CRASHED)
+    assert (better.outcome, better.moved_incumbent) == (Outcome.KEEP, True), better.sentence
+    assert "ZeroDivisionError" in crash.sentence
+    assert lab.verify().ok, lab.verify().findings
+    report = lab.history().reports_of("e2")[0]
+    assert report.measurement is not None
+    assert dict(report.measurement.said)["num_steps"] > 3
+
+    git(clone, "diff", "--exit-code")
+    assert git(clone, "status", "--porcelain", "--untracked-files=all") == ""
+    assert every_byte(clone) == before
+
+    table = results_tsv(lab.history(), lab.contract.metric)
+    rows = [line.split("\t") for line in table.splitlines()]
+    assert rows[0] == ["commit", "val_bpb", "memory_gb", "status", "description"]
+    assert [(row[3], row[4]) for row in rows[1:]] == [
+        ("keep", "baseline (self-reported)"),
+        ("discard", "smooth more"),
+        ("keep", "smooth less by far"),
+        ("crash", "divide by nothing"),
+    ]
+    assert rows[4][1:3] == ["0.000000", "0.0"]
+    assert all(len(row[0]) == 7 for row in rows[1:])
+    (tmp_path / "written.tsv").write_text(table)
+    assert replay_log(tmp_path / "written.tsv", 0.001).standing == 1
+
+    lab.branch("autoresearch/nov26")
+    subjects = git(clone, "log", "--format=%s", "--reverse", "master..autoresearch/nov26")
+    assert " ".join(subjects.split()) == "smooth less by far"
+    files = git(clone, "ls-tree", "--name-only", "autoresearch/nov26").split()
+    assert files == git(clone, "ls-tree", "--name-only", "master").split()
+    assert "BLEND = 0.02" in git(clone, "show", "autoresearch/nov26:train.py")
+    git(clone, "diff", "--exit-code")
+    assert git(clone, "rev-parse", "--abbrev-ref", "HEAD").strip() == "master"
