@@ -36,6 +36,7 @@ COMMANDS = {
     "status": (),
     "log": (),
     "log of a run": ("log", CONTROL),
+    "log as a table": ("log", "--tsv"),
     "verify": (),
     "branch": ("branch", "better"),
     "replay": ("replay", CONTROL),
