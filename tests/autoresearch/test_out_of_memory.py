@@ -1,8 +1,11 @@
 """What libraries say when there is no memory left, and the sentence that becomes of it."""
 
+from pathlib import Path
+
 import pytest
 
 from autoresearch.out_of_memory import Taken, out_of_memory
+from autoresearch.sandboxes.cgroup import Cgroups
 
 TAKEN = Taken(limit_mb=4096.0, peak_mb=900.0, gpu_peak_mb=79_872.0)
 
@@ -71,3 +74,16 @@ def test_what_nobody_saw_is_not_said() -> None:
     assert out_of_memory("MemoryError", Taken(limit_mb=512.0)) == (
         "out of memory: its limit is 512 MB"
     )
+
+
+def test_a_control_group_tells_how_many_the_kernel_ended(tmp_path: Path) -> None:
+    (tmp_path / "user.slice").mkdir()
+    for name in ("cpu.stat", "cgroup.procs"):
+        (tmp_path / "user.slice" / name).touch()
+    groups = Cgroups(mount=tmp_path, own="0::/user.slice/shell.scope")
+    assert groups.oom_kills() == 0
+    groups.make(memory_mb=100, tasks=7)
+    assert groups.oom_kills() == 0  # a kernel that does not tell
+    [group] = (tmp_path / "user.slice").glob("autoresearch-*")
+    (group / "memory.events").write_text("low 0\noom 3\noom_kill 2\noom_group_kill 0\n")
+    assert groups.oom_kills() == 2
