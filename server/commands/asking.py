@@ -38,8 +38,8 @@ class Terminal:
 
     def settle(
         self, proposal: "Proposal", answers: "Answers", again: "Callable[[Answers], Proposal]"
-    ) -> "Proposal":
-        """The proposal as the person wants it; each answer may change what is proposed next."""
+    ) -> "Proposal | None":
+        """The proposal as the person wants it, None for none; each answer may change the rest."""
         from autoresearch.attaching.proposal import Sureness
 
         if proposal.text is not None:
@@ -54,9 +54,8 @@ class Terminal:
             if reply:
                 answers = _answered(answers, name, reply)
                 proposal = again(answers)
-        if not Confirm.ask("Run it now, as it is?", console=self._console, default=True):
-            raise KeyboardInterrupt
-        return proposal
+        wanted = Confirm.ask("Run it now, as it is?", console=self._console, default=True)
+        return proposal if wanted else None
 
     def choose(self, proposal: "Proposal", numbers: "tuple[Number, ...]") -> "Proposal":
         """The number that counts, among those that a run printed."""

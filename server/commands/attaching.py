@@ -2,6 +2,7 @@
 
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,7 +24,8 @@ from server.labs import recipe_of
 
 if TYPE_CHECKING:
     from autoresearch.attaching.proposal import Answers, Proposal
-    from autoresearch.attaching.proving import Opener, Proven
+    from autoresearch.attaching.proving import Chooser, Opener, Proven
+    from autoresearch.snapshot import Snapshot
 
 INTERRUPTED = 130
 OPTIONS_ONLY = "Its options are for a repository without one: change the contract instead."
@@ -156,27 +158,19 @@ def attach(
 
     `open_lab` makes a lab of a contract's text, by default as `init` does.
     """
-    from autoresearch.attaching.choosing import choose_alone, refuse_unknown
-    from autoresearch.attaching.looking import propose
     from autoresearch.attaching.proving import prove
     from autoresearch.attaching.wording import contract_text
-    from server.commands.asking import Terminal, is_terminal
 
     path = path.expanduser().resolve()
-    seen = snapshot(path)
-    proposal = propose(seen, answers, os.environ)
-    choose = choose_alone
-    if is_terminal(console) and not (yes or json or dry_run):
-        terminal = Terminal(console)
-        choose = terminal.choose
-        proposal = terminal.settle(proposal, answers, lambda a: propose(seen, a, os.environ))
-    else:
-        _show_proposal(proposal, json=json or dry_run)
-        refuse_unknown(proposal, taken=yes or dry_run)
-    if dry_run:
-        console.print(contract_text(proposal), markup=False, end="")
-        return 0
     try:
+        seen = snapshot(path)
+        proposal, choose = _settled(seen, answers, taken=yes or dry_run, plain=json or dry_run)
+        if proposal is None:
+            say("Nothing was started, and no lab was made. --dry-run prints the contract.")
+            return 0
+        if dry_run:
+            console.print(contract_text(proposal), markup=False, end="")
+            return 0
         with working(json) as watch:
             opener = open_lab or _opener(str(path), sign, watch)
             proven = prove(proposal, seen, opener, watch, choose)
@@ -185,6 +179,25 @@ def attach(
         return INTERRUPTED
     _show_proven(proven, json)
     return 0
+
+
+def _settled(
+    seen: "Snapshot", answers: "Answers", *, taken: bool, plain: bool
+) -> "tuple[Proposal | None, Chooser]":
+    """What to prove, and who chooses the metric if it is not known yet: a person, or a rule."""
+    from autoresearch.attaching.choosing import choose_alone, refuse_unknown
+    from autoresearch.attaching.looking import propose
+    from server.commands.asking import Terminal, is_terminal
+
+    proposal = propose(seen, answers, os.environ)
+    if is_terminal(console) and not (taken or plain):
+        terminal = Terminal(console)
+        again = partial(propose, seen, environ=os.environ)
+        return terminal.settle(proposal, answers, again), terminal.choose
+    if not plain:
+        _show_proposal(proposal)
+    refuse_unknown(proposal, taken=taken)
+    return proposal, choose_alone
 
 
 def _opener(source: str, sign: Path | None, watch: Working) -> "Opener":
@@ -209,9 +222,7 @@ def _full_path(python: str, source: str) -> str:
     return os.path.normpath((here if here.exists() else there).absolute())
 
 
-def _show_proposal(proposal: "Proposal", *, json: bool) -> None:
-    if json:
-        return
+def _show_proposal(proposal: "Proposal") -> None:
     shown = table("", "proposed", "why")
     for name, value, why in rows_of(proposal):
         shown.add_row(Text(name, style="bold"), Text(value), Text(why))
