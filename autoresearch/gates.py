@@ -44,6 +44,7 @@ class Gate:
     fewest_controls: int
     most_controls: int = 20
     looks: tuple[int, ...] = ()  # fresh runs at which a keep is compared with its base again
+    alike_share: float = math.inf  # of their size that runs which are alike may differ by at most
     alike_controls: int = 0  # fewest alike that show a base no seed moves; 0: not asked
 
 
@@ -64,7 +65,7 @@ GATES: dict[int, Gate] = {
         fewest_controls=6,
     ),
     2: _SECOND,
-    3: replace(_SECOND, version=3, alike_controls=3),
+    3: replace(_SECOND, version=3, alike_share=1e-3, alike_controls=3),
 }
 JUDGE_VERSION = 3
 GATE = GATES[JUDGE_VERSION]

@@ -48,7 +48,7 @@ __all__ = [
 
 ALIKE = 0.01  # of sigma: runs closer than this do not differ by their seeds
 ALIKE_RUNS = 3  # so many runs alike are no coincidence
-ALIKE_SHARE = 0.25  # of the controls, and a gate's fewest: more than chance makes alike
+ALIKE_CONTROLS = 0.25  # of the controls, and a gate's fewest: more than chance makes alike
 NOISELESS = 1e-9  # of a value: below this the metric has no noise that runs could share
 
 
@@ -112,8 +112,8 @@ def judge(
     test, answer = _ask(standing, gate, simpler)
     if (
         answer.outcome is Outcome.KEEP
-        and _alike(candidate, noise)
-        and not _seedless(controls, noise, gate.alike_controls)
+        and _alike(candidate, noise, gate)
+        and not _seedless(controls, noise, gate)
     ):
         answer = _withhold(answer, runs)
     wanted = min(gate.most_controls, 2 * (runs + 1))
@@ -248,22 +248,29 @@ def _evidence(effect: float, standing: _Standing, test: Test) -> float:
     return _weight(standing) * test.gain * (effect - test.gain / 2)
 
 
-def _alike(candidate: Sequence[float], noise: Noise) -> bool:
-    """Whether the runs hardly differ though the noise says that runs with other seeds do."""
-    if len(candidate) < 2 or noise.sigma < NOISELESS * max(1.0, abs(candidate[0])):
+def _alike(runs: Sequence[float], noise: Noise, gate: Gate) -> bool:
+    """Whether the runs hardly differ though the noise says that runs with other seeds do.
+
+    Hardly: beside that noise, and beside their own size, or no code that got 100 times faster would
+    be kept, whose times and their noise shrank together.
+    """
+    if len(runs) < 2 or noise.sigma < NOISELESS * max(1.0, abs(runs[0])):
         return False
-    return math.sqrt(squares(candidate) / (len(candidate) - 1)) < ALIKE * noise.sigma
+    spread = math.sqrt(squares(runs) / (len(runs) - 1))
+    return spread < ALIKE * noise.sigma and spread <= gate.alike_share * abs(mean(runs))
 
 
-def _seedless(controls: Sequence[float], noise: Noise, fewest: int) -> bool:
+def _seedless(controls: Sequence[float], noise: Noise, gate: Gate) -> bool:
     """Whether so many runs of the incumbent are alike that seeds do not move it either.
 
     A fixed seed in the code, or a metric of few values: likeness then says nothing of a candidate.
     """
-    several = max(fewest, math.ceil(ALIKE_SHARE * len(controls)))
+    if gate.alike_controls == 0:
+        return False
+    several = max(gate.alike_controls, math.ceil(ALIKE_CONTROLS * len(controls)))
     ordered = sorted(controls)
     windows = (ordered[n : n + several] for n in range(len(ordered) - several + 1))
-    return fewest > 0 and any(_alike(window, noise) for window in windows)
+    return any(_alike(window, noise, gate) for window in windows)
 
 
 def _withhold(answer: _Answer, runs: int) -> _Answer:

@@ -189,6 +189,17 @@ def test_two_controls_alike_do_not_excuse_a_candidate_that_fixes_its_seed() -> N
     assert ancestors.outcome is Outcome.INCONCLUSIVE
 
 
+def test_times_that_shrink_together_with_their_noise_are_not_one_draw() -> None:
+    slow = [90.0, 75.0, 105.0, 84.0, 99.0, 88.0]  # ms
+    fast = [0.12, 0.125, 0.118, 0.121]
+    kept = judge(fast, slow, [slow], lower_is_better=True)
+    assert kept.outcome is Outcome.KEEP
+    old = judge(fast, slow, [slow], lower_is_better=True, gate=GATES[2])
+    assert old.outcome is Outcome.INCONCLUSIVE
+    nothing = judge([0.0] * 4, slow, [slow], lower_is_better=True)
+    assert nothing.outcome is Outcome.INCONCLUSIVE
+
+
 def test_a_coincidence_among_many_controls_excuses_nobody() -> None:
     rng = random.Random(4)
     many = [*(rng.gauss(3.2, 0.02) for _ in range(16)), *[3.2] * 4]
