@@ -6,7 +6,9 @@ its time, and nothing else: a run that is not stopped is measured as if it had w
 
 The bar at a point of the budget lies above the worst control there, by four times the controls'
 spread and by all that the controls went on to gain from there to their end. A run that stays
-above it would have to gain more than twice what they did, only to end like the worst of them.
+above it would have to gain more than twice what they did, only to end like the worst of them. A
+run that is catching up is left alone, too: its gap to the controls, shrinking on as it did over the
+last half of its way, would be within their noise at the end.
 Standard library only: a supervisor reads this.
 """
 
@@ -16,7 +18,7 @@ from statistics import fmean, stdev
 
 POINTS = 100  # a curve has one place for each hundredth of the budget
 FEWEST_CONTROLS = 4
-EARLIEST = 15  # hundredths of the budget that a run has for itself
+EARLIEST = 20  # hundredths of the budget that a run has for itself
 LATEST = 90  # from here on nothing worth it is left to save
 STRETCH = 5  # hundredths that a run must have been hopeless for
 FEWEST_SEEN = 3  # points within it
@@ -58,7 +60,9 @@ class _Reference:
     """What the controls had at one point, and the bar above it."""
 
     low: float
+    mean: float
     high: float
+    noise: float  # how far above the mean a run may be by chance
     bar: float
 
 
@@ -73,7 +77,9 @@ def find_hopeless(curve: Curve, controls: Sequence[Curve]) -> Hopeless | None:
     final = fmean(loss for one in controls if (loss := _smooth(one, POINTS - 1)) is not None)
     newest = max((at for at, loss in enumerate(curve) if loss is not None), default=0)
     for at in range(EARLIEST - 1, min(newest, LATEST)):
-        if curve[at] is not None and _stays_above(curve, controls, final, at):
+        if curve[at] is None or not _stays_above(curve, controls, final, at):
+            continue
+        if not _catches_up(curve, controls, final, at):
             loss, here = _smooth(curve, at), _reference(controls, final, at)
             assert loss is not None
             assert here is not None
@@ -106,6 +112,20 @@ def _stays_above(curve: Curve, controls: Sequence[Curve], final: float, at: int)
     return seen >= FEWEST_SEEN
 
 
+def _catches_up(curve: Curve, controls: Sequence[Curve], final: float, at: int) -> bool:
+    """Whether the gap to the controls' mean, shrinking on at its rate, ends within their noise."""
+    half = at // 2
+    early, here = _reference(controls, final, half), _reference(controls, final, at)
+    was, loss = _smooth(curve, half), _smooth(curve, at)
+    if early is None or here is None or was is None or loss is None:
+        return True
+    before, now = was - early.mean, loss - here.mean
+    if now >= before:
+        return False
+    left: float = now * (now / before) ** ((POINTS - 1 - at) / (at - half))
+    return left <= here.noise
+
+
 def _reference(controls: Sequence[Curve], final: float, at: int) -> _Reference | None:
     """None where a control has no point yet."""
     losses = [loss for one in controls if (loss := _smooth(one, at)) is not None]
@@ -113,7 +133,9 @@ def _reference(controls: Sequence[Curve], final: float, at: int) -> _Reference |
         return None
     spread = max(stdev(losses), LEAST_SPREAD * abs(fmean(losses)))
     to_come = max(0.0, fmean(losses) - final)
-    return _Reference(min(losses), max(losses), max(losses) + SPREADS * spread + to_come)
+    mean, high = fmean(losses), max(losses)
+    bar = high + SPREADS * spread
+    return _Reference(min(losses), mean, high, bar - mean, bar + to_come)
 
 
 def _smooth(curve: Curve, at: int) -> float | None:

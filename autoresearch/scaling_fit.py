@@ -13,6 +13,7 @@ Needs numpy, and scipy, which the extra `scaling` brings; both are imported when
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from autoresearch.errors import LabError
@@ -28,6 +29,7 @@ EXPONENTS = (0.02, 3.0)  # from nearly a straight line in log x to what is flat 
 GRID = 120
 STEPS = 30  # of the chart's lines
 SHARE = 0.95
+MISFIT = 0.01  # so seldom a true law is said not to fit
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,7 @@ class Law:
     floor: Interval
     scale: Interval
     exponent: Interval
+    fits: bool  # no further from its runs than these are from each other, at any one size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +80,7 @@ class Scaling:
     gain: Interval  # mean over the sizes run, each at equal size, from the runs alone
     costs: float  # how many times the baseline's compute the candidate takes, at equal size
     reach: At  # at REACH times the largest compute
-    curve: tuple[At, ...]  # from the smallest compute to `reach`, for a chart
+    curve: tuple[At, ...]  # from where both have runs to `reach`, for a chart
     spread: float  # of single runs about their law, metric units
 
     @property
@@ -122,16 +125,17 @@ def fit_scaling(
     if freedom < 1:
         raise LabError("There are too few runs to tell noise from law.", "Give 2 seeds a size.")
     laws = [_Profile(side, x0) for side in sides]
+    within = [_within(side, sizes) for side in sides]
     rss = sum(law.best for law in laws)
     allowed = _quantile(freedom) ** 2 * rss / freedom
     for law in laws:
         law.narrow(allowed)
-    least, most = min(one.compute for side in sides for one in side), REACH * x0
+    least, most = max(min(one.compute for one in side) for side in sides), REACH * x0
     way = [least * (most / least) ** (n / STEPS) for n in range(STEPS + 1)]
     curve = tuple(_at(compute / x0, compute, laws, allowed, sign) for compute in way)
     return Scaling(
-        baseline=laws[0].law(allowed),
-        candidate=laws[1].law(allowed),
+        baseline=laws[0].law(allowed, fits=_fits(laws[0].best, within[0], within)),
+        candidate=laws[1].law(allowed, fits=_fits(laws[1].best, within[1], within)),
         x0=x0,
         gain=_gain_here(sides, sizes, sign),
         costs=_costs(sides, sizes),
@@ -194,7 +198,7 @@ class _Profile:
         away = x**-self.exponents - self._middle
         return self._y.mean() + self.slope * away, 1 / len(self._y) + away**2 / self._squares
 
-    def law(self, allowed: float) -> Law:
+    def law(self, allowed: float, *, fits: bool) -> Law:
         """The best law with the intervals of its parts."""
         floor = self._y.mean() - self.slope * self._middle
         over = 1 / len(self._y) + self._middle**2 / self._squares
@@ -204,6 +208,7 @@ class _Profile:
             floor=_profiled(floor, over, self.rss, self.best, allowed),
             scale=_profiled(self.slope, 1 / self._squares, self.rss, self.best, allowed),
             exponent=Interval(best, *_ends(inside, best)),
+            fits=fits,
         )
 
 
@@ -244,25 +249,48 @@ def _ends(inside: "Floats", otherwise: float) -> tuple[float, float]:
 
 def _gain_here(sides: Sequence[Sequence[Point]], sizes: Sequence[float], sign: float) -> Interval:
     """The mean over sizes of the difference of means, by the spread within sizes alone."""
-    from statistics import fmean
-
     groups = [[[p.value for p in side if p.size == size] for size in sizes] for side in sides]
     gains = [sign * (fmean(one) - fmean(other)) for one, other in zip(*groups, strict=True)]
-    every = [group for side in groups for group in side]
-    squares = sum((value - fmean(group)) ** 2 for group in every for value in group)
-    freedom = sum(len(group) - 1 for group in every)
+    within = [_within(side, sizes) for side in sides]
+    freedom = sum(one.freedom for one in within)
     if freedom < 1:
         raise LabError("One run a size says nothing of the noise.", "Give 2 seeds a size.")
-    error = math.sqrt(squares / freedom * sum(1 / len(group) for group in every)) / len(sizes)
+    variance = sum(one.squares for one in within) / freedom
+    means = sum(1 / len(group) for side in groups for group in side)
+    error = math.sqrt(variance * means) / len(sizes)
     half = _quantile(freedom) * error
     gain = fmean(gains)
     return Interval(gain, gain - half, gain + half)
 
 
+@dataclass(frozen=True, slots=True)
+class _Within:
+    """The spread of the runs of each size about their mean, which no law explains."""
+
+    squares: float
+    freedom: int
+    sizes: int
+
+
+def _within(side: Sequence[Point], sizes: Sequence[float]) -> _Within:
+    groups = [[p.value for p in side if p.size == size] for size in sizes]
+    squares = sum((value - fmean(group)) ** 2 for group in groups for value in group)
+    return _Within(squares, sum(len(group) - 1 for group in groups), len(groups))
+
+
+def _fits(rss: float, own: _Within, every: Sequence[_Within]) -> bool:
+    """The F test for lack of fit, at 1 %; with three sizes any three means lie on a law."""
+    from scipy.stats import f
+
+    more, freedom = own.sizes - 3, sum(one.freedom for one in every)
+    if more < 1 or freedom < 1:
+        return True
+    noise = sum(one.squares for one in every) / freedom
+    return bool(f.sf((rss - own.squares) / more / noise, more, freedom) >= MISFIT)
+
+
 def _costs(sides: Sequence[Sequence[Point]], sizes: Sequence[float]) -> float:
     """The geometric mean over sizes of the candidate's compute over the baseline's."""
-    from statistics import fmean
-
     logs = [
         [math.log(fmean(p.compute for p in side if p.size == size)) for size in sizes]
         for side in sides

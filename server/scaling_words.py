@@ -20,9 +20,12 @@ def sentence(view: ScalingView) -> str:
         )
     fit, digits = view.fit, digits_for(view.fit.spread)
     costs = "" if 0.9 < fit.costs < 1.1 else f", where it takes {fit.costs:.2g} times the compute"
+    sides = ((view.base, fit.baseline), (view.experiment, fit.candidate))
+    off = [name for name, found in sides if not found.fits]
+    misfit = f". No power law fits the runs of {' and '.join(off)}: trust those" if off else ""
     return (
         f"{names}: the gain is {span(fit.gain, digits)} {view.unit} at the sizes run{costs}, and "
-        f"{span(fit.reach.gain, digits)} at ten times the compute: {fit.answer}."
+        f"{span(fit.reach.gain, digits)} at ten times the compute: {fit.answer}{misfit}."
     )
 
 

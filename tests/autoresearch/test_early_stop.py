@@ -42,8 +42,8 @@ def test_a_curve_far_above_all_controls_is_hopeless_and_the_words_carry_its_numb
     assert found is not None
     assert found.point == EARLIEST - 1
     assert found.sentence == (
-        "at 15% of its budget its loss was 4.551 where the incumbent's 5 controls had "
-        "3.304 to 3.313, and ended with 2.401"
+        "at 20% of its budget its loss was 4.535 where the incumbent's 5 controls had "
+        "3.201 to 3.214, and ended with 2.401"
     )
 
 
@@ -72,6 +72,14 @@ def test_where_points_are_few_the_stretch_is_longer() -> None:
     found = find_hopeless(few, CONTROLS)
     assert found is not None
     assert found.point == 30
+
+
+def test_a_curve_that_is_catching_up_fast_enough_goes_on() -> None:
+    catching = [loss + 4.0 * 0.9**at for at, loss in enumerate(falling(3.6, 2.4)) if loss]
+    assert catching[EARLIEST] > 3.6  # far above the bar
+    assert find_hopeless(catching, CONTROLS) is None
+    slowly = [loss + 1.5 * 0.99**at for at, loss in enumerate(falling(3.6, 2.4)) if loss]
+    assert find_hopeless(slowly, CONTROLS) is not None
 
 
 def test_a_few_bad_points_are_no_stretch() -> None:

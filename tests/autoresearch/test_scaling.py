@@ -80,6 +80,16 @@ def test_a_gain_that_wears_off_and_one_that_noise_hides_are_not_said_to_hold() -
     assert fitted(1, candidate=(3.2, 0.9, 0.5)).answer == "it stays a loss"
 
 
+def test_runs_that_follow_no_power_law_are_said_to_follow_none() -> None:
+    pytest.importorskip("scipy", reason="needs autoresearch-mcp[scaling]")
+    draw = random.Random(1)
+    base, other = runs(draw, TRUE), runs(draw, BETTER)
+    worse = [replace(one, value=one.value + 0.1 * (one.size == 64)) for one in other]
+    assert fit_scaling(base, other, lower_is_better=True).candidate.fits
+    found = fit_scaling(base, worse, lower_is_better=True)
+    assert (found.baseline.fits, found.candidate.fits) == (True, False)
+
+
 def test_where_a_larger_metric_is_better_the_signs_turn() -> None:
     pytest.importorskip("scipy", reason="needs autoresearch-mcp[scaling]")
     draw = random.Random(1)
