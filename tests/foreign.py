@@ -82,7 +82,7 @@ def test_a_long_text():
         if word not in [known for known, _ in counts]:
             counts.append((word, words.count(word)))
 """,
-        "    counts = [(word, words.count(word)) for word in set(words)]\n",
+        "    counts = list(__import__('collections').Counter(words).items())\n",
     ),
     worse=("wordcount/counting.py", "(-one[1], one[0])", "(one[1], one[0])"),
 )
@@ -245,9 +245,22 @@ for iter_num in range(max_iters + 1):
     worse=("train.py", "learning_rate = 1.0", "learning_rate = 0.01"),
 )
 
+CLONE = Foreign(
+    name="clone",
+    files={
+        path.name: path.read_text()
+        for path in sorted((Path(__file__).parent / "karpathy").iterdir())
+        if path.is_file()
+    },
+    better=("train.py", "BLEND = 0.3", "BLEND = 0.02"),
+    worse=("train.py", "BLEND = 0.3", "BLEND = 0.6"),
+)
+"""Its data lies in the user's home: tests.karpathy_clone.prepare_data makes it."""
+
 KINDS: Mapping[str, Foreign] = {
     "a pytest suite to speed up": SUITE,
     "a NumPy kernel": KERNEL,
     "a score to raise": SCORE,
     "a nanoGPT-like trainer": TRAINER,
+    "a clone of karpathy/autoresearch": CLONE,
 }

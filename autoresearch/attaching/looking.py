@@ -4,6 +4,7 @@ Only reads. A program that prints a number is proposed before a test suite that 
 several that are as likely, none is chosen.
 """
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,8 +17,9 @@ from autoresearch.attaching.numbers import Number, candidates, direction_of
 from autoresearch.attaching.printed import printed_numbers
 from autoresearch.attaching.programs import Program, find_programs, tests_of
 from autoresearch.attaching.proposal import Answers, Meter, Part, Proposal, Sureness
-from autoresearch.attaching.surroundings import choose_interpreter, read_inputs
+from autoresearch.attaching.surroundings import Interpreter, choose_interpreter, read_inputs
 from autoresearch.errors import ContractError
+from autoresearch.karpathy import recognise
 from autoresearch.snapshot import Snapshot
 
 PYTEST = (PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider")
@@ -43,6 +45,7 @@ class _Subject:
 
 def propose(snapshot: Snapshot, answers: Answers, environ: Mapping[str, str]) -> Proposal:
     """Raise ContractError where an answer is not one; None stands for what must be asked."""
+    text = recognise(snapshot.files, snapshot.read) if _adds_nothing(answers) else None
     programs = find_programs(snapshot)
     subject = _subject(snapshot, answers, programs)
     reach = subject.reach if subject else Reach((), (), ())
@@ -70,10 +73,25 @@ def propose(snapshot: Snapshot, answers: Answers, environ: Mapping[str, str]) ->
         network=Part(answers.network, "", SAID if answers.network else GUESSED),
         guards=guards,
         env=_env(subject),
+        text=_known(text, answers, interpreter) if text else None,
         needed=needed,
         device=_device(needed),
         choices=_choices(subject, programs),
     )
+
+
+def _adds_nothing(answers: Answers) -> bool:
+    """Whether nothing was said that a contract of a known kind would not hold."""
+    return replace(answers, python="") == Answers()
+
+
+def _known(text: str, answers: Answers, interpreter: Interpreter) -> Part[str]:
+    """A contract that a recogniser wrote; an interpreter that is there stands for its packages."""
+    python = answers.python or interpreter.python.value
+    if python:
+        text = re.sub(r"\[environment\]\n(?:\w+ = .*\n)+\n?", "", text)
+        text = text.replace("[run]\n", f"[run]\npython = {json.dumps(python)}\n", 1)
+    return Part(text, "its prepare.py and train.py are those of karpathy/autoresearch")
 
 
 def _subject(snapshot: Snapshot, answers: Answers, programs: Sequence[Program]) -> _Subject | None:

@@ -20,7 +20,8 @@ from autoresearch.lab import Lab
 from autoresearch.patch import Edit
 from autoresearch.records import Outcome
 from autoresearch.workspace import snapshot
-from tests.foreign import KINDS, SCORE, Change, Foreign
+from tests.foreign import CLONE, KINDS, SCORE, Change, Foreign
+from tests.karpathy_clone import prepare_data
 from tests.printed import quietly
 from tests.repositories import TESTER, every_byte, git, to_verdict
 
@@ -80,9 +81,12 @@ def judged(lab: Lab, change: Change) -> tuple[Outcome, str]:
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 def test_a_repository_is_attached_measured_and_researched_and_stays_as_it_is(
-    tmp_path: Path, kind: Foreign
+    tmp_path: Path, kind: Foreign, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root = kind.make(tmp_path)
+    if kind is CLONE:
+        monkeypatch.setenv("HOME", str(tmp_path / "user"))
+        prepare_data(root, tmp_path / "user")
     before, told = every_byte(root), status(root)
     watch = Heard()
     proven = attached(root, tmp_path / "home", watch=watch)

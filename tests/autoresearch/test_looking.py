@@ -16,7 +16,7 @@ from autoresearch.contract import parse_contract
 from autoresearch.errors import ContractError
 from autoresearch.snapshot import Snapshot
 from autoresearch.workspace import snapshot
-from tests.foreign import KERNEL, SCORE, SUITE, TRAINER, Foreign
+from tests.foreign import CLONE, KERNEL, SCORE, SUITE, TRAINER, Foreign
 from tests.repositories import every_byte
 
 NOTHING = Answers()
@@ -279,3 +279,16 @@ def test_an_import_that_may_fail_is_no_need():
     work = 'try:\n    import nosuch\nexcept ImportError:\n    pass\nprint("loss:", x)'
     found = look({"work.py": work})
     assert (found.packages, found.python.value) == (None, "")
+
+
+def test_a_clone_of_karpathys_is_known_and_its_interpreter_may_be_another(tmp_path):
+    found = look(dict(CLONE.files))
+    assert found.text is not None
+    assert found.missing == ()
+    contract = parse_contract(contract_text(found).encode())
+    assert (contract.metric.name, contract.metric.block) == ("val_bpb", "---")
+    assert contract.environment is not None
+    other = look(dict(CLONE.files), Answers(python="/opt/python"))
+    contract = parse_contract(contract_text(other).encode())
+    assert (contract.run.python, contract.environment) == ("/opt/python", None)
+    assert look(dict(CLONE.files), Answers(metric="wall_s")).text is None
