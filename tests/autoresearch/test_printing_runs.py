@@ -51,7 +51,8 @@ def test_a_run_is_given_its_seed_budget_and_out_folder_and_no_data(tmp_path: Pat
     program = """
 import os
 ours = sorted(name for name in os.environ if name.startswith("AUTORESEARCH_"))
-assert ours == [f"AUTORESEARCH_{n}" for n in ("BUDGET", "DEVICE", "OUT", "SEED")], ours
+names = ("BUDGET", "BUDGET_UNIT", "DEVICE", "OUT", "SEED")
+assert ours == [f"AUTORESEARCH_{name}" for name in names], ours
 assert os.environ["AUTORESEARCH_BUDGET"] == "5"
 open(os.environ["AUTORESEARCH_OUT"] + "/left", "w").write("x")
 print("METRIC score=" + os.environ["AUTORESEARCH_SEED"])
