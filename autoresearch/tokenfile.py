@@ -12,7 +12,6 @@ stands for. Little-endian throughout:
 Standard library only, since supervisors start with it.
 """
 
-import array
 import json
 import mmap
 import random
@@ -70,10 +69,10 @@ class TokenFile:
     @property
     def problem(self) -> str:
         """Why the whole of it can't be used, "" where it can; reads all of it."""
-        if self.different != len(self.ends):
-            same = len(self.ends) - self.different
+        same = len(self.ends) - self.different
+        if same:
             return f"holds {same} documents twice, so that held-out text would be trained on"
-        largest = max(array.array("H", self.ids), default=0)
+        largest = max(self.ids.cast("H"))
         if largest >= self.bos:
             return f"holds the id {largest}, where {self.bos - 1} is the largest of its vocabulary"
         return ""
