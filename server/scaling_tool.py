@@ -7,8 +7,10 @@ from fastmcp import Context, FastMCP
 from fastmcp.tools.base import ToolResult
 from fastmcp.utilities.types import Image
 
+from autoresearch.contract import Metric
 from autoresearch.scaling import RUNS, ScalingView
 from server import next_steps
+from server.attribution import who_says
 from server.desk import Desk
 from server.figures import shorten
 from server.research_tools import ExperimentId, LabName, Wait, acts
@@ -48,9 +50,8 @@ def add_scaling(server: FastMCP, desk: Desk) -> None:
         )
         chart = await desk.call(here, lambda: chart_of(view))
         image = Image(path=chart).to_image_content() if chart else None
-        return ToolResult(
-            content=[image] if image else None, structured_content=scaling_shown(view, chart)
-        )
+        told = scaling_shown(view, chart, here.contract.metric)
+        return ToolResult(content=[image] if image else None, structured_content=told)
 
 
 def chart_of(view: ScalingView) -> Path | None:
@@ -66,10 +67,10 @@ def chart_of(view: ScalingView) -> Path | None:
     return view.folder / CHART
 
 
-def scaling_shown(view: ScalingView, chart: Path | None) -> dict[str, Any]:
+def scaling_shown(view: ScalingView, chart: Path | None, metric: Metric) -> dict[str, Any]:
     """The answer, as a client gets it; what is not known is left out."""
     shown: dict[str, Any] = {
-        "summary": f"{sentence(view)}{loudly(view.sandbox)}",
+        "summary": f"{sentence(view)}{loudly(view.sandbox)} {who_says(metric)}".rstrip(),
         "next_step": next_steps.after_scaling(view),
         "experiment": view.experiment,
         "base": view.base,

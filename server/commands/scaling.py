@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from autoresearch.lab import Lab
 from autoresearch.scaling import RUNS, ScalingView, SizeRuns
-from server.commands.output import JsonOption, LabOption, console, print_json, say, table
+from server.commands.output import JsonOption, LabOption, console, print_json, say, say_who, table
 from server.figures import digits_for, shorten
 from server.scaling_tool import chart_of, scaling_shown
 from server.scaling_words import law, rows, sentence
@@ -39,9 +39,10 @@ def scale(
         shutil.copyfile(drawn, chart)
         drawn = chart
     if json:
-        print_json(scaling_shown(view, drawn))
+        print_json(scaling_shown(view, drawn, here.contract.metric))
         return
     _show(view)
+    say_who(here.contract.metric)
     if drawn:
         say(f"Chart: {drawn}")
     elif view.fit:

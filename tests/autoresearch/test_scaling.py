@@ -213,7 +213,10 @@ def test_runs_at_each_size_are_outside_the_ledger_and_give_the_answer(scaled: La
     assert view.compute_unit == "CPU seconds"
     assert len(scaled.history().entries) == before
     assert scaled.verify().ok
-    shown = scaling_shown(view, None)
+    shown = scaling_shown(view, None, scaled.contract.metric)
+    assert "self-reported" not in shown["summary"]
+    own = scaled.contract.metric.model_copy(update={"scoring": "stdout"})
+    assert "val_bpb is self-reported" in scaling_shown(view, None, own)["summary"]
     assert {"summary", "next_step", "gain", "gain_at_ten_times"} <= set(shown)
     assert len(shown["sizes"]) == 4
     assert all(len(row["base"]) == RUNS for row in shown["sizes"])
