@@ -110,7 +110,7 @@ read_only = {json.dumps([clone.cache, *cached])}
 
 {environment}[run]
 command = ["{{python}}", "{TRAIN}"]
-# Killed at twice its budget, as program.md says; a short one still has time to compile.
+# Killed at twice its budget, as program.md says; a short one may still compile.
 {offline}{device}startup_s = {max(clone.time_budget_s, STARTUP_S):g}
 budget = {{ wall_s = {budget} }}
 

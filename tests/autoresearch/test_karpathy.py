@@ -5,9 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from autoresearch.attaching.looking import propose
+from autoresearch.attaching.proposal import Answers
+from autoresearch.attaching.wording import contract_text as written
 from autoresearch.contract import Contract, parse_contract
 from autoresearch.karpathy import look, recognise
-from tests.karpathy_clone import FILES
+from autoresearch.workspace import snapshot
+from tests.karpathy_clone import FILES, make_clone
 
 # What the published files say, in our words: the constants and names that matter.
 PREPARE = """
@@ -148,6 +152,16 @@ def test_a_clone_without_brief_and_lock_is_driven_too() -> None:
     assert text is not None
     found = parse_contract(text.encode())
     assert (found.brief, found.environment) == (None, None)
+
+
+def test_init_proposes_the_contract_of_a_clone_and_asks_nothing(tmp_path: Path) -> None:
+    seen = snapshot(make_clone(tmp_path / "clone"))
+    proposal = propose(seen, Answers(), {})
+    assert proposal.missing == ()
+    found = parse_contract(written(proposal).encode())
+    assert (found.metric.block, found.edit.allow) == ("---", ("train.py",))
+    said = propose(seen, Answers(command="python prepare.py"), {})
+    assert said.text is None
 
 
 def test_no_line_of_a_clone_is_run(tmp_path: Path) -> None:

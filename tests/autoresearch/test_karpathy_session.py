@@ -1,21 +1,44 @@
 """A whole session on a clone of karpathy/autoresearch, or on what stands for one."""
 
+import os
+import shutil
 from pathlib import Path
 
 import pytest
 
+from autoresearch.attaching.proposal import Answers
 from autoresearch.lab import Lab
-from autoresearch.records import Outcome
+from autoresearch.records import Outcome, RunReport
 from autoresearch.replay_log import replay_log
+from server.commands.attaching import attach
 from server.results_tsv import results_tsv
-from tests.karpathy_clone import BETTER, WORSE, open_clone, propose_change
+from tests.fakes import wait_for
+from tests.karpathy_clone import (
+    BETTER,
+    WORSE,
+    contract_of,
+    make_clone,
+    prepare_data,
+    propose_change,
+)
+from tests.printed import quietly
 from tests.repositories import every_byte, git, to_verdict
 
 
 @pytest.fixture
 def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
+    """As `init --yes` leaves it: recognised, its environment built, its baseline proved."""
     monkeypatch.setenv("HOME", str(tmp_path / "user"))
-    return open_clone(tmp_path)
+    clone = make_clone(tmp_path / "clone")
+    prepare_data(clone, tmp_path / "user")
+    opened: list[Lab] = []
+
+    def open_quietly(contract: str) -> Lab:
+        opened.append(quietly(Lab.open(str(clone), home=tmp_path / "home", contract=contract)))
+        return opened[-1]
+
+    assert attach(clone, Answers(), yes=True, open_lab=open_quietly) == 0
+    return opened[-1]
 
 
 @pytest.mark.slow
@@ -67,3 +90,30 @@ def test_a_clone_is_driven_and_written_out_and_stays_as_it_was(lab: Lab, tmp_pat
     assert "BLEND = 0.02" in git(clone, "show", "autoresearch/nov26:train.py")
     git(clone, "diff", "--exit-code")
     assert git(clone, "rev-parse", "--abbrev-ref", "HEAD").strip() == "master"
+
+
+@pytest.mark.slow
+def test_the_real_clone_is_driven_where_one_is_named(tmp_path: Path) -> None:
+    named = os.environ.get("AUTORESEARCH_KARPATHY_CLONE")
+    if named is None:
+        pytest.skip(
+            "set AUTORESEARCH_KARPATHY_CLONE to a clone of karpathy/autoresearch whose prepare.py "
+            "and train.py were run once: one run of it is then measured, in about ten minutes"
+        )
+    if shutil.which("nvidia-smi") is None:
+        pytest.skip("a clone of karpathy/autoresearch needs an NVIDIA GPU; there is none here")
+    clone = Path(named).expanduser().resolve()
+    before = git(clone, "status", "--porcelain", "--untracked-files=all")
+    lab = Lab.open(str(clone), home=tmp_path / "home", contract=contract_of(clone))
+    run = lab.start_run("e0").id
+    report = wait_for(lambda: _ended(lab, run), within_s=1200)
+    assert report.measurement is not None, report.reason
+    assert 0.5 < report.measurement.value < 3
+    assert dict(report.measurement.said)["num_steps"] > 11
+    git(clone, "diff", "--exit-code")
+    assert git(clone, "status", "--porcelain", "--untracked-files=all") == before
+
+
+def _ended(lab: Lab, run: str) -> RunReport | None:
+    report = lab.runs.directory(run).read_status()
+    return report if report is not None and report.state.final else None
