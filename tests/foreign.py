@@ -63,7 +63,7 @@ from collections import Counter
 
 from wordcount.counting import common
 
-TEXT = " ".join(str(n * n % 1701) for n in range(7000))
+TEXT = " ".join(str(n * n % 2301) for n in range(10000))
 
 
 def test_the_most_frequent_words_come_first():
