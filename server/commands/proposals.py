@@ -122,8 +122,9 @@ def baseline_words(proven: "Proven") -> Iterator[str]:
     contract = proven.lab.contract
     values, unit = proven.values, contract.metric.unit
     noise = measure_noise([values])
-    sigma = noise.sigma if noise else None
-    spread = f", spread {sigma:.2g}" if sigma is not None else ""
+    alike = max(values) == min(values)
+    sigma = noise.sigma if noise and not alike else None
+    spread = ", the same in every run" if alike else f", spread {sigma:.2g}" if sigma else ""
     mean = figures.measured(statistics.fmean(values), unit, sigma)
     yield (
         f"Baseline: {contract.metric.name} {mean}{spread}, "
