@@ -1,4 +1,4 @@
-"""The eight research tools: what each takes, what it calls in the lab, what it gives.
+"""The research tools but `fit_scaling`: what each takes, what it calls in the lab, what it gives.
 
 No research logic: the lab decides, `shaping` words it. Names, descriptions and input schemas are
 all that a model sees of this file, and together stay under 8,000 bytes.
@@ -70,7 +70,7 @@ def acts(title: str, *, destructive: bool = False, idempotent: bool = False) -> 
 
 
 def add_research_tools(server: FastMCP, desk: Desk) -> None:
-    """Register the eight."""
+    """Register them."""
     _add_opening(server, desk)
     _add_proposing(server, desk)
     _add_running(server, desk)

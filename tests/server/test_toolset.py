@@ -8,7 +8,7 @@ from server.launching import launch_command
 from server.research_tools import WRITERS
 from tests.server.conftest import refused
 from tests.server.fake_lab import FakeLab, FakeLabs
-from tests.server.test_manifest import OF_BOTH, RESEARCH, TEACHING
+from tests.server.test_manifest import OF_BOTH, RESEARCH, SCALING, TEACHING
 
 pytestmark = pytest.mark.anyio
 
@@ -32,8 +32,8 @@ async def test_a_tool_that_writes_cannot_be_called_by_name_either(looking):
 
 
 OFFERED = {
-    "all": {*RESEARCH, OF_BOTH, *TEACHING},
-    "research": {*RESEARCH, OF_BOTH},
+    "all": {*RESEARCH, SCALING, OF_BOTH, *TEACHING},
+    "research": {*RESEARCH, SCALING, OF_BOTH},
     "teach": {OF_BOTH, *TEACHING},
     "read-only": {"check_run", "recall_experiments", OF_BOTH},
 }
