@@ -32,11 +32,16 @@ def open_arena(target: str, folder: Path) -> Lab:
 
 
 def small(contract: str) -> str:
-    """The contract with less to train on and less to score, so that a run takes a second."""
+    """The contract with less to train on and less to score, so that a run takes a second.
+
+    Every run goes to its end: what is asked of an honest patch is whether its model can be scored,
+    not whether it is a good idea.
+    """
     for key, line in (
         ("budget", f"budget = {{ tokens = {TOKENS}, cpu_s = {CPU_S} }}"),
         ("held_out", f"held_out = {HELD_OUT}"),
         ("score_s", f"score_s = {SCORE_S}"),
+        ("early_stop", "early_stop = false"),
     ):
         contract, found = re.subn(rf"^{key} = .*$", line, contract, flags=re.MULTILINE)
         if found != 1:

@@ -6,6 +6,7 @@ Same methods as autoresearch.lab.Lab. Runs end and verdicts fall after a set num
 import threading
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 from autoresearch.contract import Metric
@@ -21,6 +22,7 @@ from autoresearch.records import (
     RunState,
     Verdict,
 )
+from autoresearch.scaling import ScalingView
 from autoresearch.views import (
     CodeSection,
     Conclusion,
@@ -272,6 +274,25 @@ class FakeLab:
             without_keep=0,
             stackable=self.stackable,
             sandbox="unsandboxed",
+        )
+
+    def scale(self, experiment):
+        self._count("scale")
+        return ScalingView(
+            experiment=experiment,
+            base="e0",
+            knob="WIDTH",
+            metric="val_bpb",
+            unit="bits per byte",
+            lower_is_better=True,
+            compute_unit="CPU seconds",
+            sizes=(),
+            missing=12,
+            going=2,
+            fit=None,
+            why_not="",
+            folder=Path("scaling"),
+            sandbox="bubblewrap",
         )
 
     def recall(self, *, words="", path="", lines=None, outcome=None, limit=10):

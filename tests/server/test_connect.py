@@ -324,7 +324,7 @@ def test_connect_prints_by_default_and_writes_on_request(tmp_path, monkeypatch, 
     assert list(tmp_path.iterdir()) == []
     assert run(["connect", "codex", "--write", "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
-    assert report["tools"] == 13
+    assert report["tools"] == 14
     assert [one["written"] for one in report["files"]] == [True]
     assert [one["written"] for one in report["skills"]] == [True] * 4
     config = tomllib.loads((tmp_path / "codex" / "config.toml").read_text())
