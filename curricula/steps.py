@@ -61,3 +61,4 @@ class HintShown:
     text: str
     left: int
     counts_still: bool  # whether a pass of this instance can count for mastery
+    practice: bool = False  # no pass of this exercise ever counts

@@ -137,6 +137,7 @@ class Teacher:
             default=0,
         )
         level = min(shown + 1, len(LADDER))
+        counts = self.course.unit_of(opened.exercise).task(opened.exercise).kind.counts
         self.record.append(Hint(instance=opened.instance, level=level))
         return HintShown(
             exercise=opened.exercise,
@@ -144,11 +145,9 @@ class Teacher:
             name=LADDER[level - 1],
             text=self.instance_of(opened).hint(level),
             left=len(LADDER) - level,
-            counts_still=level <= FREE_HINTS and self._kind_of(opened).counts,
+            counts_still=level <= FREE_HINTS and counts,
+            practice=not counts,
         )
-
-    def _kind_of(self, opened: Opened) -> Kind:
-        return self.course.unit_of(opened.exercise).task(opened.exercise).kind
 
     def statement(self, exercise: str) -> str:
         """The task of the exercise that is open, in markdown, with its starter."""

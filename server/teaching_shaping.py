@@ -7,7 +7,6 @@ from curricula.exercise import Kind
 from curricula.luck import PASSES
 from curricula.mastery import RULE, SkillStanding, Standing, State
 from curricula.steps import HintShown, Marked, Step
-from curricula.tries import FREE_HINTS
 from server.figures import count
 from server.shaping import loudly
 from server.teaching_results import (
@@ -82,12 +81,11 @@ def marked_result(course: "Course", marked: Marked) -> MarkedResult:
 
 def hint_result(hint: HintShown) -> HintResult:
     """One rung of the ladder."""
-    free = hint.level <= FREE_HINTS
     cost = (
         "a pass can still count for mastery"
         if hint.counts_still
         else "this exercise is practice, so it costs nothing"
-        if free
+        if hint.practice
         else "this instance is practice now; a fresh one can count for mastery"
     )
     return HintResult(

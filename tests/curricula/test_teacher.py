@@ -106,6 +106,10 @@ def test_a_hint_on_practice_never_says_that_a_pass_could_count(room):
     opened = room.teacher.start("", room.folder).exercise
     practice = not room.teacher.exercise_infos()[opened].kind.counts
     assert room.teacher.hint(opened).counts_still is not practice
+    for _ in range(2):  # the dear ones, too
+        hint = room.teacher.hint(opened)
+        assert hint.practice is practice
+        assert not (hint.counts_still and practice)
 
 
 def test_an_agent_cannot_place_its_learner(room):
