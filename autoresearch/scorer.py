@@ -37,6 +37,7 @@ _OWN_WORDS = tuple(
         r"logits that are NaN or infinite",
     )
 )
+_OWN_IMPORT = re.compile(r"^from autoresearch\.(\w+) import [^\n(]+$", re.M)
 CHECKED = 250  # documents that a second process scores again
 CHECKED_ROWS = 128  # documents it is asked about at once
 WORST = 1e6  # bits per byte: beyond it one run would spoil the noise that all are judged by
@@ -246,11 +247,8 @@ def _program(name: str) -> str:
     """A host's text; what it imports of ours stands before it, since it can import nothing."""
     folder = Path(__file__).parent
     text = (folder / name).read_text()
-    for module in re.findall(r"^from autoresearch\.(\w+) import .*$", text, re.M):
-        own = (folder / f"{module}.py").read_text()
-        text = re.sub(rf"^from autoresearch\.{module} import .*$", "", text, flags=re.M)
-        text = f"{own}\n{text}"
-    return text
+    before = [(folder / f"{module}.py").read_text() for module in _OWN_IMPORT.findall(text)]
+    return "\n".join((*before, _OWN_IMPORT.sub("", text)))
 
 
 def host_confinement(

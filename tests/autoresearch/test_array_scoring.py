@@ -149,7 +149,7 @@ def test_a_model_cannot_read_the_targets_and_its_words_are_not_shown(tmp_path: P
         ("lambda x: 1 / 0", "the model failed: ZeroDivisionError in line 4; what it said"),
         ("lambda x: x[0] if len(x) < 99 else x[:, :1]", "the model returned shape"),
         ("lambda x: __import__('os')._exit(3)", "the model's process ended "),
-        ("3", "TypeError: train.py:load gave int, which can't be called"),
+        ("3", "TypeError: load() returned int, which can't be called"),
     ],
 )
 def test_a_model_that_does_not_answer_as_asked_is_a_crash_in_a_sentence(
