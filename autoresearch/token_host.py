@@ -33,21 +33,21 @@ def _main() -> None:
     answer_requests(entry, ends, load, lambda model: _serve(model, int(vocab), *ends))
 
 
-@torch.inference_mode()
 def _serve(model: Callable[[Any], Any], vocab: int, requests: int, replies: int) -> None:
-    while True:
-        kind, rows, columns = _integers(requests, 3).tolist()
-        if kind == _ROWS:
-            tokens = _tokens(requests, rows, columns)
-            nats = _costs(_asked(model, tokens[:, :-1], vocab), tokens[:, 1:])
-            send(replies, b"A" + nats.cpu().numpy().astype("<f4").tobytes())
-        elif kind == _PREFIXES:
-            ends = torch.from_numpy(_integers(requests, rows).copy()) - 1
-            answer = _asked(model, _tokens(requests, rows, columns), vocab)
-            last = answer[torch.arange(rows), ends.to(answer.device)].float()  # (rows, V)
-            send(replies, b"A" + last.cpu().numpy().astype("<f4").tobytes())
-        else:
-            raise SystemExit("the scorer asks for something else")
+    with torch.inference_mode():
+        while True:
+            kind, rows, columns = _integers(requests, 3).tolist()
+            if kind == _ROWS:
+                tokens = _tokens(requests, rows, columns)
+                nats = _costs(_asked(model, tokens[:, :-1], vocab), tokens[:, 1:])
+                send(replies, b"A" + nats.cpu().numpy().astype("<f4").tobytes())
+            elif kind == _PREFIXES:
+                ends = torch.from_numpy(_integers(requests, rows).copy()) - 1
+                answer = _asked(model, _tokens(requests, rows, columns), vocab)
+                last = answer[torch.arange(rows), ends.to(answer.device)].float()  # (rows, V)
+                send(replies, b"A" + last.cpu().numpy().astype("<f4").tobytes())
+            else:
+                raise SystemExit("the scorer asks for something else")
 
 
 def _costs(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:

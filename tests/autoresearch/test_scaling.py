@@ -2,6 +2,7 @@
 
 import math
 import random
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -209,7 +210,16 @@ def test_runs_at_each_size_are_outside_the_ledger_and_give_the_answer(scaled: La
     view = to_end(scaled)
     assert view.fit is not None
     assert view.fit.gain.value == pytest.approx(0.1, abs=0.01)
-    assert "e1 on e0 at SCALE = 1, 2, 4, 8: the gain is +0." in sentence(view)
+    said = re.match(
+        r"e1 on e0 at SCALE = 1, 2, 4, 8: the gain is (\S+) \((\S+) to (\S+)\) .* at the sizes run"
+        r".*, and \S+ \(\S+ to \S+\) at ten times the compute: ",
+        sentence(view),
+    )
+    assert said is not None, sentence(view)
+    gain = view.fit.gain
+    assert [float(n) for n in said.groups()] == pytest.approx(
+        [gain.value, gain.low, gain.high], abs=0.001
+    )
     assert view.compute_unit == "CPU seconds"
     assert len(scaled.history().entries) == before
     assert scaled.verify().ok
