@@ -83,8 +83,9 @@ def calibrate(
     target: str = "microgpt",
     planted: Sequence[Edit] | None = None,
     repeats: int = REPEATS,
+    controls: int = CONTROLS,
 ) -> Calibration:
-    """Measure 20 controls, then judge unchanged code `nulls` times, then a planted gain.
+    """Measure the controls, then judge unchanged code `nulls` times, then a planted gain.
 
     Args:
         nulls: candidates of unchanged code.
@@ -92,6 +93,7 @@ def calibrate(
         target: what `Lab.open` takes.
         planted: edits that are a gain; None takes the one known for the target, () plants none.
         repeats: candidates of the planted gain.
+        controls: runs of unchanged code that all are judged beside.
 
     Raises LabError where the target does not run, NotFound where there is none of that name.
     """
@@ -103,7 +105,7 @@ def calibrate(
         with Outside[_Subject](lab, "aa-test") as outside:
             edits = PLANTED.get(target, ()) if planted is None else planted
             bench = _Bench(lab, watch, outside)
-            return bench.calibrate(nulls, edits, repeats if edits else 0)
+            return bench.calibrate(nulls, edits, repeats if edits else 0, controls)
     finally:
         remove_tree(home)
 
@@ -133,10 +135,12 @@ class _Bench:
         self._all = 0
         self._sandbox = ""
 
-    def calibrate(self, nulls: int, edits: Sequence[Edit], repeats: int) -> Calibration:
+    def calibrate(
+        self, nulls: int, edits: Sequence[Edit], repeats: int, number: int
+    ) -> Calibration:
         began = time.monotonic()
-        self._all = CONTROLS + nulls + repeats
-        subjects = [_Subject(self._base, control=True) for _ in range(CONTROLS)]
+        self._all = number + nulls + repeats
+        subjects = [_Subject(self._base, control=True) for _ in range(number)]
         self._run(subjects, ())
         controls = [subject.values[0] for subject in subjects]
         found = self._candidates(self._base, nulls, controls)
