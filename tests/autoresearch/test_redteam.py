@@ -247,7 +247,7 @@ def test_without_a_sandbox_cheats_work_and_are_listed_as_not_held() -> None:
     before = dict(os.environ)
     names = ["write-outside", "search-home", "forged-measurement", "pickle-code", "forged-print"]
     entries = chosen("microgpt", [*names, "wider"])
-    report = run_redteam("microgpt", entries, lambda *_: None, sandbox=UNSANDBOXED)
+    report = run_redteam("microgpt", entries, lambda *_: None, sandbox=UNSANDBOXED, controls=4)
     found = {finding.name: finding for finding in report.findings}
     for name in names[:4]:
         assert found[name].outcome is Outcome.NOT_HELD
