@@ -121,11 +121,13 @@ def test_the_function_scores_the_answers_to_inputs_that_the_run_never_saw(tmp_pa
     assert (found.documents, found.tokens) == (ROWS, ROWS)
 
 
+@pytest.mark.slow
 def test_a_model_that_answers_by_what_it_was_asked_before_is_found_out(tmp_path: Path) -> None:
     counts = "lambda x: (calls.extend(x), x[:, 0] + len(calls) / 1000)[1]"
     assert "depend on what it was asked before" in failure(tmp_path, counts)
 
 
+@pytest.mark.slow
 def test_a_model_cannot_read_the_targets_and_its_words_are_not_shown(tmp_path: Path) -> None:
     if current_sandbox().name == "unsandboxed":
         pytest.skip("nothing is held here")
@@ -139,6 +141,7 @@ def test_a_model_cannot_read_the_targets_and_its_words_are_not_shown(tmp_path: P
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "said"),
     [
@@ -158,6 +161,7 @@ def test_a_model_that_does_not_answer_as_asked_is_a_crash_in_a_sentence(
     assert said in failure(tmp_path, model)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("body", "said"),
     [
@@ -174,6 +178,7 @@ def test_a_function_that_gives_no_number_says_nothing_of_the_targets(
     assert "secret" not in words
 
 
+@pytest.mark.slow
 def test_the_function_runs_without_any_researched_code(tmp_path: Path) -> None:
     looks = "import os\ndef score(targets, answers):\n    return len(os.listdir('.'))\n"
     assert scored(tmp_path, evaluate=looks).value == 1

@@ -117,6 +117,7 @@ def test_a_second_number_that_the_log_does_not_keep_is_not_overlooked(tmp_path: 
     assert "METRIC" in crash(report)
 
 
+@pytest.mark.slow
 def test_the_clock_times_the_command_itself(tmp_path: Path) -> None:
     idle = run(tmp_path, "import time\ntime.sleep(.3)\n", scoring="clock", metric="wall_s")
     assert 0.3 <= value(idle) == idle.wall_s

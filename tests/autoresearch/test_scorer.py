@@ -159,6 +159,7 @@ def test_words_of_a_model_come_back_without_control_characters(tmp_path: Path) -
     assert len(words) < 700
 
 
+@pytest.mark.slow
 def test_a_model_that_was_shown_documents_can_not_say_them(tmp_path: Path) -> None:
     told = []
     for body in (
