@@ -80,9 +80,25 @@ FILES = {
 HONEST = "lambda x: 2 * x[:, 0] + 1"
 
 
+# A model that writes to the scorer itself, in the form of its host.
+WRITES = """
+import os, struct, sys
+
+def say(reply):
+    os.write(int(sys.argv[-1]), reply)
+    os._exit(0)
+
+def words(text):
+    say(b"E" + struct.pack("<I", len(text)) + text.encode())
+
+def array(kind, dimensions, *lengths):
+    say(b"A" + struct.pack("<cB4q", kind, dimensions, *lengths) + bytes(8))
+"""
+
+
 def scored(folder: Path, model: str = HONEST, evaluate: str = EVALUATE) -> Measurement:
     """What the scorer finds of a model that is this expression."""
-    code = f"import numpy as np\ncalls = []\ndef load(path):\n    return {model}\n"
+    code = f"import numpy as np\ncalls = []\ndef load(path):\n    return {model}\n{WRITES}"
     rundir = prepared(folder, code, evaluate)
     sandbox = make_sandbox(rundir.read_spec().sandbox)
     try:
@@ -140,14 +156,28 @@ def test_a_model_cannot_read_the_targets_and_its_words_are_not_shown(tmp_path: P
 
 
 @pytest.mark.parametrize(
+    "words",
+    [
+        "shape (1,) where ({}) was asked",
+        "shape ({}) where (1,) was asked",
+        "float{} where floats were asked",
+        "a shape of {} dimensions where 1 were asked",
+    ],
+)
+def test_a_model_cannot_spell_what_it_was_shown_in_numbers(tmp_path: Path, words: str) -> None:
+    model = f"lambda x: words('the model returned {words}'.format(1234))"
+    assert failure(tmp_path, model).startswith("the model failed; what it said is not shown")
+
+
+@pytest.mark.parametrize(
     ("model", "said"),
     [
-        ("lambda x: x[:-1, 0]", "the model returned shape (255,) where (256,) was asked"),
+        ("lambda x: x[:-1, 0]", "a shape that is shorter in dimension 1 of 1 than was asked"),
         ("lambda x: x.astype(str)", "the model failed; what it said is not shown"),
         ("lambda x: x[:, 0] + np.nan", "the model's answers are NaN or infinite"),
         ("lambda x: [None] * len(x)", "the model returned object where floats were asked"),
         ("lambda x: 1 / 0", "the model failed: ZeroDivisionError in line 4; what it said"),
-        ("lambda x: x[0] if len(x) < 99 else x[:, :1]", "the model returned shape"),
+        ("lambda x: x[0] if len(x) < 99 else x[:, :1]", "the model returned a shape that is"),
         ("lambda x: __import__('os')._exit(3)", "the model's process ended "),
         ("3", "TypeError: load() returned int, which can't be called"),
     ],
