@@ -17,7 +17,7 @@ import numpy as np
 
 from autoresearch.arrays import Numbers, read_arrays
 from autoresearch.errors import ScoringFailed
-from autoresearch.framing import HEAD, packed, shape_of, size_of
+from autoresearch.framing import HEAD, MOST_NUMBERS, packed, shape_of, size_of
 from autoresearch.records import Measurement
 from autoresearch.rundir import RunDir, RunSpec, remove_tree
 from autoresearch.sandbox import Sandbox
@@ -66,9 +66,13 @@ def _ask_all(model: Host, inputs: Numbers, rows: int) -> Numbers:
     for first in range(0, len(inputs), most):
         batch = inputs[first : first + most]
         answer = _ask(model, packed(batch))
-        if len(answer) != len(batch) or (parts and answer.shape[1:] != parts[0].shape[1:]):
+        if answer.shape != (len(batch), *(parts or [answer])[0].shape[1:]):
             raise ScoringFailed("the model's answers have other shapes for other inputs")
         parts.append(answer)
+        if not 0 < sum(part.size for part in parts) <= MOST_NUMBERS:
+            raise ScoringFailed(
+                f"the model's answers have no numbers, or more than {MOST_NUMBERS:,} in all"
+            )
     whole = np.concatenate(parts)
     if not np.isfinite(whole).all():
         raise ScoringFailed("the model's answers are NaN or infinite")
@@ -78,9 +82,9 @@ def _ask_all(model: Host, inputs: Numbers, rows: int) -> Numbers:
 def _ask(host: Host, request: bytes) -> Numbers:
     try:
         dtype, shape = shape_of(host.ask(request, HEAD.size))
-    except ValueError as error:
+        return np.frombuffer(host.receive(size_of(shape)), dtype).reshape(shape)
+    except ValueError as error:  # numpy has no array of no numbers with 2^62 rows, either
         raise ScoringFailed("the model's answer is larger than is read") from error
-    return np.frombuffer(host.receive(size_of(shape)), dtype).reshape(shape)
 
 
 def _check_agreement(first: Numbers, second: Numbers) -> None:

@@ -179,6 +179,11 @@ def test_a_model_cannot_spell_what_it_was_shown_in_numbers(tmp_path: Path, words
         ("lambda x: 1 / 0", "the model failed: ZeroDivisionError in line 4; what it said"),
         ("lambda x: x[0] if len(x) < 99 else x[:, :1]", "the model returned a shape that is"),
         ("lambda x: __import__('os')._exit(3)", "the model's process ended "),
+        ("lambda x: x[:, :0]", "the model's answers have no numbers, or more than"),
+        ("lambda x: np.ones((len(x), 2**16))", "no numbers, or more than 16,777,216 in all"),
+        ("lambda x: array(b'f', 0, 0, 0, 0, 0)", "have other shapes for other inputs"),
+        ("lambda x: array(b'f', 3, 256, 0, 2**62, 0)", "the model's answer is larger than is read"),
+        ("lambda x: array(b'f', 99, 1, 1, 1, 1)", "the model's answer is larger than is read"),
         ("3", "TypeError: load() returned int, which can't be called"),
     ],
 )
