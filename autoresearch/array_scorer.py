@@ -1,9 +1,10 @@
 """Scores a model by the target's own evaluation function, where neither sees what it must not.
 
 One process has the researched code and is shown inputs, never targets. A second fresh one is asked
-about a secret sample of the same inputs in another order and must answer alike, so that nothing is
-learnt while it is asked. A third process has the frozen function's file and no researched code, and
-is given targets and answers. What any of them says besides is not shown.
+about a secret sample of the same inputs in another order and must answer alike, in numbers and in
+what they are worth, so that nothing is learnt while it is asked. A third process has the frozen
+function's file and no researched code, and is given targets and answers. What any of them says
+besides is not shown.
 """
 
 import dataclasses
@@ -11,6 +12,7 @@ import math
 import secrets
 import shutil
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -48,9 +50,11 @@ def score_arrays(rundir: RunDir, spec: RunSpec, sandbox: Sandbox) -> Measurement
         # Other batches too, or rows that are asked about together could teach each other.
         again = _ask_all(second, inputs[sample], max(1, len(sample) // 4))
     _check_agreement(answers[sample], again)
-    value = _evaluate(rundir, spec, sandbox, targets, answers, deadline)
-    if not math.isfinite(value):
-        raise ScoringFailed(f"the evaluation function gave {value}, which is no finite number")
+    mixed = answers.astype(np.result_type(answers, again))
+    mixed[sample] = again
+    both = (answers,) if np.array_equal(mixed, answers) else (answers, mixed)
+    value, *others = _evaluate(rundir, spec, sandbox, targets, both, deadline)
+    _check_same(value, others)
     return Measurement(
         value=value,
         documents=len(targets),
@@ -101,15 +105,28 @@ def _check_agreement(first: Numbers, second: Numbers) -> None:
         )
 
 
+def _check_same(value: float, others: Sequence[float]) -> None:
+    """Raise ScoringFailed where the fresh process's answers are worth something else.
+
+    Answers can agree as numbers and yet differ in all that counts, such as their order, where they
+    are small.
+    """
+    if any(abs(value - other) > TOLERANCE * max(1.0, abs(value)) for other in others):
+        raise ScoringFailed(
+            "the model's answers depend on what it was asked before: with those of a fresh process "
+            "of it in their place, the evaluation function gives another number"
+        )
+
+
 def _evaluate(
     rundir: RunDir,
     spec: RunSpec,
     sandbox: Sandbox,
     targets: Numbers,
-    answers: Numbers,
+    answers: Sequence[Numbers],
     deadline: float,
-) -> float:
-    """What the frozen function says, in a folder that holds its file alone."""
+) -> list[float]:
+    """What the frozen function says of each, in a folder that holds its file alone."""
     alone = RunDir(rundir.path / "evaluation")
     path = Path(spec.function.rpartition(":")[0])
     remove_tree(alone.path)
@@ -118,12 +135,19 @@ def _evaluate(
     own = dataclasses.replace(spec, entry=spec.function, checkpoint="", inputs=())
     try:
         with Host(alone, own, sandbox, 2, deadline=deadline, program=_PROGRAM) as function:
-            found = _ask(function, packed(targets) + packed(answers))
+            found = [_number(_ask(function, packed(targets) + packed(one))) for one in answers]
     except ScoringFailed as failure:
         words = failure.message.replace("the model", "the evaluation function")
         raise ScoringFailed(words) from failure
     finally:
         remove_tree(alone.path)
+    return found
+
+
+def _number(found: Numbers) -> float:
     if found.size != 1:
         raise ScoringFailed(f"the evaluation function gave {found.size} numbers, where one is due")
-    return float(found.reshape(-1)[0])
+    value = float(found.reshape(-1)[0])
+    if not math.isfinite(value):
+        raise ScoringFailed(f"the evaluation function gave {value}, which is no finite number")
+    return value

@@ -108,6 +108,7 @@ def scored(folder: Path, model: str = HONEST, evaluate: str = EVALUATE) -> Measu
 
 
 def prepared(folder: Path, code: str, evaluate: str) -> RunDir:
+    folder.mkdir(exist_ok=True)
     held_out = folder / "held-out"
     held_out.write_bytes(as_one([(n, FILES[n].encode()) for n in FILES if "held" in n]))
     changes: dict[str, Any] = {
@@ -140,6 +141,21 @@ def test_the_function_scores_the_answers_to_inputs_that_the_run_never_saw(tmp_pa
 def test_a_model_that_answers_by_what_it_was_asked_before_is_found_out(tmp_path: Path) -> None:
     counts = "lambda x: (calls.extend(x), x[:, 0] + len(calls) / 1000)[1]"
     assert "depend on what it was asked before" in failure(tmp_path, counts)
+
+
+ORDER = """
+import numpy as np
+
+def score(targets, answers):
+    return np.corrcoef(targets, answers)[0, 1]
+"""
+
+
+def test_answers_too_small_to_differ_are_compared_by_what_they_are_worth(tmp_path: Path) -> None:
+    counts = "lambda x: (calls.extend(x), (x[:, 0] + len(calls)) * 1e-8)[1]"
+    assert "gives another number" in failure(tmp_path / "counts", counts, ORDER)
+    rounds = "lambda x: (x[:, 0] + 1e-7 * len(x)) * 1e-8"
+    assert scored(tmp_path / "rounds", rounds, ORDER).value == pytest.approx(1)
 
 
 def test_a_model_cannot_read_the_targets_and_its_words_are_not_shown(tmp_path: Path) -> None:
