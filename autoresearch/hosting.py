@@ -31,9 +31,9 @@ class Refused(Exception):
 
 
 def function_of(entry: str) -> Callable[..., Any]:
-    """The function that `path:name` names; the file's own folder is where it imports from first."""
+    """The function that `path:name` names; it imports from its own folder, then from the tree."""
     path, _, name = entry.rpartition(":")
-    sys.path.insert(0, str(Path(path).resolve().parent))
+    sys.path[:0] = [str(Path(path).resolve().parent), ""]
     module_name = Path(path).stem
     spec = importlib.util.spec_from_file_location(module_name, path)
     if spec is None or spec.loader is None:

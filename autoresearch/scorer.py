@@ -246,11 +246,16 @@ def _known_words(words: str) -> str:
 
 
 def _program(name: str) -> str:
-    """A host's text; what it imports of ours stands before it, since it can import nothing."""
+    """A host's text; what it imports of ours stands before it, since it can import nothing.
+
+    It imports nothing of the tree, either, before it loads the model: that would run as soon as the
+    second host starts, while the first is asked.
+    """
     folder = Path(__file__).parent
     text = (folder / name).read_text()
     before = [(folder / f"{module}.py").read_text() for module in _OWN_IMPORT.findall(text)]
-    return "\n".join((*before, _OWN_IMPORT.sub("", text)))
+    outside = "import sys\nsys.path[:] = [path for path in sys.path if path]"
+    return "\n".join((outside, *before, _OWN_IMPORT.sub("", text)))
 
 
 def host_confinement(

@@ -225,6 +225,24 @@ def test_a_function_that_gives_no_number_says_nothing_of_the_targets(
     assert "secret" not in words
 
 
+def test_no_module_of_the_tree_runs_before_the_model_is_loaded(tmp_path: Path) -> None:
+    """Else it ran in the second process while the first is shown everything."""
+    code = """
+import sys
+def load(path):
+    early = hasattr(sys.modules["traceback"], "OURS")
+    import beside
+    return lambda x: 0 * x[:, 0] + early + 10 * beside.OURS
+"""
+    rundir = prepared(tmp_path, code, "def score(targets, answers): return answers.max()")
+    for name in ("traceback.py", "beside.py"):
+        (rundir.tree / name).write_text("OURS = 1\ndef extract_tb(_): return []\n")
+    spec = rundir.read_spec()
+    sandbox = make_sandbox(spec.sandbox)
+    assert score_arrays(rundir, spec, sandbox).value == 10
+    sandbox.release()
+
+
 def test_the_function_runs_without_any_researched_code(tmp_path: Path) -> None:
     looks = "import os\ndef score(targets, answers):\n    return len(os.listdir('.'))\n"
     assert scored(tmp_path, evaluate=looks).value == 1
