@@ -219,6 +219,9 @@ def test_a_file_has_the_metric_as_a_key_and_dots_go_deeper(tmp_path: Path) -> No
     assert left(tmp_path, '{"test": {"loss": 2}}', "test.loss").value == 2.0
 
 
+MANY_KEYS = "{" + ",".join(f'"{min(n, 80_000)}":1' for n in range(80_002)) + "}"
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -236,6 +239,7 @@ def test_a_file_has_the_metric_as_a_key_and_dots_go_deeper(tmp_path: Path) -> No
         ('{"loss": null}', "has null at loss"),
         ('{"loss": {"mean": 1}}', "has an object at loss"),
         ('{"loss": 1, "loss": 2}', "has the key 'loss' twice"),
+        (MANY_KEYS, "has the key '80000' twice"),
         ("[" * 100_000, "is nested too deep"),
         (b'{"loss": "\xff"}', "is no UTF-8"),
         (" " * 2**21, "has more than 1,048,576 bytes"),
