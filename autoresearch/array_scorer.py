@@ -8,7 +8,6 @@ besides is not shown.
 """
 
 import dataclasses
-import math
 import secrets
 import shutil
 import time
@@ -20,7 +19,7 @@ import numpy as np
 from autoresearch.arrays import Numbers, read_arrays
 from autoresearch.errors import ScoringFailed
 from autoresearch.framing import HEAD, MOST_NUMBERS, packed, shape_of, size_of
-from autoresearch.records import Measurement
+from autoresearch.records import MOST_VALUE, Measurement
 from autoresearch.rundir import RunDir, RunSpec, remove_tree
 from autoresearch.sandbox import Sandbox
 from autoresearch.scorer import Host
@@ -148,6 +147,8 @@ def _number(found: Numbers) -> float:
     if found.size != 1:
         raise ScoringFailed(f"the evaluation function gave {found.size} numbers, where one is due")
     value = float(found.reshape(-1)[0])
-    if not math.isfinite(value):
-        raise ScoringFailed(f"the evaluation function gave {value}, which is no finite number")
+    if not abs(value) <= MOST_VALUE:  # nor is NaN
+        raise ScoringFailed(
+            f"the evaluation function gave {value}, which is no finite number up to {MOST_VALUE:g}"
+        )
     return value

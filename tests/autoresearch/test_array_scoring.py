@@ -214,6 +214,7 @@ def test_a_model_that_does_not_answer_as_asked_is_a_crash_in_a_sentence(
     [
         ("raise ValueError(f'secret {targets}')", "function failed: ValueError in line 2; what it"),
         ("return targets", "the evaluation function gave 300 numbers, where one is due"),
+        ("return 1e200", "the evaluation function gave 1e+200, which is no finite number up to"),
         ("return float('nan')", "the evaluation function gave nan, which is no finite number"),
     ],
 )

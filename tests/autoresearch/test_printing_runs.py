@@ -99,8 +99,8 @@ def test_nothing_printed_is_a_crash_with_a_reason(tmp_path: Path) -> None:
     assert "METRIC score" in crash(run(tmp_path, "print('hello')"))
 
 
-@pytest.mark.parametrize("number", ["nan", "inf", "-inf"])
-def test_a_number_must_be_finite(tmp_path: Path, number: str) -> None:
+@pytest.mark.parametrize("number", ["nan", "inf", "-inf", "1e200", "-1e200"])
+def test_a_number_must_be_finite_and_so_must_its_square(tmp_path: Path, number: str) -> None:
     assert "finite" in crash(run(tmp_path, f"print('METRIC score={number}')"))
 
 
