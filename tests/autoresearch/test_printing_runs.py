@@ -164,9 +164,11 @@ def test_only_the_curve_stays_of_what_a_run_leaves(tmp_path: Path) -> None:
 import os
 for name in ("model.bin", "curve.jsonl"):
     open(os.environ["AUTORESEARCH_OUT"] + "/" + name, "w").write("{}")
+os.chmod(os.environ["AUTORESEARCH_OUT"], 0)
 print("METRIC score=1")
 """
     assert value(run(tmp_path, program)) == 1
+    assert (tmp_path / "e1-r1" / "out").stat().st_mode & 0o700 == 0o700
     assert [path.name for path in (tmp_path / "e1-r1" / "out").iterdir()] == ["curve.jsonl"]
 
 
