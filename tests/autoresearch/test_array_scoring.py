@@ -9,7 +9,7 @@ import pytest
 
 from autoresearch.array_scorer import score_arrays
 from autoresearch.arrays import read_arrays
-from autoresearch.errors import ContractError, NotFound, ScoringFailed
+from autoresearch.errors import ContractError, LabError, NotFound, ScoringFailed
 from autoresearch.heldout import as_one
 from autoresearch.lab import Lab
 from autoresearch.records import Measurement, Outcome, RunState
@@ -224,6 +224,25 @@ def test_a_function_that_gives_no_number_says_nothing_of_the_targets(
     words = failure(tmp_path, evaluate=f"def score(targets, answers):\n    {body}\n")
     assert said in words
     assert "secret" not in words
+
+
+@pytest.mark.parametrize("name", ["bubblewrap", "landlock"])
+def test_what_has_seen_held_out_data_has_no_network_though_its_training_has(
+    tmp_path: Path, name: str
+) -> None:
+    try:
+        sandbox = make_sandbox(f"{name}+network")
+    except LabError:
+        pytest.skip(f"{name} does not work here")
+    connects = """
+import socket
+def load(path):
+    return lambda x: socket.create_connection(("127.0.0.1", 9)) and x
+"""
+    rundir = prepared(tmp_path, connects, EVALUATE)
+    with pytest.raises(ScoringFailed, match="the model failed: PermissionError in line"):
+        score_arrays(rundir, rundir.read_spec(), sandbox)
+    sandbox.release()
 
 
 def test_no_module_of_the_tree_runs_before_the_model_is_loaded(tmp_path: Path) -> None:
