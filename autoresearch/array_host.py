@@ -39,7 +39,7 @@ def _check(answer: "np.ndarray[Any, Any]", rows: int | None) -> None:
     if answer.dtype.kind not in "iufb":
         raise Refused(f"the model returned {answer.dtype} where floats were asked")
     if rows is not None and (not answer.ndim or len(answer) != rows):
-        raise Refused(f"the model returned shape {answer.shape} where ({rows},) was asked")
+        raise Refused.other_shape(answer.shape[:1], (rows,))
     if answer.ndim > MOST_DIMENSIONS:
         raise Refused(f"the model returned {answer.ndim} dimensions")
 

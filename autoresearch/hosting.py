@@ -10,7 +10,7 @@ import os
 import struct
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,22 @@ from typing import Any
 class Refused(Exception):
     """The answer is not of the form that was asked; its words are ours."""
 
+    @classmethod
+    def other_shape(cls, found: Sequence[int], asked: Sequence[int]) -> "Refused":
+        """Where they differ, in so few digits that held-out data can't be spelt in them."""
+        if len(found) != len(asked):
+            words = f"of {min(len(found), 9)} dimensions where {len(asked)} were asked"
+            return cls(f"the model returned a shape {words}")
+        place = next(n for n, length in enumerate(found) if length != asked[n])
+        how = "longer" if found[place] > asked[place] else "shorter"
+        words = f"that is {how} in dimension {place + 1} of {len(asked)} than was asked"
+        return cls(f"the model returned a shape {words}")
+
 
 def function_of(entry: str) -> Callable[..., Any]:
-    """The function that `path:name` names; the file's own folder is where it imports from first."""
+    """The function that `path:name` names; it imports from its own folder, then from the tree."""
     path, _, name = entry.rpartition(":")
-    sys.path.insert(0, str(Path(path).resolve().parent))
+    sys.path[:0] = [str(Path(path).resolve().parent), ""]
     module_name = Path(path).stem
     spec = importlib.util.spec_from_file_location(module_name, path)
     if spec is None or spec.loader is None:

@@ -57,7 +57,7 @@ def _checked(answer: object, shape: tuple[int, ...]) -> "np.ndarray[Any, np.dtyp
     if logits.dtype.kind != "f":
         raise Refused(f"the model returned {logits.dtype} where floats were asked")
     if logits.shape != shape:
-        raise Refused(f"the model returned shape {logits.shape} where {shape} was asked")
+        raise Refused.other_shape(logits.shape, shape)
     logits = np.ascontiguousarray(logits, dtype=np.float64)
     if not np.isfinite(logits).all():
         raise Refused("the model returned logits that are NaN or infinite")

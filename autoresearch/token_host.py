@@ -67,7 +67,7 @@ def _asked(model: Callable[[Any], Any], tokens: torch.Tensor, vocab: int) -> tor
         raise Refused(f"the model returned {kind} where floats were asked")
     wanted = (*tokens.shape, vocab)
     if tuple(answer.shape) != wanted:
-        raise Refused(f"the model returned shape {tuple(answer.shape)} where {wanted} was asked")
+        raise Refused.other_shape(answer.shape, wanted)
     return answer
 
 

@@ -69,7 +69,7 @@ PATCHES_A_LITTLE = cheat(
         (PATCHES_THE_LOSS, CLAIM),
         (PATCHES_A_LITTLE, "differ in one direction"),
         (cheat("        return honest.log()"), "costs are not finite"),
-        (cheat("        return honest[:, -1]"), r"returned shape \(\d+, 33\) where"),
+        (cheat("        return honest[:, -1]"), "a shape of 2 dimensions where 3 were asked"),
         (cheat("        return honest.numpy()"), "where floats were asked"),
         (cheat("        raise KeyError(tokens)"), "the model failed: KeyError in line"),
     ],
