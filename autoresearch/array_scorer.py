@@ -1,24 +1,25 @@
 """Scores a model by the target's own evaluation function, where neither sees what it must not.
 
 One process has the researched code and is shown inputs, never targets. A second fresh one is asked
-about a secret sample of the same inputs in another order and must answer alike, so that nothing is
-learnt while it is asked. A third process has the frozen function's file and no researched code, and
-is given targets and answers. What any of them says besides is not shown.
+about a secret sample of the same inputs in another order and must answer alike, in numbers and in
+what they are worth, so that nothing is learnt while it is asked. A third process has the frozen
+function's file and no researched code, and is given targets and answers. What any of them says
+besides is not shown.
 """
 
 import dataclasses
-import math
 import secrets
 import shutil
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from autoresearch.arrays import Numbers, read_arrays
 from autoresearch.errors import ScoringFailed
-from autoresearch.framing import HEAD, packed, shape_of, size_of
-from autoresearch.records import Measurement
+from autoresearch.framing import HEAD, MOST_NUMBERS, packed, shape_of, size_of
+from autoresearch.records import MOST_VALUE, Measurement
 from autoresearch.rundir import RunDir, RunSpec, remove_tree
 from autoresearch.sandbox import Sandbox
 from autoresearch.scorer import Host
@@ -48,9 +49,11 @@ def score_arrays(rundir: RunDir, spec: RunSpec, sandbox: Sandbox) -> Measurement
         # Other batches too, or rows that are asked about together could teach each other.
         again = _ask_all(second, inputs[sample], max(1, len(sample) // 4))
     _check_agreement(answers[sample], again)
-    value = _evaluate(rundir, spec, sandbox, targets, answers, deadline)
-    if not math.isfinite(value):
-        raise ScoringFailed(f"the evaluation function gave {value}, which is no finite number")
+    mixed = answers.astype(np.result_type(answers, again))
+    mixed[sample] = again
+    both = (answers,) if np.array_equal(mixed, answers) else (answers, mixed)
+    value, *others = _evaluate(rundir, spec, sandbox, targets, both, deadline)
+    _check_same(value, others)
     return Measurement(
         value=value,
         documents=len(targets),
@@ -66,9 +69,13 @@ def _ask_all(model: Host, inputs: Numbers, rows: int) -> Numbers:
     for first in range(0, len(inputs), most):
         batch = inputs[first : first + most]
         answer = _ask(model, packed(batch))
-        if len(answer) != len(batch) or (parts and answer.shape[1:] != parts[0].shape[1:]):
+        if answer.shape != (len(batch), *(parts or [answer])[0].shape[1:]):
             raise ScoringFailed("the model's answers have other shapes for other inputs")
         parts.append(answer)
+        if not 0 < sum(part.size for part in parts) <= MOST_NUMBERS:
+            raise ScoringFailed(
+                f"the model's answers have no numbers, or more than {MOST_NUMBERS:,} in all"
+            )
     whole = np.concatenate(parts)
     if not np.isfinite(whole).all():
         raise ScoringFailed("the model's answers are NaN or infinite")
@@ -78,9 +85,9 @@ def _ask_all(model: Host, inputs: Numbers, rows: int) -> Numbers:
 def _ask(host: Host, request: bytes) -> Numbers:
     try:
         dtype, shape = shape_of(host.ask(request, HEAD.size))
-    except ValueError as error:
+        return np.frombuffer(host.receive(size_of(shape)), dtype).reshape(shape)
+    except ValueError as error:  # numpy has no array of no numbers with 2^62 rows, either
         raise ScoringFailed("the model's answer is larger than is read") from error
-    return np.frombuffer(host.receive(size_of(shape)), dtype).reshape(shape)
 
 
 def _check_agreement(first: Numbers, second: Numbers) -> None:
@@ -97,15 +104,28 @@ def _check_agreement(first: Numbers, second: Numbers) -> None:
         )
 
 
+def _check_same(value: float, others: Sequence[float]) -> None:
+    """Raise ScoringFailed where the fresh process's answers are worth something else.
+
+    Answers can agree as numbers and yet differ in all that counts, such as their order, where they
+    are small.
+    """
+    if any(abs(value - other) > TOLERANCE * max(1.0, abs(value)) for other in others):
+        raise ScoringFailed(
+            "the model's answers depend on what it was asked before: with those of a fresh process "
+            "of it in their place, the evaluation function gives another number"
+        )
+
+
 def _evaluate(
     rundir: RunDir,
     spec: RunSpec,
     sandbox: Sandbox,
     targets: Numbers,
-    answers: Numbers,
+    answers: Sequence[Numbers],
     deadline: float,
-) -> float:
-    """What the frozen function says, in a folder that holds its file alone."""
+) -> list[float]:
+    """What the frozen function says of each, in a folder that holds its file alone."""
     alone = RunDir(rundir.path / "evaluation")
     path = Path(spec.function.rpartition(":")[0])
     remove_tree(alone.path)
@@ -114,12 +134,21 @@ def _evaluate(
     own = dataclasses.replace(spec, entry=spec.function, checkpoint="", inputs=())
     try:
         with Host(alone, own, sandbox, 2, deadline=deadline, program=_PROGRAM) as function:
-            found = _ask(function, packed(targets) + packed(answers))
+            found = [_number(_ask(function, packed(targets) + packed(one))) for one in answers]
     except ScoringFailed as failure:
         words = failure.message.replace("the model", "the evaluation function")
         raise ScoringFailed(words) from failure
     finally:
         remove_tree(alone.path)
+    return found
+
+
+def _number(found: Numbers) -> float:
     if found.size != 1:
         raise ScoringFailed(f"the evaluation function gave {found.size} numbers, where one is due")
-    return float(found.reshape(-1)[0])
+    value = float(found.reshape(-1)[0])
+    if not abs(value) <= MOST_VALUE:  # nor is NaN
+        raise ScoringFailed(
+            f"the evaluation function gave {value}, which is no finite number up to {MOST_VALUE:g}"
+        )
+    return value

@@ -37,6 +37,7 @@ def normalised(path: str, content: bytes) -> bytes:
     return b"\n".join(lines).rstrip() + b"\n"
 
 
+@lru_cache(maxsize=64)  # the base's likewise
 def size_of_code(path: str, content: bytes) -> int:
     """Syntax nodes of a Python file; docstrings and comments are none.
 

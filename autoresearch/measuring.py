@@ -3,13 +3,12 @@
 A sealed run's model is scored instead, by a process of its own.
 """
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from autoresearch.errors import ScoringFailed
 from autoresearch.reading import OutputReader
-from autoresearch.records import Measurement
+from autoresearch.records import MOST_VALUE, Measurement
 from autoresearch.rundir import RunDir, RunSpec
 from autoresearch.training import TrainingEnd
 
@@ -27,8 +26,11 @@ class Number:
     def measure(self, end: TrainingEnd) -> Measurement:
         """The number of a run that ended well; raise ScoringFailed, in a sentence."""
         found = self.read(end)
-        if not math.isfinite(found.value):
-            raise ScoringFailed(f"its {self.metric} is {found.value}, which is no finite number")
+        if not abs(found.value) <= MOST_VALUE:  # nor is NaN
+            raise ScoringFailed(
+                f"its {self.metric} is {found.value}, where a finite number of at most "
+                f"{MOST_VALUE:g} is asked"
+            )
         return found
 
     def void(self, end: TrainingEnd) -> str:

@@ -95,6 +95,10 @@ class Descendants:
                 found.append((pid, process.create_time()))
         return found
 
+    def pids(self) -> set[int]:
+        """Who is there now, without adding up what they used."""
+        return {process.pid for process in self._find()}
+
     def held_mb(self, folder: Path) -> float:
         """MB of files on that folder's disk that descendants have open and no folder names.
 

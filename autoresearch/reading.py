@@ -40,6 +40,9 @@ class _Collector(Protocol):
     def take(self, line: str) -> None:
         """One line, without its end."""
 
+    def missed(self, raw: str, line: str) -> bool:
+        """Whether it stands in a line as it came, but not in what `take` was given of it."""
+
     def found(self) -> tuple[str, tuple[tuple[str, float], ...]]:
         """The metric as it was printed, and what else was said; ScoringFailed if not just one."""
 
@@ -53,6 +56,7 @@ class OutputReader:
         self._rest = b""  # of a line that has not ended
         self._held = b""  # a carriage return, until it is seen whether a line feed follows
         self._too_long = 0
+        self._missed = ""  # the first line that hides the metric: it is another answer
 
     def feed(self, chunk: bytes) -> None:
         """The next bytes of the output; never raises, whatever they are."""
@@ -61,8 +65,10 @@ class OutputReader:
         chunk = chunk[: len(chunk) - len(self._held)]
         text = self._rest + chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         ended, end, self._rest = text.rpartition(b"\n")
-        # Enough of a line to see that it is too long: the rest of it is let go.
-        self._rest = self._rest[: LINE_BYTES + 1]
+        if len(self._rest) > LINE_BYTES:
+            # Its end is enough to see that it is too long, and what is hidden in it.
+            self._look_for_missed(self._rest, "")
+            self._rest = self._rest[-LINE_BYTES - 1 :]
         if end and self._collector.wants(ended):
             for line in ended.split(b"\n"):
                 self._end_line(line)
@@ -85,15 +91,28 @@ class OutputReader:
                 f"{failure.message} ({self._too_long} lines of more than {LINE_BYTES} bytes "
                 "were not read)"
             ) from None
+        if self._missed:
+            raise ScoringFailed(
+                f"it printed {spec.metric} more than once, once within the line "
+                f"{_shown(self._missed)}: which of them counts nobody can tell, so print one"
+            )
         value = finite_number(printed, spec.metric)
         return Measurement(value=value, documents=0, tokens=0, score_s=0.0, said=said)
 
     def _end_line(self, line: bytes) -> None:
         if len(line) > LINE_BYTES:
             self._too_long += 1
+            self._look_for_missed(line, "")
             self._collector.take("")  # it ends a block, as any other line does
         elif self._collector.wants(line):
-            self._collector.take(_plain(line))
+            plain = _plain(line)
+            self._look_for_missed(line, plain)
+            self._collector.take(plain)
+
+    def _look_for_missed(self, line: bytes, plain: str) -> None:
+        raw = line[-LINE_BYTES:].decode("utf-8", "replace")
+        if not self._missed and self._collector.missed(raw, plain):
+            self._missed = raw[-_SHOWN:]
 
     def _refuse_half_a_line(self) -> None:
         """A number that is cut off is another number: the last line must have its end."""
@@ -142,9 +161,16 @@ class _MetricLines:
         self._values: list[str] = []
         self._others: list[tuple[str, str]] = []
         self._within = ""  # a line that has it after other words
+        self._anywhere = re.compile(rf"METRIC\s+{re.escape(name)}\s*=")
 
     def wants(self, text: bytes) -> bool:
         return b"METRIC" in text
+
+    def missed(self, raw: str, line: str) -> bool:
+        if self._anywhere.search(raw) is None:
+            return False
+        match = _METRIC.fullmatch(line)
+        return match is None or match[1] != self._name
 
     def take(self, line: str) -> None:
         match = _METRIC.fullmatch(line)
@@ -170,6 +196,10 @@ class _PatternLines:
     def wants(self, text: bytes) -> bool:
         return bool(text)
 
+    def missed(self, raw: str, line: str) -> bool:
+        found = self._pattern.search(raw) if raw != line else None
+        return found is not None and self._pattern.search(line) is None
+
     def take(self, line: str) -> None:
         for match in self._pattern.finditer(line):
             _append(self._values, match[1] or "")
@@ -194,6 +224,9 @@ class _BlockLines:
 
     def wants(self, text: bytes) -> bool:
         return self._open or any(needle in text for needle in self._needles)
+
+    def missed(self, raw: str, line: str) -> bool:
+        return False  # without its marker a block's metric stands outside, which `found` refuses
 
     def take(self, line: str) -> None:
         match = _KEY_VALUE.fullmatch(line)

@@ -21,6 +21,9 @@ class Outcome(StrEnum):
     TAINTED = "tainted"
 
 
+MOST_VALUE = 1e100  # of a metric, so that the judge can square what lies between two
+
+
 class RunState(StrEnum):
     """Where a run is. The last five are final."""
 

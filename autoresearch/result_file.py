@@ -7,6 +7,7 @@ nested a million deep.
 import json
 import math
 import stat
+from collections import Counter
 from pathlib import Path
 from typing import NoReturn
 
@@ -81,8 +82,8 @@ def _parsed(text: bytes, name: str) -> object:
 def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise _Twice(ascii(next(name for name in names if names.count(name) > 1)[:80]))
+        counts = Counter(name for name, _ in pairs)  # one pass: there may be a hundred thousand
+        raise _Twice(ascii(next(name for name in counts if counts[name] > 1)[:80]))
     return found
 
 

@@ -32,11 +32,13 @@ _FAILED = re.compile(r"the model failed: (\w{1,40}): .*?(?: \(line (\d{1,5})\))?
 _OWN_WORDS = tuple(
     re.compile(f"the model returned {what}")
     for what in (
-        r"(bool|object|(u?int|float|complex)\d{1,3}) where floats were asked",
-        r"shape \((\d{1,6},?( \d{1,6}){0,2})?\) where \([\d, ]+\) was asked",
+        r"(bool|object|(u?int|float|complex)(8|16|32|64|128|256)) where floats were asked",
+        r"a shape of \d dimensions where \d were asked",
+        r"a shape that is (shorter|longer) in dimension \d of \d than was asked",
         r"logits that are NaN or infinite",
     )
 )
+_OWN_IMPORT = re.compile(r"^from autoresearch\.(\w+) import [^\n(]+$", re.M)
 CHECKED = 250  # documents that a second process scores again
 CHECKED_ROWS = 128  # documents it is asked about at once
 WORST = 1e6  # bits per byte: beyond it one run would spoil the noise that all are judged by
@@ -236,21 +238,24 @@ def _known_words(words: str) -> str:
     if any(pattern.fullmatch(words) for pattern in _OWN_WORDS):
         return words
     found = _FAILED.fullmatch(words)
-    if found is None or not isinstance(getattr(builtins, found[1], None), type):
+    kind = getattr(builtins, found[1], None) if found else None
+    if found is None or not (isinstance(kind, type) and issubclass(kind, BaseException)):
         return f"the model failed{_UNSAID}"
     where = f" in line {found[2]}" if found[2] else ""
     return f"the model failed: {found[1]}{where}{_UNSAID}"
 
 
 def _program(name: str) -> str:
-    """A host's text; what it imports of ours stands before it, since it can import nothing."""
+    """A host's text; what it imports of ours stands before it, since it can import nothing.
+
+    It imports nothing of the tree, either, before it loads the model: that would run as soon as the
+    second host starts, while the first is asked.
+    """
     folder = Path(__file__).parent
     text = (folder / name).read_text()
-    for module in re.findall(r"^from autoresearch\.(\w+) import .*$", text, re.M):
-        own = (folder / f"{module}.py").read_text()
-        text = re.sub(rf"^from autoresearch\.{module} import .*$", "", text, flags=re.M)
-        text = f"{own}\n{text}"
-    return text
+    before = [(folder / f"{module}.py").read_text() for module in _OWN_IMPORT.findall(text)]
+    outside = "import sys\nsys.path[:] = [path for path in sys.path if path]"
+    return "\n".join((outside, *before, _OWN_IMPORT.sub("", text)))
 
 
 def host_confinement(

@@ -322,7 +322,9 @@ class _Supervisor:
         self._write_now_and_then(RunState.TRAINING, "trains")
 
     def _pids(self) -> set[int]:
-        return {pid for pid, _ in self._descendants.identities()}
+        """Those of the last look and of now: what a GPU showed may have begun or ended since."""
+        before = {pid for pid, _ in self._descendants.identities()}
+        return before | self._descendants.pids()
 
     def _record_processes(self) -> None:
         """Written down whenever it changes, so that orphans can be ended if this process dies."""

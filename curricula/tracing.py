@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Collection
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -161,10 +161,12 @@ def _ask(
             [s.first, s.last, s.function, s.reads, s.binds, s.kind, s in wanted] for s in every
         ],
     }
-    return _run(json.dumps(request))
+    answer: dict[str, Any] = json.loads(_run(json.dumps(request), file.stat().st_mtime_ns))
+    return answer
 
 
-def _run(request: str) -> dict[str, Any]:
+@lru_cache(maxsize=256)  # half a second each, and agents ask for the same section again and again
+def _run(request: str, _changed: int) -> str:
     command = [sys.executable, "-I", str(Path(__file__).with_name("tracer.py"))]
     try:
         done = subprocess.run(
@@ -179,8 +181,7 @@ def _run(request: str) -> dict[str, Any]:
         raise CourseError(
             f"gpt.py could not be traced: {last}.", "It is the product's own file: was it changed?"
         )
-    answer: dict[str, Any] = json.loads(done.stdout)
-    return answer
+    return done.stdout
 
 
 def _shown(one: dict[str, Any]) -> Shown:

@@ -13,14 +13,12 @@ import argparse
 import json
 import random
 import re
-import secrets
 import tempfile
-import time
-from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from autoresearch.calibration.outside import Outside
 from autoresearch.calibration.stops import (
     RecordedRun,
     RecordedSet,
@@ -33,16 +31,14 @@ from autoresearch.contract import Knob
 from autoresearch.judge import judge
 from autoresearch.lab import Lab
 from autoresearch.patch import Edit, prepare
-from autoresearch.records import Outcome, Run, RunReport
+from autoresearch.records import Outcome, RunReport
 from autoresearch.rundir import RunDir, remove_tree
-from autoresearch.runs import SEEDS
 from server.demo_proposer import MOVES
 
 ROOT = Path(__file__).resolve().parent.parent
 RECORDS = ROOT / "tests" / "data" / "early_stop"
-CONTROLS, NULLS, NEAR, DRAWN = 20, 2, 8, 24
+NULLS, NEAR, DRAWN = 2, 8, 24
 NEAREST = 0.8  # and 1 / 0.8: by how much a near candidate turns its knob
-LOOK_S = 0.2
 
 
 @dataclass
@@ -51,9 +47,7 @@ class Subject:
 
     name: str
     commit: str
-    most: int  # runs at once, and in all while nobody judges
     done: list[dict[str, Any]] = field(default_factory=list)
-    ended: bool = False
 
 
 def main() -> None:
@@ -63,11 +57,12 @@ def main() -> None:
     parser.add_argument("--record", type=Path)
     parser.add_argument("--target", default="microgpt")
     parser.add_argument("--seed", type=int, default=1, help="of the draws")
+    parser.add_argument("--controls", type=int, default=20, help="the nanolm record has 8")
     parser.add_argument("--draws", type=int, default=DRAWN)
     parser.add_argument("--wide", action="store_true", help="draw all knobs, as random search does")
     asked = parser.parse_args()
     if asked.record:
-        record(asked.target, asked.record, asked.seed, asked.draws, wide=asked.wide)
+        record(asked)
     for path in asked.records or ([asked.record] if asked.record else sorted(RECORDS.iterdir())):
         show(read_recorded(path))
 
@@ -99,15 +94,17 @@ def show(found: RecordedSet) -> None:
     )
 
 
-def record(target: str, path: Path, seed: int, draws: int, *, wide: bool) -> None:
+def record(asked: argparse.Namespace) -> None:
     """Run everything, as many runs at once as there are devices, and write it down."""
     home = Path(tempfile.mkdtemp(prefix="autoresearch-early-stop-"))
     try:
-        lab = Lab.open(target, home=home)
+        lab = Lab.open(asked.target, home=home)
         # Curves are watched and kept; nothing is stopped, for no run here is told of controls.
         table = lab.contract.run.model_copy(update={"early_stop": True})
         lab.__dict__["contract"] = lab.contract.model_copy(update={"run": table})
-        Recorder(lab, path).run(candidates(lab, seed, draws, wide=wide))
+        wanted = candidates(lab, asked.seed, asked.draws, wide=asked.wide)
+        with Outside[Subject](lab, "recording") as outside:
+            Recorder(lab, asked.record, outside).run(wanted, asked.controls)
     finally:
         remove_tree(home)
 
@@ -173,20 +170,18 @@ def written(text: str, knob: str) -> str | None:
 
 
 class Recorder:
-    """Runs subjects outside the ledger and writes each down as it ends."""
+    """Takes subjects to their verdicts, outside the ledger, and writes their runs down."""
 
-    def __init__(self, lab: Lab, path: Path) -> None:
-        self._lab, self._path = lab, path
+    def __init__(self, lab: Lab, path: Path, outside: Outside[Subject]) -> None:
+        self._lab, self._path, self._outside = lab, path, outside
         self._base = lab.history().experiments["e0"].commit
         self._lower = lab.contract.metric.direction == "min"
-        self._going: dict[RunDir, Subject] = {}
-        self._started = 0
         self._controls: list[float] = []
 
-    def run(self, wanted: list[tuple[str, dict[str, str]]]) -> None:
-        """Run the controls, then the candidates, and write the record."""
-        controls = Subject("controls", self._base, CONTROLS)
-        self._all([controls])
+    def run(self, wanted: list[tuple[str, dict[str, str]]], number: int) -> None:
+        """Run so many controls, then the candidates, and write the record."""
+        controls = Subject("controls", self._base)
+        self._outside.run([controls] * number, self._take)
         self._controls = [run["value"] for run in controls.done]
         metric = self._lab.contract.metric
         head = {
@@ -195,27 +190,11 @@ class Recorder:
             "lower_is_better": self._lower,
             "controls": controls.done,
         }
-        subjects = [Subject(name, self._commit(settings), 1) for name, settings in wanted]
-        self._all(subjects)
+        subjects = [Subject(name, self._commit(settings)) for name, settings in wanted]
+        self._outside.run(subjects, self._take)
         lines = [head, *({"name": one.name, "runs": one.done} for one in subjects)]
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._path.write_text("".join(json.dumps(line) + "\n" for line in lines))
-
-    def _all(self, subjects: list[Subject]) -> None:
-        waiting = deque(one for one in subjects for _ in range(one.most))
-        devices = self._lab.runs.at_once()
-        while waiting or self._going:
-            while waiting and len(self._going) < devices:
-                self._start(waiting.popleft())
-            time.sleep(LOOK_S)
-            for rundir in list(self._going):
-                report = self._lab.runs.executor.settle(rundir)
-                if report is None:
-                    continue
-                subject = self._going.pop(rundir)
-                if not self._take(subject, report, rundir):
-                    waiting.appendleft(subject)
-                remove_tree(rundir.path)
 
     def _take(self, subject: Subject, report: RunReport, rundir: RunDir) -> bool:
         """Whether the subject needs no further run because of this one."""
@@ -232,13 +211,6 @@ class Recorder:
         values = [run["value"] for run in subject.done]
         said = judge(values, self._controls, [self._controls], lower_is_better=self._lower)
         return said.outcome is not None
-
-    def _start(self, subject: Subject) -> None:
-        self._started += 1
-        rundir = RunDir(self._lab.folder / "recording" / f"r{self._started}")
-        run = Run(id=rundir.path.name, experiment="e0", seed=secrets.randbelow(SEEDS))
-        self._lab.runs.start_outside(run, subject.commit, rundir)
-        self._going[rundir] = subject
 
     def _commit(self, settings: dict[str, str]) -> str:
         text, lab = source(self._lab), self._lab

@@ -1,6 +1,7 @@
 """Labs that are made once for all workers and copied for each test."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,10 @@ from filelock import FileLock
 from autoresearch.lab import Lab
 from tests.autoresearch.instant import make_judged_lab
 from tests.repositories import make_repository, to_verdict
+
+# A shell that starts pytest in the background has it ignore Ctrl-C, which children would inherit.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

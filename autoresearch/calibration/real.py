@@ -4,30 +4,26 @@ A lab in a temporary home: its sandbox, its scorer, its judge; only its ledger h
 processes are gone and the home is removed when `calibrate` returns, however it returns.
 """
 
-import secrets
 import tempfile
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
 
+from autoresearch.calibration.outside import Outside
 from autoresearch.calibration.rivals import Rivals, compare
 from autoresearch.calibration.trials import Trial
 from autoresearch.errors import LabError, RunFailed
 from autoresearch.judge import JUDGE_VERSION, judge, measure_noise
 from autoresearch.lab import Lab
 from autoresearch.patch import Edit, prepare
-from autoresearch.records import Outcome, Run, RunReport
+from autoresearch.records import Outcome, RunReport
 from autoresearch.rundir import RunDir, remove_tree
-from autoresearch.runs import SEEDS
 
 CONTROLS = 20
 REPEATS = 20  # of the planted gain
 MOST_REPEATED = 2  # runs of one candidate that were lost or tainted; one more, and it is tainted
-LOOK_S = 0.05  # between two looks at what runs
-ENDING_S = 40.0  # how long runs may take to end when they are told to
 
 PLANTED = {
     "microgpt": (
@@ -87,8 +83,9 @@ def calibrate(
     target: str = "microgpt",
     planted: Sequence[Edit] | None = None,
     repeats: int = REPEATS,
+    controls: int = CONTROLS,
 ) -> Calibration:
-    """Measure 20 controls, then judge unchanged code `nulls` times, then a planted gain.
+    """Measure the controls, then judge unchanged code `nulls` times, then a planted gain.
 
     Args:
         nulls: candidates of unchanged code.
@@ -96,6 +93,7 @@ def calibrate(
         target: what `Lab.open` takes.
         planted: edits that are a gain; None takes the one known for the target, () plants none.
         repeats: candidates of the planted gain.
+        controls: runs of unchanged code that all are judged beside.
 
     Raises LabError where the target does not run, NotFound where there is none of that name.
     """
@@ -103,12 +101,11 @@ def calibrate(
         raise LabError(f"{nulls} candidates are none.", "At least 1; 60 say something.")
     home = Path(tempfile.mkdtemp(prefix="autoresearch-aa-test-"))
     try:
-        bench = _Bench(Lab.open(target, home=home), watch)
-        try:
+        lab = Lab.open(target, home=home)
+        with Outside[_Subject](lab, "aa-test") as outside:
             edits = PLANTED.get(target, ()) if planted is None else planted
-            return bench.calibrate(nulls, edits, repeats if edits else 0)
-        finally:
-            bench.end_all()
+            bench = _Bench(lab, watch, outside)
+            return bench.calibrate(nulls, edits, repeats if edits else 0, controls)
     finally:
         remove_tree(home)
 
@@ -126,23 +123,24 @@ def broken_promises(found: Calibration) -> tuple[str, ...]:
 
 
 class _Bench:
-    """Runs candidates outside the ledger, as many at once as there are devices."""
+    """Takes candidates to their verdicts, outside the ledger."""
 
-    def __init__(self, lab: Lab, watch: Watch) -> None:
+    def __init__(self, lab: Lab, watch: Watch, outside: Outside[_Subject]) -> None:
         self._lab = lab
         self._watch = watch
+        self._outside = outside
         self._base = lab.history().experiments["e0"].commit
         self._lower = lab.contract.metric.direction == "min"
-        self._going: dict[RunDir, _Subject] = {}
-        self._started = 0
         self._done = 0
         self._all = 0
         self._sandbox = ""
 
-    def calibrate(self, nulls: int, edits: Sequence[Edit], repeats: int) -> Calibration:
+    def calibrate(
+        self, nulls: int, edits: Sequence[Edit], repeats: int, number: int
+    ) -> Calibration:
         began = time.monotonic()
-        self._all = CONTROLS + nulls + repeats
-        subjects = [_Subject(self._base, control=True) for _ in range(CONTROLS)]
+        self._all = number + nulls + repeats
+        subjects = [_Subject(self._base, control=True) for _ in range(number)]
         self._run(subjects, ())
         controls = [subject.values[0] for subject in subjects]
         found = self._candidates(self._base, nulls, controls)
@@ -163,20 +161,6 @@ class _Bench:
             seconds=time.monotonic() - began,
         )
 
-    def end_all(self) -> None:
-        """Ask what still runs to end, and wait until it has."""
-        for rundir in self._going:
-            rundir.stop_file.touch()
-        deadline = time.monotonic() + ENDING_S
-        while self._going and time.monotonic() < deadline:
-            for rundir in list(self._going):
-                if self._lab.runs.executor.settle(rundir) is not None:
-                    del self._going[rundir]
-            time.sleep(LOOK_S)
-        if self._going:
-            left = ", ".join(rundir.path.name for rundir in self._going)
-            raise RunFailed(f"{left} did not end within {ENDING_S:g} s.", "Look at `ps`.")
-
     def _candidates(self, commit: str, number: int, controls: Sequence[float]) -> list[Candidate]:
         subjects = [_Subject(commit) for _ in range(number)]
         self._run(subjects, controls)
@@ -188,39 +172,18 @@ class _Bench:
 
     def _run(self, subjects: Sequence[_Subject], controls: Sequence[float]) -> None:
         """Run each until it has ended, those that were begun first."""
-        waiting = deque(subjects)
-        devices = self._lab.runs.at_once()
-        while waiting or self._going:
-            while waiting and len(self._going) < devices:
-                self._start(waiting.popleft())
-            time.sleep(LOOK_S)
-            for rundir in list(self._going):
-                report = self._lab.runs.executor.settle(rundir)
-                if report is None:
-                    continue
-                subject = self._going.pop(rundir)
-                remove_tree(rundir.path)
-                self._take(subject, report)
-                if not subject.ended and subject.values:
-                    self._judge(subject, controls)
-                if not subject.ended:
-                    waiting.appendleft(subject)
-                    continue
+
+        def take(subject: _Subject, report: RunReport, _: RunDir) -> bool:
+            self._take(subject, report)
+            if not subject.ended and subject.values:
+                self._judge(subject, controls)
+            if subject.ended:
                 self._done += 1
                 outcome = "control" if subject.trial is None else str(subject.trial.outcome)
                 self._watch(outcome, self._done, self._all)
+            return subject.ended
 
-    def _start(self, subject: _Subject) -> None:
-        self._started += 1
-        rundir = RunDir(self._lab.folder / "aa-test" / f"r{self._started}")
-        # The seed is drawn when the code is fixed, as in the lab.
-        run = Run(id=rundir.path.name, experiment="e0", seed=secrets.randbelow(SEEDS))
-        self._going[rundir] = subject
-        try:
-            self._lab.runs.start_outside(run, subject.commit, rundir)
-        except (LabError, OSError):
-            del self._going[rundir]
-            raise
+        self._outside.run(subjects, take)
 
     def _take(self, subject: _Subject, report: RunReport) -> None:
         """Add what a run measured, or say how the candidate ended without."""

@@ -62,16 +62,24 @@ class Report:
 
 
 def run_redteam(
-    target: str, entries: Sequence[Entry], watch: Watcher, *, sandbox: str = ""
+    target: str,
+    entries: Sequence[Entry],
+    watch: Watcher,
+    *,
+    sandbox: str = "",
+    controls: int = CONTROLS,
 ) -> Report:
-    """Run these patches in a lab of their own; `sandbox` overrules which one is taken."""
+    """Run these patches beside so many controls in a lab of their own.
+
+    `sandbox` overrules which one is taken.
+    """
     started = time.monotonic()
     with _sandbox_chosen(sandbox), TemporaryDirectory(prefix="autoresearch-redteam-") as folder:
         place = Path(folder).resolve()
         lab = open_arena(target, place)
         used = current_sandbox()
         with contextlib.ExitStack() as undo:
-            trials = _Trials(lab, entries, watch, place)
+            trials = _Trials(lab, entries, watch, place, controls)
             undo.callback(trials.close)
             undo.callback(_stop_all, lab)
             seen = trials.run()
@@ -120,7 +128,9 @@ class _Going:
 class _Trials:
     """The queue of patches, and what was seen of those that are through."""
 
-    def __init__(self, lab: Lab, entries: Sequence[Entry], watch: Watcher, folder: Path) -> None:
+    def __init__(
+        self, lab: Lab, entries: Sequence[Entry], watch: Watcher, folder: Path, controls: int
+    ) -> None:
         self._lab = lab
         self._watch = watch
         self._folder = folder
@@ -129,7 +139,7 @@ class _Trials:
         self._going: list[_Going] = []
         together = [entry for entry in entries if not entry.alone]
         self._waiting = [*together, *(entry for entry in entries if entry.alone)]
-        self._controls_left = CONTROLS if any(not entry.refused for entry in entries) else 0
+        self._controls_left = controls if any(not entry.refused for entry in entries) else 0
         self._controls: list[float] = []
         self._total = len(entries) + self._controls_left
         self._neighbour = Path()

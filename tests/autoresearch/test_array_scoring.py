@@ -9,7 +9,7 @@ import pytest
 
 from autoresearch.array_scorer import score_arrays
 from autoresearch.arrays import read_arrays
-from autoresearch.errors import ContractError, NotFound, ScoringFailed
+from autoresearch.errors import ContractError, LabError, NotFound, ScoringFailed
 from autoresearch.heldout import as_one
 from autoresearch.lab import Lab
 from autoresearch.records import Measurement, Outcome, RunState
@@ -80,9 +80,25 @@ FILES = {
 HONEST = "lambda x: 2 * x[:, 0] + 1"
 
 
+# A model that writes to the scorer itself, in the form of its host.
+WRITES = """
+import os, struct, sys
+
+def say(reply):
+    os.write(int(sys.argv[-1]), reply)
+    os._exit(0)
+
+def words(text):
+    say(b"E" + struct.pack("<I", len(text)) + text.encode())
+
+def array(kind, dimensions, *lengths):
+    say(b"A" + struct.pack("<cB4q", kind, dimensions, *lengths) + bytes(8))
+"""
+
+
 def scored(folder: Path, model: str = HONEST, evaluate: str = EVALUATE) -> Measurement:
     """What the scorer finds of a model that is this expression."""
-    code = f"import numpy as np\ncalls = []\ndef load(path):\n    return {model}\n"
+    code = f"import numpy as np\ncalls = []\ndef load(path):\n    return {model}\n{WRITES}"
     rundir = prepared(folder, code, evaluate)
     sandbox = make_sandbox(rundir.read_spec().sandbox)
     try:
@@ -92,6 +108,7 @@ def scored(folder: Path, model: str = HONEST, evaluate: str = EVALUATE) -> Measu
 
 
 def prepared(folder: Path, code: str, evaluate: str) -> RunDir:
+    folder.mkdir(exist_ok=True)
     held_out = folder / "held-out"
     held_out.write_bytes(as_one([(n, FILES[n].encode()) for n in FILES if "held" in n]))
     changes: dict[str, Any] = {
@@ -121,11 +138,29 @@ def test_the_function_scores_the_answers_to_inputs_that_the_run_never_saw(tmp_pa
     assert (found.documents, found.tokens) == (ROWS, ROWS)
 
 
+@pytest.mark.slow
 def test_a_model_that_answers_by_what_it_was_asked_before_is_found_out(tmp_path: Path) -> None:
     counts = "lambda x: (calls.extend(x), x[:, 0] + len(calls) / 1000)[1]"
     assert "depend on what it was asked before" in failure(tmp_path, counts)
 
 
+ORDER = """
+import numpy as np
+
+def score(targets, answers):
+    return np.corrcoef(targets, answers)[0, 1]
+"""
+
+
+@pytest.mark.slow
+def test_answers_too_small_to_differ_are_compared_by_what_they_are_worth(tmp_path: Path) -> None:
+    counts = "lambda x: (calls.extend(x), (x[:, 0] + len(calls)) * 1e-8)[1]"
+    assert "gives another number" in failure(tmp_path / "counts", counts, ORDER)
+    rounds = "lambda x: (x[:, 0] + 1e-7 * len(x)) * 1e-8"
+    assert scored(tmp_path / "rounds", rounds, ORDER).value == pytest.approx(1)
+
+
+@pytest.mark.slow
 def test_a_model_cannot_read_the_targets_and_its_words_are_not_shown(tmp_path: Path) -> None:
     if current_sandbox().name == "unsandboxed":
         pytest.skip("nothing is held here")
@@ -139,17 +174,38 @@ def test_a_model_cannot_read_the_targets_and_its_words_are_not_shown(tmp_path: P
     ]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "words",
+    [
+        "shape (1,) where ({}) was asked",
+        "shape ({}) where (1,) was asked",
+        "float{} where floats were asked",
+        "a shape of {} dimensions where 1 were asked",
+    ],
+)
+def test_a_model_cannot_spell_what_it_was_shown_in_numbers(tmp_path: Path, words: str) -> None:
+    model = f"lambda x: words('the model returned {words}'.format(1234))"
+    assert failure(tmp_path, model).startswith("the model failed; what it said is not shown")
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "said"),
     [
-        ("lambda x: x[:-1, 0]", "the model returned shape (255,) where (256,) was asked"),
+        ("lambda x: x[:-1, 0]", "a shape that is shorter in dimension 1 of 1 than was asked"),
         ("lambda x: x.astype(str)", "the model failed; what it said is not shown"),
         ("lambda x: x[:, 0] + np.nan", "the model's answers are NaN or infinite"),
         ("lambda x: [None] * len(x)", "the model returned object where floats were asked"),
         ("lambda x: 1 / 0", "the model failed: ZeroDivisionError in line 4; what it said"),
-        ("lambda x: x[0] if len(x) < 99 else x[:, :1]", "the model returned shape"),
+        ("lambda x: x[0] if len(x) < 99 else x[:, :1]", "the model returned a shape that is"),
         ("lambda x: __import__('os')._exit(3)", "the model's process ended "),
-        ("3", "TypeError: train.py:load gave int, which can't be called"),
+        ("lambda x: x[:, :0]", "the model's answers have no numbers, or more than"),
+        ("lambda x: np.ones((len(x), 2**16))", "no numbers, or more than 16,777,216 in all"),
+        ("lambda x: array(b'f', 0, 0, 0, 0, 0)", "have other shapes for other inputs"),
+        ("lambda x: array(b'f', 3, 256, 0, 2**62, 0)", "the model's answer is larger than is read"),
+        ("lambda x: array(b'f', 99, 1, 1, 1, 1)", "the model's answer is larger than is read"),
+        ("3", "TypeError: load() returned int, which can't be called"),
     ],
 )
 def test_a_model_that_does_not_answer_as_asked_is_a_crash_in_a_sentence(
@@ -158,11 +214,13 @@ def test_a_model_that_does_not_answer_as_asked_is_a_crash_in_a_sentence(
     assert said in failure(tmp_path, model)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("body", "said"),
     [
         ("raise ValueError(f'secret {targets}')", "function failed: ValueError in line 2; what it"),
         ("return targets", "the evaluation function gave 300 numbers, where one is due"),
+        ("return 1e200", "the evaluation function gave 1e+200, which is no finite number up to"),
         ("return float('nan')", "the evaluation function gave nan, which is no finite number"),
     ],
 )
@@ -174,6 +232,46 @@ def test_a_function_that_gives_no_number_says_nothing_of_the_targets(
     assert "secret" not in words
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["bubblewrap", "landlock"])
+def test_what_has_seen_held_out_data_has_no_network_though_its_training_has(
+    tmp_path: Path, name: str
+) -> None:
+    try:
+        sandbox = make_sandbox(f"{name}+network")
+    except LabError:
+        pytest.skip(f"{name} does not work here")
+    connects = """
+import socket
+def load(path):
+    return lambda x: socket.create_connection(("127.0.0.1", 9)) and x
+"""
+    rundir = prepared(tmp_path, connects, EVALUATE)
+    with pytest.raises(ScoringFailed, match="the model failed: PermissionError in line"):
+        score_arrays(rundir, rundir.read_spec(), sandbox)
+    sandbox.release()
+
+
+@pytest.mark.slow
+def test_no_module_of_the_tree_runs_before_the_model_is_loaded(tmp_path: Path) -> None:
+    """Else it ran in the second process while the first is shown everything."""
+    code = """
+import sys
+def load(path):
+    early = hasattr(sys.modules["traceback"], "OURS")
+    import beside
+    return lambda x: 0 * x[:, 0] + early + 10 * beside.OURS
+"""
+    rundir = prepared(tmp_path, code, "def score(targets, answers): return answers.max()")
+    for name in ("traceback.py", "beside.py"):
+        (rundir.tree / name).write_text("OURS = 1\ndef extract_tb(_): return []\n")
+    spec = rundir.read_spec()
+    sandbox = make_sandbox(spec.sandbox)
+    assert score_arrays(rundir, spec, sandbox).value == 10
+    sandbox.release()
+
+
+@pytest.mark.slow
 def test_the_function_runs_without_any_researched_code(tmp_path: Path) -> None:
     looks = "import os\ndef score(targets, answers):\n    return len(os.listdir('.'))\n"
     assert scored(tmp_path, evaluate=looks).value == 1

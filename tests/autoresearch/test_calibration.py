@@ -137,10 +137,11 @@ def test_real_runs_of_unchanged_code_and_of_a_gain_are_judged_and_leave_nothing(
         target=str(repository),
         planted=[Edit(path="train.py", find=BETTER[0], replace=BETTER[1])],
         repeats=2,
+        controls=8,
     )
-    assert ended[19] == "control 20/26"
-    assert ended[-1] == "keep 26/26"
-    assert len(found.controls) == 20
+    assert ended[7] == "control 8/14"
+    assert ended[-1] == "keep 14/14"
+    assert len(found.controls) == 8
     assert len(found.nulls) == 4
     assert [one.trial.outcome for one in found.planted] == [Outcome.KEEP] * 2
     assert found.planted_effect is not None
@@ -176,6 +177,7 @@ def test_a_planted_patch_that_crashes_counts_against_the_candidate(
         target=str(make_repository(tmp_path / "repository")),
         planted=[Edit(path="train.py", find=CRASHING[0], replace=CRASHING[1])],
         repeats=1,
+        controls=2,
     )
     assert [one.trial.outcome for one in found.planted] == [Outcome.CRASHED]
     assert "0 of 1 repeats" in " ".join(broken_promises(found))

@@ -57,6 +57,7 @@ def test_a_curve_that_would_catch_up_by_gaining_twice_what_the_controls_gain_goe
     assert find_hopeless(late, CONTROLS) is None
 
 
+@pytest.mark.slow
 def test_the_answer_on_a_part_of_a_curve_is_the_answer_on_the_whole() -> None:
     turning = [*falling(3.5, 2.4)[:40], *([4.0] * 60)]
     whole = find_hopeless(turning, CONTROLS)
@@ -257,6 +258,7 @@ def test_a_run_with_a_good_curve_or_without_controls_goes_on_to_its_own_end(
     assert {loss for loss in seen if loss is not None} == {4.5}
 
 
+@pytest.mark.slow
 def test_a_run_that_writes_no_curve_is_never_stopped(tmp_path: Path) -> None:
     rundir, report = run_to_end(tmp_path, early_stop=True)
     assert (report.state, report.hopeless) == (RunState.FINISHED, "")
@@ -329,6 +331,7 @@ def test_a_run_that_was_lost_leaves_the_next_one_the_first(told: Told) -> None:
     assert stopped_beside(told.history, "e1", TINY, now=9.0)
 
 
+@pytest.mark.slow
 def test_the_controls_curves_lie_in_the_run_directory_when_the_run_starts(tmp_path: Path) -> None:
     repository = make_repository(tmp_path / "mine")
     lab = Lab.open(str(repository), home=tmp_path / "home")
@@ -369,6 +372,7 @@ def test_a_hopeless_run_is_no_failure_of_the_incumbent(told: Told) -> None:
     assert failures(told.history, "e0") == ()
 
 
+@pytest.mark.slow
 def test_a_client_is_told_that_the_run_was_stopped_early_and_what_comes_next(lab: Lab) -> None:
     executor = Pretend(lab, devices=4)
     name = propose(lab, BETTER)

@@ -46,6 +46,7 @@ def test_a_run_is_told_its_device_and_nothing_of_the_others(tmp_path: Path) -> N
     ]
 
 
+@pytest.mark.slow
 def test_a_run_on_a_core_is_shown_no_gpu(tmp_path: Path) -> None:
     cores = {"devices": ("cpu-0", "cpu-1"), "gpus": (), "cpus": 2}
     rundir, report = on_gpu(tmp_path, TELLS, "empty", **cores)
@@ -57,6 +58,7 @@ def test_a_run_on_a_core_is_shown_no_gpu(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_what_is_reserved_is_not_what_is_used(tmp_path: Path) -> None:
     (tmp_path / "gpu").mkdir()
     (tmp_path / "cpu").mkdir()
@@ -67,6 +69,7 @@ def test_what_is_reserved_is_not_what_is_used(tmp_path: Path) -> None:
     assert report.state is RunState.CRASHED
 
 
+@pytest.mark.slow
 def test_memory_that_is_used_is_limited_on_a_gpu_too(tmp_path: Path) -> None:
     uses = "import time\nx = bytearray(b'x') * (900 << 20)\ntime.sleep(100)\n"
     _, report = on_gpu(tmp_path, uses, "empty", memory_mb=300)
@@ -74,6 +77,7 @@ def test_memory_that_is_used_is_limited_on_a_gpu_too(tmp_path: Path) -> None:
     assert "300 MB" in report.reason
 
 
+@pytest.mark.slow
 def test_a_run_waits_for_room_on_its_gpu(tmp_path: Path) -> None:
     _, report = on_gpu(tmp_path, TELLS, "full_at_first", gpu_memory_mb=4000)
     assert report.state is RunState.FINISHED, report.reason
@@ -117,6 +121,7 @@ def test_out_of_gpu_memory_is_a_sentence_with_numbers(tmp_path: Path) -> None:
     assert report.peak_mb > 0
 
 
+@pytest.mark.slow
 def test_a_model_is_scored_on_the_device_it_was_trained_on(tmp_path: Path) -> None:
     body = "import os; assert os.environ['CUDA_VISIBLE_DEVICES'] == 'GPU-fake-0'; "
     answer = "return np.zeros((len(tokens), vocab))"

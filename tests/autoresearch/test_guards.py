@@ -35,6 +35,7 @@ def test_a_run_whose_guards_pass_is_measured_and_its_log_shows_them(tmp_path: Pa
     assert not left & {"tree", "scratch", "committed", "guard"}
 
 
+@pytest.mark.slow
 def test_a_run_whose_guard_fails_is_a_crash_with_its_last_words(tmp_path: Path) -> None:
     fails = python("tests", "print('3 failed'); raise SystemExit(2)")
     reason = crash(guarded(tmp_path, fails, python("lint", "print('never')")))
@@ -43,6 +44,7 @@ def test_a_run_whose_guard_fails_is_a_crash_with_its_last_words(tmp_path: Path) 
     assert "[guard lint" not in log(tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("guard", "said"),
     [
@@ -59,6 +61,7 @@ def test_a_guard_that_cannot_end_well_is_a_crash_by_name(
     assert said in reason
 
 
+@pytest.mark.slow
 def test_no_file_that_the_run_left_satisfies_a_guard(tmp_path: Path) -> None:
     cheats = "open('sitecustomize.py', 'w').write('x = 1')\nopen('passed', 'w').close()\n"
     looks = "import os, sys; print(sorted(os.listdir('.'))); sys.exit(os.path.exists('passed'))"
@@ -66,12 +69,14 @@ def test_no_file_that_the_run_left_satisfies_a_guard(tmp_path: Path) -> None:
     assert "\n['train.py']\n" in log(tmp_path)
 
 
+@pytest.mark.slow
 def test_one_guard_leaves_nothing_for_the_next(tmp_path: Path) -> None:
     leaves = python("first", "open('passed', 'w').close()")
     looks = python("second", "import os, sys; sys.exit(os.path.exists('passed'))")
     assert value(guarded(tmp_path, leaves, looks)) == 2.5
 
 
+@pytest.mark.slow
 def test_a_guard_reads_what_the_run_left_and_cannot_change_it(tmp_path: Path) -> None:
     if current_sandbox().name == "unsandboxed":
         pytest.skip("nothing is held here")
@@ -99,12 +104,14 @@ def test_all_guards_together_have_their_time(tmp_path: Path) -> None:
     assert reason.endswith("s: 0.5 s are for all guards")
 
 
+@pytest.mark.slow
 def test_a_sealed_run_is_guarded_before_it_is_scored(tmp_path: Path) -> None:
     _, report = run_to_end(tmp_path, guards=(python("tests", "raise SystemExit(1)"),))
     assert (report.state, report.measurement) == (RunState.CRASHED, None)
     assert report.reason == "guard tests failed: exit status 1"
 
 
+@pytest.mark.slow
 def test_a_sealed_run_whose_guards_pass_is_scored(tmp_path: Path) -> None:
     look = "import os; print(os.listdir(os.environ['AUTORESEARCH_RUN_OUT']))"
     _, report = run_to_end(tmp_path, BIGRAM, guards=(python("tests", look),))
@@ -126,6 +133,7 @@ def test_a_run_can_be_stopped_while_a_guard_runs(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_labs_guards_are_filled_in_and_run_on_the_files_as_committed(tmp_path: Path) -> None:
     checks = '[guards]\ntests = ["{python}", "check.py"]\n[metric]'
     lab = open_printed(

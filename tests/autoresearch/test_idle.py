@@ -116,6 +116,7 @@ def test_after_three_disturbed_runs_in_a_row_the_next_control_waits_a_minute() -
     assert resting(told.history, "e0", now=23.0) == ""
 
 
+@pytest.mark.slow
 def test_a_machine_that_disturbs_every_run_is_not_given_one_after_another(lab: Lab) -> None:
     pretend = Pretend(lab, devices=1)
     for _ in range(3):
@@ -130,6 +131,7 @@ def test_a_machine_that_disturbs_every_run_is_not_given_one_after_another(lab: L
     assert pretend.yielding() == []
 
 
+@pytest.mark.slow
 def test_an_experiment_takes_the_device_of_the_newest_control_that_trains(lab: Lab) -> None:
     pretend = Pretend(lab, devices=2)
     lab.tend()
@@ -145,6 +147,7 @@ def test_an_experiment_takes_the_device_of_the_newest_control_that_trains(lab: L
     assert "e0-r7" not in controls_of(lab.history(), "e0")
 
 
+@pytest.mark.slow
 def test_a_free_device_costs_no_control_its_own(lab: Lab) -> None:
     pretend = Pretend(lab, devices=2)
     lab.start_run("e0")
@@ -152,6 +155,7 @@ def test_a_free_device_costs_no_control_its_own(lab: Lab) -> None:
     assert pretend.yielding() == []
 
 
+@pytest.mark.slow
 def test_a_control_that_is_being_scored_is_left_to_end_by_itself(lab: Lab) -> None:
     pretend = Pretend(lab, devices=2)
     lab.tend()

@@ -63,6 +63,7 @@ def test_the_golden_log_is_a_measurement(tmp_path: Path) -> None:
     assert dict(report.measurement.said) == NUMBERS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("log", "words"),
     [
@@ -77,17 +78,20 @@ def test_a_broken_log_gives_no_number(tmp_path: Path, log: str, words: str) -> N
     assert words in crash(run(tmp_path, log=log))
 
 
+@pytest.mark.slow
 def test_a_block_before_a_bad_exit_counts_for_nothing(tmp_path: Path) -> None:
     said = crash(run(tmp_path, PRINTS + "sys.exit(1)\n"))
     assert "exit status 1" in said
     assert "the val_bpb of 0.9979 that it printed counts for nothing" in said
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_nan_prints_fail_and_is_a_crash(tmp_path: Path) -> None:
     train = TRAIN.replace("loss = sum", "loss = float('nan') * sum")
     assert crash(run(tmp_path, train, **cached(tmp_path))) == "exit status 1; its last line: FAIL"
 
 
+@pytest.mark.slow
 def test_standard_error_is_the_same_stream(tmp_path: Path) -> None:
     report = run(tmp_path, PRINTS.replace("stdout", "stderr"))
     assert report.measurement is not None
@@ -131,11 +135,13 @@ def test_a_rebound_budget_ends_at_the_ceiling(tmp_path: Path) -> None:
     assert "at its ceiling of 2 wall seconds" in said
 
 
+@pytest.mark.slow
 def test_a_run_that_rewrites_prepare_py_has_no_number(tmp_path: Path) -> None:
     said = crash(run(tmp_path, PRINTS + "open('prepare.py', 'a').write('TIME_BUDGET = 9')\n"))
     assert said == "the training changed prepare.py in its own tree"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(current_sandbox().name == "unsandboxed", reason="nothing here is read-only")
 def test_a_run_can_not_write_into_the_cache(tmp_path: Path) -> None:
     data = cached(tmp_path)
@@ -163,6 +169,7 @@ print(f"val_bpb: {len(tried)}")
     assert read_all(tmp_path / "user") == before
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(current_sandbox().name == "unsandboxed", reason="nothing here is barred")
 def test_a_run_has_no_network(tmp_path: Path) -> None:
     train = """

@@ -77,6 +77,7 @@ def test_a_crash_is_a_verdict_with_the_true_exception(lab: Lab) -> None:
     assert run.value is None
 
 
+@pytest.mark.slow
 def test_a_verdict_is_final(lab: Lab) -> None:
     experiment = propose(lab, CRASHING)
     first = to_verdict(lab, experiment).verdict
@@ -120,6 +121,7 @@ def test_deleting_the_cache_loses_nothing(lab: Lab, again: Callable[[], Lab]) ->
     assert found.outcome is Outcome.CRASHED
 
 
+@pytest.mark.slow
 def test_a_stopped_run_ends_its_experiment_so_that_unlucky_seeds_cannot_be_dropped(
     lab: Lab,
 ) -> None:

@@ -99,8 +99,8 @@ def test_nothing_printed_is_a_crash_with_a_reason(tmp_path: Path) -> None:
     assert "METRIC score" in crash(run(tmp_path, "print('hello')"))
 
 
-@pytest.mark.parametrize("number", ["nan", "inf", "-inf"])
-def test_a_number_must_be_finite(tmp_path: Path, number: str) -> None:
+@pytest.mark.parametrize("number", ["nan", "inf", "-inf", "1e200", "-1e200"])
+def test_a_number_must_be_finite_and_so_must_its_square(tmp_path: Path, number: str) -> None:
     assert "finite" in crash(run(tmp_path, f"print('METRIC score={number}')"))
 
 
@@ -117,6 +117,7 @@ def test_a_second_number_that_the_log_does_not_keep_is_not_overlooked(tmp_path: 
     assert "METRIC" in crash(report)
 
 
+@pytest.mark.slow
 def test_the_clock_times_the_command_itself(tmp_path: Path) -> None:
     idle = run(tmp_path, "import time\ntime.sleep(.3)\n", scoring="clock", metric="wall_s")
     assert 0.3 <= value(idle) == idle.wall_s
@@ -164,9 +165,11 @@ def test_only_the_curve_stays_of_what_a_run_leaves(tmp_path: Path) -> None:
 import os
 for name in ("model.bin", "curve.jsonl"):
     open(os.environ["AUTORESEARCH_OUT"] + "/" + name, "w").write("{}")
+os.chmod(os.environ["AUTORESEARCH_OUT"], 0)
 print("METRIC score=1")
 """
     assert value(run(tmp_path, program)) == 1
+    assert (tmp_path / "e1-r1" / "out").stat().st_mode & 0o700 == 0o700
     assert [path.name for path in (tmp_path / "e1-r1" / "out").iterdir()] == ["curve.jsonl"]
 
 

@@ -97,6 +97,20 @@ def test_what_is_not_one_finite_number_is_one_sentence(
     assert words in refusal(output, tmp_path)
 
 
+@pytest.mark.parametrize(
+    "before",
+    ["x", "METRIC other=", "x" * 5000, "x" * 200_000, "\x1b]0;", "METRIC loss=7" + "x" * 5000],
+    ids=["words", "another", "a long line", "a flood", "a title", "a number, and a long line"],
+)
+@pytest.mark.parametrize("pattern", ["", r"METRIC loss=(\d)$"])
+def test_a_number_hidden_behind_words_without_an_end_is_a_second_answer(
+    tmp_path: Path, before: str, pattern: str
+) -> None:
+    """What a frozen program prints would else be lost behind what it started printed."""
+    output = f"METRIC loss=9\n{before}METRIC loss=1\n"
+    assert "more than o" in refusal(output, tmp_path, pattern=pattern)
+
+
 def test_a_pattern_is_matched_once(tmp_path: Path) -> None:
     pattern = r"^score on test: (\S+)$"
     assert read("score on test: 0.5\n", tmp_path, pattern=pattern).value == 0.5
@@ -219,6 +233,9 @@ def test_a_file_has_the_metric_as_a_key_and_dots_go_deeper(tmp_path: Path) -> No
     assert left(tmp_path, '{"test": {"loss": 2}}', "test.loss").value == 2.0
 
 
+MANY_KEYS = "{" + ",".join(f'"{min(n, 80_000)}":1' for n in range(80_002)) + "}"
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -236,6 +253,7 @@ def test_a_file_has_the_metric_as_a_key_and_dots_go_deeper(tmp_path: Path) -> No
         ('{"loss": null}', "has null at loss"),
         ('{"loss": {"mean": 1}}', "has an object at loss"),
         ('{"loss": 1, "loss": 2}', "has the key 'loss' twice"),
+        (MANY_KEYS, "has the key '80000' twice"),
         ("[" * 100_000, "is nested too deep"),
         (b'{"loss": "\xff"}', "is no UTF-8"),
         (" " * 2**21, "has more than 1,048,576 bytes"),

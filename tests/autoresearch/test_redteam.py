@@ -3,6 +3,7 @@
 import ast
 import os
 import re
+import sys
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -93,9 +94,12 @@ def test_a_bait_that_is_touched_says_so(tmp_path: Path, lab: Lab) -> None:
         Path(bait.values["CANARY"]).write_text("x")
         (Path(bait.values["OUTSIDE"]) / "new").write_text("x")
         (Path(bait.values["DECOY"]) / "ledger-head.json").write_text("{}")
+        planted = Path(sys.prefix) / "bin" / f"{bait.mark}.txt"
+        planted.touch()
         psutil.Process(int(bait.values["BAIT"])).kill()
         psutil.wait_procs([psutil.Process(int(bait.values["BAIT"]))], timeout=5)
-        assert len(bait.sprung()) == 4
+        assert len(bait.sprung()) == 5
+        assert not planted.exists()
     finally:
         bait.close()
 
@@ -243,7 +247,7 @@ def test_without_a_sandbox_cheats_work_and_are_listed_as_not_held() -> None:
     before = dict(os.environ)
     names = ["write-outside", "search-home", "forged-measurement", "pickle-code", "forged-print"]
     entries = chosen("microgpt", [*names, "wider"])
-    report = run_redteam("microgpt", entries, lambda *_: None, sandbox=UNSANDBOXED)
+    report = run_redteam("microgpt", entries, lambda *_: None, sandbox=UNSANDBOXED, controls=4)
     found = {finding.name: finding for finding in report.findings}
     for name in names[:4]:
         assert found[name].outcome is Outcome.NOT_HELD

@@ -2,6 +2,7 @@
 
 import math
 import random
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -48,6 +49,7 @@ def fitted(seed: int, base: Law = TRUE, candidate: Law = BETTER, **how: float) -
     return fit_scaling(*sides, lower_is_better=True)
 
 
+@pytest.mark.slow
 def test_without_noise_the_law_is_found_as_it_is() -> None:
     found = fitted(1, spread=1e-7)
     assert found.baseline.floor.value == pytest.approx(3.0, abs=2e-3)
@@ -209,7 +211,16 @@ def test_runs_at_each_size_are_outside_the_ledger_and_give_the_answer(scaled: La
     view = to_end(scaled)
     assert view.fit is not None
     assert view.fit.gain.value == pytest.approx(0.1, abs=0.01)
-    assert "e1 on e0 at SCALE = 1, 2, 4, 8: the gain is +0." in sentence(view)
+    said = re.match(
+        r"e1 on e0 at SCALE = 1, 2, 4, 8: the gain is (\S+) \((\S+) to (\S+)\) .* at the sizes run"
+        r".*, and \S+ \(\S+ to \S+\) at ten times the compute: ",
+        sentence(view),
+    )
+    assert said is not None, sentence(view)
+    gain = view.fit.gain
+    assert [float(n) for n in said.groups()] == pytest.approx(
+        [gain.value, gain.low, gain.high], abs=0.001
+    )
     assert view.compute_unit == "CPU seconds"
     assert len(scaled.history().entries) == before
     assert scaled.verify().ok
@@ -222,6 +233,7 @@ def test_runs_at_each_size_are_outside_the_ledger_and_give_the_answer(scaled: La
     assert all(len(row["base"]) == RUNS for row in shown["sizes"])
 
 
+@pytest.mark.slow
 def test_what_was_run_is_found_again_and_a_bases_runs_serve_the_next_experiment(
     scaled: Lab,
 ) -> None:
@@ -237,6 +249,7 @@ def test_what_was_run_is_found_again_and_a_bases_runs_serve_the_next_experiment(
     assert len(executor.submitted) == 3 * 4 * RUNS
 
 
+@pytest.mark.slow
 def test_each_run_has_the_size_in_its_code_a_seed_of_its_own_and_higher_ceilings(
     scaled: Lab,
 ) -> None:
@@ -265,6 +278,7 @@ def test_each_run_has_the_size_in_its_code_a_seed_of_its_own_and_higher_ceilings
     assert "SMOOTHING = 20.0\n" in texts["e1/8-r3"]
 
 
+@pytest.mark.slow
 def test_a_lost_run_is_run_again_but_not_for_ever(scaled: Lab) -> None:
     pytest.importorskip("scipy", reason="needs autoresearch-mcp[scaling]")
     executor = scaled.runs.executor
@@ -277,6 +291,7 @@ def test_a_lost_run_is_run_again_but_not_for_ever(scaled: Lab) -> None:
     assert "no answer" in sentence(view)
 
 
+@pytest.mark.slow
 def test_what_cannot_be_scaled_is_refused_with_the_reason(scaled: Lab, lab: Lab) -> None:
     pytest.importorskip("scipy", reason="needs autoresearch-mcp[scaling]")
     with pytest.raises(NotFound):
@@ -293,6 +308,7 @@ def test_what_cannot_be_scaled_is_refused_with_the_reason(scaled: Lab, lab: Lab)
         lab.scale(propose(lab, ("SMOOTHING = 30.0", "SMOOTHING = 20.0")))
 
 
+@pytest.mark.slow
 def test_the_chart_is_a_picture_beside_the_runs(scaled: Lab) -> None:
     pytest.importorskip("matplotlib", reason="needs autoresearch-mcp[plots]")
     view = to_end(scaled)

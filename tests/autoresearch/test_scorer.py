@@ -117,7 +117,7 @@ def test_a_model_may_print_and_write_to_standard_output(tmp_path: Path) -> None:
     [
         (
             "return np.zeros((len(tokens), vocab - 1))",
-            r"returned shape \(4, 13\) where \(4, 14\) was asked",
+            "returned a shape that is shorter in dimension 2 of 2 than was asked",
         ),
         ("return np.zeros((len(tokens), vocab), int)", "returned int64 where floats were asked"),
         ("return None", "returned object where floats were asked"),
@@ -132,7 +132,7 @@ def test_a_model_may_print_and_write_to_standard_output(tmp_path: Path) -> None:
             "raise type('held' + 'out', (Exception,), {})()",
             "^the model failed; what it said is not shown, since it has seen held-out documents$",
         ),
-        ("return np.zeros((7, 8, 9, 10))", "^the model failed; what it said is not shown"),
+        ("return np.zeros((7, 8, 9, 10))", "a shape of 4 dimensions where 2 were asked"),
         ("import os; os._exit(7)", "the model's process ended with exit status 7"),
         ("import os; os.kill(os.getpid(), 9)", "the model's process ended by signal 9"),
         (
@@ -159,6 +159,7 @@ def test_words_of_a_model_come_back_without_control_characters(tmp_path: Path) -
     assert len(words) < 700
 
 
+@pytest.mark.slow
 def test_a_model_that_was_shown_documents_can_not_say_them(tmp_path: Path) -> None:
     told = []
     for body in (

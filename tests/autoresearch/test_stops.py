@@ -36,6 +36,7 @@ def test_in_a_random_search_over_all_knobs_three_tenths_of_the_time_are_saved(
     assert saved(replay_stops(wide)) >= 0.30
 
 
+@pytest.mark.slow
 def test_no_verdict_is_changed(wide: RecordedSet, mild: RecordedSet) -> None:
     rows = [*replay_stops(wide), *replay_stops(mild)]
     assert [row.name for row in rows if row.without is not row.with_it] == []
@@ -53,6 +54,7 @@ def test_no_run_of_what_is_kept_and_no_control_is_hopeless(
                 assert all(find_hopeless(run.losses, controls) is None for run in candidate.runs)
 
 
+@pytest.mark.slow
 def test_a_few_controls_give_no_other_answer_than_all_on_what_is_kept(mild: RecordedSet) -> None:
     for first in range(0, 20, 4):
         controls = [run.losses for run in mild.controls[first : first + 4]]

@@ -191,6 +191,7 @@ def test_no_file_can_grow_without_bound(tmp_path: Path) -> None:
     assert reason == "OSError: [Errno 27] File too large"
 
 
+@pytest.mark.slow
 def test_a_checkpoint_that_does_not_load_is_a_crash(tmp_path: Path) -> None:
     reason = crash(tmp_path, LEAVES_CHECKPOINT + "if __name__ == '__main__': save()")
     assert reason == "train.py:load could not be loaded: ValueError: never good (line 5)"

@@ -8,7 +8,14 @@ import pytest
 
 from autoresearch.errors import ScoringFailed
 from autoresearch.tokenfile import read_token_file
-from tests.nanolm.conftest import CONTEXT, MODEL, VOCAB, scored_tokens
+from tests.nanolm.conftest import (
+    CONTEXT,
+    MODEL,
+    VOCAB,
+    scored_tokens,
+    some_documents,
+    write_token_file,
+)
 
 CLAIM = "the model's costs are not what it predicts from what precedes"
 
@@ -62,7 +69,7 @@ PATCHES_A_LITTLE = cheat(
         (PATCHES_THE_LOSS, CLAIM),
         (PATCHES_A_LITTLE, "differ in one direction"),
         (cheat("        return honest.log()"), "costs are not finite"),
-        (cheat("        return honest[:, -1]"), r"returned shape \(\d+, 33\) where"),
+        (cheat("        return honest[:, -1]"), "a shape of 2 dimensions where 3 were asked"),
         (cheat("        return honest.numpy()"), "where floats were asked"),
         (cheat("        raise KeyError(tokens)"), "the model failed: KeyError in line"),
     ],
@@ -106,11 +113,13 @@ def test_the_number_is_the_plain_computation_of_the_model_over_its_rows(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(5))
 def test_an_honest_model_passes_whatever_its_weights(
     tmp_path: Path, torch_python: str, seed: int
 ) -> None:
-    found = scored_tokens(tmp_path, torch_python, seed=seed)
+    """At as many places as 20 runs of the size above would draw; torch's start is the cost."""
+    write_token_file(tmp_path / "documents", some_documents(1200))
+    found = scored_tokens(tmp_path, torch_python, seed=seed, held_out=80, samples=1024)
     assert found.spare is not None
     assert 0 < found.value < 100
 
