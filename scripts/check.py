@@ -1,8 +1,8 @@
-"""Run every check of this project, the same as CI: style, types, sizes, tests.
+"""Run every check of this project: style, types, sizes, tests.
 
-uv run python scripts/check.py                    everything, some minutes
-uv run python scripts/check.py --quick            without the tests marked slow
-uv run python scripts/check.py --all-but-quick    what `uv run pytest` alone leaves out
+uv run python scripts/check.py                    everything, half an hour on two cores
+uv run python scripts/check.py --quick            without the tests marked slow or long
+uv run python scripts/check.py --ci               what CI runs after `uv run pytest`
 """
 
 import argparse
@@ -19,16 +19,19 @@ CHECKS = {
     "sizes": [sys.executable, "scripts/report_sizes.py"],
     "tests": ["pytest"],
     "slow tests": ["pytest", "-m", "slow"],
+    "long tests": ["pytest", "-m", "long"],
 }
 
 
 def main() -> int:
     """Run the checks one after the other; exit 1 if one failed."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="leave out the slow tests")
-    parser.add_argument("--all-but-quick", action="store_true", help="leave out the quick tests")
+    less = parser.add_mutually_exclusive_group()
+    less.add_argument("--quick", action="store_true", help="leave out the slow and long tests")
+    less.add_argument("--ci", action="store_true", help="leave out the quick and long tests")
     args = parser.parse_args()
-    left_out = {"slow tests"} if args.quick else {"tests"} if args.all_but_quick else set()
+    left_out = {"long tests"} if args.quick or args.ci else set()
+    left_out |= {"slow tests"} if args.quick else {"tests"} if args.ci else set()
     failed = []
     for name, command in CHECKS.items():
         if name in left_out:

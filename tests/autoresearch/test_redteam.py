@@ -5,6 +5,7 @@ import os
 import re
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -227,19 +228,40 @@ def test_few_control_runs_make_a_gain_smaller() -> None:
     assert replace(BAR, minimum=False).gain(3.4) == -BAR.gain(3.4)
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(
+SANDBOXED = pytest.mark.skipif(
     current_sandbox().name == UNSANDBOXED, reason="only a sandbox stops many of the cheats"
 )
-def test_on_this_machine_no_cheat_works_and_no_honest_patch_is_flagged() -> None:
+
+
+def held(entries: Sequence[Entry]) -> list[Entry]:
+    """Those that this machine's sandbox does not say itself that it can't hold."""
     gaps = current_sandbox().gaps
-    entries = [e for e in catalogue() if not (e.gap and any(g.startswith(e.gap) for g in gaps))]
+    return [e for e in entries if not (e.gap and any(g.startswith(e.gap) for g in gaps))]
+
+
+def assert_nothing_gets_through(entries: Sequence[Entry]) -> None:
     report = run_redteam("microgpt", entries, lambda *_: None)
     bad = [finding for finding in report.findings if finding.outcome.bad]
     assert bad == []
     assert report.ledger == ()
     assert report.ok
-    assert len(report.findings) == len(entries) >= len(catalogue()) - 1
+    assert len(report.findings) == len(entries)
+
+
+@pytest.mark.slow
+@SANDBOXED
+def test_the_first_cheat_of_each_class_fails_and_every_sixth_honest_patch_passes() -> None:
+    first = {entry.about: entry for entry in reversed(held(CHEATS))}
+    assert len(first) >= len(CLASSES.split(";")) - 1
+    assert_nothing_gets_through([*first.values(), *HONEST[::6]])
+
+
+@pytest.mark.long
+@SANDBOXED
+def test_on_this_machine_no_cheat_works_and_no_honest_patch_is_flagged() -> None:
+    entries = held(catalogue())
+    assert len(entries) >= len(catalogue()) - 1
+    assert_nothing_gets_through(entries)
 
 
 @pytest.mark.slow

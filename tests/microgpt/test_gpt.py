@@ -54,39 +54,72 @@ def test_losses_equal_the_originals_digits_on_its_own_data(original_names):
     assert [f"{loss:.4f}" for loss in losses] == ["3.3660", "3.4243", "3.1778"]
 
 
-THOUSAND_STEPS = """
-import gc, json, random, re, sys
+FIRST_STEPS = """
+import gc, itertools, json, random, re, sys
 import gpt
 gc.disable()
 rng = random.Random(42)
 letters, documents = gpt.read_documents(sys.argv[1], rng)
 weights = gpt.initial_weights(len(letters) + 1, rng)
-losses = list(gpt.train(weights, documents, 1000))
+losses = list(itertools.islice(gpt.train(weights, documents, 1000), int(sys.argv[2])))
 samples = [gpt.invent(weights, letters, rng) for _ in range(3)]
 peak_kb = int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1])
 print(json.dumps([losses, samples, peak_kb]))
 """
+ON_LINUX = pytest.mark.skipif(
+    sys.platform != "linux", reason="peak memory is read from /proc, as on Linux"
+)
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(sys.platform != "linux", reason="peak memory is read from /proc, as on Linux")
-def test_a_thousand_steps_equal_the_original_and_tensors_within_80_mb(original_names):
+def first_steps(path, steps):
+    """Losses, samples and peak memory in kB of the first of a thousand steps, by gpt.py."""
+    command = [sys.executable, "-c", FIRST_STEPS, str(path), str(steps)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=MICROGPT)
+    return json.loads(done.stdout)
+
+
+def twins_first_steps(path, steps):
+    """The same losses and samples, by its tensor twin."""
     import tensor_gpt
 
-    command = [sys.executable, "-c", THOUSAND_STEPS, str(original_names)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=MICROGPT)
-    losses, samples, peak_kb = json.loads(done.stdout)
+    rng = random.Random(42)
+    letters, documents = gpt.read_documents(path, rng)
+    weights = tensor_gpt.initial_weights(len(letters) + 1, rng)
+    losses = list(itertools.islice(tensor_gpt.train(weights, documents, 1000), steps))
+    return losses, [tensor_gpt.invent(weights, letters, rng) for _ in range(3)]
+
+
+def assert_original(losses, samples):
+    """The figures that the original prints after its thousand steps on its own data."""
     assert f"{losses[-1]:.4f}" == "2.6497"
     assert f"{sum(losses[-100:]) / 100:.3f}" == "2.276"
     assert samples == ["kamon", "ann", "karai"]
+
+
+@pytest.mark.slow
+def test_a_thousand_steps_of_the_tensor_twin_equal_the_original(original_names):
+    assert_original(*twins_first_steps(original_names, 1000))
+
+
+@pytest.mark.slow
+@ON_LINUX
+def test_fifty_steps_equal_the_tensor_twin_within_80_mb(original_names):
+    losses, samples, peak_kb = first_steps(original_names, 50)
+    twins, invented = twins_first_steps(original_names, 50)
+    assert max(abs(a - b) for a, b in zip(losses, twins, strict=True)) < 1e-5
+    assert samples == invented
     assert peak_kb < 80 * 1024
 
-    rng = random.Random(42)
-    letters, documents = gpt.read_documents(original_names, rng)
-    weights = tensor_gpt.initial_weights(len(letters) + 1, rng)
-    twins = list(tensor_gpt.train(weights, documents, 1000))
+
+@pytest.mark.long
+@ON_LINUX
+def test_a_thousand_steps_equal_the_original_and_tensors_within_80_mb(original_names):
+    losses, samples, peak_kb = first_steps(original_names, 1000)
+    assert_original(losses, samples)
+    assert peak_kb < 80 * 1024
+    twins, invented = twins_first_steps(original_names, 1000)
     assert max(abs(a - b) for a, b in zip(losses, twins, strict=True)) < 1e-5
-    assert [tensor_gpt.invent(weights, letters, rng) for _ in range(3)] == samples
+    assert invented == samples
 
 
 def test_the_program_prints_every_step_and_20_samples(tmp_path):
