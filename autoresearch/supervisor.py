@@ -64,7 +64,8 @@ def supervise(
 ) -> int:
     """Own the run in that directory to its end; return 1 where somebody else does or did.
 
-    `probe` looks at GPUs, this machine's by default; for one without room a run waits `patience_s`.
+    `machine` and `probe` look at this machine and its GPUs; for one without room a run waits
+    `patience_s`.
     """
     rundir = RunDir(path.resolve())
     become_subreaper()
@@ -242,7 +243,7 @@ class _Supervisor:
 
     def _take_device(self, spec: RunSpec) -> End | None:
         """Wait for the lease; how the run ends where it can't get one, None if it was stopped."""
-        claim = Claim(spec, self._probe, self._patience_s)
+        claim = Claim(spec, self._probe, self._patience_s, self._machine)
         said = ""
         while not self._stop_asked():
             self._lease = claim.take()

@@ -50,6 +50,15 @@ class Taker:
             return next(filter(None, (self._take_one(n, fits) for n in self._spec.devices)), None)
         return self._gather()
 
+    def all_free(self) -> bool:
+        """Whether no run has any of what this one may have."""
+        for name in self._spec.devices:
+            locks = try_all(self._files(name))
+            if locks is None:
+                return False
+            Lease(name, locks).release()
+        return True
+
     def give_up(self) -> None:
         """Give back what was gathered so far."""
         for lock in (*self._cores.values(), *filter(None, (self._turn,))):

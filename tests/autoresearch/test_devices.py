@@ -1,5 +1,7 @@
 """Which devices runs may have, how they are leased, and when one of them is ready."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,12 +11,14 @@ from autoresearch.devices.claim import Claim
 from autoresearch.devices.described import describe_machine
 from autoresearch.devices.leases import Lease, Taker
 from autoresearch.devices.readiness import unready
+from autoresearch.devices.room import LOOK_S, Room
 from autoresearch.devices.slots import slots_of
+from autoresearch.disturbance import Reading
 from autoresearch.errors import LabError, NotNow
 from autoresearch.executors.local import LocalExecutor
 from autoresearch.rundir import RunSpec
 from tests.fake_devices import EMPTY, FakeProbe, core, gpu
-from tests.fakes import make_spec
+from tests.fakes import idle_machine, make_spec
 
 HERE = (gpu(0), gpu(1), core(0), core(1))
 NOTEBOOK = Tenant(pid=4242, name="jupyter", memory_mb=6000.0, busy=0.0)
@@ -247,6 +251,49 @@ def test_a_gpu_that_was_unplugged_is_not_ready(tmp_path: Path) -> None:
     claim = Claim(on_gpus(tmp_path, "gpu-0"), FakeProbe((core(0),)))
     assert claim.take() is None
     assert claim.reason == "waits: gpu-0 is not there any more"
+
+
+def test_a_claim_waits_for_the_memory_that_its_run_is_known_to_need(tmp_path: Path) -> None:
+    spec = replace(on_cores(tmp_path, 1), needed_mb=3000.0)
+    full = machine_with(1000.0)
+    waiting = Claim(spec, FakeProbe(HERE), 0.0, full)
+    assert waiting.take() is None
+    assert waiting.reason == ("waits: the machine has 1,000 MB of memory free, and it needs 3,000")
+    assert waiting.exhausted
+    assert device_of(Claim(spec, FakeProbe(HERE), 0.0, machine_with(3000.0)).take()) == "cpu-0"
+    unknown = replace(spec, needed_mb=0.0)
+    assert Claim(unknown, FakeProbe(HERE), 0.0, full).take() is not None
+
+
+def test_a_claim_is_patient_with_memory_while_a_run_that_will_end_has_a_device(
+    tmp_path: Path,
+) -> None:
+    spec = replace(on_cores(tmp_path, 1), needed_mb=3000.0)
+    lease = Claim(spec, FakeProbe(HERE), 0.0, machine_with(4000.0)).take()
+    waiting = Claim(spec, FakeProbe(HERE), 0.0, machine_with(1000.0))
+    assert waiting.take() is None
+    assert not waiting.exhausted
+    assert device_of(lease) == "cpu-0"
+
+
+def test_memory_is_looked_at_once_a_second_until_there_is_enough() -> None:
+    seen = iter((100.0, 200.0))
+    room = Room(150.0, lambda: replace(idle_machine(), free_mb=next(seen)))
+    assert room.look(now=0.0)
+    assert room.short
+    assert not room.look(now=0.9 * LOOK_S)  # one more would fail
+    assert room.look(now=LOOK_S)
+    assert room.short == ""
+
+
+def test_a_need_above_all_that_the_machine_has_keeps_no_run_waiting() -> None:
+    room = Room(5000.0, machine_with(1000.0, total_mb=4096.0))
+    assert room.look()
+    assert room.short == ""
+
+
+def machine_with(free_mb: float, total_mb: float = 8192.0) -> Callable[[], Reading]:
+    return lambda: replace(idle_machine(), free_mb=free_mb, total_mb=total_mb)
 
 
 def described(

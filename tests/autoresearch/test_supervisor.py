@@ -20,6 +20,7 @@ from autoresearch.seal import broken_seal, seal_tree
 from autoresearch.training import Ending, Progress, TrainingEnd
 from tests.fakes import (
     BIGRAM,
+    OnAFullMachine,
     final_report,
     make_run,
     make_spec,
@@ -369,6 +370,16 @@ def test_a_supervisor_terminated_before_it_has_a_device_is_lost(tmp_path: Path) 
     report = final_report(rundir)
     assert report.state is RunState.LOST
     assert report.reason == "the supervisor was told to end before it began"
+
+
+def test_a_run_without_the_memory_that_it_is_known_to_need_is_lost_and_says_so(
+    tmp_path: Path,
+) -> None:
+    _, report = run_to_end(tmp_path, executor=OnAFullMachine(), needed_mb=4000.0)
+    assert (report.state, report.measurement) == (RunState.LOST, None)
+    assert report.reason == (
+        "waits: the machine has 1,000 MB of memory free, and it needs 4,000, for 0 s"
+    )
 
 
 @pytest.mark.slow
