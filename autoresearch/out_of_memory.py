@@ -6,7 +6,8 @@ The libraries' own texts are read: they change, and what is not known stays as i
 import re
 from dataclasses import dataclass
 
-WORDS = ("out of memory: ", "out of GPU memory: ")  # how the sentence begins
+HOST_WORDS, GPU_WORDS = "out of memory: ", "out of GPU memory: "
+WORDS = (HOST_WORDS, GPU_WORDS)  # how the sentence begins
 _SIZE = r"(\d+(?:[.,]\d+)*) ?([KMGT]i?B|bytes)"
 _WANTED = re.compile(
     rf"(?:[Tt]ried to allocate|trying to allocate|Unable to allocate|memory allocating) {_SIZE}"
@@ -39,11 +40,11 @@ def out_of_memory(exception: str, taken: Taken) -> str | None:
         return _on_gpu(exception, taken.gpu_peak_mb)
     peak = f", peak {size(taken.peak_mb)}" if taken.peak_mb else ""
     if taken.kills:
-        return f"out of memory: the kernel ended it above its {size(taken.limit_mb)}{peak}"
+        return f"{HOST_WORDS}the kernel ended it above its {size(taken.limit_mb)}{peak}"
     if _ON_HOST.search(exception):
         wanted = _first(_WANTED, exception)
         more = f"it wanted {size(wanted)} more, " if wanted is not None else ""
-        return f"out of memory: {more}its limit is {size(taken.limit_mb)}{peak}"
+        return f"{HOST_WORDS}{more}its limit is {size(taken.limit_mb)}{peak}"
     return None
 
 
@@ -62,7 +63,7 @@ def _on_gpu(exception: str, peak_mb: float) -> str:
     elif match := _OF_MPS.search(exception):
         own, others, most = (_mb(*match.group(n, n + 1)) for n in (1, 3, 5))
         said.append(f"{size(own + others)} of {size(most)} were taken")
-    words = f"out of GPU memory: {', '.join(said) or exception}"
+    words = f"{GPU_WORDS}{', '.join(said) or exception}"
     return f"{words} (peak {size(peak_mb)})" if peak_mb else words
 
 

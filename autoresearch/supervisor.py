@@ -29,9 +29,10 @@ from autoresearch.devices.leases import Lease
 from autoresearch.devices.machine import Machine
 from autoresearch.devices.watch import Watch
 from autoresearch.disturbance import Reading, disturbed, read_machine
-from autoresearch.ending import failed, measured, scored
+from autoresearch.ending import crash_words, failed, measured, scored
 from autoresearch.guards import Guard
 from autoresearch.measuring import Number, number_of
+from autoresearch.out_of_memory import GPU_WORDS
 from autoresearch.processes import Descendants, become_subreaper, boot_id
 from autoresearch.records import YIELDED, Measurement, RunReport, RunState
 from autoresearch.rundir import RunDir, RunSpec, remove_tree, write_json
@@ -170,7 +171,8 @@ class _Supervisor:
         told_too = self._terminated and end.exit_code == -signal.SIGTERM  # a logout tells all
         if end.all_dead and (end.ending is Ending.STOPPED or told_too):
             return self._stopped(f"after {end.taken.wall_s:.1f} s of training")
-        ended = failed(self._rundir, spec, end, number) or _changed(self._rundir, spec, seal)
+        ended = self._crowded_out(spec, end) or failed(self._rundir, spec, end, number)
+        ended = ended or _changed(self._rundir, spec, seal)
         ended = ended or self._tainted(end, before)  # decided before its score is known
         return ended or self._guarded(spec, grant) or self._measure(spec, end, number)
 
@@ -221,6 +223,14 @@ class _Supervisor:
             return tainted
         self._hopeless = why
         return RunState.STOPPED, f"stopped early: {why}", None
+
+    def _crowded_out(self, spec: RunSpec, end: TrainingEnd) -> End | None:
+        """How the run ends if it was out of a GPU's memory that somebody else held."""
+        if self._gpu is None or not end.all_dead or end.ending is not Ending.EXITED:
+            return None
+        words = crash_words(self._rundir, spec, end) if end.exit_code else ""
+        crowd = self._gpu.crowd() if words.startswith(GPU_WORDS) else ""
+        return (RunState.TAINTED, f"{words}, while {crowd}", None) if crowd else None
 
     def _tainted(self, end: TrainingEnd, before: Reading) -> End | None:
         """How the run ends if the machine disturbed it."""

@@ -61,6 +61,11 @@ def full_at_first(path: str) -> None:
     _supervise(path, chain((FULL,), repeat(EMPTY)))
 
 
+def crowded(path: str) -> None:
+    """Somebody holds most of its memory and computes nothing."""
+    _supervise(path, repeat(FULL))
+
+
 def strange(path: str) -> None:
     """Somebody begins to compute once the run was let in."""
     _supervise(path, chain((EMPTY, EMPTY), repeat(_with(STRANGER))))
