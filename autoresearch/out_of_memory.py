@@ -21,6 +21,11 @@ _ON_GPU = re.compile(
     r"|cudaErrorMemoryAllocation|cupy\S*OutOfMemoryError"
 )
 _ON_HOST = re.compile(r"MemoryError|DefaultCPUAllocator|Cannot allocate memory|std::bad_alloc")
+_KINDS = {  # of exceptions, by their names alone
+    "MemoryError": HOST_WORDS,
+    "_ArrayMemoryError": HOST_WORDS,  # numpy's
+    "OutOfMemoryError": GPU_WORDS,  # torch's
+}
 _MB = {"bytes": 2.0**-20, "K": 2.0**-10, "M": 1.0, "G": 2.0**10, "T": 2.0**20}
 
 
@@ -46,6 +51,15 @@ def out_of_memory(exception: str, taken: Taken) -> str | None:
         more = f"it wanted {size(wanted)} more, " if wanted is not None else ""
         return f"{HOST_WORDS}{more}its limit is {size(taken.limit_mb)}{peak}"
     return None
+
+
+def out_of_memory_while_scored(kind: str, where: str, limit_mb: float) -> str | None:
+    """The sentence of a model that may say no more than the kind of what it raised, and where."""
+    words = _KINDS.get(kind)
+    if words is None:
+        return None
+    limit = f", its limit is {size(limit_mb)}" if words == HOST_WORDS else ""
+    return f"{words}while it was scored the model raised {kind}{where}{limit}"
 
 
 def size(mb: float) -> str:

@@ -32,7 +32,7 @@ from autoresearch.disturbance import Reading, disturbed, read_machine
 from autoresearch.ending import crash_words, failed, measured, scored
 from autoresearch.guards import Guard
 from autoresearch.measuring import Number, number_of
-from autoresearch.out_of_memory import GPU_WORDS
+from autoresearch.out_of_memory import GPU_WORDS, HOST_WORDS
 from autoresearch.processes import Descendants, become_subreaper, boot_id
 from autoresearch.records import YIELDED, Measurement, RunReport, RunState
 from autoresearch.rundir import RunDir, RunSpec, remove_tree, write_json
@@ -299,8 +299,8 @@ class _Supervisor:
             return RunState.CRASHED, "processes of its model could not be killed", None
         if model_mb > _MODELS * spec.memory_mb:
             most = _MODELS * spec.memory_mb
-            used = f"used {model_mb:.0f} MB of memory in {_MODELS} processes, over {most} MB"
-            return RunState.CRASHED, f"killed while it was scored: the model {used}", None
+            used = f"the model used {model_mb:.0f} MB in {_MODELS} processes, over {most} MB"
+            return RunState.CRASHED, f"{HOST_WORDS}while it was scored {used}", None
         if code is None and self._stop_asked():
             return self._stopped("while it was scored")
         return scored(self._rundir, code)

@@ -396,8 +396,8 @@ def load(path):
     time.sleep(100)
 """
     reason = crash(tmp_path, train, memory_mb=120)
-    assert reason.startswith("killed while it was scored: the model used ")
-    assert reason.endswith(" MB of memory in 2 processes, over 240 MB")
+    assert reason.startswith("out of memory: while it was scored the model used ")
+    assert reason.endswith(" MB in 2 processes, over 240 MB")
 
 
 def test_a_supervisor_has_no_open_pipe_and_no_parent_of_ours(tmp_path: Path) -> None:
