@@ -14,6 +14,7 @@ from typing import Any
 
 from autoresearch.contract import Contract, Sealed
 from autoresearch.curve import read_curve
+from autoresearch.devices.described import describe_slots
 from autoresearch.devices.leases import gpu_leases
 from autoresearch.devices.slots import Slot
 from autoresearch.errors import LabError, NotNow
@@ -173,6 +174,13 @@ class Runs:
         return len(slots) // (
             1 if slots[0].device.is_gpu else min(self.contract.run.cpus, len(slots))
         )
+
+    def devices(self) -> str:
+        """What its runs may lease, and whether somebody has it now, in words."""
+        try:
+            return describe_slots(self._slots(), self.devices_dir, gpu_leases())
+        except LabError as error:
+            return f"none. {error}"
 
     def _slots(self) -> tuple[Slot, ...]:
         """With a budget in seconds only GPUs of one model: runs on others could not be compared."""

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from autoresearch.devices import HEAT, Look, Tenant
+from autoresearch.devices import HEAT, Look, Tenant, Wanted
 from autoresearch.devices.claim import Claim
-from autoresearch.devices.described import describe_machine
+from autoresearch.devices.described import describe_machine, describe_slots
 from autoresearch.devices.leases import Lease, Taker
 from autoresearch.devices.readiness import unready
 from autoresearch.devices.room import LOOK_S, Room
@@ -319,6 +319,19 @@ def test_the_doctor_names_devices_with_their_memory_and_who_holds_them(
     )
     assert device_of(lease) == "cpu-0"
     assert remedy == ""
+
+
+def test_a_lab_names_what_its_runs_may_lease_and_what_is_leased(tmp_path: Path) -> None:
+    def words(choice: str, wanted: Wanted) -> str:
+        slots = slots_of(HERE, choice, wanted)
+        return describe_slots(slots, tmp_path / "devices", tmp_path / "gpus")
+
+    lease = Taker(on_gpus(tmp_path, "gpu-1/2")).take()
+    also = Taker(on_cores(tmp_path, 1)).take()
+    assert words("", "gpu") == "gpu-0 Fake 8G, free; gpu-1 Fake 8G, leased"
+    assert words("gpu-1*2", "any") == "gpu-1/1 Fake 8G, free; gpu-1/2 Fake 8G, leased"
+    assert words("", "cpu") == "cpu-0 to cpu-1, 1 of 2 leased"
+    assert (device_of(lease), device_of(also)) == ("gpu-1/2", "cpu-0")
 
 
 def test_the_doctor_says_what_the_user_chose_and_refuses_what_is_not_here(
