@@ -128,6 +128,8 @@ def _metric(proposal: Proposal, _: Snapshot, report: RunReport, log: str) -> Men
     metric = proposal.metric
     if metric is None or metric.value.scoring != "stdout" or report.measurement is not None:
         return None
+    if metric.value.file:
+        return None
     lines = clean_lines(log.replace("\r", "\n"))
     meter = metric.value
     pattern = meter.pattern or rf"^METRIC\s+{re.escape(meter.name)}\s*=(.*)"

@@ -226,6 +226,29 @@ def test_every_answer_overrules_what_was_found():
     assert contract.edit.allow == ("x/*.py",)
 
 
+def test_a_metric_can_be_read_in_a_file_that_the_command_writes():
+    answers = Answers(metric="test.accuracy", metric_file="./out/results.json")
+    found = look({"work.py": 'print("loss:", a)'}, answers)
+    contract = parse_contract(contract_text(found).encode())
+    metric = contract.metric
+    assert (metric.name, metric.file) == ("test.accuracy", "out/results.json")
+    assert (metric.scoring, metric.direction) == ("stdout", "max")
+
+
+@pytest.mark.parametrize(
+    ("answers", "words"),
+    [
+        (Answers(metric_file="r.json"), "Add --metric KEY"),
+        (Answers(metric_file="r.json", metric="a", pattern="a=(.*)"), "--pattern is for what"),
+        (Answers(metric_file="/tmp/r.json", metric="a"), "outside the repository"),
+        (Answers(metric_file="../r.json", metric="a"), "outside the repository"),
+    ],
+)
+def test_a_metrics_file_lies_in_the_repository_and_needs_a_key(answers, words):
+    with pytest.raises(ContractError, match=words):
+        look({"work.py": ""}, answers)
+
+
 def test_wall_seconds_can_be_asked_of_a_suite():
     found = look({"test_x.py": "import x", "x.py": ""}, Answers(metric="wall_s"))
     assert found.metric is not None
