@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from autoresearch.errors import ContractError
 
 FILE_NAME = "autoresearch.toml"
+DEFAULT_MEMORY_MB = 4096  # of a run whose contract does not say
 
 
 class Section(BaseModel):
@@ -106,7 +107,7 @@ class RunTable(Section):
     python: str = ""  # an interpreter; empty: the one this product runs on
     env: dict[str, str] = {}
     startup_s: Annotated[float, Field(gt=0)] = 20.0
-    memory_mb: Annotated[int, Field(ge=64)] = 4096
+    memory_mb: Annotated[int, Field(ge=64)] = DEFAULT_MEMORY_MB
     device: Literal["cpu", "gpu", "any"] = "cpu"  # "any": a GPU where there is one
     cpus: Annotated[int, Field(ge=1, le=256)] = 1  # cores and threads, at most those there are
     gpu_memory_mb: Annotated[int, Field(ge=0)] = 0  # that must be free before a run starts

@@ -5,6 +5,7 @@ difference. A run that loads the machine itself is never disturbed.
 """
 
 import contextlib
+import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,8 @@ class Reading:
     cores: int
     busy_s: float  # CPU seconds of all processes, and those that a hypervisor took
     stalled_s: float  # in which every process waited for memory
-    free_mb: float
+    free_mb: float  # what can be had without taking it from anybody
+    total_mb: float = math.inf
 
 
 def read_machine() -> Reading:
@@ -33,12 +35,14 @@ def read_machine() -> Reading:
     times = psutil.cpu_times()
     idle = times.idle + getattr(times, "iowait", 0.0)
     guest = getattr(times, "guest", 0.0) + getattr(times, "guest_nice", 0.0)  # within user
+    memory = psutil.virtual_memory()
     return Reading(
         at=time.monotonic(),
         cores=psutil.cpu_count() or 1,
         busy_s=sum(times) - idle - guest,
         stalled_s=_stalled_s(),
-        free_mb=psutil.virtual_memory().available / 2**20,
+        free_mb=memory.available / 2**20,
+        total_mb=memory.total / 2**20,
     )
 
 

@@ -21,6 +21,7 @@ from autoresearch.records import (
     RunFinished,
     RunReport,
     RunStarted,
+    RunState,
     Verdict,
 )
 
@@ -85,6 +86,11 @@ class History:
         """Reports of those of its runs that ended."""
         names = self._runs_of.get(experiment, ())
         return tuple(self.reports[name] for name in names if name in self.reports)
+
+    def peak_mb(self, experiment: str) -> float:
+        """The most memory that a run of it took which ended well; 0.0 where nothing is known."""
+        reports = self.reports_of(experiment)
+        return max((r.peak_mb for r in reports if r.state is RunState.FINISHED), default=0.0)
 
     def unfinished(self) -> tuple[Run, ...]:
         """Runs that were started and have no report yet."""

@@ -66,6 +66,7 @@ def overview(lab: "Lab") -> Overview:
             history.experiments[history.kept[-1]].commit, contract.edit.allow
         ),
         budget=contract.run.budget.describe(),
+        devices=lab.runs.devices(),
         sandbox=current_sandbox(network=contract.inputs.network).name,
         brief=lab.brief,
         incumbent=incumbent_view(history, contract),

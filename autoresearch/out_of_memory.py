@@ -6,7 +6,8 @@ The libraries' own texts are read: they change, and what is not known stays as i
 import re
 from dataclasses import dataclass
 
-WORDS = ("out of memory: ", "out of GPU memory: ")  # how the sentence begins
+HOST_WORDS, GPU_WORDS = "out of memory: ", "out of GPU memory: "
+WORDS = (HOST_WORDS, GPU_WORDS)  # how the sentence begins
 _SIZE = r"(\d+(?:[.,]\d+)*) ?([KMGT]i?B|bytes)"
 _WANTED = re.compile(
     rf"(?:[Tt]ried to allocate|trying to allocate|Unable to allocate|memory allocating) {_SIZE}"
@@ -20,6 +21,11 @@ _ON_GPU = re.compile(
     r"|cudaErrorMemoryAllocation|cupy\S*OutOfMemoryError"
 )
 _ON_HOST = re.compile(r"MemoryError|DefaultCPUAllocator|Cannot allocate memory|std::bad_alloc")
+_KINDS = {  # of exceptions, by their names alone
+    "MemoryError": HOST_WORDS,
+    "_ArrayMemoryError": HOST_WORDS,  # numpy's
+    "OutOfMemoryError": GPU_WORDS,  # torch's
+}
 _MB = {"bytes": 2.0**-20, "K": 2.0**-10, "M": 1.0, "G": 2.0**10, "T": 2.0**20}
 
 
@@ -39,12 +45,21 @@ def out_of_memory(exception: str, taken: Taken) -> str | None:
         return _on_gpu(exception, taken.gpu_peak_mb)
     peak = f", peak {size(taken.peak_mb)}" if taken.peak_mb else ""
     if taken.kills:
-        return f"out of memory: the kernel ended it above its {size(taken.limit_mb)}{peak}"
+        return f"{HOST_WORDS}the kernel ended it above its {size(taken.limit_mb)}{peak}"
     if _ON_HOST.search(exception):
         wanted = _first(_WANTED, exception)
         more = f"it wanted {size(wanted)} more, " if wanted is not None else ""
-        return f"out of memory: {more}its limit is {size(taken.limit_mb)}{peak}"
+        return f"{HOST_WORDS}{more}its limit is {size(taken.limit_mb)}{peak}"
     return None
+
+
+def out_of_memory_while_scored(kind: str, where: str, limit_mb: float) -> str | None:
+    """The sentence of a model that may say no more than the kind of what it raised, and where."""
+    words = _KINDS.get(kind)
+    if words is None:
+        return None
+    limit = f", its limit is {size(limit_mb)}" if words == HOST_WORDS else ""
+    return f"{words}while it was scored the model raised {kind}{where}{limit}"
 
 
 def size(mb: float) -> str:
@@ -62,7 +77,7 @@ def _on_gpu(exception: str, peak_mb: float) -> str:
     elif match := _OF_MPS.search(exception):
         own, others, most = (_mb(*match.group(n, n + 1)) for n in (1, 3, 5))
         said.append(f"{size(own + others)} of {size(most)} were taken")
-    words = f"out of GPU memory: {', '.join(said) or exception}"
+    words = f"{GPU_WORDS}{', '.join(said) or exception}"
     return f"{words} (peak {size(peak_mb)})" if peak_mb else words
 
 

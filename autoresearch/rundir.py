@@ -72,6 +72,7 @@ class RunSpec:
     guards: tuple[tuple[str, tuple[str, ...]], ...] = ()  # (name, argv)
     guard_s: float = 300.0
     gpu_memory_mb: int = 0
+    needed_mb: float = 0.0  # of memory, before it begins: what is known; 0.0 where nothing is
     early_stop: bool = False  # watch the curve; it ends the run only beside those of controls
     cpus: int = 1  # cores leased together, at most those of `devices`; threads
     gpus: tuple[tuple[str, str, str], ...] = ()  # (name in `devices`, uuid, device file)

@@ -14,6 +14,7 @@ from typing import Any
 
 from autoresearch.contract import Contract, Sealed
 from autoresearch.curve import read_curve
+from autoresearch.devices.described import describe_slots
 from autoresearch.devices.leases import gpu_leases
 from autoresearch.devices.slots import Slot
 from autoresearch.errors import LabError, NotNow
@@ -117,6 +118,7 @@ class Runs:
                 spec,
                 wall_ceiling_s=ceilings * spec.wall_ceiling_s,
                 score_s=ceilings * spec.score_s,
+                needed_mb=spec.needed_mb if ceilings == 1.0 else 0.0,  # another size needs another
             )
         )
 
@@ -172,6 +174,13 @@ class Runs:
         return len(slots) // (
             1 if slots[0].device.is_gpu else min(self.contract.run.cpus, len(slots))
         )
+
+    def devices(self) -> str:
+        """What its runs may lease, and whether somebody has it now, in words."""
+        try:
+            return describe_slots(self._slots(), self.devices_dir, gpu_leases())
+        except LabError as error:
+            return f"none. {error}"
 
     def _slots(self) -> tuple[Slot, ...]:
         """With a budget in seconds only GPUs of one model: runs on others could not be compared."""
@@ -299,6 +308,16 @@ class Runs:
             return table.budget.cpu_s
         return None if self.contract.sealed else table.startup_s + table.budget.cpu_s
 
+    def _known_need(self, experiment: str) -> float:
+        """MB of memory, by the runs of what the experiment was built on.
+
+        Not by the contract's memory_mb, a ceiling that few come near, nor by its own runs: what a
+        candidate takes may not end its further runs before they begin.
+        """
+        history = self.ledger.history()
+        base = history.experiments[experiment].base or experiment
+        return history.peak_mb(base) or history.peak_mb("e0")
+
     def _spec(self, run: Run) -> RunSpec:
         table, metric = self.contract.run, self.contract.metric
         python = table.python or self.python
@@ -333,6 +352,7 @@ class Runs:
             guards=tuple((name, fill(argv)) for name, argv in self.contract.guards.items()),
             guard_s=table.guard_s,
             gpu_memory_mb=table.gpu_memory_mb,
+            needed_mb=self._known_need(run.experiment),
             early_stop=table.early_stop,
             cpus=table.cpus,
             gpus=tuple((s.name, s.device.uuid, s.device.node) for s in slots if s.device.is_gpu),

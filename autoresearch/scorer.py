@@ -14,6 +14,7 @@ import os
 import re
 import secrets
 import select
+import signal
 import struct
 import time
 from collections.abc import Iterable, Mapping
@@ -22,13 +23,20 @@ from pathlib import Path
 from autoresearch.devices.granted import granted
 from autoresearch.errors import ScoringFailed
 from autoresearch.feed import read_corpus, split_corpus
+from autoresearch.out_of_memory import (
+    HOST_WORDS,
+    Taken,
+    out_of_memory,
+    out_of_memory_while_scored,
+    size,
+)
 from autoresearch.records import Measurement
 from autoresearch.rundir import RunDir, RunSpec, write_json
 from autoresearch.sandbox import Confinement, Sandbox, make_sandbox
 
 _BEGIN = b"!"  # whatever: the host loads the model when there is a byte
 _UNSAID = "; what it said is not shown, since it has seen held-out documents"
-_FAILED = re.compile(r"the model failed: (\w{1,40}): .*?(?: \(line (\d{1,5})\))?")
+_FAILED = re.compile(r"the model failed: (\w{1,40}):(?: .*?)??(?: \(line (\d{1,5})\))?")
 _OWN_WORDS = tuple(
     re.compile(f"the model returned {what}")
     for what in (
@@ -147,6 +155,7 @@ class Host:
     ) -> None:
         self._deadline = deadline
         self._score_s = spec.score_s
+        self._entry, self._memory_mb = spec.entry, spec.memory_mb
         host_requests, self._requests = os.pipe()
         self._replies, host_replies = os.pipe()
         os.set_blocking(self._requests, False)
@@ -189,7 +198,7 @@ class Host:
             (size,) = struct.unpack("<I", self.receive(4))
             words = self.receive(min(size, 1000)).decode("utf-8", "replace")
             words = "".join(c if c.isprintable() else " " for c in words)
-            raise ScoringFailed(_known_words(words) if self._loaded else words)
+            raise ScoringFailed(self._words_that_may_be_shown(words))
         if got != kind:
             raise ScoringFailed("the model's process answered out of turn")
 
@@ -209,7 +218,7 @@ class Host:
             self._wait(select.POLLIN, self._replies)
             piece = os.read(self._replies, size - len(pieces))
             if not piece:
-                raise ScoringFailed(f"the model's process ended {self._how_it_ended()}")
+                raise ScoringFailed(self._how_it_ended())
             pieces += piece
         return bytes(pieces)
 
@@ -227,21 +236,34 @@ class Host:
         code = self._sandbox.exit_code(self._process, self._process.wait())
         if code is None:
             raise RuntimeError("the sandbox could not start the model's process")
-        return f"with exit status {code}" if code >= 0 else f"by signal {-code}"
+        if code == -signal.SIGKILL and self._sandbox.oom_kills():
+            limit = size(self._memory_mb)
+            return f"{HOST_WORDS}while it was scored the kernel ended the model above its {limit}"
+        how = f"with exit status {code}" if code >= 0 else f"by signal {-code}"
+        return f"the model's process ended {how}"
+
+    def _words_that_may_be_shown(self, words: str) -> str:
+        if self._loaded:
+            return _known_words(words, self._memory_mb)
+        short = out_of_memory(words, Taken(limit_mb=self._memory_mb))
+        return f"{short}, while {self._entry} loaded it to be scored" if short else words
 
 
-def _known_words(words: str) -> str:
+def _known_words(words: str, limit_mb: float) -> str:
     """What a model may say once it was shown held-out data: whose words could carry it out.
 
-    The kind of an exception that Python has by itself, the line, and our own sentences.
+    The kind of an exception that Python has by itself or that says "out of memory", the line, and
+    our own sentences.
     """
     if any(pattern.fullmatch(words) for pattern in _OWN_WORDS):
         return words
     found = _FAILED.fullmatch(words)
+    where = f" in line {found[2]}" if found and found[2] else ""
+    if found and (short := out_of_memory_while_scored(found[1], where, limit_mb)):
+        return f"{short}{_UNSAID}"
     kind = getattr(builtins, found[1], None) if found else None
     if found is None or not (isinstance(kind, type) and issubclass(kind, BaseException)):
         return f"the model failed{_UNSAID}"
-    where = f" in line {found[2]}" if found[2] else ""
     return f"the model failed: {found[1]}{where}{_UNSAID}"
 
 

@@ -29,9 +29,10 @@ from autoresearch.devices.leases import Lease
 from autoresearch.devices.machine import Machine
 from autoresearch.devices.watch import Watch
 from autoresearch.disturbance import Reading, disturbed, read_machine
-from autoresearch.ending import failed, measured, scored
+from autoresearch.ending import crash_words, failed, measured, scored
 from autoresearch.guards import Guard
 from autoresearch.measuring import Number, number_of
+from autoresearch.out_of_memory import GPU_WORDS, HOST_WORDS
 from autoresearch.processes import Descendants, become_subreaper, boot_id
 from autoresearch.records import YIELDED, Measurement, RunReport, RunState
 from autoresearch.rundir import RunDir, RunSpec, remove_tree, write_json
@@ -64,7 +65,8 @@ def supervise(
 ) -> int:
     """Own the run in that directory to its end; return 1 where somebody else does or did.
 
-    `probe` looks at GPUs, this machine's by default; for one without room a run waits `patience_s`.
+    `machine` and `probe` look at this machine and its GPUs; for one without room a run waits
+    `patience_s`.
     """
     rundir = RunDir(path.resolve())
     become_subreaper()
@@ -169,7 +171,8 @@ class _Supervisor:
         told_too = self._terminated and end.exit_code == -signal.SIGTERM  # a logout tells all
         if end.all_dead and (end.ending is Ending.STOPPED or told_too):
             return self._stopped(f"after {end.taken.wall_s:.1f} s of training")
-        ended = failed(self._rundir, spec, end, number) or _changed(self._rundir, spec, seal)
+        ended = self._crowded_out(spec, end) or failed(self._rundir, spec, end, number)
+        ended = ended or _changed(self._rundir, spec, seal)
         ended = ended or self._tainted(end, before)  # decided before its score is known
         return ended or self._guarded(spec, grant) or self._measure(spec, end, number)
 
@@ -221,6 +224,14 @@ class _Supervisor:
         self._hopeless = why
         return RunState.STOPPED, f"stopped early: {why}", None
 
+    def _crowded_out(self, spec: RunSpec, end: TrainingEnd) -> End | None:
+        """How the run ends if it was out of a GPU's memory that somebody else held."""
+        if self._gpu is None or not end.all_dead or end.ending is not Ending.EXITED:
+            return None
+        words = crash_words(self._rundir, spec, end) if end.exit_code else ""
+        crowd = self._gpu.crowd() if words.startswith(GPU_WORDS) else ""
+        return (RunState.TAINTED, f"{words}, while {crowd}", None) if crowd else None
+
     def _tainted(self, end: TrainingEnd, before: Reading) -> End | None:
         """How the run ends if the machine disturbed it."""
         timed = not self._counts_tokens
@@ -242,7 +253,7 @@ class _Supervisor:
 
     def _take_device(self, spec: RunSpec) -> End | None:
         """Wait for the lease; how the run ends where it can't get one, None if it was stopped."""
-        claim = Claim(spec, self._probe, self._patience_s)
+        claim = Claim(spec, self._probe, self._patience_s, self._machine)
         said = ""
         while not self._stop_asked():
             self._lease = claim.take()
@@ -288,8 +299,8 @@ class _Supervisor:
             return RunState.CRASHED, "processes of its model could not be killed", None
         if model_mb > _MODELS * spec.memory_mb:
             most = _MODELS * spec.memory_mb
-            used = f"used {model_mb:.0f} MB of memory in {_MODELS} processes, over {most} MB"
-            return RunState.CRASHED, f"killed while it was scored: the model {used}", None
+            used = f"the model used {model_mb:.0f} MB in {_MODELS} processes, over {most} MB"
+            return RunState.CRASHED, f"{HOST_WORDS}while it was scored {used}", None
         if code is None and self._stop_asked():
             return self._stopped("while it was scored")
         return scored(self._rundir, code)

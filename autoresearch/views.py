@@ -122,6 +122,7 @@ class Overview:
     scoring: str
     editable: tuple[str, ...]
     budget: str
+    devices: str  # what runs may lease, and whether somebody has it now
     sandbox: str
     brief: str
     incumbent: Incumbent

@@ -103,6 +103,7 @@ class LabResult(Result):
     metric: MetricShown
     editable: list[str]
     budget: str
+    devices: str
     sandbox: str
     notices: list[str]
     brief: str

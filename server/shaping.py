@@ -54,6 +54,7 @@ def lab_result(view: Overview) -> results.LabResult:
         ),
         editable=list(view.editable),
         budget=view.budget,
+        devices=view.devices,
         sandbox=view.sandbox,
         notices=list(view.notices),
         brief=_cut(view.brief, BRIEF_CHARACTERS),

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator
-from itertools import chain, repeat
+from itertools import chain, count, repeat
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +61,11 @@ def full_at_first(path: str) -> None:
     _supervise(path, chain((FULL,), repeat(EMPTY)))
 
 
+def crowded(path: str) -> None:
+    """Somebody holds most of its memory and computes nothing."""
+    _supervise(path, repeat(FULL))
+
+
 def strange(path: str) -> None:
     """Somebody begins to compute once the run was let in."""
     _supervise(path, chain((EMPTY, EMPTY), repeat(_with(STRANGER))))
@@ -111,8 +116,8 @@ def strange_to_the_first(path: str) -> None:
 
 
 def loaded_at_the_first(path: str) -> None:
-    """Others take all cores but a half while e1-r1 trains, and none while any other does."""
-    loaded = iter((_reading(at=0.0, busy_s=0.0), _reading(at=10.0, busy_s=15.0)))
+    """Others take all cores but a half beside e1-r1, from look to look, and none beside another."""
+    loaded = (_reading(at=10.0 * n, busy_s=15.0 * n) for n in count())
     first = Path(path).name == "e1-r1"
     supervise(Path(path), (lambda: next(loaded)) if first else idle_machine)
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -157,6 +158,11 @@ def idle_machine() -> Reading:
     return Reading(at=time.monotonic(), cores=2, busy_s=0.0, stalled_s=0.0, free_mb=4096.0)
 
 
+def supervise_on_a_full_machine(path: str) -> None:
+    """Own a run where 1,000 MB of memory are free and will be."""
+    supervise(Path(path), lambda: replace(idle_machine(), free_mb=1000.0), patience_s=0.0)
+
+
 class QuietExecutor(LocalExecutor):
     """Runs real supervisors, to whom the machine seems idle however loaded it is.
 
@@ -184,6 +190,12 @@ class QuietExecutor(LocalExecutor):
             )
         wait_for(rundir.read_status)
         return 0
+
+
+class OnAFullMachine(QuietExecutor):
+    """Runs supervisors that see little free memory."""
+
+    supervises = "tests.fakes:supervise_on_a_full_machine"
 
 
 def processes_with(mark: str) -> list[psutil.Process]:

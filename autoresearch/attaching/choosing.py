@@ -21,7 +21,8 @@ def choose_alone(proposal: Proposal, numbers: tuple[Number, ...]) -> Proposal:
         raise ContractError(
             f"Which number is the metric is not to be known: {printed}.",
             f"Add {OPTIONS['metric']} (or wall_s, cpu_s: how long it takes), "
-            f"{OPTIONS['direction']}, and --pattern where a line is not `METRIC name=value`.",
+            f"{OPTIONS['direction']}, and --pattern where a line is not `METRIC name=value`, or "
+            "--metric-file where a JSON file has it.",
         )
     number = likeliest[0]
     part = Part(meter_of(number), f"{number.where} says {number.label!r}")

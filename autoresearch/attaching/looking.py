@@ -145,6 +145,8 @@ def _program_of(argv: Sequence[str], snapshot: Snapshot) -> str:
 
 
 def _metric(answers: Answers, subject: _Subject | None) -> Part[Meter] | None:
+    if answers.metric_file:
+        return Part(_meter_in_file(answers), "", SAID)
     if answers.metric:
         return Part(_said_meter(answers, subject), "", SAID)
     if subject is None or answers.pattern:
@@ -168,6 +170,23 @@ def _said_meter(answers: Answers, subject: _Subject | None) -> Meter:
     if name in printed:
         return meter_of(printed[name])
     return Meter(name=name)
+
+
+def _meter_in_file(answers: Answers) -> Meter:
+    """The number at that key of a JSON file, which must be one that the run itself writes."""
+    path = PurePosixPath(answers.metric_file)
+    if path.is_absolute() or ".." in path.parts:
+        raise ContractError(
+            f"The metric's file {answers.metric_file} lies outside the repository.",
+            "Name it as a run finds it from the repository's folder, such as out/results.json.",
+        )
+    if not answers.metric or answers.pattern:
+        raise ContractError(
+            f"Which number of {path} is the metric is not to be known.",
+            "Add --metric KEY, with dots for what lies deeper: --metric test.accuracy. "
+            "--pattern is for what is printed.",
+        )
+    return Meter(name=answers.metric, file=path.as_posix())
 
 
 def meter_of(number: Number) -> Meter:

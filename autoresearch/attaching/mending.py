@@ -15,7 +15,9 @@ from autoresearch.attaching.numbers import NUMBER
 from autoresearch.attaching.proposal import Meter, Part, Proposal, Sureness
 from autoresearch.attaching.said import said_numbers
 from autoresearch.attaching.surroundings import carried_around, declared
+from autoresearch.contract import DEFAULT_MEMORY_MB
 from autoresearch.logs import clean_lines, true_exception
+from autoresearch.out_of_memory import HOST_WORDS
 from autoresearch.records import RunReport
 from autoresearch.snapshot import Snapshot
 
@@ -28,7 +30,7 @@ _ABSENT = re.compile(
     r"No such file|not found|does not exist|doesn't exist|[Cc]annot open|[Cc]an't open|missing"
 )
 _NO_MODULE = re.compile(r"No module named '?([\w.]+)")
-_TOO_MUCH = re.compile(r"MB of memory, over its (\d+) MB|its limit is (\d+) MB")
+_TOO_MUCH = re.compile(r"MB of memory, over its \d+ MB")
 _RUN_FOLDER = re.compile(r"^.*/runs/[^/]+/(tree|scratch)/")
 
 
@@ -128,6 +130,8 @@ def _metric(proposal: Proposal, _: Snapshot, report: RunReport, log: str) -> Men
     metric = proposal.metric
     if metric is None or metric.value.scoring != "stdout" or report.measurement is not None:
         return None
+    if metric.value.file:
+        return None
     lines = clean_lines(log.replace("\r", "\n"))
     meter = metric.value
     pattern = meter.pattern or rf"^METRIC\s+{re.escape(meter.name)}\s*=(.*)"
@@ -158,10 +162,10 @@ def _of_last_line(pattern: str, lines: list[str]) -> str:
 
 def _memory(proposal: Proposal, _: Snapshot, report: RunReport, log: str) -> Mended | None:
     """More memory, as far as the machine has it."""
-    found = _TOO_MUCH.search(report.reason)
-    if found is None or proposal.text is not None:
+    short = report.reason.startswith(HOST_WORDS) or _TOO_MUCH.search(report.reason)
+    if not short or proposal.text is not None:
         return None
-    had = int(found[1] or found[2])
+    had = proposal.memory_mb.value if proposal.memory_mb else DEFAULT_MEMORY_MB
     most = int(psutil.virtual_memory().total / 2**20 * _MEMORY_SHARE)
     more = min(most, had * _MORE_MEMORY)
     if more <= had:

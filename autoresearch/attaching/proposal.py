@@ -35,6 +35,7 @@ class Meter:
     name: str
     scoring: str = "stdout"  # or "clock"
     pattern: str = ""
+    file: str = ""
     unit: str = ""
 
 
@@ -87,6 +88,7 @@ class Answers:
     direction: str = ""
     edit: tuple[str, ...] = ()
     pattern: str = ""
+    metric_file: str = ""  # a JSON file that the run writes into its tree
     budget_s: float | None = None
     inputs: tuple[str, ...] = ()
     python: str = ""

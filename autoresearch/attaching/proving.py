@@ -145,7 +145,8 @@ def _failure(report: RunReport, log: str) -> RunFailed:
     return RunFailed(
         f"The baseline does not run: {report.reason.rstrip('.')}.{quoted}\n",
         "Nothing was kept. Mend that in the repository and commit it, or give what is missing: "
-        "--command, --metric and --pattern, --budget-s, --input PATH, --python PATH, --network.",
+        "--command, --metric and --pattern or --metric-file, --budget-s, --input PATH, "
+        "--python PATH, --network.",
     )
 
 

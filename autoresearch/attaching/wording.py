@@ -58,6 +58,8 @@ def _metric(proposal: Proposal) -> Iterator[str]:
     yield f"scoring = {_text(meter.scoring)}"
     if meter.pattern:
         yield f"pattern = {_text(meter.pattern)}"
+    if meter.file:
+        yield f"file = {_text(meter.file)}"
 
 
 def _text(value: str) -> str:

@@ -1,47 +1,66 @@
-"""One run's wait for its device: a lease, and on a GPU room, for as long as that is likely."""
+"""One run's wait for its device: a lease, memory, and a GPU's, for as long as that is likely."""
 
 import contextlib
 import shutil
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from autoresearch.devices import Device, Probe
 from autoresearch.devices.leases import Lease, Taker
 from autoresearch.devices.readiness import unready
+from autoresearch.devices.room import LOOK_S, Room
 from autoresearch.devices.watch import Watch
+from autoresearch.disturbance import Reading, read_machine
 from autoresearch.rundir import RunSpec
 
-PATIENCE_S = 600.0  # with a GPU that is leased but taken, hot or full
-_LOOK_S = 1.0  # between two looks at the same GPU
+PATIENCE_S = 600.0  # with a GPU that is leased but taken, hot or full; with a full machine
 _UVM = Path("/dev/nvidia-uvm")
 
 
 class Claim:
     """Asked again and again until it has a lease or is exhausted."""
 
-    def __init__(self, spec: RunSpec, probe: Probe, patience_s: float = PATIENCE_S) -> None:
+    def __init__(
+        self,
+        spec: RunSpec,
+        probe: Probe,
+        patience_s: float = PATIENCE_S,
+        machine: Callable[[], Reading] = read_machine,
+    ) -> None:
         self._spec = spec
         self._probe = probe
         self._patience_s = patience_s
         self._taker = Taker(spec)
+        self._room = Room(spec.needed_mb, machine)
         self._devices: dict[str, Device] = {}
         self._tried: set[str] = set()
         self._refused: dict[str, str] = {}
         self._looked: dict[str, float] = {}
-        self._since: float | None = None  # when all that was free was first refused
+        self._since: float | None = None  # when nothing was left to hope for but others' going
 
     def take(self) -> Lease | None:
         """A lease of what is free and fits the run."""
+        if self._room.look() and self._room.short:
+            self._taker.give_up()  # others may need less memory
+            self._count_while(hopeless=self._taker.all_free())  # else a run that ends makes room
+        return None if self._room.short else self._take_device()
+
+    def _take_device(self) -> Lease | None:
         self._tried.clear()
         lease = self._taker.take(self._fits)
         self._refused = {name: why for name, why in self._refused.items() if name in self._tried}
         # One that is leased will be free: only where each is free and has no room is it hopeless.
-        if not self._refused or self._tried != set(self._spec.devices):
+        all_refused = bool(self._refused) and self._tried == set(self._spec.devices)
+        self._count_while(hopeless=all_refused)
+        return lease
+
+    def _count_while(self, *, hopeless: bool) -> None:
+        if not hopeless:
             self._since = None
         elif self._since is None:
             self._since = time.monotonic()
-        return lease
 
     def give_up(self) -> None:
         """Give back what was gathered so far."""
@@ -49,14 +68,16 @@ class Claim:
 
     @property
     def reason(self) -> str:
-        """What it waits for, with numbers where a GPU is not ready."""
+        """What it waits for, with numbers where memory is short or a GPU is not ready."""
+        if self._room.short:
+            return f"waits: {self._room.short}"
         if not self._refused:
             return "waits for a device"
         return f"waits: {'; '.join(dict.fromkeys(self._refused.values()))}"
 
     @property
     def exhausted(self) -> bool:
-        """Whether it waited long enough for a GPU that has no room."""
+        """Whether it waited long enough for a machine or a GPU that has no room."""
         if self._since is None:
             return False
         return time.monotonic() - self._since >= self._patience_s
@@ -74,7 +95,7 @@ class Claim:
             return True
         self._tried.add(name)
         now = time.monotonic()
-        if now >= self._looked.get(name, float("-inf")) + _LOOK_S or name not in self._refused:
+        if now >= self._looked.get(name, float("-inf")) + LOOK_S or name not in self._refused:
             self._looked[name] = now
             self._refused.pop(name, None)
             if why := self._unready(name):

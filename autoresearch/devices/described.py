@@ -1,14 +1,15 @@
-"""What this machine has to compute on, in words, for a person who asks the doctor."""
+"""What this machine has to compute on, in words: for who asks the doctor, or opens a lab."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from autoresearch.devices import Device, Probe
-from autoresearch.devices.leases import held
+from autoresearch.devices.leases import held, leased
 from autoresearch.devices.machine import Machine
 from autoresearch.devices.nvidia import VISIBLE
 from autoresearch.devices.readiness import holds, largest
-from autoresearch.devices.slots import CHOICE, choose
+from autoresearch.devices.slots import CHOICE, Slot, choose
 
 _DRIVER_SIGNS = ("/proc/driver/nvidia/version", "/dev/nvidiactl", "/dev/dxg")
 
@@ -33,6 +34,20 @@ def describe_machine(leases: Path, probe: Probe | None = None) -> tuple[str, str
     return "; ".join(words), _remedy(found)
 
 
+def describe_slots(slots: Sequence[Slot], leases: Path, gpu_leases: Path) -> str:
+    """Those that runs may lease, and which of them somebody has now."""
+    taken = [slot.name for slot in slots if leased(slot, leases, gpu_leases)]
+    cores = [slot.name for slot in slots if not slot.device.is_gpu]
+    words = [
+        f"{slot.name} {slot.device.title}, {'leased' if slot.name in taken else 'free'}"
+        for slot in slots
+        if slot.device.is_gpu
+    ]
+    if cores:
+        words.append(_cores(cores, [name for name in taken if name in cores]))
+    return "; ".join(words)
+
+
 def _gpu(probe: Probe, device: Device) -> str:
     look = probe.look(device)
     free = f"{look.free_mb:,.0f} of " if look.free_mb is not None else ""
@@ -45,7 +60,7 @@ def _gpu(probe: Probe, device: Device) -> str:
     return f"{words} ({tenants})" if tenants else words
 
 
-def _cores(names: list[str], taken: tuple[str, ...]) -> str:
+def _cores(names: list[str], taken: Sequence[str]) -> str:
     span = names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}"
     return f"{span}, {len(taken)} of {len(names)} leased"
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import platformdirs
 from filelock import FileLock
 
-from autoresearch.devices.slots import MOST_SHARED
+from autoresearch.devices.slots import MOST_SHARED, Slot
 from autoresearch.locks import try_lock
 from autoresearch.rundir import RunSpec
 
@@ -50,6 +50,15 @@ class Taker:
             return next(filter(None, (self._take_one(n, fits) for n in self._spec.devices)), None)
         return self._gather()
 
+    def all_free(self) -> bool:
+        """Whether no run has any of what this one may have."""
+        for name in self._spec.devices:
+            locks = try_all(self._files(name))
+            if locks is None:
+                return False
+            Lease(name, locks).release()
+        return True
+
     def give_up(self) -> None:
         """Give back what was gathered so far."""
         for lock in (*self._cores.values(), *filter(None, (self._turn,))):
@@ -86,13 +95,9 @@ class Taker:
         return lease
 
     def _files(self, name: str) -> list[Path]:
-        uuid = self._uuids.get(name)
-        if uuid is None:
-            return [Path(self._spec.devices_dir) / f"{name.replace('/', '.')}.lock"]
-        _, shared, place = name.partition("/")
-        places = [int(place)] if shared else range(1, MOST_SHARED + 1)
-        plain = uuid.replace("/", "_")
-        return [Path(self._spec.gpu_leases) / f"{plain}.{n}.lock" for n in places]
+        uuid = self._uuids.get(name, "")
+        folder = self._spec.gpu_leases if uuid else self._spec.devices_dir
+        return _files(name, uuid, Path(folder))
 
 
 def gpu_leases() -> Path:
@@ -117,14 +122,28 @@ def try_all(files: Sequence[Path]) -> tuple[FileLock, ...] | None:
     return tuple(taken)
 
 
+def leased(slot: Slot, cores: Path, gpus: Path) -> bool:
+    """Whether somebody has any of that slot now; cores and GPUs are leased in those folders."""
+    uuid = slot.device.uuid if slot.device.is_gpu else ""
+    return any(map(_is_held, _files(slot.name, uuid, gpus if uuid else cores)))
+
+
 def held(names: Iterable[str], folder: Path) -> tuple[str, ...]:
     """Those of the cores whose lease somebody holds now."""
-    taken = []
-    for name in names:
-        path = folder / f"{name}.lock"
-        lock = try_lock(path) if path.exists() else None
-        if lock is not None:
-            lock.release()
-        elif path.exists():
-            taken.append(name)
-    return tuple(taken)
+    return tuple(name for name in names if _is_held(folder / f"{name}.lock"))
+
+
+def _is_held(path: Path) -> bool:
+    lock = try_lock(path) if path.exists() else None
+    if lock is not None:
+        lock.release()
+    return lock is None and path.exists()
+
+
+def _files(name: str, uuid: str, folder: Path) -> list[Path]:
+    """All that is locked by who has that slot; a core has no uuid."""
+    if not uuid:
+        return [folder / f"{name.replace('/', '.')}.lock"]
+    _, shared, place = name.partition("/")
+    places = [int(place)] if shared else range(1, MOST_SHARED + 1)
+    return [folder / f"{uuid.replace('/', '_')}.{n}.lock" for n in places]

@@ -37,7 +37,8 @@ Command = Annotated[
 MetricName = Annotated[
     str,
     Parameter(
-        help="The number's name as it is printed; wall_s, cpu_s: the lab's clock.",
+        help="The number's name as it is printed, or its key in --metric-file; wall_s, cpu_s: the "
+        "lab's clock.",
         show_default=False,
     ),
 ]
@@ -46,6 +47,14 @@ Pattern = Annotated[
     str,
     Parameter(
         help="A regular expression of its one line; its group is the number.", show_default=False
+    ),
+]
+MetricFile = Annotated[
+    str,
+    Parameter(
+        help="A JSON file that the command writes, such as out/results.json: the number stands "
+        "there, at the key --metric.",
+        show_default=False,
     ),
 ]
 Editable = Annotated[
@@ -83,6 +92,7 @@ def init(
     metric: MetricName = "",
     direction: Direction = "",
     pattern: Pattern = "",
+    metric_file: MetricFile = "",
     edit: Editable = (),
     budget_s: Seconds = None,
     input: InputPaths = (),  # noqa: A002 - the option's name
@@ -107,6 +117,7 @@ def init(
         direction=direction,
         edit=edit,
         pattern=pattern,
+        metric_file=metric_file,
         budget_s=budget_s,
         inputs=input,
         python=_full_path(python, source),

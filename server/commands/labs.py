@@ -165,6 +165,7 @@ def show_lab(view: Overview) -> None:
         ("lab", f"{view.lab} ({view.source})"),
         ("metric", f"{view.metric}{unit}, {better} is better, {view.scoring}"),
         ("budget", f"{view.budget} a run"),
+        ("devices", view.devices),
         ("incumbent", incumbent_words(tip, view.unit)),
         ("kept", " → ".join(tip.kept)),
         ("verdicts", tally),

@@ -87,7 +87,8 @@ def value_of(name: str, part: "Part[object]") -> str:
         return shown(value)  # type: ignore[arg-type]
     if isinstance(value, Meter):
         unit = f" in {value.unit}" if value.unit else ""
-        how = "the lab's clock" if value.scoring == "clock" else "printed"
+        printed = f"read in {value.file}" if value.file else "printed"
+        how = "the lab's clock" if value.scoring == "clock" else printed
         return f"{value.name}{unit}, {how}"
     if isinstance(value, dict):
         return "; ".join(

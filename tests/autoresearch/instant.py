@@ -23,6 +23,7 @@ class InstantExecutor:
     file: str = "train.py"
     knob: str = "SMOOTHING"
     state: RunState = RunState.FINISHED
+    peak_mb: float = 0.0
     submitted: list[RunDir] = field(default_factory=list)
 
     def submit(self, rundir: RunDir) -> None:
@@ -44,6 +45,7 @@ class InstantExecutor:
             tokens=int(spec.budget),
             device="cpu-0",
             sandbox="none",
+            peak_mb=self.peak_mb,
             measurement=Measurement(value=value, documents=100, tokens=900, score_s=0.1)
             if self.state is RunState.FINISHED
             else None,

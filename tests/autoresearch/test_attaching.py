@@ -131,6 +131,36 @@ def test_a_metric_is_read_off_the_output_where_the_code_does_not_tell(tmp_path: 
     assert proven.lab.contract.metric.direction == "max"
 
 
+WRITES = """
+import json, os
+os.makedirs("out", exist_ok=True)
+if not os.path.exists("out/results.json"):
+    with open("out/results.json", "w") as file:
+        json.dump({"test": {"accuracy": 0.5}}, file)
+print("loss: 7")
+"""
+
+
+@pytest.mark.slow
+def test_a_metric_is_read_in_the_file_that_a_run_writes_and_not_in_one_that_lay_there(
+    tmp_path: Path,
+) -> None:
+    root = make(tmp_path, WRITES)
+    (root / "out").mkdir()
+    (root / "out" / "results.json").write_text('{"test": {"accuracy": 0.99}}')
+    git(root, "add", ".")
+    git(root, "-c", "user.name=U", "-c", "user.email=u@example.org", "commit", "-qm", "results")
+    answers = Answers(
+        command="python work.py",
+        edit=("work.py",),
+        metric="test.accuracy",
+        metric_file="out/results.json",
+    )
+    proven = attached(root, tmp_path / "home", answers)
+    assert set(proven.values) == {0.5}
+    assert proven.lab.contract.metric.provenance == "self-reported"
+
+
 @pytest.mark.slow
 def test_where_two_numbers_could_be_the_metric_the_options_are_named_and_no_lab_is_left(
     tmp_path: Path,

@@ -1,20 +1,24 @@
 """Which devices runs may have, how they are leased, and when one of them is ready."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from autoresearch.devices import HEAT, Look, Tenant
+from autoresearch.devices import HEAT, Look, Tenant, Wanted
 from autoresearch.devices.claim import Claim
-from autoresearch.devices.described import describe_machine
+from autoresearch.devices.described import describe_machine, describe_slots
 from autoresearch.devices.leases import Lease, Taker
 from autoresearch.devices.readiness import unready
+from autoresearch.devices.room import LOOK_S, Room
 from autoresearch.devices.slots import slots_of
+from autoresearch.disturbance import Reading
 from autoresearch.errors import LabError, NotNow
 from autoresearch.executors.local import LocalExecutor
 from autoresearch.rundir import RunSpec
 from tests.fake_devices import EMPTY, FakeProbe, core, gpu
-from tests.fakes import make_spec
+from tests.fakes import idle_machine, make_spec
 
 HERE = (gpu(0), gpu(1), core(0), core(1))
 NOTEBOOK = Tenant(pid=4242, name="jupyter", memory_mb=6000.0, busy=0.0)
@@ -249,6 +253,49 @@ def test_a_gpu_that_was_unplugged_is_not_ready(tmp_path: Path) -> None:
     assert claim.reason == "waits: gpu-0 is not there any more"
 
 
+def test_a_claim_waits_for_the_memory_that_its_run_is_known_to_need(tmp_path: Path) -> None:
+    spec = replace(on_cores(tmp_path, 1), needed_mb=3000.0)
+    full = machine_with(1000.0)
+    waiting = Claim(spec, FakeProbe(HERE), 0.0, full)
+    assert waiting.take() is None
+    assert waiting.reason == ("waits: the machine has 1,000 MB of memory free, and it needs 3,000")
+    assert waiting.exhausted
+    assert device_of(Claim(spec, FakeProbe(HERE), 0.0, machine_with(3000.0)).take()) == "cpu-0"
+    unknown = replace(spec, needed_mb=0.0)
+    assert Claim(unknown, FakeProbe(HERE), 0.0, full).take() is not None
+
+
+def test_a_claim_is_patient_with_memory_while_a_run_that_will_end_has_a_device(
+    tmp_path: Path,
+) -> None:
+    spec = replace(on_cores(tmp_path, 1), needed_mb=3000.0)
+    lease = Claim(spec, FakeProbe(HERE), 0.0, machine_with(4000.0)).take()
+    waiting = Claim(spec, FakeProbe(HERE), 0.0, machine_with(1000.0))
+    assert waiting.take() is None
+    assert not waiting.exhausted
+    assert device_of(lease) == "cpu-0"
+
+
+def test_memory_is_looked_at_once_a_second_until_there_is_enough() -> None:
+    seen = iter((100.0, 200.0))
+    room = Room(150.0, lambda: replace(idle_machine(), free_mb=next(seen)))
+    assert room.look(now=0.0)
+    assert room.short
+    assert not room.look(now=0.9 * LOOK_S)  # one more would fail
+    assert room.look(now=LOOK_S)
+    assert room.short == ""
+
+
+def test_a_need_above_all_that_the_machine_has_keeps_no_run_waiting() -> None:
+    room = Room(5000.0, machine_with(1000.0, total_mb=4096.0))
+    assert room.look()
+    assert room.short == ""
+
+
+def machine_with(free_mb: float, total_mb: float = 8192.0) -> Callable[[], Reading]:
+    return lambda: replace(idle_machine(), free_mb=free_mb, total_mb=total_mb)
+
+
 def described(
     probe: FakeProbe, folder: Path, monkeypatch: pytest.MonkeyPatch, **environ: str
 ) -> tuple[str, str]:
@@ -272,6 +319,19 @@ def test_the_doctor_names_devices_with_their_memory_and_who_holds_them(
     )
     assert device_of(lease) == "cpu-0"
     assert remedy == ""
+
+
+def test_a_lab_names_what_its_runs_may_lease_and_what_is_leased(tmp_path: Path) -> None:
+    def words(choice: str, wanted: Wanted) -> str:
+        slots = slots_of(HERE, choice, wanted)
+        return describe_slots(slots, tmp_path / "devices", tmp_path / "gpus")
+
+    lease = Taker(on_gpus(tmp_path, "gpu-1/2")).take()
+    also = Taker(on_cores(tmp_path, 1)).take()
+    assert words("", "gpu") == "gpu-0 Fake 8G, free; gpu-1 Fake 8G, leased"
+    assert words("gpu-1*2", "any") == "gpu-1/1 Fake 8G, free; gpu-1/2 Fake 8G, leased"
+    assert words("", "cpu") == "cpu-0 to cpu-1, 1 of 2 leased"
+    assert (device_of(lease), device_of(also)) == ("gpu-1/2", "cpu-0")
 
 
 def test_the_doctor_says_what_the_user_chose_and_refuses_what_is_not_here(

@@ -1,6 +1,7 @@
 """Runs on a GPU that is not there: real supervisors and sandboxes, a probe that is passed in."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,6 +35,18 @@ OutOfMemoryError.__module__ = "torch"
 time.sleep(1.2)
 raise OutOfMemoryError({CUDA_WORDS!r})
 """
+
+
+def sealed(folder: Path) -> dict[str, Any]:
+    """What makes a run one whose model is scored, with a budget in tokens."""
+    return {
+        "scoring": "sealed",
+        "budget_unit": "tokens",
+        "budget": 500,
+        "cpu_ceiling_s": 20.0,
+        "checkpoint": "model.npy",
+        "documents": str(folder / "documents.txt"),
+    }
 
 
 def test_a_run_is_told_its_device_and_nothing_of_the_others(tmp_path: Path) -> None:
@@ -121,19 +134,32 @@ def test_out_of_gpu_memory_is_a_sentence_with_numbers(tmp_path: Path) -> None:
     assert report.peak_mb > 0
 
 
+@pytest.mark.parametrize("kind", ["printed", "sealed"])
+def test_out_of_gpu_memory_that_another_process_held_taints_a_run(
+    tmp_path: Path, kind: str
+) -> None:
+    train = RUNS_OUT.replace("time.sleep(1.2)", "print('METRIC score=1.5')")
+    changes = sealed(tmp_path) if kind == "sealed" else {}
+    _, report = on_gpu(tmp_path, train, "crowded", **changes)
+    assert (report.state, report.measurement) == (RunState.TAINTED, None)
+    assert report.reason.startswith("out of GPU memory: it wanted 2.0 GiB more, 79.1 GiB of ")
+    assert report.reason.endswith(", while notebook (pid 1) held 7,192 MB on gpu-0")
+
+
+def test_any_other_crash_beside_another_process_is_a_crash(tmp_path: Path) -> None:
+    _, report = on_gpu(tmp_path, "1 / 0", "crowded")
+    assert (report.state, report.reason) == (
+        RunState.CRASHED,
+        "ZeroDivisionError: division by zero",
+    )
+
+
 @pytest.mark.slow
 def test_a_model_is_scored_on_the_device_it_was_trained_on(tmp_path: Path) -> None:
     body = "import os; assert os.environ['CUDA_VISIBLE_DEVICES'] == 'GPU-fake-0'; "
     answer = "return np.zeros((len(tokens), vocab))"
-    sealed = {
-        "scoring": "sealed",
-        "budget_unit": "tokens",
-        "budget": 500,
-        "cpu_ceiling_s": 20.0,
-        "checkpoint": "model.npy",
-        "documents": str(tmp_path / "documents.txt"),
-    }
-    _, report = on_gpu(tmp_path, model_target(body + answer), "strange", **sealed)
+    target = model_target(body + answer)
+    _, report = on_gpu(tmp_path, target, "strange", **sealed(tmp_path))
     assert report.state is RunState.FINISHED, report.reason  # a stranger takes no tokens
     assert report.device == "gpu-0"
 

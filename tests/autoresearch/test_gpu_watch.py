@@ -82,6 +82,30 @@ def test_a_power_brake_disturbs_it() -> None:
     assert watch.disturbance() == "a power brake lowered the clocks on gpu-0 50% of the time"
 
 
+def test_who_holds_memory_beside_it_is_said_by_its_last_look_and_by_one_more() -> None:
+    notebook = Tenant(pid=os.getpid(), name="notebook", memory_mb=6000.0, busy=0.0)
+    here = f"notebook (pid {os.getpid()}) held 6,000 MB on gpu-0"
+    assert crowd(look(OWN, notebook), look()) == here  # it left when the run was dead
+    assert crowd(look(OWN), look(notebook)) == here
+    assert crowd(look(OWN, notebook), look(), shared=True) == ""
+    assert crowd(look(OWN), look(OWN)) == ""
+
+
+def test_as_much_as_a_desktop_holds_is_no_crowd() -> None:
+    desktop = Tenant(pid=os.getpid(), name="Xorg", memory_mb=400.0, busy=0.0)
+    assert crowd(look(OWN, desktop), look(desktop)) == ""
+    assert crowd(look(OWN, Tenant(pid=os.getpid(), name="?", memory_mb=None)), look()) == ""
+
+
+def crowd(last: Look, afterwards: Look, *, shared: bool = False) -> str:
+    """Of a watch that saw these at its last sample and after the run."""
+    seen = iter((EMPTY, last, afterwards))
+    watch = Watch(FakeProbe(show=lambda _: next(seen)), gpu(0), shared=shared)
+    watch.begin()
+    watch.sample(lambda: {OWN.pid})
+    return watch.crowd()
+
+
 def test_heat_is_said_and_counts_for_nothing() -> None:
     watch = watched([look(OWN, slowed_by=(HEAT,)), look(OWN)])
     assert watch.disturbance() == ""

@@ -21,6 +21,7 @@ from autoresearch.home import lab_names
 from autoresearch.lab import Lab
 from autoresearch.patch import Edit
 from autoresearch.records import Outcome, Prediction, RunState
+from tests.autoresearch.instant import InstantExecutor, with_executor
 from tests.fakes import processes_with, wait_for
 from tests.repositories import (
     BETTER,
@@ -162,6 +163,20 @@ def test_a_run_whose_supervisor_is_killed_is_lost_once_and_replaced(
     assert sum(event.report.run == run for event in reports) == 1  # type: ignore[union-attr]
     lab.stop_run(f"{experiment}-r2")
     wait_for(lambda: lab.view_run(f"{experiment}-r2").state.final)
+
+
+def test_a_run_needs_the_memory_that_runs_of_its_base_took_and_no_ceiling(judged_lab: Lab) -> None:
+    def needed_mb(experiment: str, executor: InstantExecutor) -> float:
+        with_executor(judged_lab, executor)
+        judged_lab.runs.start(experiment)
+        judged_lab.runs.absorb()
+        return executor.submitted[-1].read_spec().needed_mb
+
+    assert needed_mb("e0", InstantExecutor(peak_mb=300.0)) == 0.0  # nothing is known
+    assert needed_mb("e3", InstantExecutor(peak_mb=9000.0)) == 300.0  # of e0, nothing is of e1
+    assert needed_mb("e1", InstantExecutor(peak_mb=700.0)) == 300.0
+    assert needed_mb("e1", InstantExecutor(peak_mb=5000.0, state=RunState.CRASHED)) == 300.0
+    assert needed_mb("e3", InstantExecutor()) == 700.0
 
 
 @pytest.mark.slow

@@ -1,19 +1,23 @@
 """What is proposed for a repository that never heard of the lab, and what is asked instead."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from autoresearch.attaching.commands import shown, typed
 from autoresearch.attaching.looking import propose
+from autoresearch.attaching.mending import mend
 from autoresearch.attaching.numbers import candidates, direction_of
 from autoresearch.attaching.printed import printed_numbers
-from autoresearch.attaching.proposal import Answers, Proposal, Sureness
+from autoresearch.attaching.proposal import Answers, Part, Proposal, Sureness
 from autoresearch.attaching.said import said_numbers
 from autoresearch.attaching.wording import contract_text
 from autoresearch.contract import parse_contract
 from autoresearch.errors import ContractError
+from autoresearch.records import RunState
+from autoresearch.rundir import empty_report
 from autoresearch.snapshot import Snapshot
 from autoresearch.workspace import snapshot
 from tests.foreign import CLONE, KERNEL, SCORE, SUITE, TRAINER, Foreign
@@ -224,6 +228,45 @@ def test_every_answer_overrules_what_was_found():
     assert contract.inputs.network
     assert contract.guards == {"lint": ("ruff", "check", ".")}
     assert contract.edit.allow == ("x/*.py",)
+
+
+def test_a_metric_can_be_read_in_a_file_that_the_command_writes():
+    answers = Answers(metric="test.accuracy", metric_file="./out/results.json")
+    found = look({"work.py": 'print("loss:", a)'}, answers)
+    contract = parse_contract(contract_text(found).encode())
+    metric = contract.metric
+    assert (metric.name, metric.file) == ("test.accuracy", "out/results.json")
+    assert (metric.scoring, metric.direction) == ("stdout", "max")
+
+
+@pytest.mark.parametrize(
+    ("answers", "words"),
+    [
+        (Answers(metric_file="r.json"), "Add --metric KEY"),
+        (Answers(metric_file="r.json", metric="a", pattern="a=(.*)"), "--pattern is for what"),
+        (Answers(metric_file="/tmp/r.json", metric="a"), "outside the repository"),
+        (Answers(metric_file="../r.json", metric="a"), "outside the repository"),
+    ],
+)
+def test_a_metrics_file_lies_in_the_repository_and_needs_a_key(answers, words):
+    with pytest.raises(ContractError, match=words):
+        look({"work.py": ""}, answers)
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "used 1100 MB of memory, over its 1024 MB",
+        "out of memory: it wanted 3.0 GiB more, its limit is 1.0 GiB, peak 600 MB",
+        "out of memory: the kernel ended it above its 1.0 GiB",
+    ],
+)
+def test_a_run_that_was_short_of_memory_gets_more_in_whatever_words_it_was_said(reason):
+    proposal = replace(look({"work.py": ""}), memory_mb=Part(1024, ""))
+    seen = Snapshot(root=Path("/nowhere"), files=(), untracked=(), read=lambda _: "")
+    mended = mend(proposal, seen, empty_report("e0-r1", RunState.CRASHED, reason), "")
+    assert mended is not None
+    assert mended.words.startswith("it needs more than 1024 MB: ")
 
 
 def test_wall_seconds_can_be_asked_of_a_suite():

@@ -148,6 +148,55 @@ def test_a_model_that_does_not_answer_fails_with_the_reason(
     assert re.search(words, failure(tmp_path, model_target(body), **slow))
 
 
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (
+            "raise MemoryError",
+            "out of memory: while it was scored the model raised MemoryError in line 13, its limit "
+            "is 600 MB; what it said is not shown, since it has seen held-out documents",
+        ),
+        (
+            "raise type('OutOfMemoryError', (RuntimeError,), {})(repr(tokens))",
+            "out of GPU memory: while it was scored the model raised OutOfMemoryError in line 13; "
+            "what it said is not shown, since it has seen held-out documents",
+        ),
+        (
+            "raise RuntimeError('CUDA out of memory. Tried to allocate 2.00 GiB.')",
+            "the model failed: RuntimeError in line 13; what it said is not shown, since it has "
+            "seen held-out documents",
+        ),
+    ],
+)
+def test_a_model_without_memory_says_so_by_the_kind_of_its_exception_alone(
+    tmp_path: Path, body: str, words: str
+) -> None:
+    assert failure(tmp_path, model_target(body)) == words
+
+
+def test_a_model_that_can_not_be_loaded_for_want_of_memory_says_how_much_it_wanted(
+    tmp_path: Path,
+) -> None:
+    load = "def load(path):\n    raise MemoryError('Unable to allocate 2.00 GiB for an array')\n"
+    assert failure(tmp_path, load) == (
+        "out of memory: it wanted 2.0 GiB more, its limit is 600 MB, while train.py:load loaded it "
+        "to be scored"
+    )
+
+
+def test_a_model_that_the_kernel_ended_for_its_memory_is_said_to_be(tmp_path: Path) -> None:
+    class Counting(Unsandboxed):
+        def oom_kills(self) -> int:
+            return 1
+
+    rundir = scored_run(tmp_path, model_target("import os; os.kill(os.getpid(), 9)"))
+    with pytest.raises(ScoringFailed) as caught:
+        score(rundir, rundir.read_spec(), Counting())
+    assert caught.value.message == (
+        "out of memory: while it was scored the kernel ended the model above its 600 MB"
+    )
+
+
 def test_an_entry_that_is_not_there_fails_with_the_reason(tmp_path: Path) -> None:
     words = failure(tmp_path, "x = 1")
     assert words.startswith("train.py:load could not be loaded: AttributeError")

@@ -20,6 +20,7 @@ from autoresearch.seal import broken_seal, seal_tree
 from autoresearch.training import Ending, Progress, TrainingEnd
 from tests.fakes import (
     BIGRAM,
+    OnAFullMachine,
     final_report,
     make_run,
     make_spec,
@@ -371,6 +372,16 @@ def test_a_supervisor_terminated_before_it_has_a_device_is_lost(tmp_path: Path) 
     assert report.reason == "the supervisor was told to end before it began"
 
 
+def test_a_run_without_the_memory_that_it_is_known_to_need_is_lost_and_says_so(
+    tmp_path: Path,
+) -> None:
+    _, report = run_to_end(tmp_path, executor=OnAFullMachine(), needed_mb=4000.0)
+    assert (report.state, report.measurement) == (RunState.LOST, None)
+    assert report.reason == (
+        "waits: the machine has 1,000 MB of memory free, and it needs 4,000, for 0 s"
+    )
+
+
 @pytest.mark.slow
 def test_memory_over_the_whole_tree_is_limited_while_it_is_scored(tmp_path: Path) -> None:
     train = """
@@ -385,8 +396,8 @@ def load(path):
     time.sleep(100)
 """
     reason = crash(tmp_path, train, memory_mb=120)
-    assert reason.startswith("killed while it was scored: the model used ")
-    assert reason.endswith(" MB of memory in 2 processes, over 240 MB")
+    assert reason.startswith("out of memory: while it was scored the model used ")
+    assert reason.endswith(" MB in 2 processes, over 240 MB")
 
 
 def test_a_supervisor_has_no_open_pipe_and_no_parent_of_ours(tmp_path: Path) -> None:

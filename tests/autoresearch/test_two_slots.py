@@ -172,3 +172,4 @@ def test_a_target_that_needs_a_gpu_is_refused_where_there_is_none(
     assert not lab.history().runs_of(experiment)
     with pytest.raises(NotNow, match="doctor"):
         lab.evaluate(experiment)
+    assert lab.overview().devices.startswith("none. This target's runs need a GPU. Found: cpu-0.")

@@ -185,6 +185,7 @@ class FakeLab:
             scoring="sealed",
             editable=("train.py",),
             budget="256,000 training tokens within 20 CPU-seconds",
+            devices="gpu-0 Fake 8G, leased; cpu-0 to cpu-3, 1 of 4 leased",
             sandbox="unsandboxed",
             brief="Look at the optimiser.",
             incumbent=self.tip,

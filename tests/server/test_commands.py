@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -104,10 +105,16 @@ def test_init_opens_a_lab_and_says_what_is_next(opened):
     assert opened.splitlines()[-1].startswith("Lab microgpt is ready. Next: ")
 
 
+def test_status_names_what_runs_may_lease(opened, capsys):
+    assert run(["status"]) == 0
+    assert re.search(r"devices +cpu-0.* of \d+ leased", capsys.readouterr().out)
+
+
 def test_status_and_log_speak_json(opened, capsys):
     assert run(["status", "--json"]) == 0
     [view] = json.loads(capsys.readouterr().out)
     assert view["incumbent"]["experiment"] == "e0"
+    assert re.fullmatch(r"cpu-\d+( to cpu-\d+)?, \d+ of \d+ leased", view["devices"])
     assert run(["log", "--json"]) == 0
     [entry] = json.loads(capsys.readouterr().out)
     assert (entry["experiment"], entry["note"]) == ("e0", None)

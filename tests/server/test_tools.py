@@ -32,6 +32,7 @@ async def test_open_lab_without_arguments_opens_the_shipped_target(connect, lab)
         "0 open, 0 runs going. Runs were UNSANDBOXED."
     )
     assert seen["untouched"] == ["train.py:30-41 schedule"]
+    assert seen["devices"] == "gpu-0 Fake 8G, leased; cpu-0 to cpu-3, 1 of 4 leased"
     assert "explain_code_section" in seen["next_step"]
     assert "train.py:30-41" in seen["next_step"]
 
