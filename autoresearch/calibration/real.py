@@ -15,6 +15,7 @@ from autoresearch.calibration.outside import Outside
 from autoresearch.calibration.rivals import Rivals, compare
 from autoresearch.calibration.trials import Trial
 from autoresearch.errors import LabError, RunFailed
+from autoresearch.gates import GATE
 from autoresearch.judge import JUDGE_VERSION, judge, measure_noise
 from autoresearch.lab import Lab
 from autoresearch.patch import Edit, prepare
@@ -99,6 +100,9 @@ def calibrate(
     """
     if nulls < 1:
         raise LabError(f"{nulls} candidates are none.", "At least 1; 60 say something.")
+    if controls < GATE.fewest_controls:  # nothing would ever be judged
+        few = f"{controls} controls are too few to judge anything by."
+        raise LabError(few, f"At least {GATE.fewest_controls}.")
     home = Path(tempfile.mkdtemp(prefix="autoresearch-aa-test-"))
     try:
         lab = Lab.open(target, home=home)

@@ -178,13 +178,17 @@ def test_a_planted_patch_that_crashes_counts_against_the_candidate(
         target=str(make_repository(tmp_path / "repository")),
         planted=[Edit(path="train.py", find=CRASHING[0], replace=CRASHING[1])],
         repeats=1,
-        controls=2,
+        controls=GATE.fewest_controls,
     )
     assert [one.trial.outcome for one in found.planted] == [Outcome.CRASHED]
     assert "0 of 1 repeats" in " ".join(broken_promises(found))
 
 
-def test_no_candidates_at_all_are_refused_before_anything_is_opened(temporary: Path) -> None:
+def test_no_candidates_and_too_few_controls_are_refused_before_anything_is_opened(
+    temporary: Path,
+) -> None:
     with pytest.raises(LabError, match="60 say something"):
         calibrate(0, watch=lambda *_: None)
+    with pytest.raises(LabError, match="2 controls are too few"):
+        calibrate(1, watch=lambda *_: None, controls=2)
     assert not list(temporary.iterdir())
