@@ -12,11 +12,11 @@ from curricula.exercise import Kind
 from curricula.instance import as_json
 from curricula.lesson import Lesson, Problem
 
-_DRAWS = 20
+DRAWS = 20
 
 
-def lint(folder: Path) -> list[Problem]:
-    """Everything that is wrong with the course in that folder."""
+def lint(folder: Path, draws: int = DRAWS) -> list[Problem]:
+    """Everything that is wrong with the course in that folder; each exercise is drawn so often."""
     course, problems = load_course(folder)
     if course is None:
         return problems
@@ -25,7 +25,7 @@ def lint(folder: Path) -> list[Problem]:
         problems += _balance(unit)
         for name in unit.exercises:
             if any(task.id == name for task in unit.lesson.tasks):
-                problems += _drawing(course, unit, name)
+                problems += _drawing(course, unit, name, draws)
     return problems
 
 
@@ -73,10 +73,10 @@ def _balance(unit: Unit) -> Iterator[Problem]:
             )
 
 
-def _drawing(course: Course, unit: Unit, name: str) -> Iterator[Problem]:
+def _drawing(course: Course, unit: Unit, name: str, draws: int) -> Iterator[Problem]:
     """Draw it a few times: its words must fill in, and instances must differ."""
     task, seen = unit.task(name), set()
-    for n in range(_DRAWS):
+    for n in range(draws):
         try:
             instance = course.instance(name, f"lint/{n}")
             texts = [instance.statement, instance.starter, *map(instance.hint, range(1, 6))]
@@ -99,6 +99,6 @@ def _drawing(course: Course, unit: Unit, name: str) -> Iterator[Problem]:
         yield Problem(
             unit.lesson.path,
             task.line,
-            f"{name} has {len(seen)} different tasks in {_DRAWS}.",
+            f"{name} has {len(seen)} different tasks in {draws}.",
             "Put drawn parameters into its text, so that yesterday's answer does not pass today.",
         )

@@ -78,8 +78,16 @@ def judged(lab: Lab, change: Change) -> tuple[Outcome, str]:
     return verdict.outcome, verdict.sentence
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+LONG = ("a NumPy kernel", "a pytest suite to speed up")
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param(kind, marks=pytest.mark.long if name in LONG else pytest.mark.slow, id=name)
+        for name, kind in KINDS.items()
+    ],
+)
 def test_a_repository_is_attached_measured_and_researched_and_stays_as_it_is(
     tmp_path: Path, kind: Foreign, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -190,13 +198,26 @@ def test_a_person_can_choose_among_what_was_printed(tmp_path: Path) -> None:
     assert (proven.lab.contract.metric.name, proven.values[0]) == ("pears", 4.0)
 
 
-@pytest.mark.slow
+WAITS = "import time\nprint('up', flush=True)\ntime.sleep(60)\nprint(f'loss: {x}')"
+
+
 @pytest.mark.parametrize(
     ("work", "said"),
     [
-        ("print('loss: 1')\n1 / 0\nprint(f'loss: {x}')", "ZeroDivisionError: division by zero"),
-        ("loss = 1\nprint('loss', 'is', loss) if loss > 1 else print('no')", "METRIC|loss"),
-        ("import time\nprint('up', flush=True)\ntime.sleep(60)\nprint(f'loss: {x}')", "killed"),
+        pytest.param(work, said, marks=mark)
+        for work, said, mark in (
+            (
+                "print('loss: 1')\n1 / 0\nprint(f'loss: {x}')",
+                "ZeroDivisionError: division by zero",
+                pytest.mark.slow,
+            ),
+            (
+                "loss = 1\nprint('loss', 'is', loss) if loss > 1 else print('no')",
+                "METRIC|loss",
+                pytest.mark.slow,
+            ),
+            (WAITS, "killed", pytest.mark.long),
+        )
     ],
 )
 def test_a_baseline_that_fails_leaves_nothing_and_quotes_what_it_wrote(

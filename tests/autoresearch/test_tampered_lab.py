@@ -97,7 +97,7 @@ def test_a_flipped_byte_is_found_and_verify_still_ends_in_words(
     assert found_in(judged_lab) == ""
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_no_byte_of_branches_head_and_anchor_can_be_flipped_unseen(judged_lab: Lab) -> None:
     for name in (
         "repository.git/refs/heads/autoresearch/ledger",

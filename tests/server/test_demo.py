@@ -10,7 +10,7 @@ import pytest
 from server.chart import draw_chart
 from server.commands import run
 from server.commands.showing import figures_of
-from server.demo import DemoResult, Trial
+from server.demo import EXPERIMENTS, DemoResult, Trial
 from server.demo_proposer import CHEAT, MOVES, DemoProposer, Move
 from server.report import write_report
 
@@ -176,15 +176,19 @@ def test_the_chart_is_a_png_whatever_the_outcomes(tmp_path):
         assert (tmp_path / f"{n}.png").read_bytes().startswith(b"\x89PNG")
 
 
-@pytest.mark.slow
-def test_the_whole_demo_leaves_a_lab_that_verifies_a_report_and_a_chart(
-    tmp_path, monkeypatch, capsys
+@pytest.mark.parametrize(
+    "experiments",
+    [pytest.param(4, marks=pytest.mark.slow), pytest.param(EXPERIMENTS, marks=pytest.mark.long)],
+)
+def test_the_demo_leaves_a_lab_that_verifies_a_report_and_a_chart(
+    tmp_path, monkeypatch, capsys, experiments
 ):
     home = tmp_path / "demo"
-    assert run(["demo", "--home", str(home), "--json"]) == 0
+    several = () if experiments == EXPERIMENTS else ("--experiments", str(experiments))
+    assert run(["demo", "--home", str(home), "--json", *several]) == 0
     report = json.loads(capsys.readouterr().out)
     outcomes = {one["change"].split()[0]: one["outcome"] for one in report["experiments"]}
-    assert len(outcomes) >= 6
+    assert len(outcomes) >= experiments - 2
     assert outcomes["HEADS"] == "crashed"
     assert [one["outcome"] for one in report["experiments"] if one["cheat"]] == ["crashed"]
     assert report["cheats_caught"] == 1

@@ -49,7 +49,7 @@ def own(tmp_path: Path, source: str, *, names: int = 1000, folder: str = "mine")
     )
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_rebuilt_model_becomes_a_lab_with_a_baseline_and_a_judged_experiment(tmp_path) -> None:
     made = own(tmp_path, REBUILT)
     assert made.returncode == 0, made.stderr
