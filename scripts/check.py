@@ -12,10 +12,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 
+TYPES = ["mypy"]  # on one core, for most of a minute: so beside the others
 CHECKS = {
     "style": ["ruff", "check", "."],
     "format": ["ruff", "format", "--check", "."],
-    "types": ["mypy"],
     "sizes": [sys.executable, "scripts/report_sizes.py"],
     "tests": ["pytest"],
     "slow tests": ["pytest", "-m", "slow"],
@@ -24,7 +24,7 @@ CHECKS = {
 
 
 def main() -> int:
-    """Run the checks one after the other; exit 1 if one failed."""
+    """Run the checks one after the other, types beside them; exit 1 if one failed."""
     parser = argparse.ArgumentParser(description=__doc__)
     less = parser.add_mutually_exclusive_group()
     less.add_argument("--quick", action="store_true", help="leave out the slow and long tests")
@@ -33,12 +33,16 @@ def main() -> int:
     left_out = {"long tests"} if args.quick or args.ci else set()
     left_out |= {"slow tests"} if args.quick else {"tests"} if args.ci else set()
     failed = []
-    for name, command in CHECKS.items():
-        if name in left_out:
-            continue
-        print(f"== {name}: {' '.join(command)}", flush=True)
-        if subprocess.run(command, cwd=ROOT, check=False).returncode:
-            failed.append(name)
+    with subprocess.Popen(TYPES, cwd=ROOT, stdout=subprocess.PIPE, text=True) as types:
+        for name, command in CHECKS.items():
+            if name in left_out:
+                continue
+            print(f"== {name}: {' '.join(command)}", flush=True)
+            if subprocess.run(command, cwd=ROOT, check=False).returncode:
+                failed.append(name)
+        print(f"== types, meanwhile: {' '.join(TYPES)}\n{types.communicate()[0]}", flush=True)
+    if types.returncode:
+        failed.append("types")
     print(f"checks: {len(failed)} failed{': ' + ', '.join(failed) if failed else ''}")
     return 1 if failed else 0
 

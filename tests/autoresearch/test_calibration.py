@@ -126,7 +126,7 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-@pytest.mark.long  # tests/server/test_calibrating.py has a few by the command
+@pytest.mark.long
 def test_real_runs_of_unchanged_code_and_of_a_gain_are_judged_and_leave_nothing(
     tmp_path: Path, temporary: Path
 ) -> None:

@@ -20,7 +20,7 @@ from autoresearch.redteam.arena import HELD_OUT, TOKENS, small
 from autoresearch.redteam.bait import Bait
 from autoresearch.redteam.catalogue import HELD_BY, PLACEHOLDER, Entry, catalogue, chosen
 from autoresearch.redteam.judging import Bar, Outcome, Seen, find
-from autoresearch.redteam.trials import UNSANDBOXED, run_redteam
+from autoresearch.redteam.trials import CONTROLS, UNSANDBOXED, run_redteam
 from autoresearch.sandbox import current_sandbox
 from autoresearch.targets import shipped_files
 
@@ -239,8 +239,8 @@ def held(entries: Sequence[Entry]) -> list[Entry]:
     return [e for e in entries if not (e.gap and any(g.startswith(e.gap) for g in gaps))]
 
 
-def assert_nothing_gets_through(entries: Sequence[Entry]) -> None:
-    report = run_redteam("microgpt", entries, lambda *_: None)
+def assert_nothing_gets_through(entries: Sequence[Entry], controls: int = CONTROLS) -> None:
+    report = run_redteam("microgpt", entries, lambda *_: None, controls=controls)
     bad = [finding for finding in report.findings if finding.outcome.bad]
     assert bad == []
     assert report.ledger == ()
@@ -253,7 +253,7 @@ def assert_nothing_gets_through(entries: Sequence[Entry]) -> None:
 def test_the_first_cheat_of_each_class_fails_and_every_twelfth_honest_patch_passes() -> None:
     first = {entry.about: entry for entry in reversed(held(CHEATS))}
     assert len(first) >= len(CLASSES.split(";")) - 1
-    assert_nothing_gets_through([*first.values(), *HONEST[::12]])
+    assert_nothing_gets_through([*first.values(), *HONEST[::12]], controls=6)
 
 
 @pytest.mark.long

@@ -11,8 +11,7 @@ from curricula.mutation import Tried, try_course
 from server.grading import SandboxRunner
 
 LESSONS = tuple(path.parent.name[3:] for path in sorted(SHIPPED.glob("microgpt/*/lesson.md")))
-INSTANCES = 2  # `teach mutate --all` takes 50
-MARKS = {"your-own-gpt": pytest.mark.long}  # whole GPTs are trained
+WHOLE = "your-own-gpt"  # in which whole GPTs are trained
 
 
 @cache
@@ -21,9 +20,9 @@ def course() -> Course:
 
 
 @cache
-def tried(lesson: str) -> tuple[Tried, ...]:
+def tried(lesson: str, instances: int) -> tuple[Tried, ...]:
     with SandboxRunner() as runner:
-        return tuple(try_course(course(), runner, only=[lesson], instances=INSTANCES, seed="ci"))
+        return tuple(try_course(course(), runner, only=[lesson], instances=instances, seed="ci"))
 
 
 @pytest.mark.parametrize(
@@ -41,12 +40,17 @@ def test_every_line_of_the_file_is_owned_by_one_lesson_and_run_by_its_exercises(
     assert {one.lesson: one.missed for one in found.lessons if one.missed} == {}
 
 
-@pytest.mark.parametrize(
-    "lesson",
-    [pytest.param(one, marks=MARKS.get(one, pytest.mark.slow), id=one) for one in LESSONS],
-)
-def test_right_answers_pass_and_wrong_ones_fail_for_the_belief_they_show(lesson: str) -> None:
-    found = tried(lesson)
+TRIALS = [  # `teach mutate --all` takes 50 instances of each exercise
+    *(pytest.param(one, 1, marks=pytest.mark.slow, id=one) for one in LESSONS if one != WHOLE),
+    *(pytest.param(one, 2, marks=pytest.mark.long, id=f"{one}-twice") for one in LESSONS),
+]
+
+
+@pytest.mark.parametrize(("lesson", "instances"), TRIALS)
+def test_right_answers_pass_and_wrong_ones_fail_for_the_belief_they_show(
+    lesson: str, instances: int
+) -> None:
+    found = tried(lesson, instances)
     assert [words for one in found for words in (*one.refused, *one.survived)] == []
     assert sum(one.mutants for one in found) >= 8 * len(found)
     assert all(one.solutions >= 3 for one in found)

@@ -84,7 +84,7 @@ def test_aa_test_as_json_counts_every_cell(capsys):
     assert found["broken"] == []
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_aa_test_on_real_runs_prints_how_they_ended_beside_the_rivals(tmp_path, capsys):
     repository = make_repository(tmp_path / "repository")
     assert run(["aa-test", "--real", "3", "--target", str(repository)]) == 0
