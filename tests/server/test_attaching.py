@@ -69,7 +69,8 @@ def test_a_dry_run_prints_the_contract_and_nothing_else_and_starts_nothing(home,
     assert not home.exists()
 
 
-def test_a_file_that_has_the_metric_is_an_option_of_init(home, tmp_path, capsys):
+def test_a_file_that_has_the_metric_is_an_option_of_init(home, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
     root = TRAINER.make(tmp_path)
     arguments = ["--metric-file", "out/results.json", "--metric", "test.accuracy"]
     assert run(["init", str(root), "--dry-run", *arguments]) == 0
