@@ -24,7 +24,7 @@ HELD = {
         "self-reported: the code under research prints its own number. Frozen files, hashes, "
         "guards, seeds and budget hold; what a patch may still do is in docs/attach.md"
     ),
-    "clock": "the lab's clock is the metric: the code under research says nothing about it",
+    "clock": "read off the lab's own clock: the code under research says nothing about it",
     "sealed": "sealed: the lab computes the number from a model that sees inputs only",
 }
 
