@@ -99,7 +99,8 @@ class Lab:
             said = (
                 f"No lab {name!r}." if name else "Which lab?" if names else "There is no lab yet."
             )
-            remedy = f"Labs: {', '.join(names)}." if names else "Open one, such as 'microgpt'."
+            here = f"Labs: {', '.join(names)}. Name one: `lab`, on the command line `--lab`."
+            remedy = here if names else "Open one, such as 'microgpt'."
             raise NotFound(said, remedy)
         return cls(home, name)
 

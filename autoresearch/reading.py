@@ -66,7 +66,7 @@ class OutputReader:
         text = self._rest + chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         ended, end, self._rest = text.rpartition(b"\n")
         if len(self._rest) > LINE_BYTES:
-            # Its end is enough to see that it is too long, and what is hidden in it.
+            # Its end is enough to see that it is too long, and what is hidden in what follows.
             self._look_for_missed(self._rest, "")
             self._rest = self._rest[-LINE_BYTES - 1 :]
         if end and self._collector.wants(ended):
@@ -110,9 +110,11 @@ class OutputReader:
             self._collector.take(plain)
 
     def _look_for_missed(self, line: bytes, plain: str) -> None:
-        raw = line[-LINE_BYTES:].decode("utf-8", "replace")
-        if not self._missed and self._collector.missed(raw, plain):
-            self._missed = raw[-_SHOWN:]
+        """In windows that overlap, since a pattern may take long over a long text."""
+        for start in range(0, max(1, len(line) - LINE_BYTES), LINE_BYTES):
+            raw = line[start : start + 2 * LINE_BYTES].decode("utf-8", "replace")
+            if not self._missed and self._collector.missed(raw, plain):
+                self._missed = raw[-_SHOWN:]
 
     def _refuse_half_a_line(self) -> None:
         """A number that is cut off is another number: the last line must have its end."""

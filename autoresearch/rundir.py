@@ -216,7 +216,7 @@ class RunDir:
         """
         with contextlib.suppress(OSError):
             if not self.out.is_symlink():
-                self.out.chmod(0o700)  # the training can have made it unreadable
+                self.out.chmod(0o700)  # the training may have made it unreadable
             for path in list(self.out.iterdir()):
                 if path.name not in (checkpoint, self.curve_file.name):
                     remove_tree(path)

@@ -36,9 +36,9 @@ from autoresearch.sandbox import Confinement, Sandbox, make_sandbox
 
 _BEGIN = b"!"  # whatever: the host loads the model when there is a byte
 _UNSAID = "; what it said is not shown, since it has seen held-out documents"
-_FAILED = re.compile(r"the model failed: (\w{1,40}):(?: .*?)??(?: \(line (\d{1,5})\))?")
+_FAILED = re.compile(r"the model failed: (\w{1,40}):(?: .*?)??(?: \(line (\d{1,5})\))?", re.ASCII)
 _OWN_WORDS = tuple(
-    re.compile(f"the model returned {what}")
+    re.compile(f"the model returned {what}", re.ASCII)  # 660 characters are digits otherwise
     for what in (
         r"(bool|object|(u?int|float|complex)(8|16|32|64|128|256)) where floats were asked",
         r"a shape of \d dimensions where \d were asked",
@@ -246,7 +246,7 @@ class Host:
         if self._loaded:
             return _known_words(words, self._memory_mb)
         short = out_of_memory(words, Taken(limit_mb=self._memory_mb))
-        return f"{short}, while {self._entry} loaded it to be scored" if short else words
+        return f"{short}, while {self._entry} was loaded to be scored" if short else words
 
 
 def _known_words(words: str, limit_mb: float) -> str:

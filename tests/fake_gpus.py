@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import chain, count, repeat
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,12 @@ def full_at_first(path: str) -> None:
 
 
 def crowded(path: str) -> None:
-    """Somebody holds most of its memory and computes nothing."""
+    """Somebody holds most of its memory and computes nothing; the run takes the rest."""
+    _supervise(path, chain((FULL, FULL), repeat(replace(FULL, free_mb=200.0))))
+
+
+def roomy(path: str) -> None:
+    """Somebody holds most of its memory, and some is left at every look."""
     _supervise(path, repeat(FULL))
 
 

@@ -19,7 +19,7 @@ def choose_alone(proposal: Proposal, numbers: tuple[Number, ...]) -> Proposal:
     if len(likeliest) != 1:
         printed = f"it prints {quoted(numbers)}" if numbers else "it prints no number with a name"
         raise ContractError(
-            f"Which number is the metric is not to be known: {printed}.",
+            f"It can't be known which number is the metric: {printed}.",
             f"Add {OPTIONS['metric']} (or wall_s, cpu_s: how long it takes), "
             f"{OPTIONS['direction']}, and --pattern where a line is not `METRIC name=value`, or "
             "--metric-file where a JSON file has it.",
@@ -51,7 +51,7 @@ def refuse_unknown(proposal: Proposal, *, taken: bool) -> None:
         )
     if not taken:
         raise ContractError(
-            "init asks before it runs anything, and here is no terminal to ask on.",
+            "init asks before it runs anything, and there is no terminal to ask on.",
             "Add --yes to take what was found, or --dry-run to see the contract.",
         )
 
@@ -62,7 +62,7 @@ def _with_direction(proposal: Proposal, name: str, unit: str) -> Proposal:
     known = direction_of(name, unit)
     if not known:
         raise ContractError(
-            f"Whether a higher or a lower {name} is better is not to be known.",
+            f"It can't be known whether a higher or a lower {name} is better.",
             "Add --direction min or --direction max.",
         )
     return replace(proposal, direction=Part(known, f"by its name, {name}"))

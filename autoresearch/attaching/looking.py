@@ -180,11 +180,15 @@ def _meter_in_file(answers: Answers) -> Meter:
             f"The metric's file {answers.metric_file} lies outside the repository.",
             "Name it as a run finds it from the repository's folder, such as out/results.json.",
         )
-    if not answers.metric or answers.pattern:
+    if answers.pattern:
         raise ContractError(
-            f"Which number of {path} is the metric is not to be known.",
-            "Add --metric KEY, with dots for what lies deeper: --metric test.accuracy. "
-            "--pattern is for what is printed.",
+            "--metric-file and --pattern exclude each other.",
+            "Leave --pattern out: it is for what is printed.",
+        )
+    if not answers.metric:
+        raise ContractError(
+            f"It can't be known which number in {path} is the metric.",
+            "Add --metric KEY, with dots for what lies deeper: --metric test.accuracy.",
         )
     return Meter(name=answers.metric, file=path.as_posix())
 

@@ -36,6 +36,7 @@ class Watch:
         self._mine: set[int] = set()
         self._beside: tuple[Tenant, ...] = ()  # others, at the last look
         self._before_mb: float | None = None
+        self._least_mb: float | None = None  # of its memory that was free at a look
         self.peak_mb = 0.0  # of the GPU's memory, held by the run at once; 0.0 where nobody tells
 
     def begin(self) -> None:
@@ -52,6 +53,7 @@ class Watch:
         self._sampled = now
         look, mine = self._probe.look(self._device), set(own())
         self._mine = mine
+        self._note_free(look)
         self._beside = self._others_in(look)
         self._samples += 1
         self._slowed.update(look.slowed_by)
@@ -77,14 +79,24 @@ class Watch:
         return f"{self._device.name} lowered its clocks for heat {share:.0%} of the time"
 
     def crowd(self) -> str:
-        """Who held memory there in the run's last moments or now that it is dead, "" if nobody."""
-        now = self._others_in(self._probe.look(self._device))
-        there = {tenant.pid: tenant for tenant in (*self._beside, *now)}
+        """Who held memory there in the run's last moments or now that it is dead, "" if nobody.
+
+        Nobody where the driver never saw it full either: that it ran out is the run's own word.
+        """
+        look = self._probe.look(self._device)
+        self._note_free(look)
+        there = {tenant.pid: tenant for tenant in (*self._beside, *self._others_in(look))}
         most = _MOST_HELD * self._device.memory_mb
         held = largest(tuple(t for t in there.values() if (t.memory_mb or 0.0) > most))
-        if not held or self._shared:
+        was_full = self._least_mb is not None and self._least_mb <= most
+        if not held or self._shared or not was_full:
             return ""
         return f"{' and '.join(map(_held, held))} on {self._device.name}"
+
+    def _note_free(self, look: Look) -> None:
+        if look.free_mb is not None:
+            least = look.free_mb if self._least_mb is None else self._least_mb
+            self._least_mb = min(least, look.free_mb)
 
     def _braked(self) -> tuple[str, int]:
         return f"{POWER_BRAKE} lowered the clocks", self._slowed[POWER_BRAKE]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
+from rich.console import Console
 from rich.text import Text
 
 from autoresearch.contract import FILE_NAME
@@ -180,6 +181,7 @@ def attach(
             say("Nothing was started, and no lab was made. --dry-run prints the contract.")
             return 0
         if dry_run:
+            _show_proposal(proposal, Console(stderr=True, highlight=False))
             console.print(contract_text(proposal), markup=False, end="")
             return 0
         with working(json) as watch:
@@ -233,12 +235,12 @@ def _full_path(python: str, source: str) -> str:
     return os.path.normpath((here if here.exists() else there).absolute())
 
 
-def _show_proposal(proposal: "Proposal") -> None:
+def _show_proposal(proposal: "Proposal", on: Console = console) -> None:
     shown = table("", "proposed", "why")
     for name, value, why in rows_of(proposal):
         shown.add_row(Text(name, style="bold"), Text(value), Text(why))
-    console.print(shown)
-    console.print()
+    on.print(shown)
+    on.print()
 
 
 def _show_proven(proven: "Proven", json: bool) -> None:

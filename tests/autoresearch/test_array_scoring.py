@@ -182,6 +182,7 @@ def test_a_model_cannot_read_the_targets_and_its_words_are_not_shown(tmp_path: P
         "shape ({}) where (1,) was asked",
         "float{} where floats were asked",
         "a shape of {} dimensions where 1 were asked",
+        "a shape of \u0661 dimensions where 1 were asked",  # a digit, in Arabic
     ],
 )
 def test_a_model_cannot_spell_what_it_was_shown_in_numbers(tmp_path: Path, words: str) -> None:

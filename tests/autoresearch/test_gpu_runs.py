@@ -146,6 +146,12 @@ def test_out_of_gpu_memory_that_another_process_held_taints_a_run(
     assert report.reason.endswith(", while notebook (pid 1) held 7,192 MB on gpu-0")
 
 
+def test_a_run_that_only_says_that_a_gpu_is_full_is_a_crash(tmp_path: Path) -> None:
+    _, report = on_gpu(tmp_path, RUNS_OUT.replace("time.sleep(1.2)", ""), "roomy")
+    assert report.state is RunState.CRASHED
+    assert report.reason.startswith("out of GPU memory: it wanted 2.0 GiB more")
+
+
 def test_any_other_crash_beside_another_process_is_a_crash(tmp_path: Path) -> None:
     _, report = on_gpu(tmp_path, "1 / 0", "crowded")
     assert (report.state, report.reason) == (

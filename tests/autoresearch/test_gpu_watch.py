@@ -85,16 +85,19 @@ def test_a_power_brake_disturbs_it() -> None:
 def test_who_holds_memory_beside_it_is_said_by_its_last_look_and_by_one_more() -> None:
     notebook = Tenant(pid=os.getpid(), name="notebook", memory_mb=6000.0, busy=0.0)
     here = f"notebook (pid {os.getpid()}) held 6,000 MB on gpu-0"
-    assert crowd(look(OWN, notebook), look()) == here  # it left when the run was dead
-    assert crowd(look(OWN), look(notebook)) == here
-    assert crowd(look(OWN, notebook), look(), shared=True) == ""
-    assert crowd(look(OWN), look(OWN)) == ""
+    both = look(OWN, notebook, free_mb=100.0)
+    assert crowd(both, look()) == here  # it left when the run was dead
+    assert crowd(look(OWN, free_mb=100.0), look(notebook)) == here
+    assert crowd(both, look(), shared=True) == ""
+    assert crowd(look(OWN, free_mb=100.0), look(OWN)) == ""
+    assert crowd(look(OWN, notebook, free_mb=1000.0), look(notebook)) == ""  # it was never full
 
 
 def test_as_much_as_a_desktop_holds_is_no_crowd() -> None:
     desktop = Tenant(pid=os.getpid(), name="Xorg", memory_mb=400.0, busy=0.0)
-    assert crowd(look(OWN, desktop), look(desktop)) == ""
-    assert crowd(look(OWN, Tenant(pid=os.getpid(), name="?", memory_mb=None)), look()) == ""
+    assert crowd(look(OWN, desktop, free_mb=0.0), look(desktop)) == ""
+    untold = Tenant(pid=os.getpid(), name="?", memory_mb=None)
+    assert crowd(look(OWN, untold, free_mb=0.0), look()) == ""
 
 
 def crowd(last: Look, afterwards: Look, *, shared: bool = False) -> str:

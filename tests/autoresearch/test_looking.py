@@ -243,7 +243,7 @@ def test_a_metric_can_be_read_in_a_file_that_the_command_writes():
     ("answers", "words"),
     [
         (Answers(metric_file="r.json"), "Add --metric KEY"),
-        (Answers(metric_file="r.json", metric="a", pattern="a=(.*)"), "--pattern is for what"),
+        (Answers(metric_file="r.json", metric="a", pattern="a=(.*)"), "exclude each other"),
         (Answers(metric_file="/tmp/r.json", metric="a"), "outside the repository"),
         (Answers(metric_file="../r.json", metric="a"), "outside the repository"),
     ],

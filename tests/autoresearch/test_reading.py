@@ -97,6 +97,15 @@ def test_what_is_not_one_finite_number_is_one_sentence(
     assert words in refusal(output, tmp_path)
 
 
+@pytest.mark.parametrize("after", ["x" * 5000, "x" * 200_000])
+def test_a_number_anywhere_in_a_line_that_is_too_long_is_a_second_answer(
+    tmp_path: Path, after: str
+) -> None:
+    said = f"{'y' * 9000}METRIC loss=9{after}\nMETRIC loss=1\n"
+    with pytest.raises(ScoringFailed, match="more than once"):
+        read(said, tmp_path)
+
+
 @pytest.mark.parametrize(
     "before",
     ["x", "METRIC other=", "x" * 5000, "x" * 200_000, "\x1b]0;", "METRIC loss=7" + "x" * 5000],

@@ -91,17 +91,18 @@ def test_every_bait_that_a_patch_mentions_exists(tmp_path: Path, lab: Lab) -> No
 
 def test_a_bait_that_is_touched_says_so(tmp_path: Path, lab: Lab) -> None:
     bait = Bait(lab, tmp_path, frozenset({"BAIT", "DECOY"}), tmp_path)
+    planted = Path(sys.prefix) / "bin" / f"{bait.mark}.txt"
     try:
         Path(bait.values["CANARY"]).write_text("x")
         (Path(bait.values["OUTSIDE"]) / "new").write_text("x")
         (Path(bait.values["DECOY"]) / "ledger-head.json").write_text("{}")
-        planted = Path(sys.prefix) / "bin" / f"{bait.mark}.txt"
         planted.touch()
         psutil.Process(int(bait.values["BAIT"])).kill()
         psutil.wait_procs([psutil.Process(int(bait.values["BAIT"]))], timeout=5)
         assert len(bait.sprung()) == 5
         assert not planted.exists()
     finally:
+        planted.unlink(missing_ok=True)
         bait.close()
 
 

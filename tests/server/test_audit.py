@@ -12,21 +12,21 @@ pytestmark = pytest.mark.anyio
 LESSONS = ("run-and-predict", "parameters-embeddings", "sampling")  # `teach audit` takes all
 
 
-async def assert_nothing_is_got(*lessons: str) -> None:
+async def assert_nothing_is_got(*lessons: str, least: int) -> None:
     found = await audit("microgpt", only=lessons)
-    assert found.submissions > 15 * len(lessons)
+    assert found.submissions > least
     assert (found.passed, found.mastered, found.leaked, found.tampered) == ((), (), (), ())
     assert found.ok
 
 
 @pytest.mark.slow
 async def test_who_only_wants_to_be_done_gets_nothing_in_the_first_lesson() -> None:
-    await assert_nothing_is_got(LESSONS[0])
+    await assert_nothing_is_got(LESSONS[0], least=15)
 
 
 @pytest.mark.long
 async def test_who_only_wants_to_be_done_gets_nothing() -> None:
-    await assert_nothing_is_got(*LESSONS)
+    await assert_nothing_is_got(*LESSONS, least=50)
 
 
 @pytest.mark.slow
