@@ -100,8 +100,7 @@ class Lab:
                 f"No lab {name!r}." if name else "Which lab?" if names else "There is no lab yet."
             )
             here = f"Labs: {', '.join(names)}. Name one: `lab`, on the command line `--lab`."
-            remedy = here if names else "Open one, such as 'microgpt'."
-            raise NotFound(said, remedy)
+            raise NotFound(said, here if names else "Open one, such as 'microgpt'.")
         return cls(home, name)
 
     def history(self) -> History:
