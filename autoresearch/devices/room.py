@@ -9,7 +9,7 @@ LOOK_S = 1.0  # between two looks
 
 
 class Room:
-    """Looks at the machine's memory while there is too little of it; where nothing is known, never.
+    """Looks at the machine's memory once a second while a run waits; where nothing is known, never.
 
     What is known is what runs took before, with memory that their processes shared counted once a
     process. A sum above all that there is says nothing, so it keeps no run waiting.
@@ -24,7 +24,7 @@ class Room:
     def look(self, now: float | None = None) -> bool:
         """Whether it was time to look again."""
         now = time.monotonic() if now is None else now
-        if not self._needed_mb or (self.short and now < self._looked + LOOK_S):
+        if not self._needed_mb or now < self._looked + LOOK_S:
             return False
         self._looked, seen = now, self._machine()
         self.short = ""

@@ -6,6 +6,7 @@ rid of a bad seed, and a machine that can't cool its GPU would never finish a ru
 Memory that another process holds is one only where the run found too little of it.
 """
 
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Collection
@@ -36,7 +37,7 @@ class Watch:
         self._mine: set[int] = set()
         self._beside: tuple[Tenant, ...] = ()  # others, at the last look
         self._before_mb: float | None = None
-        self._least_mb: float | None = None  # of its memory that was free at a look
+        self._least_mb = math.inf  # of its memory that was free at a look
         self.peak_mb = 0.0  # of the GPU's memory, held by the run at once; 0.0 where nobody tells
 
     def begin(self) -> None:
@@ -88,15 +89,13 @@ class Watch:
         there = {tenant.pid: tenant for tenant in (*self._beside, *self._others_in(look))}
         most = _MOST_HELD * self._device.memory_mb
         held = largest(tuple(t for t in there.values() if (t.memory_mb or 0.0) > most))
-        was_full = self._least_mb is not None and self._least_mb <= most
-        if not held or self._shared or not was_full:
+        if not held or self._shared or self._least_mb > most:
             return ""
         return f"{' and '.join(map(_held, held))} on {self._device.name}"
 
     def _note_free(self, look: Look) -> None:
         if look.free_mb is not None:
-            least = look.free_mb if self._least_mb is None else self._least_mb
-            self._least_mb = min(least, look.free_mb)
+            self._least_mb = min(self._least_mb, look.free_mb)
 
     def _braked(self) -> tuple[str, int]:
         return f"{POWER_BRAKE} lowered the clocks", self._slowed[POWER_BRAKE]
