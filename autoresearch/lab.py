@@ -7,34 +7,42 @@ and what only it may know. Nothing here waits, and nothing here holds state that
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from autoresearch import evaluation, idle, memory, scaling
-from autoresearch.asking import checked, choose_run
-from autoresearch.cache import Question
 from autoresearch.contract import FILE_NAME, Contract, parse_contract
 from autoresearch.errors import LabError, NotFound, NotNow
-from autoresearch.evidence import was_kept
 from autoresearch.executors.local import LocalExecutor
-from autoresearch.history import History
-from autoresearch.home import default_home, lab_folder, lab_names, lasting_python
-from autoresearch.ledger import Ledger
-from autoresearch.locks import try_lock
-from autoresearch.opening import SHIPPED, create_lab, find_source, target_python
-from autoresearch.patch import Edit, prepare
-from autoresearch.proposing import Idea, record, refuse_repeat, replay
+from autoresearch.git.repository import Repository
+from autoresearch.git.signatures import load_signer
+from autoresearch.ledger.history import History
+from autoresearch.ledger.ledger import Ledger
+from autoresearch.ledger.search_index import Question
+from autoresearch.ledger.verification import Verification
+from autoresearch.loop import evaluation, scaling
+from autoresearch.loop import idle_controls as idle
+from autoresearch.loop import recall as memory
+from autoresearch.loop.arguments import checked, choose_run
+from autoresearch.loop.lab_verification import verify_lab
+from autoresearch.loop.proposals import Idea, record, refuse_repeat, replay
+from autoresearch.loop.runs import Runs
+from autoresearch.loop.stacking import stacked_tree
+from autoresearch.patches.code_sections import Reader
+from autoresearch.patches.patch import Edit, prepare
 from autoresearch.records import Concluded, Outcome, Prediction, Proposer, Word
-from autoresearch.runs import Runs
-from autoresearch.sections import Reader
-from autoresearch.signing import load_signer
-from autoresearch.stacking import stacked_tree
-from autoresearch.verdicts import judge_again
-from autoresearch.verification import Verification
-from autoresearch.verifying import verify_lab
+from autoresearch.setup.lab_creation import (
+    SHIPPED,
+    create_lab,
+    find_source,
+    target_python,
+)
+from autoresearch.setup.settings import Settings
+from autoresearch.system.home import default_home, lab_folder, lab_names, lasting_python
+from autoresearch.system.locks import try_lock
+from autoresearch.verdicts.evidence import was_kept
+from autoresearch.verdicts.verdicts import judge_again
 from autoresearch.views import (
     CodeSection,
     Conclusion,
@@ -44,19 +52,8 @@ from autoresearch.views import (
     Remembered,
     RunView,
 )
-from autoresearch.workspace import Repository
 
 LOCK_S = 30.0
-
-
-@dataclass(frozen=True)
-class Settings:
-    """lab.json: where a lab came from, and the secret that chooses its held-out part."""
-
-    source: str
-    split_seed: int
-    split_salt: str = ""  # hides the seed in the commitment to it; "" in older labs
-    sign: str = ""  # the SSH key that verdicts are signed with
 
 
 class Lab:

@@ -7,28 +7,28 @@ from pathlib import Path
 def run_role(name: str, arguments: Sequence[str]) -> int:
     """Run a role to its end and return its exit status; `name` comes from our own code."""
     if name == "snippets":
-        from autoresearch.snippets import serve
+        from autoresearch.sandboxes.snippets import serve
 
         return serve()
     folder = Path(arguments[0])
     if name == "supervise":
-        from autoresearch.detach import detach
+        from autoresearch.system.detach import detach
 
         if not detach(folder / "supervisor.err"):
             return 0
-        from autoresearch.supervisor import supervise
+        from autoresearch.training.supervisor import supervise
 
         return supervise(folder)
     if name == "environment":
-        from autoresearch.detach import detach
+        from autoresearch.system.detach import detach
 
         if not detach(folder.with_suffix(".err")):
             return 0
-        from autoresearch.building import build_environment
+        from autoresearch.setup.environment_build import build_environment
 
         return build_environment(folder)
     if name == "score":
-        from autoresearch.scorer import score_run
+        from autoresearch.scoring.scorer import score_run
 
         return score_run(folder)
     raise ValueError(f"no role is named {name!r}")

@@ -5,9 +5,7 @@ Effects are in metric units and positive is better, whatever the metric's direct
 
 from dataclasses import dataclass
 
-from autoresearch.curve import CurvePoint
-from autoresearch.overfitting import Overfitting
-from autoresearch.predictions import Taste
+from autoresearch.patches.code_sections import Knob, Span
 from autoresearch.records import (
     YIELDED,
     Experiment,
@@ -18,6 +16,8 @@ from autoresearch.records import (
     RunState,
     Verdict,
 )
+from autoresearch.run_output.curve import CurvePoint
+from autoresearch.verdicts.track_record import TrackRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,17 +94,6 @@ class Region:
     first: int  # 1-based, inclusive
     last: int
     experiments: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrackRecord:
-    """How far the lab's own conclusions, and its proposers' predictions, can be trusted."""
-
-    candidates: int  # judged on measurements, but for those kept as simplifications
-    simplifications: int = 0  # kept for being simpler and not worse: they claim no gain
-    false_keeps: float  # to be expected among the candidates if none was a gain, at normal noise
-    overfitting: Overfitting | None  # of all keeps together
-    taste: dict[str, Taste]  # by proposer: the client and its model
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,27 +193,6 @@ class Conclusion:
     without_keep: int  # the latest verdicts in a row that kept nothing
     stackable: tuple[str, ...]  # near misses that could be tried together
     sandbox: str  # of the runs it rests on
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Knob:
-    """A named value in the code that can be turned."""
-
-    name: str
-    line: int
-    value: str  # as written
-    low: float | None  # the contract's range
-    high: float | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Span:
-    """A node of the syntax tree that covers the section."""
-
-    kind: str  # "function", "class", "module", "for", "if", ...
-    name: str
-    first: int
-    last: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

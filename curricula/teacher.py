@@ -12,21 +12,21 @@ from pathlib import Path
 from random import SystemRandom
 
 from curricula import subject
-from curricula.catalog import Course, Unit
-from curricula.coverage import touched_by
+from curricula.authoring.coverage import touched_by
+from curricula.content.catalog import Course, Unit
+from curricula.content.instance import Instance
+from curricula.content.lesson import KINDS, LADDER
 from curricula.errors import BadSubmission, NotYet, Unknown
-from curricula.events import Attempt, Author, Event, Hint, Opened, Placed, Via
 from curricula.exercise import Kind
-from curricula.facts import praise
-from curricula.grader import Grade, Runner, check_submission, grade
-from curricula.instance import Instance
-from curricula.lesson import KINDS, LADDER
-from curricula.mastery import Standing, standing
-from curricula.openings import SEEDS, Openings
-from curricula.programs import refuse_unready
-from curricula.record import Record, utc_now
-from curricula.steps import HintShown, Marked, Step
-from curricula.tries import FREE_HINTS, TRIES, ExerciseInfo, tries
+from curricula.grading.grader import Grade, Runner, check_submission, grade
+from curricula.grading.program_equality import refuse_unready
+from curricula.mastery.attempts import FREE_HINTS, TRIES, ExerciseInfo, tries
+from curricula.mastery.facts import praise
+from curricula.mastery.mastery import Standing, standing
+from curricula.records.events import Attempt, Author, Event, Hint, Opened, Placed, Via
+from curricula.records.openings import SEEDS, Openings
+from curricula.records.record import Record, utc_now
+from curricula.teacher_steps import HintShown, Marked, Step
 from curricula.workbook import Page, lend, make_workbook
 
 REVIEW = "review"

@@ -12,7 +12,7 @@ from pathlib import Path
 from markdown_it import MarkdownIt
 
 from curricula.errors import BadSubmission, CourseError
-from curricula.grader import MOST_BYTES
+from curricula.grading.grader import MOST_BYTES
 
 _MARK = re.compile(r"^# instance ([0-9a-f]{8,64})\b", re.MULTILINE)
 _WIDTH = 96

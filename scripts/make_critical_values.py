@@ -2,7 +2,7 @@
 
     uv run --group dev python scripts/make_critical_values.py
 
-`tests/autoresearch/test_judge.py` checks the written table against SciPy.
+`tests/autoresearch/statistics/test_sequential_test.py` checks the written table against SciPy.
 """
 
 from pathlib import Path
@@ -27,7 +27,7 @@ def table(name: str, quantile: float) -> str:
 
 def main() -> None:
     """Write the module beside the judge."""
-    target = Path(__file__).resolve().parent.parent / "autoresearch" / "critical_values.py"
+    target = Path(__file__).resolve().parent.parent / "autoresearch" / "statistics" / "t_table.py"
     target.write_text(HEADER + table("T_975", 0.975) + "\n" + table("T_999", 0.999))
     print(f"{target.name}: 2 tables of {LAST + 1} values")
 

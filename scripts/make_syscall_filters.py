@@ -3,7 +3,8 @@
     uv run --group dev python scripts/make_syscall_filters.py
 
 Kept as tables, so that a sandbox needs neither libseccomp nor the time to look for it. Needs
-libseccomp (Debian: libseccomp2); `tests/autoresearch/test_sandbox.py` compares the written tables.
+libseccomp (Debian: libseccomp2); tests/autoresearch/sandboxes/test_selection.py compares the
+written tables.
 """
 
 import base64

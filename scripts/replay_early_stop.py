@@ -18,8 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from autoresearch.calibration.outside import Outside
-from autoresearch.calibration.stops import (
+from autoresearch.calibration.early_stopping_replay import (
     RecordedRun,
     RecordedSet,
     read_recorded,
@@ -27,13 +26,14 @@ from autoresearch.calibration.stops import (
     saved,
     stopped_controls,
 )
+from autoresearch.calibration.unrecorded_runs import Outside
 from autoresearch.contract import Knob
-from autoresearch.judge import judge
 from autoresearch.lab import Lab
-from autoresearch.patch import Edit, prepare
+from autoresearch.patches.patch import Edit, prepare
 from autoresearch.records import Outcome, RunReport
-from autoresearch.rundir import RunDir, remove_tree
-from server.demo_proposer import MOVES
+from autoresearch.run_directory import RunDir, remove_tree
+from autoresearch.statistics.sequential_test import judge
+from server.scripted_agents.demo_experiments import MOVES
 
 ROOT = Path(__file__).resolve().parent.parent
 RECORDS = ROOT / "tests" / "data" / "early_stop"

@@ -17,16 +17,18 @@ from pathlib import Path
 
 import numpy as np
 
-from autoresearch.calibration.simulate import Setting, draw, simulate_cell, simulate_setbacks
+from autoresearch.calibration.simulation import Setting, draw, simulate_cell, simulate_setbacks
 from autoresearch.calibration.trials import follow, tally
-from autoresearch.judge import GATE, JUDGE_VERSION, judge
 from autoresearch.records import Outcome
+from autoresearch.statistics.sequential_test import GATE, JUDGE_VERSION, judge
 
 CONTROLS = (3, 4, 5, 6, 8, 10, 12, 16, 20, 30, 60)
 GAINS = (0.0, 1.0, 1.5, 2.0)  # sigma
 CLAIMED = (1.0, 1.5, 2.0, 3.0)  # sigma, in the table of intervals
 KEPT_AGAINST = 20  # controls of the base, in the table of keeps that are taken back
-TARGET = Path(__file__).resolve().parent.parent / "autoresearch" / "error_rates.py"
+TARGET = (
+    Path(__file__).resolve().parent.parent / "autoresearch" / "statistics" / "false_keep_rates.py"
+)
 
 
 def false_keeps(controls: int, candidates: int, seed: int) -> tuple[int, float]:

@@ -4,7 +4,6 @@ Imports nothing that computes; the lab's own code comes with the first lab.
 """
 
 import os
-from importlib.metadata import PackageNotFoundError, version
 from typing import Literal
 
 # A project's own .env must not configure a server that happens to be started in it.
@@ -12,17 +11,18 @@ os.environ.setdefault("FASTMCP_ENV_FILE", os.devnull)
 
 from fastmcp import FastMCP
 
-from server.desk import LOOK_S, Desk
 from server.errors import PlainErrors
-from server.explaining import add_explaining
-from server.labs import HomeLabs, Labs
-from server.prompts import add_prompts
-from server.research_tools import WRITERS, add_research_tools
-from server.resources import add_resources
-from server.scaling_tool import add_scaling
-from server.school import School
-from server.teaching_tools import add_teaching_tools
-from server.tending import TEND_S, Tender
+from server.sessions.idle_care import TEND_S, Tender
+from server.sessions.lab_calls import LOOK_S, Desk
+from server.sessions.open_labs import HomeLabs, Labs
+from server.sessions.teaching_calls import School
+from server.tools.explanation import add_explaining
+from server.tools.prompts import add_prompts
+from server.tools.research import WRITERS, add_research_tools
+from server.tools.resources import add_resources
+from server.tools.scaling import add_scaling
+from server.tools.teaching import add_teaching_tools
+from server.version import product_version
 
 NAME = "autoresearch"
 Toolset = Literal["all", "research", "teach", "read-only"]
@@ -99,11 +99,3 @@ def build_server(
     else:
         add_prompts(server, research=not teaching, teach=toolset != "research")
     return server
-
-
-def product_version() -> str:
-    """The installed version, or "0" where the product runs uninstalled."""
-    try:
-        return version("autoresearch-mcp")
-    except PackageNotFoundError:
-        return "0"

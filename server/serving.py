@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from server.app import Toolset
-    from server.labs import Labs
+    from server.sessions.open_labs import Labs
 
 
 def serve(
@@ -22,7 +22,7 @@ def serve(
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
     from server.app import build_server
-    from server.desk import LOOK_S
+    from server.sessions.lab_calls import LOOK_S
 
     try:
         server = build_server(labs, look_s=LOOK_S if look_s is None else look_s, toolset=toolset)

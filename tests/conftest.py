@@ -8,8 +8,8 @@ import pytest
 from filelock import FileLock
 
 from autoresearch.lab import Lab
-from tests.autoresearch.instant import make_judged_lab
-from tests.repositories import make_repository, to_verdict
+from tests.support.instant import make_judged_lab
+from tests.support.repositories import make_repository, to_verdict
 
 # A shell that starts pytest in the background has it ignore Ctrl-C, which children would inherit.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

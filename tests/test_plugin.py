@@ -18,10 +18,10 @@ from typing import Any
 
 import pytest
 
-from server.clients import apply
-from server.skills import plan_skills, shipped
+from server.clients.configuration import apply
+from server.clients.skills import plan_skills, shipped
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[1]
 MANIFEST = ROOT / ".claude-plugin" / "plugin.json"
 MARKETPLACE = ROOT / ".claude-plugin" / "marketplace.json"
 SKILLS = sorted(path.parent.name for path in (ROOT / "skills").glob("*/SKILL.md"))

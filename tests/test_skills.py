@@ -12,10 +12,11 @@ import yaml
 from pydantic import BaseModel
 
 from curricula.exercise import Exercise, Mutant
-from server import results, teaching_results
 from server.app import build_server
+from server.views import research_results as results
+from server.views import teaching_results
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "skills"
 SKILLS = sorted(path.parent for path in FOLDER.glob("*/SKILL.md"))
 TEXTS = sorted(path for path in FOLDER.rglob("*.md"))

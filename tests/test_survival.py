@@ -11,8 +11,9 @@ import pytest
 
 from autoresearch.lab import Lab
 from autoresearch.records import RunFinished, RunState
-from tests.fakes import wait_for
-from tests.repositories import make_repository, propose
+from tests.support.fakes import wait_for
+from tests.support.paths import ROOT
+from tests.support.repositories import make_repository, propose
 
 
 def the_server(client: psutil.Process) -> list[psutil.Process]:
@@ -49,8 +50,8 @@ def test_a_run_ends_as_if_nothing_had_happened_and_is_recorded_once(
     )
     experiment = propose(lab, ("SMOOTHING = 30.0", waiting))
     client = subprocess.Popen(
-        [sys.executable, "-m", "tests.client_process", lab.name, experiment],
-        cwd=Path(__file__).parents[1],
+        [sys.executable, "-m", "tests.support.client_process", lab.name, experiment],
+        cwd=ROOT,
         env={**os.environ, "AUTORESEARCH_HOME": str(home)},
         stdout=subprocess.PIPE,
         text=True,

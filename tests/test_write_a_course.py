@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from curricula.catalog import course_folders, find_course
-from curricula.lint import lint
-from curricula.mutation import try_course
-from server.grading import SandboxRunner
+from curricula.authoring.lint import lint
+from curricula.authoring.mutation import try_course
+from curricula.content.catalog import course_folders, find_course
+from server.sessions.answer_runner import SandboxRunner
+from tests.support.paths import ROOT
 
-PAGE = Path(__file__).parents[1] / "docs" / "write-a-course.md"
+PAGE = ROOT / "docs" / "write-a-course.md"
 BLOCK = re.compile(r"^`([\w./-]+)`:\n\n(`{3,})\w+\n(.*?)^\2$", re.MULTILINE | re.DOTALL)
 
 

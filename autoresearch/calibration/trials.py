@@ -1,14 +1,14 @@
 """Follow a candidate run by run to its verdict, and count how candidates ended.
 
-The judge is `autoresearch.judge.judge`, the function that gives the lab's verdicts.
+The judge is `statistics.sequential_test.judge`, the function that gives the lab's verdicts.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from autoresearch.gates import GATE, Gate
-from autoresearch.judge import judge
 from autoresearch.records import Outcome
+from autoresearch.statistics.gates import GATE, Gate
+from autoresearch.statistics.sequential_test import judge
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

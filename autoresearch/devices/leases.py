@@ -13,8 +13,8 @@ import platformdirs
 from filelock import FileLock
 
 from autoresearch.devices.slots import MOST_SHARED, Slot
-from autoresearch.locks import try_lock
-from autoresearch.rundir import RunSpec
+from autoresearch.run_directory import RunSpec
+from autoresearch.system.locks import try_lock
 
 
 @dataclass(frozen=True, slots=True)

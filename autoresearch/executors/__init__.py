@@ -5,7 +5,7 @@ from typing import Protocol
 from autoresearch.devices import Wanted
 from autoresearch.devices.slots import Slot
 from autoresearch.records import RunReport
-from autoresearch.rundir import RunDir
+from autoresearch.run_directory import RunDir
 
 
 class Executor(Protocol):

@@ -18,11 +18,11 @@ from autoresearch.devices import Probe, Wanted
 from autoresearch.devices.machine import Machine
 from autoresearch.devices.slots import CHOICE, Slot, slots_of
 from autoresearch.errors import RunFailed
-from autoresearch.locks import try_lock
-from autoresearch.logs import last_line
-from autoresearch.processes import boot_id
 from autoresearch.records import RunReport, RunState
-from autoresearch.rundir import RunDir, empty_report
+from autoresearch.run_directory import RunDir, empty_report
+from autoresearch.run_output.log_digest import last_line
+from autoresearch.system.locks import try_lock
+from autoresearch.system.processes import boot_id
 
 _START_S = 30.0  # a supervisor that has not spoken by then never will
 _CLOCK_SLACK_S = 1.0  # how well two readings of one process's start agree

@@ -4,9 +4,9 @@ import re
 from pathlib import Path
 
 from autoresearch.contract import FILE_NAME
+from autoresearch.git.repository import Repository
 from autoresearch.lab import Lab
 from autoresearch.targets import shipped_files
-from autoresearch.workspace import Repository
 
 TOKENS = 30_000
 CPU_S = 6  # the ceiling; an honest run takes about one

@@ -12,8 +12,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from autoresearch.edits import Edit
 from autoresearch.errors import NotFound
+from autoresearch.patches.edits import Edit
 
 HERE = Path(__file__).resolve().parent
 TARGETS = ("microgpt",)

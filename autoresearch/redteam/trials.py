@@ -13,17 +13,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from autoresearch.data.token_feed import read_corpus, split_corpus
 from autoresearch.errors import LabError, PatchRefused
-from autoresearch.feed import read_corpus, split_corpus
 from autoresearch.lab import Lab
-from autoresearch.logs import clean_lines
 from autoresearch.records import Outcome as Verdict
 from autoresearch.records import Proposer, RunState
 from autoresearch.redteam.arena import open_arena
 from autoresearch.redteam.bait import Bait
 from autoresearch.redteam.catalogue import Entry
-from autoresearch.redteam.judging import Bar, Finding, Outcome, Seen, find
-from autoresearch.sandbox import CHOICE, current_sandbox
+from autoresearch.redteam.outcomes import Bar, Finding, Outcome, Seen, find
+from autoresearch.run_output.log_digest import clean_lines
+from autoresearch.sandboxes.selection import CHOICE, current_sandbox
 from autoresearch.views import RunView
 
 CONTROLS = 12

@@ -1,1 +1,1 @@
-"""The sandboxes behind `autoresearch.sandbox`, and what they are made of."""
+"""The sandboxes behind `autoresearch.sandboxes.selection`, and what they are made of."""

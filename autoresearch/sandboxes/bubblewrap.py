@@ -19,13 +19,14 @@ from pathlib import Path
 from typing import IO, Final
 
 from autoresearch.errors import LabError
-from autoresearch.processes import LINUX
-from autoresearch.sandbox import Confinement, clean_environment
-from autoresearch.sandboxes import cgroup, roots
+from autoresearch.sandboxes import cgroup
+from autoresearch.sandboxes import interpreter_folders as roots
+from autoresearch.sandboxes.base import Confinement, clean_environment
 from autoresearch.sandboxes.gpu_syscalls import GPU_NETWORKED, GPU_SECLUDED
 from autoresearch.sandboxes.limits import limiter
-from autoresearch.sandboxes.places import NETWORK_FILES, make_mount_points
+from autoresearch.sandboxes.mount_points import NETWORK_FILES, make_mount_points
 from autoresearch.sandboxes.syscalls import FILTERS, NETWORKED, SECLUDED
+from autoresearch.system.processes import LINUX
 
 _NAMESPACES = (
     *("--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-uts"),

@@ -3,8 +3,8 @@
 import resource
 from collections.abc import Callable
 
-from autoresearch.processes import die_with_parent
-from autoresearch.sandbox import Confinement
+from autoresearch.sandboxes.base import Confinement
+from autoresearch.system.processes import die_with_parent
 
 _OPEN_FILES = 1024
 

@@ -3,10 +3,10 @@
 import subprocess
 from typing import Final
 
-from autoresearch.sandbox import Confinement, clean_environment
+from autoresearch.sandboxes.base import Confinement, clean_environment
 from autoresearch.sandboxes.cgroup import UNCOUNTED
 from autoresearch.sandboxes.limits import limiter
-from autoresearch.sandboxes.places import make_symlinks
+from autoresearch.sandboxes.mount_points import make_symlinks
 
 
 class Unsandboxed:

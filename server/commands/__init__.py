@@ -9,21 +9,20 @@ from cyclopts import App, CycloptsError, Group, Parameter
 
 from autoresearch.errors import LabError
 from curricula.errors import CourseError
-from server.app import Toolset, product_version
+from server.app import Toolset
 from server.commands import (
-    attaching,
-    authoring,
-    calibrating,
-    capstone,
-    connecting,
+    calibration,
+    connect,
+    demo,
     doctor,
     labs,
-    learning,
     redteam,
-    replaying,
+    replay,
     scaling,
-    showing,
 )
+from server.commands.init import command as init
+from server.commands.teach import authoring, learning, own_model
+from server.version import product_version
 
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130
 INTERRUPTED_WORDS = (
@@ -57,15 +56,15 @@ def build_app() -> App:
         default_parameter=Parameter(negative=()),
         suppress_keyboard_interrupt=False,
     )
-    app.command(showing.demo)
-    app.command(connecting.connect)
-    for command in (attaching.init, labs.status, labs.log, labs.verify, labs.branch):
+    app.command(demo.demo)
+    app.command(connect.connect)
+    for command in (init.init, labs.status, labs.log, labs.verify, labs.branch):
         app.command(command)
-    app.command(replaying.replay)
+    app.command(replay.replay)
     app.command(scaling.scale)
     app.command(redteam.redteam)
-    app.command(calibrating.aa_test)
-    app.command(calibrating.replay_log_command, name="replay-log")
+    app.command(calibration.aa_test)
+    app.command(calibration.replay_log_command, name="replay-log")
     app.command(doctor.doctor)
     app.command(_teach())
     app.command(serve)
@@ -83,7 +82,7 @@ def _teach() -> App:
         "your agent: ask it to teach you.",
     )
     learners, authors = Group("For learners", sort_key=1), Group("For authors", sort_key=2)
-    for command in (learning.check, learning.progress, learning.export, capstone.own):
+    for command in (learning.check, learning.progress, learning.export, own_model.own):
         teach.command(command, group=learners)
     teach.command(learning.import_, name="import", group=learners)
     for tool in (authoring.lint, authoring.coverage, authoring.mutate, authoring.audit):

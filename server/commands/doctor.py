@@ -9,10 +9,10 @@ from importlib.util import find_spec
 from tempfile import TemporaryFile
 
 from autoresearch.errors import GitFailed, LabError
-from autoresearch.home import default_home
-from autoresearch.workspace import git_version
-from server import figures
+from autoresearch.git.repository import git_version
+from autoresearch.system.home import default_home
 from server.commands.output import JsonOption, print_json, say
+from server.views import figures
 
 OLDEST_GIT = (2, 36)
 NEEDED_GB = 1.0
@@ -82,7 +82,7 @@ def _home() -> Check:
 
 
 def _devices() -> Check:
-    from autoresearch.devices.described import describe_machine
+    from autoresearch.devices.descriptions import describe_machine
 
     try:
         found, remedy = describe_machine(default_home() / "devices")
@@ -92,7 +92,7 @@ def _devices() -> Check:
 
 
 def _sandbox() -> Check:
-    from autoresearch.sandbox import CHOICE, current_sandbox, missing
+    from autoresearch.sandboxes.selection import CHOICE, current_sandbox, missing
 
     sandbox = current_sandbox()
     if os.environ.get(CHOICE):

@@ -7,15 +7,14 @@ from rich.text import Text
 
 from autoresearch.contract import Metric
 from autoresearch.errors import LabError
-from autoresearch.evidence import controls_of, measured, overtaken, values
-from autoresearch.history import History
-from autoresearch.home import default_home, lab_names
 from autoresearch.lab import Lab
-from autoresearch.logs import clean_lines
-from autoresearch.noise import measure_noise
+from autoresearch.ledger.history import History
 from autoresearch.records import Experiment, Verdict
+from autoresearch.run_output.log_digest import clean_lines
+from autoresearch.statistics.noise import measure_noise
+from autoresearch.system.home import default_home, lab_names
+from autoresearch.verdicts.evidence import controls_of, measured, overtaken, values
 from autoresearch.views import Overview
-from server import figures
 from server.commands.output import (
     JsonOption,
     LabOption,
@@ -26,9 +25,10 @@ from server.commands.output import (
     say_who,
     table,
 )
-from server.results_tsv import results_tsv
-from server.shaping import incumbent_words
-from server.trust import after_verdict, trust_rows
+from server.views import figures
+from server.views.research_views import incumbent_words
+from server.views.results_tsv import results_tsv
+from server.views.trust import after_verdict, trust_rows
 
 COLOURS = {
     "keep": "green",

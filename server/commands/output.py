@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from autoresearch.contract import Metric
-from server.attribution import who_says
+from server.views.attribution import who_says
 
 LabOption = Annotated[str, Parameter(name="--lab", help="A lab's name, if there are several.")]
 JsonOption = Annotated[bool, Parameter(name="--json", help="Print JSON, for a program.")]

@@ -10,10 +10,10 @@ from rich.table import Column
 from rich.text import Text
 
 from autoresearch.redteam.catalogue import Entry, chosen
-from autoresearch.redteam.judging import Finding, Outcome
+from autoresearch.redteam.outcomes import Finding, Outcome
 from autoresearch.redteam.trials import UNSANDBOXED, Report, run_redteam
-from server import figures
 from server.commands.output import JsonOption, console, plain, print_json, say, table
+from server.views import figures
 
 STYLES = {
     Outcome.CAUGHT: "green",

@@ -11,11 +11,11 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from autoresearch.lab import Lab
-from autoresearch.scaling import RUNS, ScalingView, SizeRuns
+from autoresearch.loop.scaling import RUNS, ScalingView, SizeRuns
 from server.commands.output import JsonOption, LabOption, console, print_json, say, say_who, table
-from server.figures import digits_for, shorten
-from server.scaling_tool import chart_of, scaling_shown
-from server.scaling_words import law, rows, sentence
+from server.tools.scaling import chart_of, scaling_shown
+from server.views.figures import digits_for, shorten
+from server.views.scaling_text import law, rows, sentence
 
 LOOK_S = 0.5
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from autoresearch.lab import Lab
-from tests.autoresearch.instant import InstantExecutor, with_executor
-from tests.autoresearch.small import Small, copied, make_small
+from tests.support.instant import InstantExecutor, with_executor
+from tests.support.small import Small, copied, make_small
 
 
 @pytest.fixture

@@ -1,11 +1,10 @@
 """autoresearch.toml: what is accepted, and how every mistake is named."""
 
-from pathlib import Path
-
 import pytest
 
 from autoresearch.contract import parse_contract
 from autoresearch.errors import ContractError
+from tests.support.paths import ROOT
 
 WHOLE = """
 [target]
@@ -124,7 +123,7 @@ def test_broken_toml_is_named_by_its_line() -> None:
 
 
 def test_the_contracts_in_the_documentation_are_whole_ones() -> None:
-    page = (Path(__file__).parents[2] / "docs" / "contract.md").read_text()
+    page = (ROOT / "docs" / "contract.md").read_text()
     shown = [part.split("```")[0] for part in page.split("```toml\n")[1:]]
     whole = [text for text in shown if "[target]" in text]
     assert len(whole) >= 2

@@ -17,13 +17,13 @@ from autoresearch.errors import (
     NotNow,
     PatchRefused,
 )
-from autoresearch.home import lab_names
 from autoresearch.lab import Lab
-from autoresearch.patch import Edit
+from autoresearch.patches.patch import Edit
 from autoresearch.records import Outcome, Prediction, RunState
-from tests.autoresearch.instant import InstantExecutor, with_executor
-from tests.fakes import processes_with, wait_for
-from tests.repositories import (
+from autoresearch.system.home import lab_names
+from tests.support.fakes import processes_with, wait_for
+from tests.support.instant import InstantExecutor, with_executor
+from tests.support.repositories import (
     BETTER,
     CRASHING,
     HANGING,

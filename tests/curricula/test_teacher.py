@@ -3,9 +3,9 @@
 import pytest
 
 from curricula.errors import BadSubmission, CourseError, NotYet
-from curricula.events import Attempt, Opened, Placed
-from curricula.grader import LIMIT_S
-from tests.curricula.small_course import Class, Says, right
+from curricula.grading.grader import LIMIT_S
+from curricula.records.events import Attempt, Opened, Placed
+from tests.support.small_course import Class, Says, right
 
 
 @pytest.fixture

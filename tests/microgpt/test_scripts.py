@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from .conftest import ROOT
+from tests.support.paths import ROOT
 
 
 def run(name, *arguments, flags=()):
@@ -20,7 +20,7 @@ def test_make_names_without_its_package_says_what_to_run():
 
 @pytest.mark.slow
 def test_the_benchmark_ends_with_one_line_of_figures():
-    done = run("bench_microgpt.py", "--rounds", "1", "--steps", "1", "--batch", "2")
+    done = run("benchmarks/microgpt.py", "--rounds", "1", "--steps", "1", "--batch", "2")
     assert done.returncode == 0, done.stderr
     figures = r"\d+x a step at batch 1, \d+x a token at batch 2; gpt.py's peak memory: .+"
     assert re.fullmatch(figures, done.stdout.splitlines()[-1])

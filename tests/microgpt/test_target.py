@@ -12,7 +12,9 @@ import tomllib
 import numpy as np
 import pytest
 
-from .conftest import MICROGPT, ROOT
+from tests.support.paths import ROOT
+
+from .conftest import MICROGPT
 
 TARGET = ROOT / "autoresearch" / "targets" / "microgpt"
 VOCAB = 27

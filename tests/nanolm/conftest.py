@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from autoresearch.records import Measurement
-from autoresearch.rundir import RunDir
-from autoresearch.sandbox import current_sandbox
-from tests.fakes import make_run
+from autoresearch.run_directory import RunDir
+from autoresearch.sandboxes.selection import current_sandbox
+from tests.support.fakes import make_run
 
 VARIABLE = "AUTORESEARCH_TORCH_PYTHON"
 MISSING = f"set {VARIABLE} to a Python with torch, numpy and tiktoken; .ci/run makes one"
@@ -101,11 +101,12 @@ def token_run(
 def scored_tokens(folder: Path, python: str, train: str = MODEL, **changes: object) -> Measurement:
     """What the lab finds for that model, in a process of its own as sandboxes ask for."""
     rundir = token_run(folder, python, train, **changes)
-    program = "import sys; from autoresearch.scorer import score_run; from pathlib import Path; "
+    program = "import sys; from pathlib import Path; "
+    program += "from autoresearch.scoring.scorer import score_run; "
     program += "score_run(Path(sys.argv[1]))"
     subprocess.run([sys.executable, "-c", program, str(rundir.path)], check=True)
     from autoresearch.errors import ScoringFailed
-    from autoresearch.rundir import measurement_of
+    from autoresearch.run_directory import measurement_of
 
     fields = json.loads(rundir.measurement_file.read_text())
     if "failed" in fields:

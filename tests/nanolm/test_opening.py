@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from autoresearch.contract import parse_contract
+from autoresearch.data.token_file import read_token_file
 from autoresearch.errors import ContractError, NotFound, NotNow
 from autoresearch.lab import Lab
 from autoresearch.targets import contract_for
-from autoresearch.tokenfile import read_token_file
-from server.commands.attaching import init
+from server.commands.init.command import init
 from tests.nanolm.conftest import some_documents, write_token_file
-from tests.repositories import git
+from tests.support.repositories import git
 
 CONTRACT = """
 [target]

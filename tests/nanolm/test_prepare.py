@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from autoresearch.tokenfile import read_token_file
+from autoresearch.data.token_file import read_token_file
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 TARGET = ROOT / "autoresearch" / "targets" / "nanolm"
 STORIES = "<|endoftext|>".join(f"Once there was story {n}.\n\nIt ended.\n" for n in range(30_000))
 FETCHING = """

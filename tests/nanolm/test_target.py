@@ -9,11 +9,11 @@ import pytest
 
 from autoresearch.contract import parse_contract
 from autoresearch.records import RunReport, RunState
-from autoresearch.rundir import RunDir
-from tests.fakes import QuietExecutor, make_run, wait_for
+from autoresearch.run_directory import RunDir
 from tests.nanolm.conftest import write_token_file
+from tests.support.fakes import QuietExecutor, make_run, wait_for
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 TARGET = ROOT / "autoresearch" / "targets" / "nanolm"
 SMALL = {"DEPTH = 2": "DEPTH = 1", "BATCH = 2048": "BATCH = 96", "ASPECT = 64": "ASPECT = 32"}
 SMALL["HEAD_DIM = 64"] = "HEAD_DIM = 16"

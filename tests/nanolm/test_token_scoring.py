@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from autoresearch.data.token_file import read_token_file
 from autoresearch.errors import ScoringFailed
-from autoresearch.tokenfile import read_token_file
 from tests.nanolm.conftest import (
     CONTEXT,
     MODEL,

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from autoresearch.tokenfile import TokenFile, read_token_file
+from autoresearch.data.token_file import TokenFile, read_token_file
 from tests.nanolm.conftest import VOCAB, some_documents, write_token_file
 
 BOS = VOCAB - 1

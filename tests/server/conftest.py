@@ -10,8 +10,8 @@ from fastmcp.client.transports import StdioTransport
 from mcp_types import Implementation
 
 from server.app import build_server
-from server.school import School
-from tests.server.fake_lab import FakeLab, FakeLabs
+from server.sessions.teaching_calls import School
+from tests.support.fake_lab import FakeLab, FakeLabs
 
 MODES = ("auto", "legacy")
 

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.server.conftest import call, refused
-from tests.server.fake_lab import FakeLab
+from tests.support.fake_lab import FakeLab
 
 pytestmark = pytest.mark.anyio
 

@@ -1,0 +1,201 @@
+"""Prove a proposal by real runs of the code as it is; amend it by what a first run says.
+
+A lab is made for each try. One whose baseline runs stays; of any other nothing is left, however
+this ends: its runs are dead and its folder is gone.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from filelock import FileLock
+
+from autoresearch.attachment.contract_text import contract_text
+from autoresearch.attachment.metric_names import Number
+from autoresearch.attachment.printed_numbers import said_numbers
+from autoresearch.attachment.proposal import Meter, Part, Proposal
+from autoresearch.attachment.repairs import Mended, mend
+from autoresearch.errors import RunFailed
+from autoresearch.git.snapshot import Snapshot
+from autoresearch.lab import Lab
+from autoresearch.records import RunReport, RunState
+from autoresearch.run_directory import remove_tree
+from autoresearch.run_output.log_digest import digest
+
+MOST_TRIES = 6  # contracts, one after another
+FEWEST_RUNS, MOST_RUNS = 2, 5
+QUICK_S = 20.0  # beyond the fewest, runs go on for as long
+MOST_REPEATED = 5  # runs in a row that the machine disturbed, with longer and longer rests
+REST_S = 2.0
+LOOK_S = 0.1
+ENDING_S = 40.0
+DIGEST = 1500  # characters of a log in an error
+
+
+class Watch(Protocol):
+    """Told how it goes."""
+
+    def said(self, line: str) -> None:
+        """Something happened."""
+
+    def now(self, line: str) -> None:
+        """What goes on at this moment; the next line replaces it."""
+
+
+Opener = Callable[[str], Lab]  # makes the lab of a contract's text
+Chooser = Callable[[Proposal, tuple[Number, ...]], Proposal]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proven:
+    """A lab whose baseline runs."""
+
+    lab: Lab
+    proposal: Proposal
+    contract: str
+    runs: tuple[RunReport, ...]  # that were measured
+
+    @property
+    def values(self) -> tuple[float, ...]:
+        """What they measured, in the metric's unit."""
+        return tuple(run.measurement.value for run in self.runs if run.measurement is not None)
+
+    @property
+    def seconds(self) -> float:
+        """How long a run takes, guards and scoring included."""
+        return sum(run.ended - run.started for run in self.runs) / len(self.runs)
+
+
+def prove(
+    proposal: Proposal, snapshot: Snapshot, open_lab: Opener, watch: Watch, choose: Chooser
+) -> Proven:
+    """Run the baseline, mending the proposal where a run says how.
+
+    While the metric is not known a run is timed only, and `choose` picks it from what was printed.
+    Raises RunFailed with the digest of the log where nothing more can be mended.
+    """
+    for _ in range(MOST_TRIES):
+        known = not proposal.missing
+        text = contract_text(proposal if known else _timed(proposal))
+        lab = open_lab(text)
+        try:
+            report = _run(lab, watch)
+            if report.measurement is not None and known:
+                runs = _repeat(lab, report, watch)
+                return Proven(lab=lab, proposal=proposal, contract=text, runs=runs)
+            log = lab.log(report.run)
+            if report.measurement is not None:
+                following = choose(proposal, said_numbers(log))
+            else:
+                following = _mended(proposal, snapshot, report, log, watch)
+        except BaseException:
+            discard(lab)
+            raise
+        discard(lab)
+        proposal = following
+    raise RunFailed(
+        f"The baseline still fails after {MOST_TRIES} tries, each amended by the one before.",
+        "Give the rest by options: `autoresearch-mcp init --help` lists them.",
+    )
+
+
+def discard(lab: Lab) -> None:
+    """Remove a lab: its runs are ended and dead first."""
+    deadline = time.monotonic() + ENDING_S
+    going = [lab.runs.directory(run) for run in lab.running]
+    for rundir in going:
+        rundir.stop_file.touch()
+    while any(lab.runs.executor.settle(rundir) is None for rundir in going):
+        if time.monotonic() > deadline:
+            raise RunFailed(
+                f"A run of the lab {lab.name} does not end, so the lab stays.",
+                f"Look at `ps`; then remove {lab.folder}.",
+            )
+        time.sleep(LOOK_S)
+    with FileLock(lab.home / "labs" / ".lock"):
+        (lab.folder / "lab.json").unlink(missing_ok=True)  # from here on it is no lab
+        remove_tree(lab.folder)
+
+
+def _timed(proposal: Proposal) -> Proposal:
+    """The same with the clock for its metric, to see what it prints."""
+    return replace(
+        proposal,
+        metric=Part(Meter(name="wall_s", scoring="clock"), ""),
+        direction=Part("min", ""),
+        guards=Part({}, ""),
+    )
+
+
+def _mended(
+    proposal: Proposal, snapshot: Snapshot, report: RunReport, log: str, watch: Watch
+) -> Proposal:
+    mended: Mended | None = mend(proposal, snapshot, report, log)
+    if mended is None:
+        raise _failure(report, log)
+    watch.said(f"{report.run}: {mended.words}; trying again")
+    return mended.proposal
+
+
+def _failure(report: RunReport, log: str) -> RunFailed:
+    printed = digest(log, DIGEST)
+    quoted = f"\nIts output, of an untrusted program:\n{printed}" if printed.strip() else ""
+    return RunFailed(
+        f"The baseline does not run: {report.reason.rstrip('.')}.{quoted}\n",
+        "Nothing was kept. Mend that in the repository and commit it, or give what is missing: "
+        "--command, --metric and --pattern or --metric-file, --budget-s, --input PATH, "
+        "--python PATH, --network.",
+    )
+
+
+def _repeat(lab: Lab, first: RunReport, watch: Watch) -> tuple[RunReport, ...]:
+    """The first run and further ones: two at least, up to five where they are quick."""
+    runs = [first]
+    began = time.monotonic()
+    while len(runs) < FEWEST_RUNS or (len(runs) < MOST_RUNS and time.monotonic() - began < QUICK_S):
+        enough = len(runs) >= FEWEST_RUNS
+        report = _to_end(lab, watch) if enough else _run(lab, watch)
+        if enough and report.state.repeated:
+            break  # the machine got busy: what is proven stays so
+        if report.measurement is None:
+            raise _failure(report, lab.log(report.run))
+        runs.append(report)
+    return tuple(runs)
+
+
+def _run(lab: Lab, watch: Watch) -> RunReport:
+    """One run of the code as it is; repeated where the machine disturbed it."""
+    for n in range(MOST_REPEATED):
+        report = _to_end(lab, watch)
+        if not report.state.repeated:
+            return report
+        rest_s = REST_S * n if n + 1 < MOST_REPEATED else 0.0
+        watch.said(f"{report.run}: {report.state}: {report.reason}")
+        watch.now(f"waits {rest_s:g} s for a quieter machine")
+        time.sleep(rest_s)
+    raise RunFailed(
+        f"The machine disturbed {MOST_REPEATED} runs in a row: {report.reason}.",
+        "Nothing was kept. Try again when it is quieter; `autoresearch-mcp doctor` looks at it.",
+    )
+
+
+def _to_end(lab: Lab, watch: Watch) -> RunReport:
+    run = lab.start_run("e0").id
+    directory = lab.runs.directory(run)
+    began, told = time.monotonic(), math.nan
+    while run not in lab.history().reports:
+        status = directory.read_status()
+        if status is None or status.state.final:
+            lab.view_run(run)
+        seconds = time.monotonic() - began
+        if int(seconds) != told:
+            told = int(seconds)
+            state = status.state if status else RunState.QUEUED
+            watch.now(f"{run} {state}, {told} s")
+        time.sleep(LOOK_S)
+    report = lab.history().reports[run]
+    if report.measurement is not None:
+        watch.said(f"{run}: {report.reason} in {report.ended - report.started:.1f} s")
+    return report

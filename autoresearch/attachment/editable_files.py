@@ -1,0 +1,54 @@
+"""Which files an experiment may change, as the globs of a contract; the rest is frozen."""
+
+import posixpath
+import re
+from collections.abc import Collection, Iterable
+from pathlib import PurePosixPath
+
+from autoresearch.attachment.imports import Reach
+from autoresearch.attachment.programs import is_test
+
+_MEASURES = re.compile(
+    r"(?:^|_)(?:bench\w*|perf\w*|time|timing|measure\w*|eval\w*|score\w*)(?:_|$)"
+)
+_PREPARES = re.compile(r"(?:^|_)(?:prepare|download|setup|conftest|version)(?:_|$)")
+
+
+def measures(path: str) -> bool:
+    """Whether a program by its name measures other code, so that it must stay as it is."""
+    return bool(_MEASURES.search(PurePosixPath(path).stem.lower()))
+
+
+def sources_of(program: str, reach: Reach) -> tuple[str, ...]:
+    """The files of a program that may change: not what measures, prepares or tests."""
+    own = [path for path in reach.files if not _is_fixed(path)]
+    others = [path for path in own if path != program]
+    return tuple(others if others and measures(program) else own)
+
+
+def tested_sources(files: Iterable[str], reached: Collection[str]) -> tuple[str, ...]:
+    """What tests are about: the files that they reach, else all Python that is no test."""
+    own = [path for path in files if path.endswith(".py") and not _is_fixed(path)]
+    chosen = [path for path in own if path in reached and PurePosixPath(path).name != "__init__.py"]
+    return tuple(chosen or own)
+
+
+def as_globs(chosen: Iterable[str], files: Collection[str]) -> tuple[str, ...]:
+    """The chosen files, where they are all the Python of their folder as one glob of it."""
+    python = [path for path in files if path.endswith(".py")]
+    waiting = set(chosen)
+    globs = [path for path in sorted(waiting) if "/" not in path]
+    waiting -= set(globs)
+    folders = {str(parent) for path in waiting for parent in PurePosixPath(path).parents}
+    for folder in sorted(folders - {"."}, key=lambda folder: (folder.count("/"), folder)):
+        below = {path for path in python if path.startswith(f"{folder}/")}
+        inits = {path for path in below if path.endswith("__init__.py")}
+        if below & waiting and below - inits <= waiting:
+            deepest = posixpath.commonpath([posixpath.dirname(path) for path in below])
+            globs.append(f"{deepest}/**/*.py")
+            waiting -= below
+    return (*globs, *sorted(waiting))
+
+
+def _is_fixed(path: str) -> bool:
+    return is_test(path) or bool(_PREPARES.search(PurePosixPath(path).stem.lower()))

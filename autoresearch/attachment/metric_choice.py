@@ -1,0 +1,68 @@
+"""Which of the numbers that a run printed is the metric, where nobody is there to be asked."""
+
+from dataclasses import replace
+
+from autoresearch.attachment.metric_names import Number, candidates, direction_of, quoted
+from autoresearch.attachment.proposal import OPTIONS, Part, Proposal
+from autoresearch.attachment.repository_survey import meter_of
+from autoresearch.errors import ContractError
+
+
+def choose_alone(proposal: Proposal, numbers: tuple[Number, ...]) -> Proposal:
+    """The proposal with its metric; ContractError names the options where it can't be known."""
+    if proposal.metric is not None:
+        known = proposal.metric.value
+        same = next((number for number in numbers if number.name == known.name), None)
+        unit = same.unit if same else known.unit
+        return _with_direction(proposal, known.name, unit)
+    likeliest = candidates(numbers)
+    if len(likeliest) != 1:
+        printed = f"it prints {quoted(numbers)}" if numbers else "it prints no number with a name"
+        raise ContractError(
+            f"It can't be known which number is the metric: {printed}.",
+            f"Add {OPTIONS['metric']} (or wall_s, cpu_s: how long it takes), "
+            f"{OPTIONS['direction']}, and --pattern where a line is not `METRIC name=value`, or "
+            "--metric-file where a JSON file has it.",
+        )
+    number = likeliest[0]
+    part = Part(meter_of(number), f"{number.where} says {number.label!r}")
+    return _with_direction(replace(proposal, metric=part), number.name, number.unit)
+
+
+def refuse_unknown(proposal: Proposal, *, taken: bool) -> None:
+    """Raise ContractError with the options for what must be asked, where nobody can be.
+
+    `taken`: the rest of the proposal is; a metric that is not known yet shows when it runs.
+    """
+    unknown = [name for name in proposal.missing if name != "metric"]
+    if proposal.metric is None and "direction" in unknown:
+        unknown.remove("direction")
+    options = " ".join(OPTIONS[name] for name in unknown)
+    if unknown:
+        several = "; ".join(
+            f"{name}: {', '.join(names)}"
+            for name in unknown
+            if (names := proposal.choices.get(name, ()))
+        )
+        raise ContractError(
+            f"The {' and the '.join(unknown)} can't be known from the repository"
+            f"{f' ({several})' if several else ''}.",
+            f"Add {options}{'' if taken else ' and --yes'}.",
+        )
+    if not taken:
+        raise ContractError(
+            "init asks before it runs anything, and there is no terminal to ask on.",
+            "Add --yes to take what was found, or --dry-run to see the contract.",
+        )
+
+
+def _with_direction(proposal: Proposal, name: str, unit: str) -> Proposal:
+    if proposal.direction is not None:
+        return proposal
+    known = direction_of(name, unit)
+    if not known:
+        raise ContractError(
+            f"It can't be known whether a higher or a lower {name} is better.",
+            "Add --direction min or --direction max.",
+        )
+    return replace(proposal, direction=Part(known, f"by its name, {name}"))

@@ -1,0 +1,186 @@
+"""What a first run that failed says of its contract: the missing file names itself.
+
+A proposal is amended by what can be read off the run's log and found around the repository; a
+guess is amended, what the user said is not. Logs are the output of untrusted programs.
+"""
+
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import psutil
+
+from autoresearch.attachment.imports import PACKAGES
+from autoresearch.attachment.metric_names import NUMBER
+from autoresearch.attachment.printed_numbers import said_numbers
+from autoresearch.attachment.proposal import Meter, Part, Proposal, Sureness
+from autoresearch.attachment.surroundings import carried_around, declared
+from autoresearch.contract import DEFAULT_MEMORY_MB
+from autoresearch.git.snapshot import Snapshot
+from autoresearch.records import RunReport
+from autoresearch.run_output.log_digest import clean_lines, true_exception
+from autoresearch.run_output.out_of_memory import HOST_WORDS
+
+MOST_BUDGET_S = 300.0  # that is tried where nobody gave one
+_MORE_BUDGET = 5
+_MORE_MEMORY = 4
+_MEMORY_SHARE = 0.8  # of the machine's, beyond which no run is let
+_LAST_LINES = 6
+_ABSENT = re.compile(
+    r"No such file|not found|does not exist|doesn't exist|[Cc]annot open|[Cc]an't open|missing"
+)
+_NO_MODULE = re.compile(r"No module named '?([\w.]+)")
+_TOO_MUCH = re.compile(r"MB of memory, over its \d+ MB")
+_RUN_FOLDER = re.compile(r"^.*/runs/[^/]+/(tree|scratch)/")
+
+
+@dataclass(frozen=True, slots=True)
+class Mended:
+    """A proposal that is worth another try, and what was changed."""
+
+    proposal: Proposal
+    words: str
+
+
+def mend(proposal: Proposal, snapshot: Snapshot, report: RunReport, log: str) -> Mended | None:
+    """The proposal without what made the run fail; None where that is not to be known."""
+    for known in (_file, _module, _metric, _memory, _budget):
+        mended = known(proposal, snapshot, report, log)
+        if mended is not None:
+            return mended
+    return None
+
+
+def _file(proposal: Proposal, snapshot: Snapshot, _: RunReport, log: str) -> Mended | None:
+    """A file that is missing in the run, and lies in the user's folder or home."""
+    if proposal.text is not None:
+        return None
+    for token in _absent(log):
+        place = _place_of(token, snapshot)
+        if place and place not in proposal.inputs.value:
+            inputs = _with_input(proposal.inputs.value, place, snapshot)
+            why = f"{place}: the run missed it, and git does not carry it"
+            part = Part(inputs, "; ".join(filter(None, [proposal.inputs.why, why])))
+            return Mended(replace(proposal, inputs=part), f"{place} is missing in the run: input")
+    return None
+
+
+def _absent(log: str) -> list[str]:
+    """What could be the path in the lines that say that something is missing."""
+    lines = [*([found] if (found := true_exception(log)) else []), *clean_lines(log)[-_LAST_LINES:]]
+    tokens: list[str] = []
+    for line in filter(_ABSENT.search, lines):
+        tokens += re.findall(r"'([^']+)'|\"([^\"]+)\"", line) and [
+            one or other for one, other in re.findall(r"'([^']+)'|\"([^\"]+)\"", line)
+        ]
+        tokens += [word.strip("'\"`:,()") for word in line.split()]
+    return [token for token in dict.fromkeys(tokens) if "/" in token or "." in token]
+
+
+def _place_of(token: str, snapshot: Snapshot) -> str:
+    """Where a run's path lies for the user, as [inputs] names it; "" if nothing is there."""
+    inside = _RUN_FOLDER.match(token)
+    rest = token[inside.end() :] if inside else token.removeprefix("./")
+    if (inside and inside[1] == "scratch") or token.startswith("~/"):
+        rest = rest.removeprefix("~/")
+        return f"~/{rest}" if (Path.home() / rest).exists() else ""
+    if rest.startswith("/"):
+        outside = not rest.startswith(("/proc/", "/sys/", "/dev/", "/usr/"))
+        return rest if outside and Path(rest).exists() else ""
+    return rest if carried_around(snapshot, rest) else ""
+
+
+def _with_input(inputs: tuple[str, ...], place: str, snapshot: Snapshot) -> tuple[str, ...]:
+    """One input more; the second one of a folder that git knows nothing of is the whole folder."""
+    folder = place.rpartition("/")[0] + "/"
+    beside = [path for path in inputs if path.startswith(folder)]
+    if beside and carried_around(snapshot, folder.rstrip("/")):
+        return (*(path for path in inputs if path not in beside), folder)
+    return (*inputs, place)
+
+
+def _module(proposal: Proposal, snapshot: Snapshot, _: RunReport, log: str) -> Mended | None:
+    """A module that no environment has: from the user's folder, or to be installed."""
+    found = _NO_MODULE.findall(log)
+    if not found or proposal.text is not None:
+        return None
+    module = found[-1].partition(".")[0]
+    for place in (f"{module}.py", module, f"src/{module}"):
+        if carried_around(snapshot, place) and place not in proposal.inputs.value:
+            part = Part((*proposal.inputs.value, place), f"{place}: imported, not carried by git")
+            return Mended(replace(proposal, inputs=part), f"{place} is imported: input")
+    package = PACKAGES.get(module, module)
+    have = proposal.packages.value if proposal.packages else ()
+    if proposal.python.sure is Sureness.SAID or proposal.lock or package in have:
+        return None
+    listed, where = declared(snapshot)
+    needed = [PACKAGES.get(one, one) for one in proposal.needed]
+    packages = tuple(dict.fromkeys([*(have or listed or needed), package]))
+    why = f"{where}; the run missed {module}" if where else f"the run missed {module}"
+    mended = replace(
+        proposal,
+        packages=Part(packages, why, Sureness.GUESSED),
+        python=Part("", "uv builds an environment for it"),
+    )
+    return Mended(mended, f"the module {module} is missing: uv installs {package}")
+
+
+def _metric(proposal: Proposal, _: Snapshot, report: RunReport, log: str) -> Mended | None:
+    """Its number, where it is printed otherwise than was read off the code, or more than once."""
+    metric = proposal.metric
+    if metric is None or metric.value.scoring != "stdout" or report.measurement is not None:
+        return None
+    if metric.value.file:
+        return None
+    lines = clean_lines(log.replace("\r", "\n"))
+    meter = metric.value
+    pattern = meter.pattern or rf"^METRIC\s+{re.escape(meter.name)}\s*=(.*)"
+    matching = [line for line in lines if re.search(pattern, line)]
+    if len(matching) > 1:
+        found = _of_last_line(pattern, matching)
+        words = f"{meter.name} is printed {len(matching)} times: the last line's words tell it"
+    else:
+        same = [number for number in said_numbers(log) if number.name == meter.name]
+        found = same[0].pattern if same and not matching else ""
+        words = f"{meter.name} is found in the output"
+    if not found or found == meter.pattern or (metric.sure is Sureness.SAID and meter.pattern):
+        return None
+    better = Meter(name=meter.name, pattern=found, unit=meter.unit)
+    return Mended(replace(proposal, metric=Part(better, words, metric.sure)), words)
+
+
+def _of_last_line(pattern: str, lines: list[str]) -> str:
+    """An expression that the last of these lines alone matches, by its words and whole numbers."""
+    found = re.search(pattern, lines[-1])
+    assert found is not None
+    before = re.sub(r"\s+", " ", lines[-1][: found.start(1)]).lstrip()
+    parts = re.split(r"(-?\d+\.\d+(?:[eE][-+]?\d+)?)", before)  # an earlier loss is another's
+    own = "".join(r"\S+" if n % 2 else re.escape(part) for n, part in enumerate(parts))
+    made = r"^\s*" + own.replace(r"\ ", r"\s+") + NUMBER
+    return made if sum(bool(re.search(made, line)) for line in lines) == 1 else ""
+
+
+def _memory(proposal: Proposal, _: Snapshot, report: RunReport, log: str) -> Mended | None:
+    """More memory, as far as the machine has it."""
+    short = report.reason.startswith(HOST_WORDS) or _TOO_MUCH.search(report.reason)
+    if not short or proposal.text is not None:
+        return None
+    had = proposal.memory_mb.value if proposal.memory_mb else DEFAULT_MEMORY_MB
+    most = int(psutil.virtual_memory().total / 2**20 * _MEMORY_SHARE)
+    more = min(most, had * _MORE_MEMORY)
+    if more <= had:
+        return None
+    part = Part(more, f"the run used more than {had} MB", Sureness.GUESSED)
+    return Mended(replace(proposal, memory_mb=part), f"it needs more than {had} MB: {more} MB")
+
+
+def _budget(proposal: Proposal, _: Snapshot, report: RunReport, log: str) -> Mended | None:
+    """More time, where the seconds were a guess."""
+    budget = proposal.budget_s
+    more = min(MOST_BUDGET_S, budget.value * _MORE_BUDGET)
+    too_short = report.measurement is None and report.wall_s >= budget.value
+    if not too_short or budget.sure is not Sureness.GUESSED or more <= budget.value:
+        return None
+    part = Part(more, f"a run takes more than {budget.value:g} s", Sureness.GUESSED)
+    words = f"it takes more than {budget.value:g} s: {more:g} s"
+    return Mended(replace(proposal, budget_s=part), words)

@@ -1,0 +1,1 @@
+"""Data that the lab serves or holds back: documents, tokens, arrays, and how they are split."""

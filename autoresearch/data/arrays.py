@@ -1,0 +1,60 @@
+"""Held-out inputs and targets as arrays, of files that hold numbers and nothing else."""
+
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from autoresearch.data.array_frames import MOST_DIMENSIONS, MOST_NUMBERS
+from autoresearch.data.held_out import apart
+
+Numbers = npt.NDArray[np.generic]
+KINDS = (".npy", ".npz", ".csv", ".jsonl")
+
+
+def read_arrays(path: Path) -> tuple[Numbers, Numbers]:
+    """Inputs and targets, a row each for each other; ValueError, in a sentence, where they differ.
+
+    No object is ever unpickled.
+    """
+    inputs, targets = (_read(suffix, data) for suffix, data in apart(path.read_bytes()))
+    if not inputs.ndim or not targets.ndim or len(inputs) != len(targets) or not len(inputs):
+        shapes = f"{inputs.shape} and {targets.shape}"
+        raise ValueError(f"inputs and targets have shapes {shapes}, where as many rows are asked")
+    if targets.size > MOST_NUMBERS or max(inputs.ndim, targets.ndim) > MOST_DIMENSIONS:
+        raise ValueError(
+            f"inputs and targets have shapes {inputs.shape} and {targets.shape}, where at most "
+            f"{MOST_DIMENSIONS} dimensions and {MOST_NUMBERS:,} numbers of targets are read"
+        )
+    return inputs, targets
+
+
+def _read(suffix: str, data: bytes) -> Numbers:
+    if suffix in (".npy", ".npz"):
+        found = np.load(io.BytesIO(data), allow_pickle=False)
+        if not isinstance(found, np.ndarray):
+            if len(found.files) != 1:
+                raise ValueError(f"the .npz holds {len(found.files)} arrays, where one is asked")
+            found = found[found.files[0]]
+    elif suffix == ".csv":
+        lines = data.decode().splitlines()
+        found = np.loadtxt(lines[_headed(lines) :], delimiter=",", ndmin=1)
+    elif suffix == ".jsonl":
+        found = np.array([json.loads(line) for line in data.splitlines() if line.strip()])
+    else:
+        raise ValueError(f"is none of {', '.join(KINDS)}")
+    if found.dtype.kind not in "iufb":
+        raise ValueError(f"holds {found.dtype}, where numbers are asked")
+    return np.asarray(found)
+
+
+def _headed(lines: Sequence[str]) -> int:
+    """How many lines name the columns: one or none."""
+    try:
+        [float(part) for part in lines[0].split(",")]
+    except (IndexError, ValueError):
+        return 1
+    return 0

@@ -1,0 +1,161 @@
+"""A corpus of token ids in one file: mapped into memory, split by the lab's secret, served.
+
+The lab needs no tokenizer: who made the file had one, and wrote down how many bytes each token
+stands for. Little-endian throughout:
+
+    header    4,096 bytes: a JSON object with `format`, `vocab` (BOS included), `documents`,
+              `tokens`, and words for people; padded with spaces
+    sizes     uint16[vocab - 1]     bytes of each token; BOS, the last id, counts as one
+    ends      uint64[documents]     where each document ends, in tokens
+    ids       uint16[tokens]        the documents one after the other, no BOS among them
+
+Standard library only, since supervisors start with it.
+"""
+
+import json
+import mmap
+import random
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+
+from autoresearch.data.token_feed import HELD_OUT_SHARE
+
+FORMAT = "autoresearch tokens 1"
+_HEADER = 4096
+_LARGEST_VOCAB = 2**16
+_SPARE_PARTS = 4  # at most so many times what is scored is held out, the scored part included
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Places of documents: which train, which are scored, and the spare parts."""
+
+    training: tuple[int, ...]
+    held_out: tuple[int, ...]
+    spare: tuple[tuple[int, ...], ...]  # each a quarter as large as what is scored
+
+    def spare_part(self, number: int) -> tuple[int, ...]:
+        """One of the spare parts, going round; empty where there is none."""
+        return self.spare[number % len(self.spare)] if self.spare else ()
+
+
+@dataclass(frozen=True, slots=True)
+class TokenFile:
+    """The parts of a token file, none of them copied."""
+
+    vocab: int  # BOS included
+    sizes: tuple[int, ...]  # bytes by id, BOS's among them
+    ends: Sequence[int]
+    ids: memoryview  # of bytes, two for each token
+
+    @property
+    def bos(self) -> int:
+        """The id between documents."""
+        return self.vocab - 1
+
+    def document(self, place: int) -> memoryview:
+        """A document's ids as little-endian bytes."""
+        begin = self.ends[place - 1] if place else 0
+        return self.ids[2 * begin : 2 * self.ends[place]]
+
+    @property
+    def different(self) -> int:
+        """How many different documents there are; reads all of them."""
+        return len({blake2b(self.document(n), digest_size=16).digest() for n in self._places})
+
+    @property
+    def problem(self) -> str:
+        """Why the whole of it can't be used, "" where it can; reads all of it."""
+        same = len(self.ends) - self.different
+        if same:
+            return f"holds {same} documents twice, so that held-out text would be trained on"
+        largest = max(self.ids.cast("H"))
+        if largest >= self.bos:
+            return f"holds the id {largest}, where {self.bos - 1} is the largest of its vocabulary"
+        return ""
+
+    def split(self, *, split_seed: int, held_out: int) -> Split:
+        """Draw a tenth of the documents, at most four times what is scored; the first are scored.
+
+        Documents are all different: the opening of a lab checks it.
+        """
+        drawn = list(self._places)
+        random.Random(split_seed).shuffle(drawn)
+        tenth = max(1, round(len(drawn) * HELD_OUT_SHARE))
+        hidden = min(tenth, _SPARE_PARTS * held_out)
+        size = max(1, held_out // 4)
+        spare = (tuple(drawn[i : i + size]) for i in range(held_out, hidden - size + 1, size))
+        return Split(
+            training=tuple(sorted(drawn[hidden:])),
+            held_out=tuple(drawn[: min(held_out, hidden)]),
+            spare=tuple(spare),
+        )
+
+    def stream(
+        self, *, split_seed: int, held_out: int, seed: int, budget: int | None
+    ) -> Iterator[bytes | memoryview]:
+        """Training documents with BOS around each, in an order drawn from `seed`, without an end.
+
+        A document of n tokens costs n + 1 of the budget; the last is cut where the budget ends.
+        """
+        bos = self.bos.to_bytes(2, "little")
+        order = random.Random(seed)
+        left = budget
+        documents = list(self.split(split_seed=split_seed, held_out=held_out).training)
+        while documents:
+            order.shuffle(documents)
+            for place in documents:
+                document = self.document(place)
+                yield bos
+                if left is not None:
+                    if len(document) // 2 >= left:
+                        yield document[: 2 * left]
+                        return
+                    left -= len(document) // 2 + 1
+                yield document
+
+    @property
+    def _places(self) -> range:
+        return range(len(self.ends))
+
+
+def read_token_file(path: Path) -> TokenFile:
+    """Map a token file; raise ValueError where it is none, or is not whole."""
+    if sys.byteorder != "little":
+        raise ValueError("token files are little-endian, as this machine is not")
+    with path.open("rb") as file:
+        if path.stat().st_size <= _HEADER:
+            raise ValueError(f"{path.name} is no token file: it is too short")
+        mapped = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    vocab, documents, tokens = _counts(path, bytes(mapped[:_HEADER]))
+    begin_ends = _HEADER + 2 * (vocab - 1)
+    begin_ids = begin_ends + 8 * documents
+    whole = begin_ids + 2 * tokens
+    if len(mapped) != whole:
+        raise ValueError(f"{path.name} has {len(mapped):,} bytes where its header says {whole:,}")
+    ends = mapped[begin_ends:begin_ids].cast("Q")
+    steps = [b - a for a, b in zip([0, *ends[:-1]], ends, strict=True)]
+    if ends[-1] != tokens or min(steps) < 1:
+        raise ValueError(f"{path.name}: its documents do not end where its header says")
+    sizes = mapped[_HEADER:begin_ends].cast("H")
+    return TokenFile(vocab=vocab, sizes=(*sizes, 1), ends=ends, ids=mapped[begin_ids:])
+
+
+def _counts(path: Path, header: bytes) -> tuple[int, int, int]:
+    try:
+        fields = json.loads(header)
+        if fields["format"] != FORMAT:
+            raise ValueError(f"its format is {fields['format']!r}")
+        vocab, documents, tokens = (int(fields[k]) for k in ("vocab", "documents", "tokens"))
+    except (ValueError, KeyError, TypeError) as error:
+        words = f"is no token file of the format {FORMAT!r}"
+        raise ValueError(f"{path.name} {words}: {error}") from error
+    if not (2 <= vocab <= _LARGEST_VOCAB and documents >= 2 and tokens >= documents):
+        raise ValueError(
+            f"{path.name} says vocab {vocab}, documents {documents}, tokens {tokens}; allowed are "
+            "2 to 65,536, 2 or more, and as many tokens or more"
+        )
+    return vocab, documents, tokens

@@ -1,0 +1,140 @@
+"""One run's wait for its device: a lease, memory, and a GPU's, for as long as that is likely."""
+
+import contextlib
+import shutil
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from autoresearch.devices import Device, Probe
+from autoresearch.devices.disturbance import Reading, read_machine
+from autoresearch.devices.gpu_watch import Watch
+from autoresearch.devices.leases import Lease, Taker
+from autoresearch.devices.memory import LOOK_S, Room
+from autoresearch.devices.readiness import unready
+from autoresearch.run_directory import RunSpec
+
+PATIENCE_S = 600.0  # with a GPU that is leased but taken, hot or full; with a full machine
+_UVM = Path("/dev/nvidia-uvm")
+
+
+class Claim:
+    """Asked again and again until it has a lease or is exhausted."""
+
+    def __init__(
+        self,
+        spec: RunSpec,
+        probe: Probe,
+        patience_s: float = PATIENCE_S,
+        machine: Callable[[], Reading] = read_machine,
+    ) -> None:
+        self._spec = spec
+        self._probe = probe
+        self._patience_s = patience_s
+        self._taker = Taker(spec)
+        self._room = Room(spec.needed_mb, machine)
+        self._devices: dict[str, Device] = {}
+        self._tried: set[str] = set()
+        self._refused: dict[str, str] = {}
+        self._looked: dict[str, float] = {}
+        self._since: float | None = None  # when nothing was left to hope for but others' going
+
+    def take(self) -> Lease | None:
+        """A lease of what is free and fits the run."""
+        if self._room.look() and self._room.short:
+            self._taker.give_up()  # others may need less memory
+            self._count_while(hopeless=self._taker.all_free())  # else a run that ends makes room
+        return None if self._room.short else self._take_device()
+
+    def _take_device(self) -> Lease | None:
+        self._tried.clear()
+        lease = self._taker.take(self._fits)
+        self._refused = {name: why for name, why in self._refused.items() if name in self._tried}
+        # One that is leased will be free: only where each is free and has no room is it hopeless.
+        all_refused = bool(self._refused) and self._tried == set(self._spec.devices)
+        self._count_while(hopeless=all_refused)
+        return lease
+
+    def _count_while(self, *, hopeless: bool) -> None:
+        if not hopeless:
+            self._since = None
+        elif self._since is None:
+            self._since = time.monotonic()
+
+    def give_up(self) -> None:
+        """Give back what was gathered so far."""
+        self._taker.give_up()
+
+    @property
+    def reason(self) -> str:
+        """What it waits for, with numbers where memory is short or a GPU is not ready."""
+        if self._room.short:
+            return f"waits: {self._room.short}"
+        if not self._refused:
+            return "waits for a device"
+        return f"waits: {'; '.join(dict.fromkeys(self._refused.values()))}"
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether it waited long enough for a machine or a GPU that has no room."""
+        if self._since is None:
+            return False
+        return time.monotonic() - self._since >= self._patience_s
+
+    def watch(self, lease: Lease) -> Watch | None:
+        """Who looks after the GPU while the run trains; None where it has a core."""
+        device = self._device(lease.device)
+        if device is None:
+            return None
+        _wake_driver(device)
+        return Watch(self._probe, device, shared=_is_shared(lease.device))
+
+    def _fits(self, name: str) -> bool:
+        if not self._spec.gpus:
+            return True
+        self._tried.add(name)
+        now = time.monotonic()
+        if now >= self._looked.get(name, float("-inf")) + LOOK_S or name not in self._refused:
+            self._looked[name] = now
+            self._refused.pop(name, None)
+            if why := self._unready(name):
+                self._refused[name] = why
+        return name not in self._refused
+
+    def _unready(self, name: str) -> str:
+        device = self._device(name)
+        if device is None:
+            return f"{name} is not there any more"
+        return unready(
+            device,
+            self._probe.look(device),
+            self._spec.gpu_memory_mb,
+            shared=_is_shared(name),
+            timed=self._spec.budget_unit != "tokens",
+        )
+
+    def _device(self, name: str) -> Device | None:
+        uuid = next((uuid for known, uuid, _ in self._spec.gpus if known == name), "")
+        if uuid and name not in self._devices:
+            for device in self._probe.devices("gpu"):
+                if device.uuid == uuid:
+                    self._devices[name] = device
+        return self._devices.get(name)
+
+
+def _is_shared(name: str) -> bool:
+    return "/" in name
+
+
+def _wake_driver(device: Device) -> None:
+    """Make the device file that CUDA needs and only a privileged helper of the driver's can make.
+
+    Without it the first run after a start of the machine would find no GPU in its sandbox.
+    """
+    if device.kind != "nvidia" or _UVM.exists():
+        return
+    helper = shutil.which("nvidia-modprobe")
+    if helper is not None:
+        with contextlib.suppress(OSError, subprocess.SubprocessError):
+            subprocess.run([helper, "-u", "-c=0"], check=False, capture_output=True, timeout=30)

@@ -1,0 +1,34 @@
+"""Whether the machine has the memory that a run is known to need."""
+
+import time
+from collections.abc import Callable
+
+from autoresearch.devices.disturbance import Reading
+
+LOOK_S = 1.0  # between two looks
+
+
+class Room:
+    """Looks at the machine's memory once a second while a run waits; where nothing is known, never.
+
+    What is known is what runs took before, with memory that their processes shared counted once a
+    process. A sum above all that there is says nothing, so it keeps no run waiting.
+    """
+
+    def __init__(self, needed_mb: float, machine: Callable[[], Reading]) -> None:
+        self._needed_mb = needed_mb
+        self._machine = machine
+        self._looked = float("-inf")
+        self.short = ""  # why the run has to wait, with numbers; "" where it need not
+
+    def look(self, now: float | None = None) -> bool:
+        """Whether it was time to look again."""
+        now = time.monotonic() if now is None else now
+        if not self._needed_mb or now < self._looked + LOOK_S:
+            return False
+        self._looked, seen = now, self._machine()
+        self.short = ""
+        if seen.free_mb < self._needed_mb <= seen.total_mb:
+            has = f"{seen.free_mb:,.0f} MB of memory free"
+            self.short = f"the machine has {has}, and it needs {self._needed_mb:,.0f}"
+        return True

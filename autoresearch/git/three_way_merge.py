@@ -1,0 +1,166 @@
+"""Put a patch on another tree than the one it was made against: a three-way merge.
+
+Where lines changed is git's to say, by diffs without context; here they are put together. git's own
+merge is not used, since it refuses changes of lines that touch, and those are what near misses are
+full of. Two hunks commute where no base line is in both, and the order of the lines is open only
+where hunks touch and both put in more lines than they take out: that, too, is a collision.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from autoresearch.errors import PatchRefused
+from autoresearch.git.raw_diff import Hunk
+from autoresearch.git.repository import Entry, Repository
+
+PLAIN_MODES = ("100644", "100755")
+SHOWN = 5  # collisions that a refusal names
+_LINE = re.compile(rb"[^\n]*\n|[^\n]+")  # a carriage return is part of its line
+
+Entries = Mapping[str, Entry]
+
+
+@dataclass(frozen=True, slots=True)
+class Collision:
+    """Where two changes can't both be had, and why."""
+
+    path: str
+    why: str
+    ours: tuple[int, int] | None = None  # lines of the present text, (first, last), 1-based
+    base: tuple[int, int] | None = None  # lines of the text that the patch was made against
+
+    def __str__(self) -> str:
+        if self.ours is None or self.base is None:
+            return f"{self.path}: {self.why}"
+        return f"{self.path}, {_lines(self.ours)} ({_lines(self.base)} of its base): {self.why}"
+
+
+class MergeRefused(PatchRefused):
+    """Both change the same lines or files; the message names them."""
+
+    def __init__(self, collisions: Sequence[Collision]) -> None:
+        shown = "; ".join(map(str, collisions[:SHOWN]))
+        more = len(collisions) - SHOWN
+        super().__init__(
+            f"{shown}; and {more} more." if more > 0 else f"{shown}.",
+            "Look at these lines as they are now, and write the change for them.",
+        )
+        self.collisions = tuple(collisions)
+
+
+def merge_trees(repo: Repository, base: str, ours: str, theirs: str) -> str:
+    """The tree of `ours` with what changed from `base` to `theirs`; all are commits or trees.
+
+    Raises MergeRefused with every place where both changed the same otherwise.
+    """
+    before, present, patched = (repo.entries(name) for name in (base, ours, theirs))
+    merged = dict(present)
+    collisions: list[Collision] = []
+    for path in sorted(before.keys() | patched.keys()):
+        old, now, new = before.get(path), present.get(path), patched.get(path)
+        if new in (old, now):
+            continue
+        try:
+            entry = new if now == old else _merge_file(repo, path, (old, now, new))
+        except MergeRefused as refused:
+            collisions += refused.collisions
+            continue
+        merged.pop(path, None)
+        if entry is not None:
+            merged[path] = entry
+    collisions += _file_and_folder(merged)
+    if collisions:
+        raise MergeRefused(collisions)
+    return repo.write_tree(merged)
+
+
+def merge_texts(
+    path: str, base: bytes, ours: Sequence[Hunk], theirs: Sequence[Hunk]
+) -> list[bytes]:
+    """The lines of the base with the hunks of both; one that both have is taken once.
+
+    Raises MergeRefused.
+    """
+    new = [hunk for hunk in theirs if hunk not in ours]
+    clashes = [(mine, hunk) for mine in ours for hunk in new if _collide(mine, hunk)]
+    if clashes:
+        raise MergeRefused([_collision(path, *pair) for pair in clashes])
+    lines = _LINE.findall(base)
+    out: list[bytes] = []
+    at = 0
+    for hunk in sorted([*ours, *new], key=lambda hunk: (hunk.first, hunk.after)):
+        out += [*lines[at : hunk.first], *hunk.lines]
+        at = hunk.after
+    out += lines[at:]
+    if not all(line.endswith(b"\n") for line in out[:-1]):
+        raise MergeRefused([Collision(path, "one takes its last line end away, one adds a line")])
+    return out
+
+
+def _merge_file(
+    repo: Repository, path: str, three: tuple[Entry | None, Entry | None, Entry | None]
+) -> Entry:
+    old, now, new = three
+    if now is None:
+        raise MergeRefused([Collision(path, "the patch changes it, but it is gone now")])
+    if new is None:
+        raise MergeRefused([Collision(path, "the patch deletes it, but it was changed since")])
+    if old is None:
+        raise MergeRefused([Collision(path, "both add it, with different content")])
+    modes = {entry.mode for entry in (old, now, new)}
+    if not modes.issubset(PLAIN_MODES):
+        raise MergeRefused([Collision(path, "both change it, and it is no plain file")])
+    # There are two modes, so where both changed it they agree.
+    mode = new.mode if now.mode == old.mode else now.mode
+    return Entry(mode, _merge_blobs(repo, path, old.id, now.id, new.id))
+
+
+def _merge_blobs(repo: Repository, path: str, old: str, now: str, new: str) -> str:
+    """The id of the merged content; what only one changed is that one's."""
+    if new in (old, now):
+        return now
+    if now == old:
+        return new
+    contents = [content or b"" for content in repo.read_many([old, now, new])]
+    if any(b"\0" in content for content in contents):
+        raise MergeRefused([Collision(path, "both change it, and it is binary")])
+    texts = [_LINE.findall(content) for content in contents]
+    ours, theirs = repo.hunks(old, now, texts[1]), repo.hunks(old, new, texts[2])
+    return repo.write_blob(b"".join(merge_texts(path, contents[0], ours, theirs)))
+
+
+def _collide(one: Hunk, other: Hunk) -> bool:
+    if one.first < other.after and other.first < one.after:
+        return True
+    touching = one.after == other.first or other.after == one.first
+    return touching and one.grows and other.grows
+
+
+def _collision(path: str, ours: Hunk, theirs: Hunk) -> Collision:
+    overlapping = ours.first < theirs.after and theirs.first < ours.after
+    why = "both change this" if overlapping else "both add lines here, so their order is open"
+    last = ours.new_first + max(len(ours.lines), 1)
+    return Collision(
+        path,
+        why,
+        ours=(ours.new_first + 1, last),
+        base=(theirs.first + 1, max(theirs.after, theirs.first + 1)),
+    )
+
+
+def _file_and_folder(merged: Entries) -> list[Collision]:
+    """Names that one took for a file and the other for a folder; git would drop one of them."""
+    # With a slash at its end a file's name sorts right before what lies below it.
+    ordered = sorted(f"{path}/" for path in merged)
+    return [
+        Collision(file[:-1], "it is a file in one and a folder in the other")
+        for file, below in pairwise(ordered)
+        if below.startswith(file)
+    ]
+
+
+def _lines(span: tuple[int, int]) -> str:
+    first, last = span
+    return f"line {first}" if first == last else f"lines {first}-{last}"

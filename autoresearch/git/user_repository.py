@@ -1,0 +1,169 @@
+"""The user's repository: read without writing a byte, given one new branch when they ask for it.
+
+It knows nothing of experiments; `workspace.py` decides what is taken and what is given.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from autoresearch.errors import GitFailed, NotNow
+from autoresearch.git.plumbing import LONG_TIMEOUT_S, Git, words
+from autoresearch.git.snapshot import Snapshot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Survey:
+    """What the user's repository holds besides its HEAD commit."""
+
+    head: str
+    dirty: tuple[str, ...]  # changed or staged, not taken into the lab
+    untracked: tuple[str, ...]  # folders end in /
+    submodules: tuple[str, ...]
+    lfs: tuple[str, ...]
+    shallow: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A user's repository that has a HEAD commit and a working tree."""
+
+    path: Path
+    head: str
+
+    @property
+    def git(self) -> Git:
+        """How git is called there."""
+        return Git.user(self.path)
+
+    @classmethod
+    def open(cls, path: Path) -> "Source":
+        """Check that the lab can start from this folder; each reason against it has its error."""
+        path = path.expanduser().resolve()
+        if not path.is_dir():
+            raise GitFailed(f"{path} is not a folder.", "Give the top folder of a git repository.")
+        git = Git.user(path)
+        asked = ("--is-bare-repository", "--is-inside-work-tree", "--show-object-format")
+        done = git.attempt("rev-parse", *asked)
+        if done.returncode:
+            raise _not_usable(path, words(done.stderr))
+        bare, inside, object_format = done.stdout.decode().split()
+        if bare == "true" or inside == "false":
+            raise GitFailed(
+                f"{path} is a bare repository, or lies inside `.git`.",
+                "Give the top folder of a clone that has its files checked out.",
+            )
+        top = Path(git.run("rev-parse", "--show-toplevel").decode().rstrip("\n")).resolve()
+        if top != path:
+            raise GitFailed(
+                f"{path} is a folder inside the repository {top}.",
+                f"Give the top folder, {top}.",
+            )
+        if object_format != "sha1":
+            raise GitFailed(
+                f"{path} names its objects by {object_format}, which the lab does not support.",
+                "Convert it to sha1, git's default, or copy the files to a new repository.",
+            )
+        head = git.attempt("rev-parse", "--verify", "--quiet", "HEAD^{commit}")
+        if head.returncode:
+            raise GitFailed(
+                f"{path} has no commits yet, so there is no baseline.",
+                "Commit the code once, then open the lab again.",
+            )
+        return cls(path, head.stdout.decode().strip())
+
+    def survey(self) -> Survey:
+        """Name what HEAD does not carry, so that nobody believes it was measured."""
+        status = ("status", "--porcelain=v1", "-z", "--untracked-files=normal")
+        listed = self._names(*status, "--no-renames", "--ignore-submodules=all")
+        tree = self._names("ls-tree", "-r", "-z", "--full-tree", self.head)
+        return Survey(
+            head=self.head,
+            dirty=tuple(line[3:] for line in listed if not line.startswith("??")),
+            untracked=tuple(line[3:] for line in listed if line.startswith("??")),
+            submodules=tuple(e.split("\t", 1)[1] for e in tree if e.startswith("160000")),
+            lfs=self._names("ls-files", "-z", "--", ":(attr:filter=lfs)"),
+            shallow=self.shallow_file() is not None,
+        )
+
+    def snapshot(self) -> Snapshot:
+        """What HEAD holds and what it does not, for whoever wants to know what this is."""
+        names = self._names("ls-tree", "-r", "-z", "--name-only", "--full-tree", self.head)
+        around = self._names("ls-files", "-z", "--others", "--directory", "--no-empty-directory")
+        return Snapshot(root=self.path, files=names, untracked=around, read=self._read)
+
+    def shallow_file(self) -> Path | None:
+        """The file that lists where a shallow clone's history was cut, if it is one."""
+        name = self.git.run("rev-parse", "--git-path", "shallow").decode().rstrip("\n")
+        file = self.path / name
+        return file if file.is_file() and file.stat().st_size else None
+
+    def pack(self, into: Path) -> None:
+        """Copy HEAD and its whole history into a pack file; the objects share nothing."""
+        with into.open("wb") as file:
+            self.git.run(
+                *("pack-objects", "--revs", "--stdout", "-q"),
+                stdin=f"{self.head}\n".encode(),
+                stdout=file,
+                timeout_s=LONG_TIMEOUT_S,
+            )
+
+    def check_new_branch(self, branch: str) -> None:
+        """Refuse a name that git would not take, or that is taken."""
+        if self.git.attempt("check-ref-format", "--branch", branch).returncode:
+            raise NotNow(
+                f"{branch!r} is no branch name that git accepts.",
+                "Give one such as autoresearch/best.",
+            )
+        if not self.git.attempt("rev-parse", "--verify", "-q", f"refs/heads/{branch}").returncode:
+            raise NotNow(
+                f"{self.path} already has a branch {branch!r}.",
+                "Give a new name; the lab never moves a branch of yours.",
+            )
+
+    def has(self, commits: list[str]) -> list[str]:
+        """Those of the commits that this repository has, in the order given."""
+        asked = "\n".join(commits).encode() + b"\n"
+        found = self.git.run("cat-file", "--batch-check=%(objecttype)", stdin=asked).decode()
+        pairs = zip(commits, found.splitlines(), strict=True)
+        return [commit for commit, kind in pairs if kind == "commit"]
+
+    def receive(self, pack: Path, commit: str, branch: str) -> None:
+        """Take the pack's objects in and create one branch; nothing else of theirs moves."""
+        with pack.open("rb") as file:
+            self.git.run("index-pack", "--stdin", "--fix-thin", stdin=file)
+        self.git.run(  # complete from the user's own references on, as a fetch would check
+            *("rev-list", "--objects", "--quiet", commit, "--not", "--all"),
+            timeout_s=LONG_TIMEOUT_S,
+        )
+        created = self.git.attempt(
+            *("update-ref", "-m", "autoresearch: the incumbent", "--stdin", "-z"),
+            stdin=f"create refs/heads/{branch}\0{commit}\0".encode(),
+        )
+        if created.returncode:
+            raise NotNow(
+                f"git did not create the branch {branch!r}: {words(created.stderr)}",
+                "Give another name.",
+            )
+
+    def _read(self, path: str) -> str:
+        found = self.git.attempt("cat-file", "blob", f"{self.head}:{path}")
+        return found.stdout.decode(errors="replace") if found.returncode == 0 else ""
+
+    def _names(self, *args: str) -> tuple[str, ...]:
+        out = self.git.run(*args, timeout_s=LONG_TIMEOUT_S)
+        return tuple(name for name in out.decode(errors="surrogateescape").split("\0") if name)
+
+
+def _not_usable(path: Path, said: str) -> GitFailed:
+    if "dubious ownership" in said:
+        return GitFailed(
+            f"{path} belongs to another user, so git will not read it.",
+            f"If you trust it: git config --global --add safe.directory {path}",
+        )
+    if "not a git repository" in said:
+        return GitFailed(
+            f"{path} is not a git repository.",
+            f"Run `git init` there and commit the code, or give the right folder. "
+            f"Looked at: {path}.",
+        )
+    return GitFailed(f"git cannot read {path}: {said}")

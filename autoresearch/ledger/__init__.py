@@ -1,0 +1,1 @@
+"""The append-only record of a lab: events, their history, search, and verification."""

@@ -1,0 +1,162 @@
+"""Do the records of experiments say what their commits hold? Read in bulk, for `verify`.
+
+What is asked of an experiment is what `prepare` made sure of when it was proposed; nothing of its
+record is believed but its commit's id and its base.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib.metadata import version
+
+from autoresearch.contract import FILE_NAME, Contract, parse_contract, sha256
+from autoresearch.data.held_out import as_one
+from autoresearch.errors import ContractError
+from autoresearch.git.bulk_reads import changes_of, outside_of, read_commits
+from autoresearch.git.raw_diff import ABSENT, RawChange
+from autoresearch.git.repository import Repository
+from autoresearch.ledger.history import History
+from autoresearch.patches.fingerprint import fingerprint
+from autoresearch.records import Experiment, FileChange
+
+Files = Mapping[str, bytes]  # editable files by path
+Changes = Mapping[str, tuple[RawChange, ...]]  # by commit
+Simpler = Callable[[Files, Files], int]  # what `Experiment.simpler` is, from both states
+_ID = re.compile(r"[0-9a-f]{40}")
+
+
+class Note(str):
+    """A sentence on what could not be compared, though nothing is wrong with it."""
+
+    __slots__ = ()
+
+
+def check_experiments(
+    repo: Repository, history: History, simpler: Simpler | None = None
+) -> Iterator[str]:
+    """What does not agree, a sentence each; `simpler` is not checked without its function."""
+    if history.opened is None or "e0" not in history.experiments:
+        return
+    misnamed = [e for e in history.experiments.values() if not _ID.fullmatch(e.commit)]
+    if misnamed:
+        yield from (f"{e.id} names no commit: {e.commit[:60]!r}." for e in misnamed)
+        return
+    first = history.experiments["e0"]
+    text: bytes | None = history.opened.contract.encode()  # where it was given beside its files
+    if not text:
+        [text] = repo.read_many([f"{first.commit}:{FILE_NAME}"])
+    if text is None or sha256(text) != history.opened.contract_sha256:
+        yield f"{FILE_NAME} of e0 is not the contract that the lab was opened with."
+        return
+    try:
+        contract = parse_contract(text)
+    except ContractError as error:
+        yield f"The contract of e0 does not read: {error.message}"
+        return
+    yield from _wrong_opening(repo, history, contract)
+    standing, strays = _standing(repo, history)
+    yield from strays
+    made_by = history.opened.product_version
+    changes = changes_of(repo, [e.commit for e in standing])
+    outside = outside_of(repo, [e.commit for e in standing], contract.edit.allow)
+    for experiment in standing:
+        yield from _wrong_changes(experiment, changes[experiment.commit])
+        for path in outside[experiment.commit]:
+            yield f"{experiment.id} changes {path}, which is frozen."
+    yield from _wrong_code(repo, contract, first, standing, changes, simpler, made_by)
+
+
+def _wrong_opening(repo: Repository, history: History, contract: Contract) -> Iterator[str]:
+    assert history.opened is not None
+    commit = history.experiments["e0"].commit
+    if history.opened.source_commit not in ("", commit):
+        yield "e0 is not the commit that the lab was opened on."
+    paths = contract.sealed_paths
+    found = repo.read_many([f"{commit}:{path}" for path in paths])
+    files = [(path, data) for path, data in zip(paths, found, strict=True) if data is not None]
+    whole = as_one(files) if files and len(files) == len(paths) else None
+    if paths and (whole is None or sha256(whole) != history.opened.sealed_sha256):
+        yield f"{' and '.join(paths)} of e0 is not the data that the lab was opened with."
+
+
+def _standing(repo: Repository, history: History) -> tuple[list[Experiment], list[str]]:
+    """The experiments whose commits stand on their bases' alone, and a sentence on each other."""
+    experiments = list(history.experiments.values())
+    standing, strays = [], []
+    commits = read_commits(repo, [e.commit for e in experiments])
+    for experiment, commit in zip(experiments, commits, strict=True):
+        if commit is None:
+            strays.append(f"The commit {experiment.commit[:12]} of {experiment.id} is not there.")
+        elif experiment.base is None:
+            continue
+        elif commit.parents == (history.experiments[experiment.base].commit,):
+            standing.append(experiment)
+        else:
+            strays.append(f"The commit of {experiment.id} does not stand on {experiment.base}.")
+    return standing, strays
+
+
+def _wrong_changes(experiment: Experiment, changes: Sequence[RawChange]) -> Iterator[str]:
+    found = tuple(
+        FileChange(path=one.path, added=one.added, removed=one.removed, spans=one.spans)
+        for one in changes
+    )
+    if found != experiment.changes:
+        yield f"The changes that are recorded of {experiment.id} are not those of its patch."
+
+
+def _wrong_code(
+    repo: Repository,
+    contract: Contract,
+    first: Experiment,
+    standing: Sequence[Experiment],
+    changes: Changes,
+    simpler: Simpler | None,
+    made_by: str,
+) -> Iterator[str]:
+    """Compare fingerprints and sizes; an experiment's files are its base's and its changes."""
+    files = {first.id: _editable(repo, contract, first)}
+    if fingerprint(files[first.id]) != first.fingerprint:
+        if made_by != version("autoresearch-mcp"):
+            yield Note(f"Fingerprints were not compared: version {made_by} made them in its way.")
+        else:
+            yield "The fingerprint that is recorded of e0 is not that of its code."
+        return
+    new = _new_contents(repo, standing, changes)
+    for experiment in standing:
+        before = files.get(experiment.base or "")
+        if before is None:
+            continue  # something is wrong with its base, and that was said
+        gone = {one.path for one in changes[experiment.commit] if one.new_mode == ABSENT}
+        kept = {path: content for path, content in before.items() if path not in gone}
+        after = files[experiment.id] = {**kept, **new.get(experiment.id, {})}
+        if fingerprint(after) != experiment.fingerprint:
+            yield f"The fingerprint that is recorded of {experiment.id} is not that of its code."
+        if simpler and (due := simpler(before, after)) != experiment.simpler:
+            yield (
+                f"{experiment.id} is recorded to be {experiment.simpler} nodes simpler than "
+                f"{experiment.base}, but it is {due}."
+            )
+
+
+def _editable(repo: Repository, contract: Contract, experiment: Experiment) -> Files:
+    paths = repo.matching(experiment.commit, contract.edit.allow)
+    contents = repo.read_many([f"{experiment.commit}:{path}" for path in paths])
+    return {p: c for p, c in zip(paths, contents, strict=True) if c is not None}
+
+
+def _new_contents(
+    repo: Repository, experiments: Sequence[Experiment], changes: Changes
+) -> dict[str, dict[str, bytes]]:
+    """The changed and added files of each experiment, by its id."""
+    asked = [
+        (experiment, change.path)
+        for experiment in experiments
+        for change in changes[experiment.commit]
+        if change.new_mode != ABSENT and "\n" not in change.path
+    ]
+    contents = repo.read_many([f"{experiment.commit}:{path}" for experiment, path in asked])
+    found: dict[str, dict[str, bytes]] = {}
+    for (experiment, path), content in zip(asked, contents, strict=True):
+        if content is not None:
+            found.setdefault(experiment.id, {})[path] = content
+    return found

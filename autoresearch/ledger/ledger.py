@@ -1,0 +1,189 @@
+"""Append to the ledger and read it: events are commits on one branch of the lab's repository.
+
+Each commit's tree holds one `event.json`; the first parent is the event before it, and the event
+of a proposal has the experiment's commit as second parent. SQLite is only a cache.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from autoresearch.errors import LedgerDamaged, NotNow
+from autoresearch.git.repository import Moves, Repository
+from autoresearch.git.signatures import Signer
+from autoresearch.ledger import serialization as envelope
+from autoresearch.ledger.anchor import Anchor, read_anchor, write_anchor
+from autoresearch.ledger.history import History
+from autoresearch.ledger.search_index import Cache
+from autoresearch.records import Entry, Event, Judged, LabOpened, Proposed, Reverted
+
+LEDGER_REF = "refs/heads/autoresearch/ledger"
+INCUMBENT_REF = "refs/heads/autoresearch/incumbent"
+FILE = "event.json"
+LOCK_S = 30.0
+ATTEMPTS = 5
+SIGNED = (LabOpened, Judged, Reverted)  # events that are signed, where a lab signs
+
+
+class Ledger:
+    """One lab's ledger. Servers queue for a file lock; the ref moves by compare-and-swap."""
+
+    def __init__(
+        self,
+        repo: Repository,
+        cache_path: Path,
+        anchor_path: Path,
+        clock: Callable[[], float] = time.time,
+        signer: Signer | None = None,
+    ) -> None:
+        self.repo = repo
+        self.signer = signer
+        self.cache = Cache(cache_path)
+        self.anchor_path = anchor_path
+        self._clock = clock
+        # What was read last, and the ref's stamp at that time; one value, for it is shared.
+        self._known: tuple[History, object] = (History(), None)
+
+    def history(self) -> History:
+        """Everything up to now. What was handed out before is not changed by it."""
+        known, read_at = self._known
+        stamp = self.repo.ref_stamp(LEDGER_REF)
+        return known if stamp is not None and stamp == read_at else self._read()
+
+    def _read(self) -> History:
+        """Everything up to where the branch is now."""
+        known, _ = self._known  # taken before the ref is read, so that it is never ahead of it
+        stamp = self.repo.ref_stamp(LEDGER_REF)
+        head = self.repo.resolve(LEDGER_REF)
+        anchor = self.anchor() if head is None and known.head is None else None
+        if anchor is not None and anchor.count:
+            raise LedgerDamaged(
+                f"The ledger's last commit cannot be read in {self.repo.path}.",
+                "Run `autoresearch-mcp verify`; restore that folder from a copy.",
+            )
+        if head != known.head:
+            known = extended(self.repo, known, head)
+        self._known = (known, stamp)
+        return known
+
+    def append(self, build: Callable[[History], Event | None]) -> Entry | None:
+        """Add the event that `build` makes of the present history; None if it makes none."""
+
+        def build_all(history: History) -> tuple[Event, ...]:
+            event = build(history)
+            return () if event is None else (event,)
+
+        entries = self.append_all(build_all)
+        return entries[0] if entries else None
+
+    def append_all(self, build: Callable[[History], Sequence[Event]]) -> tuple[Entry, ...]:
+        """Add several events, or none of them, in one move.
+
+        `build` may be called again, on a newer history. The incumbent's branch moves by itself
+        with the event that moves the incumbent. Raises LedgerDamaged where the ledger is not at
+        the head that was written down, so that nothing is built on what others put there.
+        """
+        with self.lock():
+            # Left over by a git that was killed: only the holder of our lock moves these two.
+            self.repo.remove_locks((LEDGER_REF, INCUMBENT_REF, "HEAD"))
+            for _ in range(ATTEMPTS):
+                before = self._read()
+                self._refuse_strange(before)
+                events = build(before)
+                if not events:
+                    return ()
+                after = self._commit(before, events)
+                then = Anchor(head=after.head, count=len(after.entries))
+                now = Anchor(head=before.head, count=len(before.entries), next=then)
+                write_anchor(self.anchor_path, now)
+                if self.repo.move_refs(self._moves(before, after)):
+                    write_anchor(self.anchor_path, then)
+                    self._known = (after, None)
+                    return tuple(after.entries[len(before.entries) :])
+        raise LedgerDamaged(
+            f"The ledger could not be moved in {ATTEMPTS} attempts: one of its branches is not "
+            "where the ledger says it is.",
+            "Run `autoresearch-mcp verify` to see which.",
+        )
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keep every other process and thread from appending; NotNow if one takes too long."""
+        lock = FileLock(self.repo.path / "append.lock", timeout=LOCK_S)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise NotNow(
+                f"Another process has been writing to this lab for {LOCK_S:g} s.",
+                "Wait, then try again.",
+            ) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def anchor(self) -> Anchor | None:
+        """The head that was last written down; None if there is no such file."""
+        return read_anchor(self.anchor_path)
+
+    def _refuse_strange(self, history: History) -> None:
+        """Raise LedgerDamaged unless the ledger is where it was last written down to be."""
+        anchor, count = self.anchor(), len(history.entries)
+        if anchor is None and not count:
+            return
+        if anchor is None or not anchor.at(history.head, count):
+            said = f"names event {anchor.count - 1}" if anchor else "is gone"
+            raise LedgerDamaged(
+                f"The ledger ends with event {count - 1}, but {self.anchor_path}, where the lab "
+                f"writes its head down, {said}.",
+                "Run `autoresearch-mcp verify`; restore the lab's folder from a copy.",
+            )
+
+    def _commit(self, before: History, events: Sequence[Event]) -> History:
+        """Write the events as commits that no ref points at yet."""
+        after = before.copy()
+        for event in events:
+            n, at = len(after.entries), self._clock()
+            blob = envelope.encode(n, at, event)
+            after.check(event)
+            tree = self.repo.make_tree({FILE: self.repo.write_blob(blob)})
+            parents = [after.head] if after.head else []
+            if isinstance(event, Proposed):
+                parents.append(event.experiment.commit)
+            subject = f"{n} {envelope.kind_of(event)}"
+            sign = self.signer.key if self.signer and isinstance(event, SIGNED) else None
+            commit = self.repo.commit_tree(tree, parents, subject, at=at, sign=sign)
+            after.apply(envelope.decode(commit, blob))
+        return after
+
+    def _moves(self, before: History, after: History) -> Moves:
+        """The ledger's move, and the incumbent's from wherever it is: its branch is derived."""
+        moves = {LEDGER_REF: (after.head, before.head)}
+        present = self.repo.resolve(INCUMBENT_REF)
+        if present != after.incumbent_commit:
+            moves[INCUMBENT_REF] = (after.incumbent_commit, present)
+        return moves
+
+
+def extended(repo: Repository, history: History, head: str | None) -> History:
+    """The history up to `head`, reading only what is new."""
+    if head is None:
+        if history.head is None:
+            return history
+        raise LedgerDamaged("The ledger's branch is gone.", "Run `autoresearch-mcp verify`.")
+    chain = repo.parents(head, history.head)
+    if history.head and (not chain or chain[0][1:2] != (history.head,)):
+        raise LedgerDamaged(
+            "The ledger's branch no longer continues from where this server read it.",
+            "Run `autoresearch-mcp verify`, then start the server again.",
+        )
+    blobs = repo.read_many([f"{commit[0]}:{FILE}" for commit in chain])
+    after = history.copy()
+    for (commit, *_), blob in zip(chain, blobs, strict=True):
+        if blob is None:
+            raise LedgerDamaged(f"The ledger's commit {commit[:12]} has no {FILE}.")
+        after.apply(envelope.decode(commit, blob))
+    return after

@@ -1,0 +1,288 @@
+"""Read the whole ledger again and compare it with everything that should agree with it.
+
+Whatever was done to the lab's folder, this ends in findings and not in an error.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from autoresearch.errors import GitFailed, LabError, LedgerDamaged
+from autoresearch.git.bulk_reads import oddities, read_commits, signatures
+from autoresearch.git.signatures import ALLOWED
+from autoresearch.ledger import serialization as envelope
+from autoresearch.ledger.anchor import Anchor, Written
+from autoresearch.ledger.experiment_checks import Note
+from autoresearch.ledger.history import History
+from autoresearch.ledger.ledger import FILE, INCUMBENT_REF, LEDGER_REF, SIGNED, Ledger
+from autoresearch.records import Entry, Judged, Proposed, Reversal, Reverted, Verdict, Word
+
+Check = Callable[[History], Iterable[str]]  # findings, a sentence each, and Notes
+GOOD = "G"  # git's letter for a signature by a key that is allowed
+# What deriving something from a forged record may end in.
+_CONTRADICTIONS = (LabError, ArithmeticError, AssertionError, LookupError, TypeError, ValueError)
+
+
+class JudgeAgain(Protocol):
+    """Derives a verdict or a reversal anew."""
+
+    def __call__(self, history: History, word: Word, /) -> Word:
+        """The word as the judge of its version gives it on the history before it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verification:
+    """What was found; `ok` when there are no findings."""
+
+    ok: bool
+    entries: int  # events that replay
+    experiments: int
+    verdicts: int  # verdicts and reversals derived again
+    anchor: str  # which head, recorded outside git, the chain was compared with
+    cache: str  # "agrees" or "rebuilt"
+    findings: tuple[str, ...]  # a sentence each
+    head: str = ""  # HASH:COUNT, for a person to write down elsewhere; "" where nothing replays
+    signed: int = 0  # verdicts and reversals whose signature is good
+    signer: str = ""  # the key's fingerprint; "" where the lab does not sign
+    notes: tuple[str, ...] = ()  # what could not be compared, though nothing is wrong with it
+
+
+def verify(
+    ledger: Ledger,
+    judge_again: JudgeAgain | None = None,
+    *,
+    written: Written | None = None,
+    checks: Sequence[Check] = (),
+) -> Verification:
+    """Check objects, chain, records, verdicts, signatures, refs, anchor, cache; never the reader.
+
+    `judge_again` derives a verdict or a reversal anew from the history before it; without it none
+    is derived. `written` is a head that was written down elsewhere. `checks` are asked last.
+    """
+    findings: list[str] = []
+    heads = _read_heads(ledger)
+    findings += _guarded(lambda: _unsound(ledger))
+    history, words = History(), 0
+    try:
+        chain, entries = _read(ledger, heads.ledger)
+        for parents, entry in zip(chain, entries, strict=True):
+            findings += _wrong_parents(history, parents, entry)
+            if judge_again and isinstance(entry.event, Judged | Reverted):
+                findings += _wrong_word(history, entry.event, judge_again)
+                words += 1
+            history.apply(entry)
+    except (LedgerDamaged, GitFailed) as error:
+        findings.append(error.message)
+    findings += _wrong_incumbent(heads.incumbent, history)
+    anchor, dropped = _compare_anchor(ledger, heads.anchor, history)
+    findings += dropped
+    if written is not None:
+        anchor = f"{anchor}; and {_shown(written)}, as given"
+        findings += _off_written(history, written)
+    signer = _Signer(ledger, history)
+    findings += _guarded(signer.findings)
+    for check in checks:
+        findings += _guarded(lambda check=check: check(history))  # type: ignore[misc]
+    notes = tuple(str(found) for found in findings if isinstance(found, Note))
+    findings = [found for found in findings if not isinstance(found, Note)]
+    return Verification(
+        ok=not findings,
+        entries=len(history.entries),
+        experiments=len(history.experiments),
+        verdicts=words,
+        anchor=anchor,
+        cache=ledger.cache.compare(history.entries),
+        findings=tuple(findings),
+        head=f"{history.head}:{len(history.entries)}" if history.head else "",
+        signed=signer.good,
+        signer=signer.key,
+        notes=notes,
+    )
+
+
+def _guarded(ask: Callable[[], Iterable[str]]) -> list[str]:
+    """The answers, and as the last of them why there are no more."""
+    found: list[str] = []
+    try:
+        found += ask()
+    except LabError as error:
+        found.append(error.message)
+    except (OSError, *_CONTRADICTIONS) as error:
+        found.append(f"The record cannot be checked further: {type(error).__name__}: {error}")
+    return found
+
+
+def _unsound(ledger: Ledger) -> Iterator[str]:
+    said = ledger.repo.fsck()
+    if said:
+        yield f"git fsck: {said}"
+    yield from oddities(ledger.repo)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Heads:
+    """What an append moves, as it was at one moment."""
+
+    ledger: str | None
+    incumbent: str | None
+    anchor: Anchor | LedgerDamaged | None  # the error if it does not read
+
+
+def _read_heads(ledger: Ledger) -> _Heads:
+    with ledger.lock():
+        try:
+            anchor: Anchor | LedgerDamaged | None = ledger.anchor()
+        except LedgerDamaged as error:
+            anchor = error
+        return _Heads(
+            ledger=ledger.repo.resolve(LEDGER_REF),
+            incumbent=ledger.repo.resolve(INCUMBENT_REF),
+            anchor=anchor,
+        )
+
+
+def _read(ledger: Ledger, head: str | None) -> tuple[list[tuple[str, ...]], Iterator[Entry]]:
+    """The chain and its entries, decoded one by one, so that those before a damaged one count."""
+    if head is None:
+        return [], iter(())
+    chain = ledger.repo.parents(head)
+    blobs = ledger.repo.read_many([f"{commit[0]}:{FILE}" for commit in chain])
+
+    def decoded() -> Iterator[Entry]:
+        for (commit, *_), blob in zip(chain, blobs, strict=True):
+            if blob is None:
+                raise LedgerDamaged(f"The ledger's commit {commit[:12]} has no {FILE}.")
+            yield envelope.decode(commit, blob)
+
+    return chain, decoded()
+
+
+def _wrong_parents(history: History, parents: tuple[str, ...], entry: Entry) -> list[str]:
+    due = [entry.commit, *([history.head] if history.head else [])]
+    if isinstance(entry.event, Proposed):
+        due.append(entry.event.experiment.commit)
+    if list(parents) == due:
+        return []
+    what = "the experiment's commit" if isinstance(entry.event, Proposed) else "the event before"
+    return [f"Event {entry.n} ({entry.commit[:12]}) does not have {what} as its last parent."]
+
+
+def _wrong_word(history: History, event: Judged | Reverted, judge_again: JudgeAgain) -> list[str]:
+    word: Verdict | Reversal
+    again: Verdict | Reversal
+    try:
+        if isinstance(event, Judged):
+            what, word = f"The verdict on {event.verdict.experiment}", event.verdict
+            again = judge_again(history, event.verdict)
+        else:
+            what, word = f"The reversal of {event.reversal.experiment}", event.reversal
+            again = judge_again(history, event.reversal)
+    except _CONTRADICTIONS as error:
+        said = error.message if isinstance(error, LabError) else f"{type(error).__name__}: {error}"
+        return [f"{what} cannot be derived again: {said}"]
+    if again == word:
+        return []
+    differing = [
+        f"{name} {getattr(word, name)!r} is {getattr(again, name, None)!r} when derived again"
+        for name in type(word).__slots__
+        if getattr(again, name, None) != getattr(word, name)
+    ]
+    return [f"{what} does not follow: {'; '.join(differing)}."]
+
+
+def _wrong_incumbent(branch: str | None, history: History) -> list[str]:
+    if branch == history.incumbent_commit:
+        return []
+    return [
+        f"The incumbent's branch is at {(branch or 'nothing')[:12]}, but the ledger says "
+        f"{history.incumbent or 'that there is none'}"
+        f" ({(history.incumbent_commit or 'no commit')[:12]})."
+    ]
+
+
+def _compare_anchor(
+    ledger: Ledger, anchor: Anchor | LedgerDamaged | None, history: History
+) -> tuple[str, list[str]]:
+    """Which anchor was used, and what it shows."""
+    if isinstance(anchor, LedgerDamaged):
+        return "unreadable", [anchor.message]
+    if anchor is None:
+        found = ["There are events, but no anchor to compare them with."] if history.entries else []
+        return f"none, there is no anchor at {ledger.anchor_path}", found
+    used = anchor
+    if anchor.next is not None and anchor.next.at(history.head, len(history.entries)):
+        used = anchor.next  # whoever appended died before it could write that down
+    said = f"{(used.head or 'nothing')[:12]} as event {used.count - 1}"
+    return f"{said}, from {ledger.anchor_path.name}", _off_anchor(history, used)
+
+
+def _off_anchor(history: History, anchor: Anchor) -> list[str]:
+    count = len(history.entries)
+    if anchor.count > count:
+        return [
+            f"The ledger's tail was dropped: {anchor.count} events were recorded, {count} read."
+        ]
+    if anchor.count and history.entries[anchor.count - 1].commit != anchor.head:
+        return [f"The ledger was rewritten: event {anchor.count - 1} is not the one recorded."]
+    if anchor.count < count:
+        return [f"Events were added by others: {anchor.count} events were recorded, {count} read."]
+    return []
+
+
+def _off_written(history: History, written: Written) -> list[str]:
+    """Later events are no finding here: the head was written down some time ago."""
+    found = [e for e in history.entries if e.commit.startswith(written.head)]
+    if any(written.count in (None, entry.n + 1) for entry in found):
+        return []
+    return [
+        f"The head {_shown(written)} that was written down elsewhere is not in the ledger: it was "
+        "rewritten, or its tail was dropped."
+    ]
+
+
+def _shown(written: Written) -> str:
+    return written.head[:12] + (f":{written.count}" if written.count is not None else "")
+
+
+class _Signer:
+    """Checks signatures, where the first event says by its own that the lab signs."""
+
+    def __init__(self, ledger: Ledger, history: History) -> None:
+        self._ledger, self._history = ledger, history
+        self.key, self.good = "", 0
+
+    def findings(self) -> Iterator[str]:
+        """What is wrong with them; `good` and `key` say what is right."""
+        due = [entry for entry in self._history.entries if isinstance(entry.event, SIGNED)]
+        if not due:
+            return
+        commits = read_commits(self._ledger.repo, [entry.commit for entry in due])
+        opening = commits[0]
+        if opening is None or not opening.signed:
+            if self._ledger.signer is not None:
+                yield "The lab's settings name a key, but the first event is not signed."
+            return
+        if self._ledger.signer is None:
+            yield "The first event is signed, but the lab's settings name no key."
+        allowed = self._ledger.anchor_path.parent / ALLOWED
+        found = signatures(self._ledger.repo, [entry.commit for entry in due], allowed)
+        letter, self.key = (*found.get(due[0].commit, ()), "", "")[:2]
+        if letter != GOOD:
+            yield f"The signature of the first event is not good ({letter or 'none'})."
+        for entry, commit in zip(due[1:], commits[1:], strict=True):
+            what = f"{_named(entry)} (event {entry.n})"
+            if commit is None or not commit.signed:
+                yield f"{what} is not signed, and in this lab it must be."
+            elif found.get(entry.commit) != [GOOD, self.key]:
+                yield f"The signature of {what} is not good, or by another key."
+            else:
+                self.good += 1
+
+
+def _named(entry: Entry) -> str:
+    match entry.event:
+        case Judged(verdict=verdict):
+            return f"the verdict on {verdict.experiment}"
+        case Reverted(reversal=reversal):
+            return f"the reversal of {reversal.experiment}"
+    return envelope.kind_of(entry.event)

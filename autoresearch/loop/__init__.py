@@ -1,0 +1,1 @@
+"""The research loop: propose, run, evaluate, conclude, recall."""

@@ -1,0 +1,46 @@
+"""What a caller's words mean: checked hypotheses and lessons, and which run was meant."""
+
+from autoresearch.errors import LabError, NotFound
+from autoresearch.ledger.history import History
+from autoresearch.verdicts.evidence import was_kept
+
+SHORTEST = 8  # characters of a hypothesis or a lesson
+LONGEST = 2000
+
+
+def checked(name: str, text: str) -> str:
+    """The hypothesis or lesson without blanks around it; LabError where it says too little."""
+    text = text.strip()
+    if not text:
+        raise LabError(f"The {name} is empty.", "Say in a sentence what and why.")
+    if len(text) < SHORTEST:
+        raise LabError(f"The {name} {text!r} says too little.", "Say in a sentence what and why.")
+    if len(text) > LONGEST:
+        raise LabError(f"The {name} has {len(text)} characters.", f"At most {LONGEST} are allowed.")
+    return text
+
+
+def choose_run(run_or_experiment: str | None, history: History) -> str:
+    """The run, an experiment's newest, or with None one that goes on, else the newest of all.
+
+    Of those that go on, an experiment's run comes before a control.
+    """
+    if run_or_experiment is None:
+        if not history.runs:
+            raise NotFound("No run was started yet.", "Call run_training with an experiment.")
+        going = sorted(history.unfinished(), key=lambda run: was_kept(history, run.experiment))
+        return going[0].id if going else list(history.runs)[-1]
+    if run_or_experiment in history.runs:
+        return run_or_experiment
+    if run_or_experiment in history.experiments:
+        runs = history.runs_of(run_or_experiment)
+        if not runs:
+            raise NotFound(
+                f"{run_or_experiment} has no run yet.",
+                f"Call run_training with experiment={run_or_experiment!r}.",
+            )
+        return runs[-1].id
+    newest = ", ".join(list(history.runs)[-8:]) or "none yet"
+    raise NotFound(
+        f"No run and no experiment {run_or_experiment!r}.", f"The newest runs: {newest}."
+    )

@@ -1,0 +1,49 @@
+"""What the loop reads of an open lab, as a protocol, so that it need not know the facade."""
+
+from pathlib import Path
+from typing import Protocol
+
+from autoresearch.contract import Contract
+from autoresearch.git.repository import Repository
+from autoresearch.ledger.history import History
+from autoresearch.ledger.ledger import Ledger
+from autoresearch.loop.runs import Runs
+from autoresearch.patches.code_sections import Reader
+from autoresearch.setup.settings import Settings
+
+
+class OpenLab(Protocol):
+    """One target opened for research; `autoresearch.lab.Lab` is one."""
+
+    name: str
+    folder: Path
+    repository: Repository
+    ledger: Ledger
+
+    @property
+    def contract(self) -> Contract:
+        """The contract of e0, which no experiment can change."""
+
+    @property
+    def settings(self) -> Settings:
+        """The content of lab.json."""
+
+    @property
+    def brief(self) -> str:
+        """The human's own words, or "" where the contract names none."""
+
+    @property
+    def runs(self) -> Runs:
+        """The lab's runs."""
+
+    def history(self) -> History:
+        """The ledger's events, folded into a history."""
+
+    def source_path(self) -> Path:
+        """The user's repository; only for labs that were opened on one."""
+
+    def read_file(self, path: str, commit: str) -> str:
+        """Return a file's text at a commit; raise NotFound for held-out data."""
+
+    def reader(self, commit: str) -> Reader:
+        """Return a reader of files at a commit."""

@@ -1,0 +1,132 @@
+"""Put several near misses together as one patch: small gains hide one by one."""
+
+from collections.abc import Sequence
+
+from autoresearch.errors import NotNow, PatchRefused
+from autoresearch.git.three_way_merge import MergeRefused, merge_trees
+from autoresearch.ledger.history import History
+from autoresearch.loop.open_lab import OpenLab
+from autoresearch.records import Outcome
+
+FEWEST, MOST = 2, 6  # patches in one stack
+UNTESTED = {
+    Outcome.CRASHED: "it crashed",
+    Outcome.TAINTED: "its runs were disturbed, so it was not tested",
+}
+
+Spans = dict[str, list[tuple[int, int]]]  # path: lines of the incumbent's file
+
+
+def stacked_tree(lab: OpenLab, stack: Sequence[str]) -> str:
+    """The incumbent's tree with these experiments' patches merged in, one after the other.
+
+    Raises PatchRefused, naming the patch, the files and the lines, where one does not merge.
+    """
+    history = lab.history()
+    refuse_unfit(history, stack)
+    tip = history.kept[-1]
+    tree = history.experiments[tip].commit
+    for place, name in enumerate(stack):
+        try:
+            tree = _merged(lab, history, name, tree)
+        except MergeRefused as refused:
+            after = ", then ".join([tip, *stack[:place]])
+            raise PatchRefused(
+                f"The patch of {name} does not apply to {after}: {refused.message}",
+                f"Leave {name} out, or write the combined change yourself as `edits` on {tip}.",
+            ) from refused
+    return tree
+
+
+def reapplied_tree(lab: OpenLab, name: str) -> str:
+    """The incumbent's tree with the patch of an experiment that was made against an older one.
+
+    Raises PatchRefused, naming the files and the lines, where it does not merge.
+    """
+    history = lab.history()
+    tip = history.kept[-1]
+    try:
+        return _merged(lab, history, name, history.experiments[tip].commit)
+    except MergeRefused as refused:
+        raise PatchRefused(
+            f"The patch of {name} does not apply to {tip}: {refused.message}",
+            f"Write the change yourself as `edits` on {tip}.",
+        ) from refused
+
+
+def _merged(lab: OpenLab, history: History, name: str, tree: str) -> str:
+    known = history.experiment(name)
+    if known.base is None:
+        raise PatchRefused(f"{name} is the code as it was found, no patch.", "Name another.")
+    base = history.experiments[known.base].commit
+    return merge_trees(lab.repository, base, tree, known.commit)
+
+
+def refuse_unfit(history: History, stack: Sequence[str]) -> None:
+    """Raise PatchRefused or NotNow where these can't be stacked, saying which and why."""
+    if len(set(stack)) != len(stack):
+        raise PatchRefused("A stack names each experiment once.", "Leave the repeats out.")
+    if not FEWEST <= len(stack) <= MOST:
+        raise PatchRefused(
+            f"A stack has {FEWEST} to {MOST} experiments, not {len(stack)}.",
+            "recall_experiments with outcome='inconclusive' shows near misses.",
+        )
+    for name in stack:
+        history.experiment(name)
+        why = _unfit(history, name)
+        if why:
+            remedy = "Stack experiments that were measured and not kept, best those that leaned up."
+            raise PatchRefused(f"{name} can't be stacked: {why}.", remedy)
+
+
+def near_misses(history: History, touched: dict[str, Spans]) -> tuple[str, ...]:
+    """Inconclusive experiments that leaned up, on lines of their own, in no stack yet.
+
+    The clearest first, at most as many as a stack takes; fewer than two are none. `touched` are
+    the lines of the incumbent's files that each experiment changed.
+    """
+    stacked = {name for e in history.experiments.values() for name in e.stack}
+    leaning = sorted(
+        (
+            name
+            for name, verdict in history.verdicts.items()
+            if verdict.outcome is Outcome.INCONCLUSIVE
+            and (verdict.effect or 0.0) > 0.0
+            and name not in stacked
+            and not history.experiments[name].stack
+        ),
+        key=lambda name: -(history.verdicts[name].evidence or 0.0),
+    )
+    chosen: list[str] = []
+    for name in leaning:
+        mine = touched.get(name, {})
+        if mine and not any(_overlap(mine, touched[other]) for other in chosen):
+            chosen.append(name)
+    return tuple(chosen[:MOST]) if len(chosen) >= FEWEST else ()
+
+
+def _unfit(history: History, name: str) -> str:
+    verdict = history.verdicts.get(name)
+    if history.experiments[name].base is None:
+        return "it is the code as it was found"
+    if name in history.reversals:
+        return "it was kept and then taken back"
+    if verdict is None:
+        raise NotNow(
+            f"{name} has no verdict yet, so it can't be stacked.",
+            f"evaluate_metric with experiment={name!r} brings it to one.",
+        )
+    if verdict.moved_incumbent:
+        return "it was kept, so the incumbent has it already"
+    if verdict.outcome in UNTESTED:
+        return UNTESTED[verdict.outcome]
+    return "" if verdict.effect is not None else "it was never measured"
+
+
+def _overlap(mine: Spans, others: Spans) -> bool:
+    return any(
+        a <= d and c <= b
+        for path, spans in mine.items()
+        for a, b in spans
+        for c, d in others.get(path, ())
+    )

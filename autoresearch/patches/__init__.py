@@ -1,0 +1,1 @@
+"""Patches before they cost anything: applied, checked, fingerprinted, located in the code."""

@@ -1,0 +1,270 @@
+"""Check a patch before it costs anything: where it reaches, how large it is, whether it parses.
+
+Whether the same code was tried before is the caller's to ask, with the fingerprint.
+"""
+
+import re
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from autoresearch.errors import PatchRefused
+from autoresearch.git.raw_diff import ABSENT, RawChange
+from autoresearch.git.repository import Repository
+from autoresearch.git.unified_diff import unquoted
+from autoresearch.patches import edits as edit_texts
+from autoresearch.patches.edits import Edit
+from autoresearch.patches.fingerprint import fingerprint, size_of_code
+from autoresearch.patches.payload_limits import check_payload, check_seeds
+from autoresearch.records import FileChange
+
+__all__ = ["Edit", "Limits", "PreparedPatch", "fingerprint", "prepare"]
+
+Files = Mapping[str, bytes]
+
+_LINKS = {"120000": "a symbolic link", "160000": "a submodule"}
+_FEWEST_NODES = 8  # of a simplification
+_FEWEST_SHARE = 0.01
+_MODES = {**_LINKS, "100755": "an executable file", "100644": "a file that is not executable"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How large a patch may be."""
+
+    file_bytes: int = 200_000
+    lines: int = 2_000  # added and removed
+    files: int = 50
+    diff_bytes: int = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedPatch:
+    """A patch that was let through: its tree is in the repository, ready to be committed."""
+
+    tree: str
+    changes: tuple[FileChange, ...]
+    fingerprint: str
+    simpler: int = 0  # syntax nodes fewer than the base, where that makes it a simplification
+
+
+def prepare(
+    repo: Repository,
+    base: str,
+    *,
+    edits: Sequence[Edit] | None = None,
+    diff: str | None = None,
+    tree: str | None = None,
+    allow: Sequence[str],
+    limits: Limits | None = None,
+) -> PreparedPatch:
+    """Make the tree of a patch on the commit `base`, or say why it is refused.
+
+    A `tree` has been made already, by a merge; it is checked all the same.
+    """
+    diff = (diff or "").strip("\n")
+    if sum(map(bool, (edits, diff, tree))) != 1:
+        several = edits or diff
+        given = "Both `edits` and a `diff`" if several else "Neither `edits` nor a `diff`"
+        raise PatchRefused(f"{given} were given.", "Give one of the two.")
+    limits = limits or Limits()
+    if len(diff) > limits.diff_bytes:
+        raise PatchRefused(
+            f"The diff has {len(diff):,} characters.", f"At most {limits.diff_bytes:,} are read."
+        )
+    if edits:
+        tree = _apply_edits(repo, base, edits, allow, limits)
+    elif tree is None:
+        tree = _apply_diff(repo, base, diff, allow)
+    changes = repo.changes(base, tree)
+    if not changes:
+        raise PatchRefused("The patch changes nothing.", "Give one that changes the code.")
+    _check_reach(repo, base, tree, allow)
+    _check_modes(changes)
+    before, after = _editable_files(repo, base, tree, allow, changes)
+    _check_size(changes, after, limits)
+    _check_text(before, after, changes)
+    mark = fingerprint(after)
+    if mark == fingerprint(before):
+        raise PatchRefused(
+            "The patch has no effect: only comments, formatting, docstrings, the spelling of "
+            "numbers or the names of local variables differ from the base.",
+            "Change what the code does.",
+        )
+    check_seeds(before, after)
+    check_payload(before, after)
+    return PreparedPatch(
+        tree=tree,
+        changes=tuple(map(_summary, changes)),
+        fingerprint=mark,
+        simpler=simpler(before, after),
+    )
+
+
+def simpler(before: Files, after: Files) -> int:
+    """Syntax nodes fewer, 0 unless the patch takes code away and puts it nowhere else.
+
+    At least 8 nodes and 1 % of the changed files, and no new file.
+    """
+    changed = [path for path in before if before[path] != after.get(path)]
+    if after.keys() - before.keys() or not all(path.endswith(".py") for path in changed):
+        return 0
+    try:
+        nodes = sum(size_of_code(path, before[path]) for path in changed)
+        left = sum(size_of_code(path, after[path]) for path in changed if path in after)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return 0
+    return nodes - left if nodes - left >= max(_FEWEST_NODES, _FEWEST_SHARE * nodes) else 0
+
+
+def _apply_edits(
+    repo: Repository, base: str, edits: Sequence[Edit], allow: Sequence[str], limits: Limits
+) -> str:
+    paths = [edit_texts.checked_path(edit.path) for edit in edits]
+    existing = repo.list_files(base)
+    for path in paths:
+        edit_texts.check_place(path, {*existing, *paths})
+    frozen = _frozen(repo, base, allow)
+    _refuse_frozen([path for path in dict.fromkeys(paths) if path in frozen], allow)
+    contents = repo.read_many([f"{base}:{path}" for path in paths])
+    files = dict(zip(paths, contents, strict=True))
+    for number, (path, edit) in enumerate(zip(paths, edits, strict=True), start=1):
+        after = edit_texts.replace_once(files[path], edit, f"Edit {number}", existing)
+        if len(after) > limits.file_bytes:
+            raise _too_large(path, len(after), limits)
+        files[path] = after
+    return repo.edit_tree(base, files)
+
+
+def _apply_diff(repo: Repository, base: str, diff: str, allow: Sequence[str]) -> str:
+    """The tree; whether a frozen file holds the diff's lines is not told by the refusal."""
+    frozen = _frozen(repo, base, allow)
+    copied = "\n".join(re.findall(r"^copy from .*", diff, re.MULTILINE))
+    _refuse_frozen(_named(frozen, unquoted(copied)), allow)  # the tree would not show it
+    try:
+        return repo.apply_diff(base, diff)
+    except PatchRefused as refused:
+        headers = re.findall(r"^(?:diff --git|---|\+\+\+|rename from) .*", diff, re.MULTILINE)
+        told = unquoted("\n".join([*headers, refused.message]))
+        _refuse_frozen(_named(frozen, told), allow)
+        raise
+
+
+def _frozen(repo: Repository, base: str, allow: Sequence[str]) -> frozenset[str]:
+    """The files of the base that may not be edited, nor read through a refusal."""
+    return frozenset(repo.list_files(base)).difference(repo.matching(base, allow))
+
+
+def _named(paths: frozenset[str], text: str) -> list[str]:
+    """Those of the paths that stand in headers of a diff, or in what git says."""
+    around = r"(?:^|(?<=[\s\"']))(?:[abciow]/)?(?:\./)*{}(?=$|[\s\"':.;,])"
+    return sorted(
+        path
+        for path in paths
+        if path in text and re.search(around.format(re.escape(path)), text, re.MULTILINE)
+    )
+
+
+def _check_reach(repo: Repository, base: str, tree: str, allow: Sequence[str]) -> None:
+    _refuse_frozen(repo.outside(base, tree, allow), allow)
+
+
+def _refuse_frozen(outside: Sequence[str], allow: Sequence[str]) -> None:
+    if outside:
+        raise PatchRefused(
+            f"The patch changes what is frozen: {_listed(outside)}.",
+            f"Only these may be edited: {_listed(allow)}. Leave the rest as it is.",
+        )
+
+
+def _check_modes(changes: Sequence[RawChange]) -> None:
+    for change in changes:
+        old, new = change.old_mode, change.new_mode
+        added = (old, new) == (ABSENT, "100644")
+        if new == ABSENT or added or (old == new and new not in _LINKS):
+            continue
+        raise PatchRefused(
+            f"The patch makes {change.path} {_MODES.get(new, f'a file of mode {new}')}.",
+            "Only plain files may be added or changed, and modes must stay as they are.",
+        )
+
+
+def _editable_files(
+    repo: Repository, base: str, tree: str, allow: Sequence[str], changes: Sequence[RawChange]
+) -> tuple[Files, Files]:
+    """What may be edited, before and after; every changed path is known to be among it."""
+    paths = repo.matching(base, allow)
+    changed = [change.path for change in changes if change.new_mode != ABSENT]
+    names = [f"{base}:{path}" for path in paths] + [f"{tree}:{path}" for path in changed]
+    contents = repo.read_many(names)
+    before = {p: c for p, c in zip(paths, contents, strict=False) if c is not None}
+    deleted = {change.path for change in changes if change.new_mode == ABSENT}
+    after = {path: content for path, content in before.items() if path not in deleted}
+    new = zip(changed, contents[len(paths) :], strict=True)
+    after |= {path: content for path, content in new if content is not None}
+    return before, after
+
+
+def _check_size(changes: Sequence[RawChange], after: Files, limits: Limits) -> None:
+    for change in changes:
+        if change.binary:
+            raise PatchRefused(f"{change.path} is binary.", "Change text files only.")
+        size = len(after.get(change.path, b""))
+        if size > limits.file_bytes:
+            raise _too_large(change.path, size, limits)
+    lines = sum(change.added + change.removed for change in changes)
+    if lines > limits.lines or len(changes) > limits.files:
+        raise PatchRefused(
+            f"The patch changes {lines:,} lines in {len(changes)} files.",
+            f"At most {limits.lines:,} lines in {limits.files} files: test one idea at a time.",
+        )
+
+
+def _too_large(path: str, size: int, limits: Limits) -> PatchRefused:
+    return PatchRefused(
+        f"{path} would have {size:,} bytes.", f"A file may have {limits.file_bytes:,} at most."
+    )
+
+
+def _check_text(before: Files, after: Files, changes: Sequence[RawChange]) -> None:
+    """Refuse null bytes anywhere, and Python that does not compile where it did before."""
+    for change in changes:
+        path, content = change.path, after.get(change.path, b"")
+        if b"\0" in content:
+            raise PatchRefused(f"{path} holds a null byte.", "Change text files only.")
+        if not path.endswith(".py"):
+            continue
+        wrong = _syntax_error(path, content)
+        if wrong and (path not in before or not _syntax_error(path, before[path])):
+            raise PatchRefused(wrong, "Correct it and propose the patch again.")
+
+
+def _syntax_error(path: str, content: bytes) -> str:
+    """Why the file does not compile, with the line and a caret; empty if it does."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            compile(content, path, "exec", dont_inherit=True)
+    except SyntaxError as error:
+        where = f"{path}:{error.lineno}" if error.lineno else path
+        shown = ""
+        if error.text and error.offset:
+            line = error.text.rstrip("\n").expandtabs(1)[:200]
+            shown = f"\n  {line}\n  {' ' * (error.offset - 1)}^" if error.offset <= 200 else ""
+        return f"{where} does not parse: {error.msg}.{shown}\n".rstrip()
+    except ValueError as error:
+        return f"{path} does not parse: {error}."
+    except (RecursionError, MemoryError):
+        return f"{path} is nested too deeply to parse."
+    return ""
+
+
+def _summary(change: RawChange) -> FileChange:
+    return FileChange(
+        path=change.path, added=change.added, removed=change.removed, spans=change.spans
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:5]) or "nothing"
+    return shown if len(names) <= 5 else f"{shown} and {len(names) - 5} more"

@@ -1,0 +1,303 @@
+"""Refuse a patch that carries data or its own luck: what it brings in constants, and its seeds.
+
+Held-out documents may be part of a public list. Whoever pastes such a list into the code scores
+what the model did not learn, so the information that a patch brings is bounded: new constants, and
+new words (names, comments, docstrings, which code can read from its own source). Both are counted
+in bytes as deflate packs them, with the base's own as its dictionary. What is pasted is never
+compared with what is held out: a refusal must not tell.
+
+docs/redteam.md has the arithmetic of the caps, and what remains possible below them.
+"""
+
+import ast
+import io
+import re
+import tokenize
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from autoresearch.errors import PatchRefused
+from autoresearch.patches.fingerprint import parse
+
+CONSTANT_BYTES = 400
+WORD_BYTES = 1_000
+SEED_VARIABLE = "AUTORESEARCH_SEED"
+
+# What takes a seed, by the last part of its name: NumPy, the standard library, torch, JAX.
+SEEDED = frozenset(
+    (
+        *("default_rng", "RandomState", "SeedSequence", "PCG64", "PCG64DXSM", "MT19937"),
+        *("Philox", "SFC64", "Random", "seed", "manual_seed", "manual_seed_all", "PRNGKey"),
+    )
+)
+SEED_KEYWORDS = frozenset(("seed", "random_state", "entropy"))
+_BLANKS = re.compile(r"\s+$|\s{2,}|[^\S ]")  # beside the one blank between two words
+_WINDOW = 32 * 1024  # bytes of a dictionary that deflate can look back on
+
+Files = Mapping[str, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """What a patch brings that its base did not have, in compressed bytes."""
+
+    constants: int
+    words: int
+
+
+def check_payload(before: Files, after: Files) -> None:
+    """Raise PatchRefused where a patch brings more data than code needs."""
+    found = measure(before, after)
+    if found.constants > CONSTANT_BYTES:
+        raise PatchRefused(
+            f"The patch brings {found.constants:,} bytes of new strings and numbers (compressed).",
+            f"At most {CONSTANT_BYTES} are allowed, about 700 characters: a model must learn "
+            "from its training tokens. Compute what you need from them, or from a formula.",
+        )
+    if found.words > WORD_BYTES:
+        raise PatchRefused(
+            f"The patch brings {found.words:,} bytes of new names, comments and docstrings "
+            "(compressed).",
+            f"At most {WORD_BYTES:,} are allowed, about 2,000 characters: test one idea at a "
+            "time, and comment only what the code cannot say.",
+        )
+
+
+def check_seeds(before: Files, after: Files) -> None:
+    """Raise PatchRefused where a patch chooses its own luck instead of taking the lab's seed."""
+    if _mentions_seed(before.values()) and not _mentions_seed(after.values()):
+        raise PatchRefused(
+            f"The patch no longer reads {SEED_VARIABLE}.",
+            "Seed every random generator from it: the lab draws the seed, so that no run is lucky "
+            "by choice.",
+        )
+    known = Counter(text for path in before for text, _ in _constant_seeds(path, before[path]))
+    for path, content in after.items():
+        for text, line in _constant_seeds(path, content):
+            if known[text]:
+                known[text] -= 1
+                continue
+            raise PatchRefused(
+                f"{path}:{line} seeds random numbers with a constant: {text[:80]}.",
+                f'Take the lab\'s seed: seed = int(os.environ["{SEED_VARIABLE}"]), and for a '
+                "second stream default_rng([seed, 1]). The best of 20 seeds is worth 1.9 sigma, "
+                "so no patch may bring its own.",
+            )
+
+
+def measure(before: Files, after: Files) -> Payload:
+    """Count what is new in `after`, file by file in order of their paths."""
+    old, new = _Parts(before), _Parts(after)
+    return Payload(
+        constants=_packed(_added(old.constants, new.constants), old.constants),
+        words=_packed(_added(old.words, new.words, once=True), old.words),
+    )
+
+
+class _Parts:
+    """The constants and the words of some files, in their order."""
+
+    def __init__(self, files: Files) -> None:
+        parts = [_parts(path, files[path]) for path in sorted(files)]
+        self.constants = [text for constants, _ in parts for text in constants]
+        self.words = [text for _, words in parts for text in words]
+
+
+@lru_cache(maxsize=64)  # the base is read once for all patches on it
+def _parts(path: str, content: bytes) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    tree = _tree(path, content)
+    if tree is None:  # not code: every line is data
+        return tuple(content.decode(errors="replace").splitlines()), ()
+    constants: list[str] = []
+    words: list[str] = []
+    documented = _docstrings(tree)
+    for node in _in_order(tree):
+        if isinstance(node, ast.Constant):
+            (words if id(node) in documented else constants).extend(_constant(node.value))
+        else:
+            words += _names(node)
+    return tuple(constants), (*words, *_comments(content), _odd_blanks(content))
+
+
+def _tree(path: str, content: bytes) -> ast.Module | None:
+    if not path.endswith(".py"):
+        return None
+    try:
+        return parse(content, path)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def _in_order(tree: ast.AST) -> Iterator[ast.AST]:
+    """Every node, in the order of the source; no recursion, however deep it is."""
+    stack = [tree]
+    while stack:
+        node = stack.pop()
+        yield node
+        stack += reversed(list(ast.iter_child_nodes(node)))
+
+
+def _docstrings(tree: ast.Module) -> set[int]:
+    """The ids of constants that stand alone as a statement: no code can take them by value."""
+    return {
+        id(node.value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    }
+
+
+def _constant(value: object) -> list[str]:
+    if isinstance(value, bool) or value is None or value is ...:
+        return []
+    if isinstance(value, bytes):
+        return [value.decode("latin-1")]
+    if isinstance(value, int):
+        return [f"{value:x}"]  # decimal is refused above 4,300 digits
+    return [value if isinstance(value, str) else repr(value)]
+
+
+def _names(node: ast.AST) -> list[str]:
+    """The identifiers that a node itself holds."""
+    found: list[str] = []
+    for field in ("id", "name", "asname", "attr", "arg", "module", "rest"):
+        value = getattr(node, field, None)
+        if isinstance(value, str):
+            found.append(value)
+    for field in ("names", "kwd_attrs"):  # of global and nonlocal, of a class pattern
+        found += [name for name in getattr(node, field, ()) if isinstance(name, str)]
+    return found
+
+
+def _comments(content: bytes) -> list[str]:
+    try:
+        tokens = list(tokenize.tokenize(io.BytesIO(content).readline))
+    except (tokenize.TokenError, SyntaxError, ValueError):
+        return []
+    return [token.string for token in tokens if token.type == tokenize.COMMENT]
+
+
+def _odd_blanks(content: bytes) -> str:
+    """Blanks that carry nothing but data, at the ends of lines and in runs within them, as one.
+
+    Nobody sees them, and a file can hold a hundred thousand; code can read them from its source.
+    """
+    lines = content.decode(errors="replace").splitlines()
+    return "\n".join(gap for line in lines for gap in _BLANKS.findall(line.lstrip(" ")))
+
+
+def _added(old: Sequence[str], new: Sequence[str], *, once: bool = False) -> list[str]:
+    """What `new` has beyond `old`, in its order; with `once`, every text a single time."""
+    left = Counter(old)
+    added = []
+    for text in dict.fromkeys(new) if once else new:
+        if left[text]:
+            left[text] -= 1
+        else:
+            added.append(text)
+    return added
+
+
+def _packed(added: Iterable[str], known: Iterable[str]) -> int:
+    """Bytes that deflate needs for it, given what is known."""
+    data = "\n".join(added).encode(errors="surrogatepass")
+    if not data:
+        return 0
+    dictionary = "\n".join(known).encode(errors="surrogatepass")[-_WINDOW:]
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15, 9, zlib.Z_DEFAULT_STRATEGY, dictionary)
+    return len(packer.compress(data) + packer.flush())
+
+
+def _mentions_seed(contents: Iterable[bytes]) -> bool:
+    """Whether any code names the variable; a comment that does is not code."""
+    for content in contents:
+        tree = _tree("x.py", content)
+        if tree is None:
+            if SEED_VARIABLE.encode() in content:
+                return True
+            continue
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and node.value == SEED_VARIABLE:
+                return True
+    return False
+
+
+@lru_cache(maxsize=64)
+def _constant_seeds(path: str, content: bytes) -> tuple[tuple[str, int], ...]:
+    """Calls that seed with what does not change from run to run: their text and line."""
+    tree = _tree(path, content)
+    if tree is None:
+        return ()
+    constants = _constant_names(tree)
+    found = []
+    for node in _in_order(tree):
+        if not isinstance(node, ast.Call):
+            continue
+        seeds = [k.value for k in node.keywords if k.arg in SEED_KEYWORDS]
+        if _last_name(node.func) in SEEDED:
+            seeds += [*node.args[:1], *(k.value for k in node.keywords if k.arg == "key")]
+        if any(_is_constant(seed, constants) for seed in seeds):
+            found.append((_text(node), node.lineno))
+    return tuple(found)
+
+
+def _text(node: ast.AST) -> str:
+    try:
+        return " ".join(ast.unparse(node).split())
+    except RecursionError:
+        return "a call that is nested too deeply to show"
+
+
+def _last_name(function: ast.expr) -> str:
+    if isinstance(function, ast.Attribute):
+        return function.attr
+    return function.id if isinstance(function, ast.Name) else ""
+
+
+def _constant_names(tree: ast.Module) -> set[str]:
+    """Names that are only ever bound to constants, wherever in the file that is."""
+    bound: dict[str, list[ast.expr]] = {}
+    other: set[str] = set()
+    plain: set[int] = set()  # targets of plain assignments, which are no other bindings
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign):
+            targets, value = node.targets, node.value
+        elif isinstance(node, ast.AnnAssign | ast.NamedExpr) and node.value is not None:
+            targets, value = [node.target], node.value
+        else:
+            other |= {node.arg} if isinstance(node, ast.arg) else set()
+            continue
+        for target in targets:
+            if isinstance(target, ast.Name):
+                bound.setdefault(target.id, []).append(value)
+                plain.add(id(target))
+    for node in ast.walk(tree):
+        stored = isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+        if stored and id(node) not in plain:
+            assert isinstance(node, ast.Name)
+            other.add(node.id)
+    constants: set[str] = set()
+    while True:
+        more = {
+            name
+            for name, values in bound.items()
+            if name not in other | constants and all(_is_constant(v, constants) for v in values)
+        }
+        if not more:
+            return constants
+        constants |= more
+
+
+def _is_constant(value: ast.expr, constants: set[str]) -> bool:
+    """Whether it is made of literals and constant names alone; None asks for a new seed."""
+    if isinstance(value, ast.Constant):
+        return value.value is not None
+    parts = (ast.BinOp, ast.UnaryOp, ast.Tuple, ast.List, ast.operator, ast.unaryop)
+    leaves = list(_in_order(value))
+    return all(
+        isinstance(node, (*parts, ast.Constant, ast.expr_context))
+        or (isinstance(node, ast.Name) and node.id in constants)
+        for node in leaves
+    )

@@ -1,0 +1,1 @@
+"""Run recorded experiments again, and judge another tool's log of results."""

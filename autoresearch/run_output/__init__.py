@@ -1,0 +1,1 @@
+"""Read what an untrusted run leaves behind: its log, curve, metric and memory errors."""

@@ -1,0 +1,313 @@
+"""What a run printed, or left in a file, to its metric: for runs that say their own number.
+
+Takes the output as it comes, so that a flood costs no memory and nothing has to be kept. Exactly
+one number is taken or none: two answers, half a line, NaN or a unit are no number, and the sentence
+that says so ends the run. Whether the number is true is beyond this page. Standard library only.
+
+A line ends with a line feed or a carriage return: every state of a progress bar is one. Escape
+sequences of terminals are taken out first, and bytes that are no UTF-8 become question marks.
+"""
+
+import math
+import re
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from autoresearch.errors import ScoringFailed
+from autoresearch.records import Measurement
+from autoresearch.run_directory import RunSpec
+from autoresearch.run_output.log_digest import ESCAPE
+from autoresearch.run_output.result_file import read_result_file
+
+LINE_BYTES = 4096  # of a line; what is longer is no line that gives a number
+MOST_SAID = 40  # numbers beside the metric that are kept
+_READ_BYTES = 64 * 1024
+_SHOWN = 80  # characters of somebody's line in a sentence
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_NOT_FINITE = re.compile(r"[+-]?(?:nan|inf|infinity)", re.IGNORECASE)
+_METRIC = re.compile(r"METRIC\s+([A-Za-z_][A-Za-z0-9_.-]*)\s*=(.*)")
+_KEY_VALUE = re.compile(r"([A-Za-z_][A-Za-z0-9_.-]*)\s*:\s*(\S.*)")
+
+_One = TypeVar("_One")
+
+
+class _Collector(Protocol):
+    """Finds the one number among lines."""
+
+    def wants(self, text: bytes) -> bool:
+        """Whether it has to see a line of that text; cheap, since floods are asked about so."""
+
+    def take(self, line: str) -> None:
+        """One line, without its end."""
+
+    def missed(self, raw: str, line: str) -> bool:
+        """Whether it stands in a line as it came, but not in what `take` was given of it."""
+
+    def found(self) -> tuple[str, tuple[tuple[str, float], ...]]:
+        """The metric as it was printed, and what else was said; ScoringFailed if not just one."""
+
+
+class OutputReader:
+    """Feed it all of the output, in order; then ask `finish` once, of a run that exited well."""
+
+    def __init__(self, spec: RunSpec) -> None:
+        self._spec = spec
+        self._collector = _collector(spec)
+        self._rest = b""  # of a line that has not ended
+        self._held = b""  # a carriage return, until it is seen whether a line feed follows
+        self._too_long = 0
+        self._missed = ""  # the first line that hides the metric: it is another answer
+
+    def feed(self, chunk: bytes) -> None:
+        """The next bytes of the output; never raises, whatever they are."""
+        chunk = self._held + chunk
+        self._held = b"\r" if chunk.endswith(b"\r") else b""
+        chunk = chunk[: len(chunk) - len(self._held)]
+        text = self._rest + chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        ended, end, self._rest = text.rpartition(b"\n")
+        if len(self._rest) > LINE_BYTES:
+            # Its end is enough to see that it is too long, and what is hidden in what follows.
+            self._look_for_missed(self._rest, "")
+            self._rest = self._rest[-LINE_BYTES - 1 :]
+        if end and self._collector.wants(ended):
+            for line in ended.split(b"\n"):
+                self._end_line(line)
+
+    def finish(self, tree: Path) -> Measurement:
+        """The measurement; `tree` is where the contract's file lies. Raises ScoringFailed."""
+        spec = self._spec
+        if self._held:
+            self.feed(b"\n")
+        if spec.file:
+            value = read_result_file(tree, spec.file, spec.metric)
+            return Measurement(value=value, documents=0, tokens=0, score_s=0.0)
+        self._refuse_half_a_line()
+        try:
+            printed, said = self._collector.found()
+        except ScoringFailed as failure:
+            if not self._too_long:
+                raise
+            raise ScoringFailed(
+                f"{failure.message} ({self._too_long} lines of more than {LINE_BYTES} bytes "
+                "were not read)"
+            ) from None
+        if self._missed:
+            raise ScoringFailed(
+                f"it printed {spec.metric} more than once, once within the line "
+                f"{_shown(self._missed)}: which of them counts nobody can tell, so print one"
+            )
+        value = finite_number(printed, spec.metric)
+        return Measurement(value=value, documents=0, tokens=0, score_s=0.0, said=said)
+
+    def _end_line(self, line: bytes) -> None:
+        if len(line) > LINE_BYTES:
+            self._too_long += 1
+            self._look_for_missed(line, "")
+            self._collector.take("")  # it ends a block, as any other line does
+        elif self._collector.wants(line):
+            plain = _plain(line)
+            self._look_for_missed(line, plain)
+            self._collector.take(plain)
+
+    def _look_for_missed(self, line: bytes, plain: str) -> None:
+        """In windows that overlap, since a pattern may take long over a long text."""
+        for start in range(0, max(1, len(line) - LINE_BYTES), LINE_BYTES):
+            raw = line[start : start + 2 * LINE_BYTES].decode("utf-8", "replace")
+            if not self._missed and self._collector.missed(raw, plain):
+                self._missed = raw[-_SHOWN:]
+
+    def _refuse_half_a_line(self) -> None:
+        """A number that is cut off is another number: the last line must have its end."""
+        half = _plain(self._rest)
+        alone = _collector(self._spec)
+        for line in (self._spec.block, half):
+            alone.take(line)
+        try:
+            alone.found()
+        except ScoringFailed:
+            return
+        raise ScoringFailed(
+            f"its output ends within the line {_shown(half)}, so that the number may be cut off: "
+            "end that line with a newline"
+        )
+
+
+def read_metric(output: Path, tree: Path, spec: RunSpec) -> Measurement:
+    """What the whole output of a run, kept in a file, says of its metric. Raises ScoringFailed."""
+    reader = OutputReader(spec)
+    with output.open("rb") as file:
+        while chunk := file.read(_READ_BYTES):
+            reader.feed(chunk)
+    return reader.finish(tree)
+
+
+def finite_number(printed: str, name: str) -> float:
+    """A plain decimal number; ScoringFailed for whatever else was printed."""
+    printed = printed.strip()
+    value = float(printed) if _NUMBER.fullmatch(printed) else math.nan
+    if math.isfinite(value):
+        return value
+    if _NOT_FINITE.fullmatch(printed) or math.isinf(value):
+        raise ScoringFailed(f"{name} is {_shown(printed)}, where a finite number is asked")
+    raise ScoringFailed(
+        f"{name} is {_shown(printed)}, which is no plain number: print it without commas, units "
+        "and percent signs"
+    )
+
+
+class _MetricLines:
+    """Lines such as `METRIC val_loss=1.25`."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._values: list[str] = []
+        self._others: list[tuple[str, str]] = []
+        self._within = ""  # a line that has it after other words
+        self._anywhere = re.compile(rf"METRIC\s+{re.escape(name)}\s*=")
+
+    def wants(self, text: bytes) -> bool:
+        return b"METRIC" in text
+
+    def missed(self, raw: str, line: str) -> bool:
+        if self._anywhere.search(raw) is None:
+            return False
+        match = _METRIC.fullmatch(line)
+        return match is None or match[1] != self._name
+
+    def take(self, line: str) -> None:
+        match = _METRIC.fullmatch(line)
+        if match is None:
+            self._within = self._within or (line if f"METRIC {self._name}" in line else "")
+        elif match[1] == self._name:
+            _append(self._values, match[2])
+        else:
+            _append(self._others, (match[1], match[2]))
+
+    def found(self) -> tuple[str, tuple[tuple[str, float], ...]]:
+        what = f"line `METRIC {self._name}=...`"
+        return _only(self._values, what, self._within), _numbers(self._others)
+
+
+class _PatternLines:
+    """The one match of the contract's pattern."""
+
+    def __init__(self, pattern: str) -> None:
+        self._pattern = re.compile(pattern)
+        self._values: list[str] = []
+
+    def wants(self, text: bytes) -> bool:
+        return bool(text)
+
+    def missed(self, raw: str, line: str) -> bool:
+        found = self._pattern.search(raw) if raw != line else None
+        return found is not None and self._pattern.search(line) is None
+
+    def take(self, line: str) -> None:
+        for match in self._pattern.finditer(line):
+            _append(self._values, match[1] or "")
+
+    def found(self) -> tuple[str, tuple[tuple[str, float], ...]]:
+        return _only(self._values, f"match of the pattern {self._pattern.pattern!r}", ""), ()
+
+
+class _BlockLines:
+    """A marker alone on its line, and the `key: value` lines right below it, the metric in them."""
+
+    def __init__(self, marker: str, name: str) -> None:
+        self._marker, self._name = marker.strip(), name
+        self._needles = (self._marker.encode(), name.encode())
+        self._open = False
+        self._values: list[str] = []  # of the metric, in the block that is open
+        self._others: list[tuple[str, str]] = []
+        self._answers: list[tuple[list[str], list[tuple[str, str]]]] = []  # blocks with the metric
+        self._without = False  # there was a block without the metric
+        self._outside = 0
+        self._within = ""  # a line that has the marker after other words
+
+    def wants(self, text: bytes) -> bool:
+        return self._open or any(needle in text for needle in self._needles)
+
+    def missed(self, raw: str, line: str) -> bool:
+        return False  # without its marker a block's metric stands outside, which `found` refuses
+
+    def take(self, line: str) -> None:
+        match = _KEY_VALUE.fullmatch(line)
+        if line.strip() == self._marker:
+            self._close()
+            self._open = True
+        elif match is None:
+            self._close()
+            if line.endswith(self._marker):
+                self._within = self._within or line
+        elif match[1] != self._name:
+            if self._open:
+                _append(self._others, (match[1], match[2]))
+        elif self._open:
+            _append(self._values, match[2])
+        else:
+            self._outside += 1
+
+    def found(self) -> tuple[str, tuple[tuple[str, float], ...]]:
+        self._close()
+        what = f"line `{self._name}: ...`"
+        block = f"block of `key: value` lines below a line {self._marker!r}"
+        if self._without and not self._answers:
+            raise ScoringFailed(f"it printed no {what} in the {block}")
+        values, others = _only(self._answers, f"{block} with {self._name!r}", self._within)
+        if self._outside:
+            raise ScoringFailed(
+                f"it printed {self._name!r} outside the {block}, too: print it once, in the block"
+            )
+        return _only(values, f"{what} in its block", ""), _numbers(others)
+
+    def _close(self) -> None:
+        if self._values:
+            _append(self._answers, (self._values, self._others))
+        self._without = self._without or bool(self._others and not self._values)
+        self._open, self._values, self._others = False, [], []
+
+
+def _collector(spec: RunSpec) -> _Collector:
+    if spec.block:
+        return _BlockLines(spec.block, spec.metric)
+    return _PatternLines(spec.pattern) if spec.pattern else _MetricLines(spec.metric)
+
+
+def _only(values: list[_One], what: str, within: str) -> _One:
+    """The one value; ScoringFailed, with where it may be hidden, for none or several."""
+    if len(values) == 1:
+        return values[0]
+    if values:
+        least = "at least " if len(values) > MOST_SAID else ""
+        raise ScoringFailed(
+            f"it printed more than one {what} ({least}{len(values)}): which of them counts "
+            "nobody can tell, so print one"
+        )
+    hint = f"; {_shown(within)} has it after other words on the same line" if within else ""
+    raise ScoringFailed(f"it printed no {what}{hint}")
+
+
+def _append(found: list[_One], one: _One) -> None:
+    """Keep some of a flood: more than enough is as good as all."""
+    if len(found) <= MOST_SAID:
+        found.append(one)
+
+
+def _numbers(pairs: list[tuple[str, str]]) -> tuple[tuple[str, float], ...]:
+    """Those that are finite numbers and were said once."""
+    found = {}
+    for name, printed in pairs:
+        if _NUMBER.fullmatch(printed.strip()) and math.isfinite(float(printed)):
+            found[name] = float(printed)
+    names = [name for name, _ in pairs]
+    return tuple((n, value) for n, value in found.items() if names.count(n) == 1)[:MOST_SAID]
+
+
+def _plain(line: bytes) -> str:
+    return ESCAPE.sub("", line.decode("utf-8", "replace")).rstrip()
+
+
+def _shown(line: str) -> str:
+    """Somebody's words in a sentence of ours: quoted, printable, short."""
+    line = line.strip()
+    return ascii(line if len(line) <= _SHOWN else f"{line[:_SHOWN]}...")

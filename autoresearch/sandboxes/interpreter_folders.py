@@ -1,0 +1,115 @@
+"""Which folders an interpreter needs to run, and where among them this product lies.
+
+To ask it, it is started outside any sandbox, so it must be one that the user put there: a path in
+full, and no file that came with the repository. A virtual environment inside the user's checkout is
+good, since git has no part in it: what it has is what a run's tree, checked out from it, holds too.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+from autoresearch.errors import ContractError
+from autoresearch.sandboxes.base import Confinement, clean_environment
+
+_ALLOWED = (
+    "[run] python may be the full path of an interpreter outside the repository, or of one in a "
+    "virtual environment that git does not track; empty, it is the one this product runs on. "
+    "Change it in the contract and commit that."
+)
+_ASK = """
+import json, site, sys, sysconfig
+print(json.dumps([[sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix],
+                  [sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]]))
+"""
+
+
+def check_interpreter(python: str, tree: Path, others: Iterable[Path] = ()) -> None:
+    """Raise ContractError where that interpreter may not be started outside the sandbox.
+
+    `tree` holds what the repository has committed; nothing in it or in `others` may be started.
+    """
+    if python in (sys.executable, own_base()):
+        return
+    path = Path(python)
+    if not path.is_absolute():
+        raise ContractError(f"[run] python is {python!r}, which is no full path.", _ALLOWED)
+    # Folders are followed, the last link is not: a virtual environment's leads to the system's.
+    placed = path.parent.resolve() / path.name
+    ends = (path, placed, path.resolve())
+    if any(Path("/proc") in end.parents for end in ends):
+        raise ContractError(f"[run] python is {python}, which is another one each time.", _ALLOWED)
+    for folder in (tree, *others):
+        if any(folder.resolve() in end.parents for end in ends):
+            raise ContractError(f"[run] python is {python}, a file of the run itself.", _ALLOWED)
+    for end in ends:
+        settings = (end.parent / "pyvenv.cfg", end.parent.parent / "pyvenv.cfg")
+        for file in (end, *settings):
+            if _is_committed(file, tree):
+                raise ContractError(
+                    f"[run] python is {python}, and {file.name} there came with the repository: it "
+                    "would run before there is a sandbox.",
+                    _ALLOWED,
+                )
+
+
+def own_base() -> str:
+    """The interpreter that this product's environment was made of; it sees no installed package."""
+    return str(getattr(sys, "_base_executable", sys.executable))
+
+
+def check_confinement(confinement: Confinement) -> None:
+    """Raise ContractError where its interpreter may not be started outside the sandbox."""
+    others = (*confinement.readable, *confinement.writable, confinement.scratch)
+    check_interpreter(confinement.interpreter, confinement.cwd, others)
+
+
+def _is_committed(file: Path, tree: Path) -> bool:
+    """Whether the tree holds a file where that one lies in a checkout of git's."""
+    checkouts = [folder for folder in file.parents if (folder / ".git").exists()]
+    return any(os.path.lexists(tree / file.relative_to(folder)) for folder in checkouts)
+
+
+@cache
+def of_interpreter(python: str) -> tuple[Path, ...]:
+    """The folders that it and its installed packages lie in; raise OSError if it does not start."""
+    found = {Path(folder) for folder in _ask(python)[0]}
+    executable = Path(python)
+    # A link from elsewhere, such as a virtual environment's, is followed to what it means.
+    found |= {executable.parent, executable.resolve().parent}
+    return tuple(sorted(folder for folder in found if len(folder.parts) > 2))
+
+
+@cache
+def of_product(python: str) -> tuple[Path, ...]:
+    """This product, wherever that interpreter would find it: it holds the scorer."""
+    here = Path(__file__).resolve().parents[2]
+    installed = [Path(folder) / "autoresearch_mcp" for folder in _ask(python)[1]]
+    return tuple(dict.fromkeys([*installed, here]))
+
+
+@cache
+def _ask(python: str) -> tuple[list[str], list[str]]:
+    if python == sys.executable:
+        import sysconfig
+
+        prefixes = [sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix]
+        return prefixes, [sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]
+    asked = subprocess.run(
+        [python, "-I", "-c", _ASK],
+        cwd="/",
+        env=clean_environment(Path("/"), {}),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    if asked.returncode != 0:
+        raise FileNotFoundError(2, f"does not start: {asked.stderr.strip()[-200:]}", python)
+    prefixes, packages = json.loads(asked.stdout)
+    return prefixes, packages

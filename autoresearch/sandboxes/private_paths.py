@@ -1,0 +1,44 @@
+"""Folders and files that no run may see, wherever a contract finds them."""
+
+import sys
+from collections.abc import Collection
+from functools import cache
+from pathlib import Path
+
+from autoresearch.sandboxes import interpreter_folders as roots
+
+_OF_THE_USER = (
+    *(".ssh", ".gnupg", ".aws", ".azure", ".kube", ".docker", ".netrc", ".git-credentials"),
+    *(".pypirc", ".npmrc", ".password-store", ".config/gcloud", ".config/gh", ".config/rclone"),
+    *(".local/share/keyrings", ".cache/huggingface/token", ".huggingface/token", ".mozilla"),
+    *(".config/google-chrome", ".bash_history", ".zsh_history", ".claude", ".codex"),
+)
+_OF_THE_SYSTEM = (
+    "/etc/shadow",
+    "/etc/gshadow",
+    "/proc",
+    "/sys",
+    "/dev",
+    "/run/user",
+    "/run/secrets",
+)
+
+
+def private_in(path: Path, others: Collection[Path] = ()) -> Path | None:
+    """The private place that a path is, lies in or holds; None where there is none.
+
+    `others` are private, too: the lab's home, which holds the record and what was held out.
+    """
+    for place in (*others, *_places(Path.home())):
+        resolved = place.resolve()
+        if path == resolved or resolved in path.parents:
+            return place
+        if path in resolved.parents and resolved.exists():
+            return place
+    return Path(".git") if ".git" in path.parts else None
+
+
+@cache
+def _places(user: Path) -> tuple[Path, ...]:
+    own = [user / name for name in _OF_THE_USER]
+    return (*own, *map(Path, _OF_THE_SYSTEM), *roots.of_product(sys.executable))

@@ -1,0 +1,1 @@
+"""Sealed scoring: a model in one process, the targets in another."""

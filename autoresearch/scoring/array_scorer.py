@@ -1,0 +1,154 @@
+"""Scores a model by the target's own evaluation function, where neither sees what it must not.
+
+One process has the researched code and is shown inputs, never targets. A second fresh one is asked
+about a secret sample of the same inputs in another order and must answer alike, in numbers and in
+what they are worth, so that nothing is learnt while it is asked. A third process has the frozen
+function's file and no researched code, and is given targets and answers. What any of them says
+besides is not shown.
+"""
+
+import dataclasses
+import secrets
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from autoresearch.data.array_frames import HEAD, MOST_NUMBERS, packed, shape_of, size_of
+from autoresearch.data.arrays import Numbers, read_arrays
+from autoresearch.errors import ScoringFailed
+from autoresearch.records import MOST_VALUE, Measurement
+from autoresearch.run_directory import RunDir, RunSpec, remove_tree
+from autoresearch.sandboxes.base import Sandbox
+from autoresearch.scoring.host import Host
+
+CHECKED = 250  # rows that a second process is asked about again
+TOLERANCE = 1e-4  # of an answer, or of one where it is smaller
+_PROGRAM = "array_host.py"
+_ROWS, _NUMBERS = 256, 2**20  # at once, at most
+
+
+def score_arrays(rundir: RunDir, spec: RunSpec, sandbox: Sandbox) -> Measurement:
+    """The function's number; ScoringFailed where the model or the function fails to answer."""
+    started = time.monotonic()
+    inputs, targets = read_arrays(Path(spec.documents))
+    deadline = started + spec.score_s
+    draw = np.random.default_rng(secrets.randbits(128))
+    order = draw.permutation(len(inputs))
+    with (
+        Host(rundir, spec, sandbox, 1, deadline=deadline, program=_PROGRAM) as first,
+        Host(rundir, spec, sandbox, 1, deadline=deadline, program=_PROGRAM) as second,
+    ):
+        said = _ask_all(first, inputs[order], _ROWS)
+        answers = np.empty_like(said)
+        answers[order] = said
+        first.kill()  # before the second loads the model: the two never live at the same time
+        sample = draw.permutation(len(inputs))[:CHECKED]
+        # Other batches too, or rows that are asked about together could teach each other.
+        again = _ask_all(second, inputs[sample], max(1, len(sample) // 4))
+    _check_agreement(answers[sample], again)
+    mixed = answers.astype(np.result_type(answers, again))
+    mixed[sample] = again
+    both = (answers,) if np.array_equal(mixed, answers) else (answers, mixed)
+    value, *others = _evaluate(rundir, spec, sandbox, targets, both, deadline)
+    _check_same(value, others)
+    return Measurement(
+        value=value,
+        documents=len(targets),
+        tokens=answers.size,
+        score_s=time.monotonic() - started,
+    )
+
+
+def _ask_all(model: Host, inputs: Numbers, rows: int) -> Numbers:
+    """The answers to all inputs, in their order."""
+    most = max(1, min(rows, _NUMBERS // max(1, inputs[0].size)))
+    parts: list[Numbers] = []
+    for first in range(0, len(inputs), most):
+        batch = inputs[first : first + most]
+        answer = _ask(model, packed(batch))
+        if answer.shape != (len(batch), *(parts or [answer])[0].shape[1:]):
+            raise ScoringFailed("the model's answers have other shapes for other inputs")
+        parts.append(answer)
+        if not 0 < sum(part.size for part in parts) <= MOST_NUMBERS:
+            raise ScoringFailed(
+                f"the model's answers have no numbers, or more than {MOST_NUMBERS:,} in all"
+            )
+    whole = np.concatenate(parts)
+    if not np.isfinite(whole).all():
+        raise ScoringFailed("the model's answers are NaN or infinite")
+    return whole
+
+
+def _ask(host: Host, request: bytes) -> Numbers:
+    try:
+        dtype, shape = shape_of(host.ask(request, HEAD.size))
+        return np.frombuffer(host.receive(size_of(shape)), dtype).reshape(shape)
+    except ValueError as error:  # numpy has no array of no numbers with 2^62 rows, either
+        raise ScoringFailed("the model's answer is larger than is read") from error
+
+
+def _check_agreement(first: Numbers, second: Numbers) -> None:
+    """Raise ScoringFailed where an answer depends on what was asked before it."""
+    if first.shape != second.shape:
+        raise ScoringFailed("the model's answers have another shape when it is asked again")
+    apart = np.abs(first.astype(np.float64) - second.astype(np.float64))
+    off = ~(apart <= TOLERANCE * np.maximum(1.0, np.abs(first)))
+    if off.any():
+        rows = int(off.reshape(len(off), -1).any(axis=1).sum())
+        raise ScoringFailed(
+            "the model's answers depend on what it was asked before: asked again in another order, "
+            f"a fresh process of it answered {rows} of {len(off)} inputs otherwise"
+        )
+
+
+def _check_same(value: float, others: Sequence[float]) -> None:
+    """Raise ScoringFailed where the fresh process's answers are worth something else.
+
+    Answers can agree as numbers and yet differ in all that counts, such as their order, where they
+    are small.
+    """
+    if any(abs(value - other) > TOLERANCE * max(1.0, abs(value)) for other in others):
+        raise ScoringFailed(
+            "the model's answers depend on what it was asked before: with those of a fresh process "
+            "of it in their place, the evaluation function gives another number"
+        )
+
+
+def _evaluate(
+    rundir: RunDir,
+    spec: RunSpec,
+    sandbox: Sandbox,
+    targets: Numbers,
+    answers: Sequence[Numbers],
+    deadline: float,
+) -> list[float]:
+    """What the frozen function says of each, in a folder that holds its file alone."""
+    alone = RunDir(rundir.path / "evaluation")
+    path = Path(spec.function.rpartition(":")[0])
+    remove_tree(alone.path)
+    (alone.tree / path).parent.mkdir(parents=True)
+    shutil.copyfile(rundir.tree / path, alone.tree / path)
+    own = dataclasses.replace(spec, entry=spec.function, checkpoint="", inputs=())
+    try:
+        with Host(alone, own, sandbox, 2, deadline=deadline, program=_PROGRAM) as function:
+            found = [_number(_ask(function, packed(targets) + packed(one))) for one in answers]
+    except ScoringFailed as failure:
+        words = failure.message.replace("the model", "the evaluation function")
+        raise ScoringFailed(words) from failure
+    finally:
+        remove_tree(alone.path)
+    return found
+
+
+def _number(found: Numbers) -> float:
+    if found.size != 1:
+        raise ScoringFailed(f"the evaluation function gave {found.size} numbers, where one is due")
+    value = float(found.reshape(-1)[0])
+    if not abs(value) <= MOST_VALUE:  # nor is NaN
+        raise ScoringFailed(
+            f"the evaluation function gave {value}, which is no finite number up to {MOST_VALUE:g}"
+        )
+    return value

@@ -1,0 +1,88 @@
+"""Scores one model by reveal: shows it tokens, hides the next, and computes the loss itself.
+
+A process of its own, which holds the targets and never imports researched code. The model sits in
+another process, behind the sandbox boundary, and must answer for column t before t is sent, so it
+can't look ahead. A second fresh process scores a secret sample of the same documents in another
+order, mixed with spare ones, and must agree document by document: who learns while being scored, or
+keeps anything from one batch to the next, does not.
+"""
+
+import math
+import secrets
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from autoresearch.data.token_feed import read_corpus, split_corpus
+from autoresearch.errors import ScoringFailed
+from autoresearch.records import Measurement
+from autoresearch.run_directory import RunDir, RunSpec
+from autoresearch.sandboxes.base import Sandbox
+from autoresearch.scoring.host import Host
+
+CHECKED = 250  # documents that a second process scores again
+CHECKED_ROWS = 128  # documents it is asked about at once
+WORST = 1e6  # bits per byte: beyond it one run would spoil the noise that all are judged by
+TOLERANCE = 1e-4  # of a document's nats, or of one nat where it costs less
+
+
+def score_characters(rundir: RunDir, spec: RunSpec, sandbox: Sandbox) -> Measurement:
+    """Bits per byte on the held-out documents; raise ScoringFailed if the model fails to answer."""
+    started = time.monotonic()
+    corpus = read_corpus(Path(spec.documents))
+    deadline = started + spec.score_s
+    with (
+        Host(rundir, spec, sandbox, corpus.vocab, deadline=deadline) as first,
+        Host(rundir, spec, sandbox, corpus.vocab, deadline=deadline) as second,
+    ):
+        from autoresearch.scoring.reveal import (  # numpy, while the hosts import it
+            reveal,
+            score_in_bulk,
+        )
+
+        split = split_corpus(corpus, split_seed=spec.split_seed, held_out=spec.held_out)
+        spare = split.spare_part(spec.spare_part)
+        held_out = _shuffled(split.held_out)
+        measure = score_in_bulk if spec.bulk else reveal
+        nats = dict(zip(held_out, measure(first, corpus, held_out), strict=True))
+        first.kill()  # before the second loads the model: the two never live at the same time
+        again = _shuffled((*_shuffled(held_out)[:CHECKED], *spare))
+        # Other batches too, or rows that are asked about together could teach each other.
+        rows = min(CHECKED_ROWS, max(1, len(again) // 4))
+        nats_again = dict(zip(again, reveal(second, corpus, again, rows), strict=True))
+    value = _bits_per_byte(nats)
+    if value is None or not value < WORST:  # nor is NaN
+        raise ScoringFailed(f"the metric is {value}, where less than {WORST:g} is asked")
+    _check_agreement(nats, nats_again)
+    return Measurement(
+        value=value,
+        documents=len(nats),
+        tokens=sum(map(len, nats)) + len(nats),
+        score_s=time.monotonic() - started,
+        spare=_bits_per_byte({document: nats_again[document] for document in spare}),
+    )
+
+
+def _shuffled(documents: Iterable[str]) -> list[str]:
+    """In an order that nobody else knows."""
+    shuffled = list(documents)
+    secrets.SystemRandom().shuffle(shuffled)
+    return shuffled
+
+
+def _bits_per_byte(nats: Mapping[str, float]) -> float | None:
+    """Of these documents, the end of each counted as a byte."""
+    size = sum(len(document.encode()) + 1 for document in nats)
+    return math.fsum(nats.values()) / math.log(2) / size if size else None
+
+
+def _check_agreement(first: Mapping[str, float], second: Mapping[str, float]) -> None:
+    """Raise ScoringFailed where a document's cost depends on what was shown before it."""
+    both = [(cost, second[document]) for document, cost in first.items() if document in second]
+    off = [abs(a - b) for a, b in both if not abs(a - b) <= TOLERANCE * max(1.0, a)]
+    if off:
+        raise ScoringFailed(
+            "the model's answers depend on what it was asked before: asked again in another order, "
+            f"a fresh process of it made {len(off)} of {len(both)} documents cost up to "
+            f"{max(off):.4f} nats more or less"
+        )

@@ -1,0 +1,126 @@
+"""A model's own process behind the sandbox boundary: asked over two pipes, within one deadline."""
+
+import os
+import secrets
+import select
+import signal
+import struct
+import time
+
+from autoresearch.errors import ScoringFailed
+from autoresearch.run_directory import RunDir, RunSpec
+from autoresearch.run_output.out_of_memory import HOST_WORDS, Taken, out_of_memory, size
+from autoresearch.sandboxes.base import Sandbox
+from autoresearch.scoring.host_program import host_confinement
+from autoresearch.scoring.redaction import redact
+
+_BEGIN = b"!"  # whatever: the host loads the model when there is a byte
+
+
+class Host:
+    """The model's process, asked over two pipes of its own, all within one deadline."""
+
+    def __init__(
+        self,
+        rundir: RunDir,
+        spec: RunSpec,
+        sandbox: Sandbox,
+        vocab: int,
+        *,
+        deadline: float,
+        program: str = "model_host.py",
+    ) -> None:
+        self._deadline = deadline
+        self._score_s = spec.score_s
+        self._entry, self._memory_mb = spec.entry, spec.memory_mb
+        host_requests, self._requests = os.pipe()
+        self._replies, host_replies = os.pipe()
+        os.set_blocking(self._requests, False)
+        os.set_blocking(self._replies, False)
+        # Nobody else knows the name, so nobody can ask when something in it was changed.
+        scratch = rundir.scratch / f"model-{secrets.token_hex(8)}"
+        scratch.mkdir(parents=True)
+        ends = (host_requests, host_replies)
+        confinement = host_confinement(rundir, spec, vocab, scratch, ends, program)
+        self._sandbox = sandbox
+        self._loaded = False
+        self._process = sandbox.start(confinement)
+        os.close(host_requests)
+        os.close(host_replies)
+
+    def __enter__(self) -> "Host":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
+    def ask(self, request: bytes, size: int) -> bytes:
+        """Send a request and return the answer, exactly `size` bytes; wait for the model first."""
+        if not self._loaded:
+            self._send(_BEGIN)
+            self._expect(b"R")
+            self._loaded = True
+        self._send(request)
+        self._expect(b"A")
+        return self.receive(size)
+
+    def kill(self) -> None:
+        """End the host; what it may have forked is the supervisor's to end."""
+        self._process.kill()
+        self._process.wait()
+
+    def _expect(self, kind: bytes) -> None:
+        got = self.receive(1)
+        if got == b"E":
+            (size,) = struct.unpack("<I", self.receive(4))
+            words = self.receive(min(size, 1000)).decode("utf-8", "replace")
+            words = "".join(c if c.isprintable() else " " for c in words)
+            raise ScoringFailed(self._words_that_may_be_shown(words))
+        if got != kind:
+            raise ScoringFailed("the model's process answered out of turn")
+
+    def _send(self, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            self._wait(select.POLLOUT, self._requests)
+            try:
+                view = view[os.write(self._requests, view) :]
+            except BrokenPipeError:
+                return  # what it has to say, or its end, is found by reading
+
+    def receive(self, size: int) -> bytes:
+        """The next bytes of an answer, exactly so many."""
+        pieces = bytearray()
+        while len(pieces) < size:
+            self._wait(select.POLLIN, self._replies)
+            piece = os.read(self._replies, size - len(pieces))
+            if not piece:
+                raise ScoringFailed(self._how_it_ended())
+            pieces += piece
+        return bytes(pieces)
+
+    def _wait(self, event: int, descriptor: int) -> None:
+        poll = select.poll()
+        poll.register(descriptor, event)
+        left = self._deadline - time.monotonic()
+        if left <= 0 or not poll.poll(left * 1000):
+            raise ScoringFailed(
+                f"the model had not answered for all documents after {self._score_s:g} s"
+            )
+
+    def _how_it_ended(self) -> str:
+        self._process.kill()  # it closed its pipe, which is an end even if it lives on
+        code = self._sandbox.exit_code(self._process, self._process.wait())
+        if code is None:
+            raise RuntimeError("the sandbox could not start the model's process")
+        if code == -signal.SIGKILL and self._sandbox.oom_kills():
+            limit = size(self._memory_mb)
+            return f"{HOST_WORDS}while it was scored the kernel ended the model above its {limit}"
+        how = f"with exit status {code}" if code >= 0 else f"by signal {-code}"
+        return f"the model's process ended {how}"
+
+    def _words_that_may_be_shown(self, words: str) -> str:
+        if self._loaded:
+            return redact(words, self._memory_mb)
+        short = out_of_memory(words, Taken(limit_mb=self._memory_mb))
+        return f"{short}, while {self._entry} was loaded to be scored" if short else words

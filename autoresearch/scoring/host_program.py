@@ -1,0 +1,74 @@
+"""The host programs' text, and what a host may see: its tree, its checkpoint, no documents."""
+
+import os
+import re
+from pathlib import Path
+
+from autoresearch.devices.grants import granted
+from autoresearch.run_directory import RunDir, RunSpec
+from autoresearch.sandboxes.base import Confinement
+
+_ROOT = Path(__file__).resolve().parent.parent
+PROGRAMS = {
+    "model_host.py": ("scoring/hosts/host_io.py", "scoring/hosts/model_host.py"),
+    "token_host.py": ("scoring/hosts/host_io.py", "scoring/hosts/token_host.py"),
+    "array_host.py": (
+        "data/array_frames.py",
+        "scoring/hosts/host_io.py",
+        "scoring/hosts/array_host.py",
+    ),
+}
+_OWN_IMPORT = re.compile(r"^from autoresearch[\w.]* import (?:\([^)]*\)|[^\n(]+)$", re.M)
+
+
+def program_text(name: str) -> str:
+    """Return a host program's text, with the modules of ours that it needs before it.
+
+    It imports nothing of the tree before it loads the model: that would run as soon as the second
+    host starts, while the first is still asked.
+    """
+    outside = "import sys\nsys.path[:] = [path for path in sys.path if path]"
+    parts = [_OWN_IMPORT.sub("", (_ROOT / part).read_text()) for part in PROGRAMS[name]]
+    return "\n".join((outside, *parts))
+
+
+def host_confinement(
+    rundir: RunDir, spec: RunSpec, vocab: int, scratch: Path, ends: tuple[int, int], program: str
+) -> Confinement:
+    """What the model may see: its tree, its checkpoint, and no documents at all.
+
+    It has the variables that the training has, since the same file may read them when imported.
+    """
+    requests, replies = ends
+    source = program_text(program)
+    checkpoint = str(rundir.out / spec.checkpoint)
+    status = rundir.read_status()
+    grant = granted(spec, status.device if status else "")
+    arguments = (spec.entry, checkpoint, str(vocab), str(requests), str(replies))
+    environment = {
+        **grant.env,
+        "AUTORESEARCH_SEED": str(spec.seed),
+        "AUTORESEARCH_BUDGET": "0",
+        "AUTORESEARCH_BUDGET_UNIT": spec.budget_unit,
+        "AUTORESEARCH_CONTEXT": str(spec.context),
+        "AUTORESEARCH_VOCAB": str(vocab),
+        "AUTORESEARCH_DATA": os.devnull,
+        "AUTORESEARCH_OUT": str(scratch),
+    }
+    return Confinement(
+        argv=(spec.python, "-c", source, *arguments),
+        cwd=rundir.tree,
+        env=environment,
+        interpreter=spec.python,
+        readable=(rundir.tree, rundir.out / spec.checkpoint, *grant.readable),
+        writable=(),
+        scratch=scratch,
+        links=spec.links(rundir.tree, scratch),
+        secluded=True,
+        hidden=tuple(map(Path, spec.hidden)),
+        devices=grant.devices,
+        gpu=grant.gpu,
+        memory_mb=spec.memory_mb,
+        file_mb=spec.checkpoint_mb,
+        pass_fds=(requests, replies),
+    )

@@ -1,0 +1,36 @@
+"""Redact a model's error message so that it cannot leak held-out data."""
+
+import builtins
+import re
+
+from autoresearch.run_output.out_of_memory import out_of_memory_while_scored
+
+_UNSAID = "; what it said is not shown, since it has seen held-out documents"
+_FAILED = re.compile(r"the model failed: (\w{1,40}):(?: .*?)??(?: \(line (\d{1,5})\))?", re.ASCII)
+_OWN_WORDS = tuple(
+    re.compile(f"the model returned {what}", re.ASCII)  # 660 characters are digits otherwise
+    for what in (
+        r"(bool|object|(u?int|float|complex)(8|16|32|64|128|256)) where floats were asked",
+        r"a shape of \d dimensions where \d were asked",
+        r"a shape that is (shorter|longer) in dimension \d of \d than was asked",
+        r"logits that are NaN or infinite",
+    )
+)
+
+
+def redact(words: str, limit_mb: float) -> str:
+    """Return what may be shown of an error that a model raised after it saw held-out data.
+
+    That is the type of a built-in exception or of one that says "out of memory", the line, and
+    this product's own sentences. `limit_mb` is the memory limit it ran under, in MB.
+    """
+    if any(pattern.fullmatch(words) for pattern in _OWN_WORDS):
+        return words
+    found = _FAILED.fullmatch(words)
+    where = f" in line {found[2]}" if found and found[2] else ""
+    if found and (short := out_of_memory_while_scored(found[1], where, limit_mb)):
+        return f"{short}{_UNSAID}"
+    kind = getattr(builtins, found[1], None) if found else None
+    if found is None or not (isinstance(kind, type) and issubclass(kind, BaseException)):
+        return f"the model failed{_UNSAID}"
+    return f"the model failed: {found[1]}{where}{_UNSAID}"

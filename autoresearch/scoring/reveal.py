@@ -1,0 +1,101 @@
+"""The loss of a model that is shown one column of tokens after the other.
+
+Holds the targets: a row's next token is sent only after the answer for it has come. The form of a
+request is at the top of model_host.py.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from autoresearch.data.token_feed import Corpus
+from autoresearch.errors import ScoringFailed
+
+Ids = npt.NDArray[np.int64]
+Logits = npt.NDArray[np.float64]
+
+_NEW_BATCH, _BULK = -1, -3
+_BATCH_ROWS = 512
+_BATCH_LOGITS = 4_000_000  # at most so many numbers an answer
+
+
+class Answering(Protocol):
+    """A model behind some pipe."""
+
+    def ask(self, request: bytes, size: int) -> bytes:
+        """Send a request and return the answer, exactly `size` bytes."""
+
+
+def reveal(
+    model: Answering, corpus: Corpus, documents: Sequence[str], most_rows: int = _BATCH_ROWS
+) -> list[float]:
+    """Nats that each document costs, its end included, in the order given."""
+    rows = max(1, min(most_rows, _BATCH_LOGITS // corpus.vocab))
+    nats: list[float] = []
+    for first in range(0, len(documents), rows):
+        batch = _padded(corpus, documents[first : first + rows])
+        nats += _reveal_batch(model, corpus, batch).tolist()
+    return nats
+
+
+def score_in_bulk(model: Answering, corpus: Corpus, documents: Sequence[str]) -> list[float]:
+    """The same from whole rows, all at once: a sample by `reveal` must agree.
+
+    Without that the model would be shown what it is to predict.
+    """
+    nats: list[float] = []
+    longest = max(map(len, documents)) + 1
+    rows = max(1, min(_BATCH_ROWS, _BATCH_LOGITS // (corpus.vocab * longest)))
+    for first in range(0, len(documents), rows):
+        batch = _padded(corpus, documents[first : first + rows])
+        inputs, targets = batch[:, :-1], batch[:, 1:]
+        shape = (*inputs.shape, corpus.vocab)
+        logits = _asked(model, [_BULK, *inputs.shape, *inputs.ravel()], shape)
+        costs = _nats(logits.reshape(-1, corpus.vocab), targets.ravel()).reshape(targets.shape)
+        lengths = np.array([len(document) for document in documents[first : first + rows]])
+        real = np.arange(targets.shape[1])[None, :] <= lengths[:, None]
+        nats += (costs * real).sum(axis=1).tolist()
+    return nats
+
+
+def _padded(corpus: Corpus, documents: Sequence[str]) -> Ids:
+    """(B, T + 2): BOS, the document's ids, and BOS to the end of the row."""
+    ids = corpus.ids()
+    batch = np.full((len(documents), max(map(len, documents)) + 2), corpus.bos, dtype=np.int64)
+    for row, document in zip(batch, documents, strict=True):
+        row[1 : len(document) + 1] = [ids[character] for character in document]
+    return batch
+
+
+def _reveal_batch(model: Answering, corpus: Corpus, batch: Ids) -> Logits:
+    """Nats of each row (B,); a row leaves after its end was predicted."""
+    nats = np.zeros(len(batch))
+    rows = np.arange(len(batch))  # places in `nats` of those that are left
+    request = [_NEW_BATCH, len(batch), *batch[:, 0]]
+    for t in range(1, batch.shape[1]):
+        targets = batch[:, t]
+        nats[rows] += _nats(_asked(model, request, (len(batch), corpus.vocab)), targets)
+        kept = np.flatnonzero(targets != corpus.bos)
+        if not len(kept):
+            break
+        batch, rows = batch[kept], rows[kept]
+        request = [len(kept), *kept, *batch[:, t]]
+    return nats
+
+
+def _asked(model: Answering, request: list[int], shape: tuple[int, ...]) -> Logits:
+    answer = model.ask(np.array(request, dtype=np.int64).tobytes(), 8 * math.prod(shape))
+    logits = np.frombuffer(answer, dtype=np.float64).reshape(shape)
+    if not np.isfinite(logits).all():
+        raise ScoringFailed("the model returned logits that are NaN or infinite")
+    return logits
+
+
+def _nats(logits: Logits, targets: Ids) -> Logits:
+    """What each row's target costs (B,)."""
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    chosen = shifted[np.arange(len(targets)), targets]
+    return np.asarray(np.log(np.exp(shifted).sum(axis=1)) - chosen)

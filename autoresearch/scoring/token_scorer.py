@@ -1,0 +1,197 @@
+"""Scores a large token model: a claim made in bulk, checked at secret places by prefixes alone.
+
+A first process is shown whole rows of held-out tokens and says what each costs, so that logits stay
+on its device. It could look ahead, remember, or lie. So afterwards, when the claim is here, places
+(row, position) are drawn, and a second fresh process is shown for each only what precedes it; its
+logits come here, and this process, which never imports researched code, computes the cost. Every
+one must agree with the claim, and so must their mean, more closely. What that proves is in
+docs/nanolm.md; in short: a claim that is wrong at a share f of the places passes k samples with
+probability (1 - f)^k.
+"""
+
+import math
+import secrets
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from autoresearch.data.token_file import TokenFile, read_token_file
+from autoresearch.errors import ScoringFailed
+from autoresearch.records import Measurement
+from autoresearch.run_directory import RunDir, RunSpec
+from autoresearch.sandboxes.base import Sandbox
+from autoresearch.scoring.character_scorer import WORST
+from autoresearch.scoring.host import Host
+
+Ids = npt.NDArray[np.int64]
+Nats = npt.NDArray[np.float64]
+
+_ROWS, _PREFIXES = -1, -2
+_LOGITS = 2**24  # numbers that the model returns at once: 64 MB in float32
+_MOST_ROWS = 64
+_MEAN_SHARE = 0.1  # of the tolerance: how far the mean difference over the sample may be off
+_NO_COST = -1e-4  # nats that rounding may take a certain token below zero
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows of tokens (R, T + 1) that have no token in common; the first `held_out` are scored."""
+
+    tokens: Ids
+    held_out: int
+
+
+def score_tokens(rundir: RunDir, spec: RunSpec, sandbox: Sandbox) -> Measurement:
+    """Bits per byte on the held-out rows; ScoringFailed if it fails or its claim is wrong."""
+    started = time.monotonic()
+    corpus = read_token_file(Path(spec.documents))
+    rows = held_out_rows(corpus, spec)
+    deadline = started + spec.score_s
+    with (
+        Host(rundir, spec, sandbox, corpus.vocab, deadline=deadline, program=_PROGRAM) as first,
+        Host(rundir, spec, sandbox, corpus.vocab, deadline=deadline, program=_PROGRAM) as second,
+    ):
+        claimed = claim(first, corpus, rows.tokens)
+        first.kill()  # before the second loads the model: the two never live at the same time
+        places = draw_places(rows, spec.samples)
+        shown = nats_by_prefix(second, corpus, rows.tokens, places)
+    value = _bits_per_byte(corpus, rows.tokens[: rows.held_out], claimed[: rows.held_out])
+    if value is None or not value < WORST:  # nor is NaN
+        raise ScoringFailed(f"the metric is {value}, where less than {WORST:g} is asked")
+    check_claim(np.array([claimed[place] for place in places]), shown, spec.tolerance)
+    return Measurement(
+        value=value,
+        documents=spec.held_out,
+        tokens=claimed[: rows.held_out].size,
+        score_s=time.monotonic() - started,
+        spare=_bits_per_byte(corpus, rows.tokens[rows.held_out :], claimed[rows.held_out :]),
+    )
+
+
+_PROGRAM = "token_host.py"
+
+
+def held_out_rows(corpus: TokenFile, spec: RunSpec) -> Rows:
+    """The held-out documents in a secret order, BOS before each, cut into rows; then a spare part.
+
+    What is left over at the end, less than a row, is not scored.
+    """
+    split = corpus.split(split_seed=spec.split_seed, held_out=spec.held_out)
+    width = spec.context + 1
+    held_out = _cut(corpus, split.held_out, width)
+    spare = _cut(corpus, split.spare_part(spec.spare_part), width)
+    if not len(held_out):
+        raise ScoringFailed(
+            f"the held-out documents have fewer than {width} tokens, a row's length"
+        )
+    return Rows(np.concatenate((held_out, spare)), len(held_out))
+
+
+def _cut(corpus: TokenFile, places: Sequence[int], width: int) -> Ids:
+    order = list(places)
+    secrets.SystemRandom().shuffle(order)
+    bos = corpus.bos.to_bytes(2, "little")
+    stream = b"".join(bos + bytes(corpus.document(place)) for place in order)
+    ids = np.frombuffer(stream, "<u2").astype(np.int64)
+    whole = len(ids) // width
+    return ids[: whole * width].reshape(whole, width)
+
+
+def claim(model: Host, corpus: TokenFile, rows: Ids) -> Nats:
+    """What the model says that each token after a row's first costs (R, T), in nats."""
+    claimed = np.zeros((len(rows), rows.shape[1] - 1))
+    most = max(1, min(_MOST_ROWS, _LOGITS // (rows.shape[1] * corpus.vocab)))
+    order = np.random.default_rng(secrets.randbits(64)).permutation(len(rows))
+    for first in range(0, len(rows), most):
+        chosen = order[first : first + most]
+        batch = rows[chosen]
+        request = np.array([_ROWS, *batch.shape, *batch.ravel()], dtype=np.int64)
+        answer = model.ask(request.tobytes(), 4 * batch[:, 1:].size)
+        claimed[chosen] = np.frombuffer(answer, "<f4").reshape(len(batch), -1)
+    if not np.isfinite(claimed).all() or (claimed < _NO_COST).any():
+        raise ScoringFailed("the model's costs are not finite, or below 0")
+    return claimed
+
+
+def draw_places(rows: Rows, samples: int) -> list[tuple[int, int]]:
+    """Secret places (row, position), each of the scored rows as likely; an eighth more, spare."""
+    draw = secrets.SystemRandom()
+    length = rows.tokens.shape[1] - 1
+    scored = rows.held_out * length
+    spare = len(rows.tokens) * length - scored
+    drawn = draw.sample(range(scored), min(samples, scored))
+    drawn += (scored + place for place in draw.sample(range(spare), min(samples // 8, spare)))
+    return [divmod(place, length) for place in drawn]
+
+
+def nats_by_prefix(
+    model: Host, corpus: TokenFile, rows: Ids, places: Sequence[tuple[int, int]]
+) -> Nats:
+    """What the token after each place costs a model that sees the row up to the place, in nats.
+
+    Short prefixes come first, and no request has two of one row: so what is shown never holds what
+    is still to be asked.
+    """
+    cost: dict[tuple[int, int], float] = {}
+    for batch in _batches(sorted(places, key=lambda place: place[1]), rows, corpus.vocab):
+        chosen, ends = (np.array(part) for part in zip(*batch, strict=True))
+        width = int(ends.max()) + 1
+        shown = np.where(np.arange(width) <= ends[:, None], rows[chosen, :width], corpus.bos)
+        request = np.array([_PREFIXES, *shown.shape, *(ends + 1), *shown.ravel()], dtype=np.int64)
+        answer = model.ask(request.tobytes(), 4 * len(batch) * corpus.vocab)
+        logits = np.frombuffer(answer, "<f4").reshape(len(batch), -1).astype(np.float64)
+        if not np.isfinite(logits).all():
+            raise ScoringFailed("the model returned logits that are NaN or infinite")
+        cost.update(zip(batch, _nats(logits, rows[chosen, ends + 1]), strict=True))
+    return np.array([cost[place] for place in places])
+
+
+def _batches(
+    places: Sequence[tuple[int, int]], rows: Ids, vocab: int
+) -> Iterator[list[tuple[int, int]]]:
+    """Places in their order, few enough at once, each row at most once at once."""
+    batch: list[tuple[int, int]] = []
+    for place in places:
+        most = max(1, min(_MOST_ROWS, _LOGITS // ((place[1] + 1) * vocab)))
+        if len(batch) >= most or any(place[0] == row for row, _ in batch):
+            yield batch
+            batch = []
+        batch.append(place)
+    if batch:
+        yield batch
+
+
+def _nats(logits: Nats, targets: Ids) -> Nats:
+    """What each target costs (B,)."""
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    chosen = shifted[np.arange(len(targets)), targets]
+    return np.asarray(np.log(np.exp(shifted).sum(axis=1)) - chosen)
+
+
+def check_claim(claimed: Nats, shown: Nats, tolerance: float) -> None:
+    """Raise ScoringFailed where what was claimed is not what prefixes alone cost."""
+    off = np.abs(claimed - shown)
+    wrong = ~(off <= tolerance)
+    if wrong.any():
+        raise ScoringFailed(
+            "the model's costs are not what it predicts from what precedes: shown only that, a "
+            f"fresh process of it differs at {wrong.sum()} of {len(off)} places by more than "
+            f"{tolerance:g} nats, at most by {off.max():.4f}"
+        )
+    mean = float(np.mean(claimed - shown))
+    if abs(mean) > _MEAN_SHARE * tolerance:
+        raise ScoringFailed(
+            "the model's costs differ in one direction from what it predicts from what precedes: "
+            f"by {mean:.2g} nats on average over {len(off)} places, where "
+            f"{_MEAN_SHARE * tolerance:g} are allowed"
+        )
+
+
+def _bits_per_byte(corpus: TokenFile, rows: Ids, nats: Nats) -> float | None:
+    """Of all tokens but the first of each row."""
+    size = int(np.array(corpus.sizes)[rows[:, 1:]].sum())
+    return float(nats.sum()) / math.log(2) / size if size else None

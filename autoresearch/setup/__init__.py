@@ -1,0 +1,1 @@
+"""Open a target as a lab: its folder, environment and inputs."""

@@ -1,0 +1,164 @@
+"""Environments in which targets run: built by uv below the lab's home, once for each recipe.
+
+None of what a target needs, torch least of all, enters the environment of this product. An
+environment is made beside its place and renamed, so what is there is whole.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from tempfile import TemporaryDirectory, mkdtemp
+
+from filelock import FileLock
+
+from autoresearch.contract import Contract
+from autoresearch.errors import ContractError, NotNow
+from autoresearch.run_output.log_digest import clean_lines
+
+_BESIDE_LOCK = ("pyproject.toml", ".python-version")
+_LAST_WORDS = 12  # lines of uv's
+_LOCKED = ("--frozen", "--no-install-project", "--no-install-workspace", "--no-install-local")
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """What is in an environment: packages as pip names them, or a project's lock file."""
+
+    python: str  # a version, such as "3.12"; "" with a lock: what its project asks for
+    packages: tuple[str, ...] = ()
+    files: tuple[tuple[str, str], ...] = ()  # (name, text) of the project: uv.lock and beside it
+
+    @property
+    def key(self) -> str:
+        """The same recipe, the same environment."""
+        said = [self.python, sorted(self.packages), self.files]
+        return sha256(json.dumps(said).encode()).hexdigest()[:16]
+
+    def describe(self) -> str:
+        """For people: what it holds."""
+        if self.files:
+            return "what uv.lock names"
+        shown = ", ".join(self.packages[:4])
+        return shown + f" and {len(self.packages) - 4} more" * (len(self.packages) > 4)
+
+
+def recipe_for(contract: Contract, read: Callable[[str], str]) -> Recipe | None:
+    """What the contract's environment is made of; None where it asks for none.
+
+    `read` gives a file of the commit as text, "" where there is none.
+    """
+    asked = contract.environment
+    if asked is None:
+        return None
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    if not asked.lock:
+        return Recipe(python=asked.python or version, packages=asked.packages)
+    if not read("pyproject.toml"):
+        raise ContractError(
+            f"environment.lock: {asked.lock} has no pyproject.toml beside it in the commit.",
+            'Commit it, or list what is needed as [environment] packages = ["numpy"].',
+        )
+    texts = [("uv.lock", read(asked.lock)), *((name, read(name)) for name in _BESIDE_LOCK)]
+    return Recipe(python=asked.python, files=tuple((name, text) for name, text in texts if text))
+
+
+def python_of(home: Path, recipe: Recipe) -> Path:
+    """Its interpreter, there or not yet."""
+    return home / "environments" / recipe.key / "bin" / "python"
+
+
+def build(home: Path, recipe: Recipe, tell: Tell = lambda line: None) -> Path:
+    """The interpreter of the recipe's environment, which is built if it is not there.
+
+    `tell` hears each line of uv's. Raises NotNow with its last words where it fails.
+    """
+    python = python_of(home, recipe)
+    if python.exists():
+        return python
+    uv = find_uv()
+    folder = python.parent.parent
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder.with_name(f"{folder.name}.lock")):
+        if not python.exists():
+            building = Path(mkdtemp(prefix=".building-", dir=folder.parent))
+            try:
+                _fill(uv, building, recipe, tell)
+                building.rename(folder)
+            except BaseException:
+                shutil.rmtree(building, ignore_errors=True)
+                raise
+    return python
+
+
+def find_uv(environ: Mapping[str, str] = os.environ) -> str:
+    """The uv to use: that which started this, one on the PATH, or one installed beside this."""
+    beside = Path(sys.executable).parent / "uv"
+    for found in (environ.get("UV"), shutil.which("uv", path=environ.get("PATH")), str(beside)):
+        if found and os.access(found, os.X_OK):
+            return found
+    raise NotNow(
+        "This target needs an environment of its own, and there is no uv to build it.",
+        "Install uv (https://docs.astral.sh/uv, or `pip install uv`), then try again; or name an "
+        "interpreter that has what it needs: [run] python, or init --python PATH.",
+    )
+
+
+def _fill(uv: str, folder: Path, recipe: Recipe, tell: Tell) -> None:
+    with TemporaryDirectory() as scratch:
+        project = Path(scratch)
+        for name, text in recipe.files:
+            (project / name).write_text(text)
+        version = ("--python", recipe.python) if recipe.python else ()
+        make = (uv, "venv", "--clear", "--relocatable", *version, str(folder))
+        _run(make, project, {}, recipe, tell)
+        if recipe.files:
+            there = {"UV_PROJECT_ENVIRONMENT": str(folder)}
+            _run((uv, "sync", *_LOCKED), project, there, recipe, tell)
+            return
+        wanted = project / "requirements.txt"
+        wanted.write_text("\n".join(recipe.packages) + "\n")
+        python = str(folder / "bin" / "python")
+        _run(
+            (uv, "pip", "install", "--python", python, "-r", str(wanted)), project, {}, recipe, tell
+        )
+
+
+def _run(
+    command: tuple[str, ...], cwd: Path, env: Mapping[str, str], recipe: Recipe, tell: Tell
+) -> None:
+    own = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
+    said: deque[str] = deque(maxlen=_LAST_WORDS)
+    with subprocess.Popen(
+        command,
+        cwd=cwd,
+        env={**own, **env, "NO_COLOR": "1"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+    ) as process:
+        assert process.stderr is not None
+        try:
+            for raw in process.stderr:
+                for line in filter(None, clean_lines(raw)):
+                    said.append(line)
+                    tell(line.strip())
+        except BaseException:
+            process.kill()
+            raise
+    if process.returncode:
+        raise NotNow(
+            f"uv could not build an environment with {recipe.describe()}:\n" + "\n".join(said),
+            "Mend what it names (network, index, versions, Python), then try again; or name an "
+            "interpreter that has what is needed: [run] python, or init --python PATH.",
+        )

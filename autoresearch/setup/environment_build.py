@@ -1,0 +1,82 @@
+"""Builds a target's environment in a process of its own, for callers who must not wait for it.
+
+    environments/KEY.json     the recipe that is being built
+    environments/KEY.log      what uv said so far
+    environments/KEY.failed   why it could not be built; read once
+
+A server's tool answers within seconds, and torch takes minutes: whoever asks is told how far it is.
+"""
+
+import dataclasses
+import json
+import subprocess
+import time
+from pathlib import Path
+
+from autoresearch.errors import LabError, NotNow
+from autoresearch.run_directory import write_json
+from autoresearch.run_output.log_digest import last_line
+from autoresearch.setup.environment import Recipe, build, python_of
+
+_SILENT_S = 600.0  # without a word; then its builder is taken for dead, and another begins
+
+
+def require_built(home: Path, recipe: Recipe, python: str) -> None:
+    """Return if the environment is there; else see that it is being built, and raise NotNow.
+
+    `python` is the interpreter with this product in it that builds it.
+    """
+    if python_of(home, recipe).exists():
+        return
+    file = home / "environments" / f"{recipe.key}.json"
+    failed, log = file.with_suffix(".failed"), file.with_suffix(".log")
+    if failed.exists():
+        words = failed.read_text()
+        failed.unlink()
+        raise NotNow(words, "Call open_lab again to try once more.")
+    if not log.exists() or time.time() - log.stat().st_mtime > _SILENT_S:
+        _begin(file, recipe, python)
+    now = last_line(log) or "it begins"
+    raise NotNow(
+        f"The target's environment with {recipe.describe()} is being built ({now}).",
+        "Call open_lab again in a minute; it goes on meanwhile. On a terminal "
+        "`autoresearch-mcp init` shows how it goes.",
+    )
+
+
+def build_environment(file: Path) -> int:
+    """The builder's own part: build the recipe in that file, and say how it ended."""
+    fields = json.loads(file.read_text())
+    recipe = Recipe(
+        python=fields["python"],
+        packages=tuple(fields["packages"]),
+        files=tuple((name, text) for name, text in fields["files"]),
+    )
+    log = file.with_suffix(".log")
+    try:
+        with log.open("a") as said:
+
+            def tell(line: str) -> None:
+                said.write(line + "\n")
+                said.flush()
+
+            build(file.parent.parent, recipe, tell)
+    except LabError as error:
+        file.with_suffix(".failed").write_text(str(error))
+        return 1
+    finally:
+        log.unlink(missing_ok=True)
+        file.unlink(missing_ok=True)
+    return 0
+
+
+def _begin(file: Path, recipe: Recipe, python: str) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_json(file, dataclasses.asdict(recipe))
+    file.with_suffix(".log").write_text("")
+    argv = [python, "-P", "-m", "autoresearch_mcp", "_role", "environment", str(file)]
+    quiet = subprocess.DEVNULL
+    started = subprocess.Popen(
+        argv, cwd="/", stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True
+    )
+    started.wait()  # it detaches at once

@@ -1,0 +1,50 @@
+"""lab.json: where a lab came from, and the secret that chooses its held-out part."""
+
+import json
+import os
+import secrets
+from dataclasses import dataclass
+from hashlib import sha256 as _sha256
+from pathlib import Path
+
+from autoresearch.errors import LedgerDamaged
+from autoresearch.git.signatures import Signer
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The content of lab.json."""
+
+    source: str
+    split_seed: int
+    split_salt: str = ""  # hides the seed in the commitment to it; "" in older labs
+    sign: str = ""  # the SSH key that verdicts are signed with
+
+
+def commitment(salt: str, split_seed: int) -> str:
+    """What the first event says of the secret split: enough to check it, not to find it."""
+    return _sha256(f"{salt}:{split_seed}".encode()).hexdigest()
+
+
+def read_settings(folder: Path) -> dict[str, str]:
+    """Return the content of a lab folder's lab.json; raise LedgerDamaged if it is not readable."""
+    path = folder / "lab.json"
+    try:
+        settings: dict[str, str] = json.loads(path.read_bytes())
+        if not isinstance(settings.get("source"), str):
+            raise ValueError("it names no source")
+    except (ValueError, AttributeError) as error:
+        raise LedgerDamaged(f"{path} does not read: {error}.", "Restore it from a copy.") from error
+    return settings
+
+
+def write_settings(folder: Path, location: str, signer: Signer | None) -> str:
+    """Draw the secret that chooses the held-out part; return the commitment to it."""
+    salt, seed = secrets.token_hex(32), secrets.randbelow(2**62)
+    settings = {"source": location, "split_seed": seed, "split_salt": salt}
+    if signer is not None:
+        settings["sign"] = str(signer.key)
+    handle = os.open(folder / "lab.json", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w") as file:
+        json.dump(settings, file)
+    return commitment(salt, seed)

@@ -1,0 +1,1 @@
+"""Pure statistics: noise, the sequential test, early stopping, scaling laws. No files, no clock."""

@@ -1,0 +1,107 @@
+"""The settings of every gate that ever gave a verdict, by judge version, and what a gate answers.
+
+Old versions stay as they were: `verify` derives old verdicts again with the gate that gave them.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from autoresearch.records import Outcome
+from autoresearch.statistics.noise import Noise
+from autoresearch.statistics.t_table import T_975, T_999
+
+GAIN = "gain"
+NON_INFERIORITY = "non-inferiority"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Test:
+    """One sequential test between "no better than `-shift`" and "better than that by `gain`".
+
+    Effects are in sigma, evidence is in nats.
+    """
+
+    gain: float
+    keep: float  # evidence that keeps
+    drop: float  # evidence that discards
+    screen: float  # a first run further below `-shift` than this, in sigma, ends it
+    last_look: float = math.inf  # standard errors above `-shift` that keep after the last run
+    tail: tuple[float, ...] = T_999  # the quantile whose ratio of t to normal corrects small sigmas
+    shift: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """What a judge version decides by."""
+
+    version: int
+    gain: Test
+    no_worse: Test | None = None  # beside `gain`, for simplifications
+    widening: float = 1.0  # of sigma, in case it is underestimated
+    fewest_runs: int = 2
+    most_runs: int = 10
+    fewest_controls: int
+    most_controls: int = 20
+    looks: tuple[int, ...] = ()  # fresh runs at which a keep is compared with its base again
+    alike_share: float = math.inf  # of their size that runs which are alike may differ by at most
+    alike_controls: int = 0  # fewest alike that show a base no seed moves; 0: not asked
+
+
+_SECOND = Gate(
+    version=2,
+    gain=Test(gain=1.4, keep=8.0, drop=-0.7, screen=-0.3, last_look=3.3),
+    no_worse=Test(
+        gain=1.0, keep=3.7, drop=-1.2, screen=-0.3, last_look=2.05, tail=T_975, shift=1.0
+    ),
+    fewest_controls=3,
+    looks=(6, 12, 20),
+)
+GATES: dict[int, Gate] = {
+    1: Gate(
+        version=1,
+        gain=Test(gain=1.25, keep=6.8, drop=-0.7, screen=-0.25),
+        widening=1.1,
+        fewest_controls=6,
+    ),
+    2: _SECOND,
+    3: replace(_SECOND, version=3, alike_share=1e-3, alike_controls=3),
+}
+JUDGE_VERSION = 3
+GATE = GATES[JUDGE_VERSION]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """What the arrays say so far; `outcome` is None while more runs are needed."""
+
+    outcome: Outcome | None
+    effect: float | None  # metric units, positive is better
+    low: float | None
+    high: float | None
+    noise: Noise | None
+    evidence: float | None  # nats, of the test that `outcome` rests on
+    more_runs: int  # of the candidate, to go on
+    more_controls: int  # of the incumbent, to go on
+    reason: str  # why this outcome, or what is still needed
+    test: str = GAIN  # or NON_INFERIORITY: which test the outcome rests on
+
+
+def undecided(candidate: Sequence[float], short: int, noise: Noise | None) -> Judgement:
+    """The answer while there is too little to judge at all; `short` is of controls."""
+    needs = []
+    if not candidate:
+        needs.append("1 run of the experiment")
+    if short:
+        needs.append(f"{short} more control runs of the incumbent")
+    return Judgement(
+        outcome=None,
+        effect=None,
+        low=None,
+        high=None,
+        noise=noise,
+        evidence=None,
+        more_runs=0 if candidate else 1,
+        more_controls=short,
+        reason=f"needs {' and '.join(needs) or 'repeat runs to measure the noise'}",
+    )

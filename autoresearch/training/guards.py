@@ -1,0 +1,110 @@
+"""A contract's guards: commands that must pass before what a run left is measured.
+
+Each starts in a fresh copy of the experiment's files, so that nothing a run left there can satisfy
+it, and may write to that copy. What the run left is read-only, in $AUTORESEARCH_RUN_OUT.
+"""
+
+import dataclasses
+import shlex
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from autoresearch.devices.grants import Grant
+from autoresearch.records import RunState
+from autoresearch.run_directory import RunDir, RunSpec, remove_tree
+from autoresearch.run_output.log_digest import last_line
+from autoresearch.sandboxes.base import Sandbox
+from autoresearch.system.processes import Descendants
+from autoresearch.training.end_reason import End, crash_words, never_began
+from autoresearch.training.training_process import (
+    Ending,
+    NotStarted,
+    Progress,
+    Training,
+    TrainingEnd,
+)
+
+LEFT = "AUTORESEARCH_RUN_OUT"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guard:
+    """One command to pass, and how long it may take."""
+
+    name: str
+    argv: tuple[str, ...]
+    left_s: float  # of the time that all guards have together
+
+    def run(
+        self,
+        rundir: RunDir,
+        spec: RunSpec,
+        sandbox: Sandbox,
+        descendants: Descendants,
+        grant: Grant,
+        stop_asked: Callable[[], bool],
+        report: Callable[[Progress], None],
+    ) -> tuple[TrainingEnd | None, End | None]:
+        """How it ended, and how the run ends by that; None where it passed or was stopped.
+
+        What it printed is appended to the run's log.
+        """
+        directory = _fresh(rundir)
+        # As of any other command that is not sealed, but for what it can read besides.
+        seen = (*spec.inputs, (str(rundir.out), str(rundir.out)))
+        own = dataclasses.replace(
+            spec,
+            command=self.argv,
+            scoring="stdout",
+            inputs=seen,
+            cpu_ceiling_s=None,
+            wall_ceiling_s=self.left_s,
+        )
+        shown = dataclasses.replace(grant, env={**grant.env, LEFT: str(rundir.out)})
+        try:
+            training = Training(directory, own, sandbox, descendants, shown)
+            end = training.run_to_end(stop_asked, report)
+            failed = self._failed(directory, own, end)
+        except NotStarted as refused:
+            end, words = None, f"its command can't be started: {refused}"
+            failed = (RunState.CRASHED, f"guard {self.name} failed: {words}", None)
+        self._keep_log(rundir, directory)
+        remove_tree(directory.path)
+        return end, failed
+
+    def _failed(self, directory: RunDir, spec: RunSpec, end: TrainingEnd) -> End | None:
+        words = ""
+        if not end.all_dead:
+            words = "processes of it could not be killed"
+        elif end.ending is Ending.STOPPED:
+            return None
+        elif end.exit_code is None:
+            state, words, _ = never_began(directory)
+            if state is RunState.LOST:
+                return state, words, None
+        elif end.ending is Ending.CEILING:
+            words = f"killed after {end.taken.wall_s:.1f} s: {spec.guard_s:g} s are for all guards"
+        elif end.ending is not Ending.EXITED:
+            words = f"killed after {end.taken.wall_s:.1f} s: {end.limit}"
+        elif end.exit_code < 0:
+            words = crash_words(directory, spec, end)
+        elif end.exit_code > 0:
+            last = last_line(directory.log_file)
+            words = f"exit status {end.exit_code}" + (f"; its last line: {last}" if last else "")
+        return (RunState.CRASHED, f"guard {self.name} failed: {words}", None) if words else None
+
+    def _keep_log(self, rundir: RunDir, directory: RunDir) -> None:
+        with rundir.log_file.open("ab") as log, directory.log_file.open("rb") as said:
+            log.write(f"\n[guard {self.name}: {shlex.join(self.argv)}]\n".encode())
+            shutil.copyfileobj(said, log)
+
+
+def _fresh(rundir: RunDir) -> RunDir:
+    """A run directory of a guard's own, with the files as they were committed."""
+    directory = RunDir(rundir.path / "guard")
+    remove_tree(directory.path)
+    shutil.copytree(rundir.committed, directory.tree, symlinks=True)
+    directory.out.mkdir()
+    directory.scratch.mkdir()
+    return directory

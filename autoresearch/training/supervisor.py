@@ -1,0 +1,387 @@
+"""One process that owns one run, from its start to its last write.
+
+It is detached when it comes here, and holds the run's lock as long as it lives; whatever it starts
+stays below it and is dead before it writes how the run ended. It needs nothing of the lab but the
+run directory.
+"""
+
+import contextlib
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from types import FrameType
+
+import psutil
+from filelock import FileLock, Timeout
+
+from autoresearch.devices import Probe
+from autoresearch.devices.acquisition import PATIENCE_S, Claim
+from autoresearch.devices.disturbance import Reading, disturbed, read_machine
+from autoresearch.devices.gpu_watch import Watch
+from autoresearch.devices.grants import Grant, granted
+from autoresearch.devices.leases import Lease
+from autoresearch.devices.machine import Machine
+from autoresearch.records import YIELDED, Measurement, RunReport, RunState
+from autoresearch.run_directory import RunDir, RunSpec, remove_tree, write_json
+from autoresearch.run_output.out_of_memory import GPU_WORDS, HOST_WORDS
+from autoresearch.sandboxes.base import Sandbox
+from autoresearch.sandboxes.selection import make_sandbox
+from autoresearch.system.processes import Descendants, become_subreaper, boot_id
+from autoresearch.training.curve_watch import CurveWatch
+from autoresearch.training.end_reason import crash_words, failed, measured, scored
+from autoresearch.training.guards import Guard
+from autoresearch.training.metric_source import Number, number_of
+from autoresearch.training.training_process import (
+    POLL_S,
+    Ending,
+    NotStarted,
+    Progress,
+    Training,
+    TrainingEnd,
+    exit_signal,
+)
+from autoresearch.training.tree_integrity import Seal, broken_seal, changed_path, seal_tree
+
+_LOCK_S = 5.0  # somebody may be asking whether the lock is held
+_HEARTBEAT_S = 1.0
+_MODELS = 2  # the scorer asks two processes of it
+_SCORER_GRACE_S = 30.0  # the scorer keeps its own deadline; this one is for a scorer that hangs
+
+End = tuple[RunState, str, Measurement | None]
+
+
+def supervise(
+    path: Path,
+    machine: Callable[[], Reading] = read_machine,
+    probe: Probe | None = None,
+    patience_s: float = PATIENCE_S,
+) -> int:
+    """Own the run in that directory to its end; return 1 where somebody else does or did.
+
+    `machine` and `probe` look at this machine and its GPUs; for one without room a run waits
+    `patience_s`.
+    """
+    rundir = RunDir(path.resolve())
+    become_subreaper()
+    lock = FileLock(rundir.lock_file)
+    try:
+        lock.acquire(timeout=_LOCK_S, poll_interval=0.01)
+    except Timeout:
+        print(f"{rundir.path} has a supervisor already", file=sys.stderr)
+        return 1
+    if rundir.read_status() is not None:
+        print(f"{rundir.path} was run before", file=sys.stderr)
+        return 1
+    _Supervisor(rundir, machine, probe or Machine(), patience_s).own()
+    return 0
+
+
+class _Supervisor:
+    """The steps of a run, and its report so far."""
+
+    def __init__(
+        self, rundir: RunDir, machine: Callable[[], Reading], probe: Probe, patience_s: float
+    ) -> None:
+        self._rundir = rundir
+        self._machine = machine
+        self._probe = probe
+        self._patience_s = patience_s
+        self._run = rundir.path.name
+        self._descendants = Descendants()
+        self._sandbox: Sandbox | None = None
+        self._lease: Lease | None = None
+        self._gpu: Watch | None = None
+        self._peak_mb = 0.0
+        self._counts_tokens = False
+        self._started = time.time()
+        self._taken = Progress(0.0, 0.0, 0)
+        self._written = 0.0
+        self._recorded: set[int] = set()
+        self._boot = boot_id()
+        self._terminated = False
+        self._cut = ""
+        self._watch: CurveWatch | None = None
+        self._hopeless = ""
+        signal.signal(signal.SIGTERM, self._on_sigterm)
+
+    def own(self) -> None:
+        """Take the run to a final status, whatever happens."""
+        try:
+            state, reason, measurement = self._steps()
+        except Exception as error:  # noqa: BLE001 - the last boundary: no fault of ours may be
+            # counted against the candidate, and a run must never end without a word.
+            traceback.print_exc()
+            self._descendants.kill()
+            state, measurement = RunState.LOST, None
+            words = " ".join(str(error).split())
+            reason = f"the supervisor failed: {type(error).__name__}: {words}"
+        if state is RunState.FINISHED and self._gpu is not None and (said := self._gpu.notice()):
+            reason = f"{reason}; {said}"
+        self._write(state, reason, measurement)
+        if self._sandbox is not None:
+            self._sandbox.release()
+        if self._lease is not None:
+            self._lease.release()
+        self._rundir.remove_leftovers()
+
+    def _steps(self) -> End:
+        self._write(RunState.QUEUED, "waits for a device")
+        spec = self._rundir.read_spec()
+        self._run, self._counts_tokens = spec.run, spec.budget_unit == "tokens"
+        ended = self._take_device(spec)
+        if ended is not None or self._lease is None:
+            return ended or self._stopped("before it began")
+        self._rundir.out.mkdir(exist_ok=True)
+        self._rundir.scratch.mkdir(exist_ok=True)
+        seal, number = seal_tree(self._rundir.tree), number_of(self._rundir, spec)
+        self._watch = CurveWatch(self._rundir, spec)
+        self._sandbox = make_sandbox(spec.sandbox)
+        self._started, before = time.time(), self._machine()
+        if self._gpu is not None:
+            self._gpu.begin()
+        grant = granted(spec, self._lease.device)
+        try:
+            training = Training(
+                self._rundir,
+                spec,
+                self._sandbox,
+                self._descendants,
+                grant,
+                number.listen if number else None,
+            )
+        except NotStarted as refused:
+            return RunState.CRASHED, f"its command can't be started: {refused}", None
+        self._record_processes()
+        self._write(RunState.TRAINING, "trains")
+        end = training.run_to_end(self._training_is_over, self._on_progress)
+        end = replace(end, gpu_peak_mb=self._gpu.peak_mb if self._gpu else 0.0)
+        self._taken, self._peak_mb = end.taken, end.peak_mb
+        self._watch.look(end.taken)
+        self._watch.keep()
+        self._cut = end.limit if end.ending is Ending.CEILING and spec.sealed else ""
+        if end.all_dead and end.ending is Ending.STOPPED and not self._stop_asked():
+            return self._hopeless_unless_disturbed(self._watch.hopeless, end, before)
+        told_too = self._terminated and end.exit_code == -signal.SIGTERM  # a logout tells all
+        if end.all_dead and (end.ending is Ending.STOPPED or told_too):
+            return self._stopped(f"after {end.taken.wall_s:.1f} s of training")
+        ended = self._crowded_out(spec, end) or failed(self._rundir, spec, end, number)
+        ended = ended or _changed(self._rundir, spec, seal)
+        ended = ended or self._tainted(end, before)  # decided before its score is known
+        return ended or self._guarded(spec, grant) or self._measure(spec, end, number)
+
+    def _guarded(self, spec: RunSpec, grant: Grant) -> End | None:
+        """How the run ends by its guards, None where all passed."""
+        assert self._sandbox is not None
+        left_s = spec.guard_s
+        for name, argv in spec.guards:
+            self._descendants = Descendants()  # a process number may come again
+            self._write(RunState.TRAINING, f"guard {name} runs")
+            guard = Guard(name=name, argv=argv, left_s=left_s)
+            end, failed = guard.run(
+                self._rundir,
+                spec,
+                self._sandbox,
+                self._descendants,
+                grant,
+                self._stop_asked,
+                partial(self._on_guard, name),
+            )
+            if failed is not None:
+                return failed
+            if self._stop_asked():
+                return self._stopped(f"while guard {name} ran")
+            left_s -= end.taken.wall_s if end else 0.0
+        return None
+
+    def _on_guard(self, name: str, _taken: Progress) -> None:
+        self._record_processes()
+        self._write_now_and_then(RunState.TRAINING, f"guard {name} runs")
+
+    def _measure(self, spec: RunSpec, end: TrainingEnd, number: Number | None) -> End:
+        """From the number that the run gave, or by its model."""
+        if number is not None:
+            found = measured(number, end)
+            self._rundir.keep_only("")  # out of many runs, what they leave would fill the disk
+            return found
+        remove_tree(self._rundir.scratch)
+        self._rundir.keep_only(spec.checkpoint)
+        self._rundir.scratch.mkdir()
+        self._write(RunState.SCORING, "is scored")
+        return self._score(spec)
+
+    def _hopeless_unless_disturbed(self, why: str, end: TrainingEnd, before: Reading) -> End:
+        """A neighbour that takes a run's seconds can make it look hopeless, too."""
+        tainted = self._tainted(end, before)
+        if tainted is not None:
+            return tainted
+        self._hopeless = why
+        return RunState.STOPPED, f"stopped early: {why}", None
+
+    def _crowded_out(self, spec: RunSpec, end: TrainingEnd) -> End | None:
+        """How the run ends if it was out of a GPU's memory that somebody else held."""
+        if self._gpu is None or not end.all_dead or end.ending is not Ending.EXITED:
+            return None
+        words = crash_words(self._rundir, spec, end) if end.exit_code else ""
+        crowd = self._gpu.crowd() if words.startswith(GPU_WORDS) else ""
+        return (RunState.TAINTED, f"{words}, while {crowd}", None) if crowd else None
+
+    def _tainted(self, end: TrainingEnd, before: Reading) -> End | None:
+        """How the run ends if the machine disturbed it."""
+        timed = not self._counts_tokens
+        taint = disturbed(
+            before,
+            self._machine(),
+            own_cpu_s=end.taken.cpu_s,
+            own_peak_mb=end.peak_mb,
+            timed=timed,
+            cores=self._cores(),
+        )
+        if timed and not taint and self._gpu is not None:
+            taint = self._gpu.disturbance()
+        return (RunState.TAINTED, taint, None) if taint else None
+
+    def _cores(self) -> int:
+        """How many it needs: those that it leased; one drives a GPU."""
+        return 1 + self._lease.device.count(",") if self._lease else 1
+
+    def _take_device(self, spec: RunSpec) -> End | None:
+        """Wait for the lease; how the run ends where it can't get one, None if it was stopped."""
+        claim = Claim(spec, self._probe, self._patience_s, self._machine)
+        said = ""
+        while not self._stop_asked():
+            self._lease = claim.take()
+            if self._lease is not None:
+                self._gpu = claim.watch(self._lease)
+                return None
+            if claim.exhausted:
+                return RunState.LOST, f"{claim.reason}, for {self._patience_s:g} s", None
+            if claim.reason != said:
+                said = claim.reason
+                self._write(RunState.QUEUED, said)
+            time.sleep(POLL_S)
+        claim.give_up()
+        return None
+
+    def _score(self, spec: RunSpec) -> End:
+        remove_tree(self._rundir.measurement_file)  # whatever the training put there
+        self._descendants = Descendants()  # a process number may come again
+        argv = [sys.executable, "-P", "-m", "autoresearch_mcp", "_role", "score"]
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+        scorer = subprocess.Popen(
+            [*argv, str(self._rundir.path)],
+            cwd="/",
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=sys.stderr,
+        )
+        deadline = time.monotonic() + spec.score_s + _SCORER_GRACE_S
+        model_mb = 0.0
+        with exit_signal(scorer) as exited:
+            while (code := self._descendants.exit_code(scorer.pid)) is None:
+                if self._stop_asked() or time.monotonic() > deadline:
+                    break
+                model_mb = self._descendants.look().rss_mb - _rss_mb(scorer.pid)
+                if model_mb > _MODELS * spec.memory_mb:
+                    break
+                self._record_processes()
+                self._write_now_and_then(RunState.SCORING, "is scored")
+                select.select([exited] if exited is not None else [], [], [], POLL_S)
+        all_dead = self._descendants.kill()
+        scorer.returncode = -9 if code is None else code
+        if not all_dead:
+            return RunState.CRASHED, "processes of its model could not be killed", None
+        if model_mb > _MODELS * spec.memory_mb:
+            most = _MODELS * spec.memory_mb
+            used = f"the model used {model_mb:.0f} MB in {_MODELS} processes, over {most} MB"
+            return RunState.CRASHED, f"{HOST_WORDS}while it was scored {used}", None
+        if code is None and self._stop_asked():
+            return self._stopped("while it was scored")
+        return scored(self._rundir, code)
+
+    def _stop_asked(self) -> bool:
+        rundir = self._rundir
+        return self._terminated or rundir.stop_file.exists() or rundir.yield_file.exists()
+
+    def _stopped(self, when: str) -> End:
+        """Only the stop file is a wish that the run ends; a signal comes with a logout too."""
+        if self._rundir.stop_file.exists():
+            return RunState.STOPPED, f"asked to stop {when}", None
+        if self._rundir.yield_file.exists():
+            return RunState.LOST, f"{YIELDED} {when}", None
+        return RunState.LOST, f"the supervisor was told to end {when}", None
+
+    def _on_sigterm(self, _number: int, _frame: FrameType | None) -> None:
+        self._terminated = True
+
+    def _training_is_over(self) -> bool:
+        return self._stop_asked() or bool(self._watch and self._watch.hopeless)
+
+    def _on_progress(self, taken: Progress) -> None:
+        self._taken = taken
+        assert self._watch is not None
+        self._watch.look(taken)
+        if self._gpu is not None:
+            self._gpu.sample(self._pids)
+        self._record_processes()
+        self._write_now_and_then(RunState.TRAINING, "trains")
+
+    def _pids(self) -> set[int]:
+        """Those of the last look and of now: what a GPU showed may have begun or ended since."""
+        before = {pid for pid, _ in self._descendants.identities()}
+        return before | self._descendants.pids()
+
+    def _record_processes(self) -> None:
+        """Written down whenever it changes, so that orphans can be ended if this process dies."""
+        identities = self._descendants.identities()
+        pids = {pid for pid, _ in identities}
+        if pids != self._recorded:
+            self._recorded = pids
+            record = {"boot": self._boot, "processes": identities}
+            write_json(self._rundir.processes_file, record, durable=False)
+
+    def _write_now_and_then(self, state: RunState, reason: str) -> None:
+        if time.monotonic() - self._written > _HEARTBEAT_S:
+            self._write(state, reason)
+
+    def _write(self, state: RunState, reason: str, measurement: Measurement | None = None) -> None:
+        self._written = time.monotonic()
+        self._rundir.write_status(
+            RunReport(
+                run=self._run,
+                state=state,
+                reason=reason,
+                started=self._started,
+                ended=time.time(),
+                wall_s=self._taken.wall_s,
+                cpu_s=self._taken.cpu_s,
+                tokens=self._taken.tokens if self._counts_tokens else 0,
+                device=self._lease.device if self._lease else "",
+                sandbox=self._sandbox.name if self._sandbox else "",
+                measurement=measurement,
+                cut=self._cut,
+                hopeless=self._hopeless,
+                peak_mb=self._peak_mb,
+                gpu_peak_mb=self._gpu.peak_mb if self._gpu else 0.0,
+            )
+        )
+
+
+def _rss_mb(pid: int) -> float:
+    with contextlib.suppress(psutil.Error):
+        return psutil.Process(pid).memory_info().rss / 2**20
+    return 0.0
+
+
+def _changed(rundir: RunDir, spec: RunSpec, seal: Seal) -> End | None:
+    changed = (broken_seal if spec.sealed else changed_path)(rundir.tree, seal)
+    if changed is None:
+        return None
+    return RunState.CRASHED, f"the training changed {changed} in its own tree", None

@@ -1,0 +1,266 @@
+"""One training under its limits: started in the sandbox, fed, watched, and dead when this returns.
+
+Limits are looked at 20 times a second, over the whole tree of processes. At a limit everything is
+killed at once, without grace: what counts is the checkpoint that was renamed into place before.
+"""
+
+import contextlib
+import errno
+import os
+import selectors
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+
+from autoresearch.devices.grants import Grant
+from autoresearch.run_directory import RunDir, RunSpec
+from autoresearch.run_output.capped_log import CappedLog
+from autoresearch.sandboxes.base import Confinement, Sandbox
+from autoresearch.system.processes import Descendants, Usage
+from autoresearch.training.disk_usage import Footprint
+from autoresearch.training.token_source import Provision, provide
+
+POLL_S = 0.05
+MOST_PROCESSES = 512
+_READ_BYTES = 64 * 1024
+_MACHINE_IS_FULL = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
+
+
+class Ending(StrEnum):
+    """Why a training is over."""
+
+    EXITED = "exited"
+    BUDGET = "budget"  # its seconds are used up: what it left is scored, if it is sealed
+    CEILING = "ceiling"  # cut before its budget was used, or, not being sealed, after it
+    LIMIT = "limit"  # of memory, processes or disk
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What a training has taken so far."""
+
+    wall_s: float
+    cpu_s: float
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingEnd:
+    """How a training ended and what it took.
+
+    `exit_code` is negative for a signal, None where the sandbox never got as far as its command.
+    """
+
+    ending: Ending
+    limit: str  # which limit, with its number; "" where it exited
+    exit_code: int | None
+    taken: Progress
+    peak_mb: float  # of memory, as far as it was seen
+    all_dead: bool
+    gpu_peak_mb: float = 0.0
+    oom_kills: int = 0  # of its processes, by the kernel
+
+
+class NotStarted(Exception):
+    """The training's own command can't be executed; the text says why."""
+
+
+class Training:
+    """Owns every descendant of this process from `start` to the end of `run_to_end`.
+
+    If it raises, the caller kills the descendants.
+    """
+
+    def __init__(
+        self,
+        rundir: RunDir,
+        spec: RunSpec,
+        sandbox: Sandbox,
+        descendants: Descendants,
+        grant: Grant,
+        listen: Callable[[bytes], object] | None = None,
+    ) -> None:
+        """Start it; `listen` is told all that it prints, of which the log keeps but a part."""
+        self._rundir = rundir
+        self._spec = spec
+        self._descendants = descendants
+        self._sandbox = sandbox
+        self._usage = Usage(0.0, 0.0, 0)
+        self._footprint = Footprint(rundir, spec)
+        self._peak_mb = 0.0
+        self._log = CappedLog(rundir.log_file)
+        self._listen = listen
+        self._provision = provide(spec)
+        self._output, output_end = os.pipe()
+        os.set_blocking(self._output, False)
+        confinement = training_confinement(rundir, spec, self._provision, grant, output_end)
+        try:
+            self._child = sandbox.start(confinement)
+        except OSError as error:
+            if error.filename != confinement.argv[0] or error.errno in _MACHINE_IS_FULL:
+                raise
+            raise NotStarted(f"{error.filename}: {error.strerror}") from error
+        self._started = time.monotonic()  # here, so that its time is not that of our preparations
+        self._exited: float | None = None
+        descendants.forget_the_dead()
+        os.close(output_end)
+        self._provision.begin()
+
+    def run_to_end(
+        self, stop_asked: Callable[[], bool], report: Callable[[Progress], None]
+    ) -> TrainingEnd:
+        """Feed and watch until it exits or meets a limit; then kill what is left of it."""
+        ending, limit = self._watch(stop_asked, report)
+        all_dead = self._descendants.kill()
+        self._usage = self._look()
+        self._provision.abandon()
+        while self._copy_output():
+            pass
+        self._log.close()
+        code = self._descendants.exit_code(self._child.pid)
+        self._child.returncode = -9 if code is None else code
+        return TrainingEnd(
+            ending=ending,
+            limit=limit,
+            exit_code=self._sandbox.exit_code(self._child, self._child.returncode),
+            taken=self._progress(),
+            peak_mb=self._peak_mb,
+            all_dead=all_dead,
+            oom_kills=self._sandbox.oom_kills(),
+        )
+
+    def _watch(
+        self, stop_asked: Callable[[], bool], report: Callable[[Progress], None]
+    ) -> tuple[Ending, str]:
+        with selectors.DefaultSelector() as selector, exit_signal(self._child) as exited:
+            selector.register(self._output, selectors.EVENT_READ, self._copy_output)
+            if (tokens := self._provision.fileno) is not None:
+                selector.register(tokens, selectors.EVENT_WRITE, self._provision.pump)
+            if exited is not None:
+                selector.register(exited, selectors.EVENT_READ, None)
+            while True:
+                if self._descendants.exit_code(self._child.pid) is not None:
+                    self._exited = time.monotonic()
+                    return Ending.EXITED, ""
+                self._usage = self._look()
+                self._peak_mb = max(self._peak_mb, self._usage.rss_mb)
+                if met := self._limit_met(stop_asked):
+                    return met
+                report(self._progress())
+                _move_data(selector, until=time.monotonic() + POLL_S)
+
+    def _look(self) -> Usage:
+        """What it uses; of CPU what a control group counted where that is more.
+
+        A child that nobody waits for (SIGCHLD ignored) takes its seconds with it; its group stays.
+        """
+        seen = self._descendants.look()
+        return replace(seen, cpu_s=max(seen.cpu_s, self._sandbox.cpu_s()))
+
+    def _limit_met(self, stop_asked: Callable[[], bool]) -> tuple[Ending, str] | None:
+        spec, cpu_s = self._spec, self._usage.cpu_s
+        wall_s = time.monotonic() - self._started
+        if stop_asked():
+            return Ending.STOPPED, "asked to stop"
+        if took := self._took_too_much(wall_s):
+            return Ending.LIMIT, took
+        budgets = (("wall_s", wall_s, "wall"), ("cpu_s", cpu_s, "CPU"))
+        for unit, taken, clock in budgets if spec.sealed else ():
+            if spec.budget_unit == unit and taken >= spec.budget:
+                return Ending.BUDGET, f"its budget of {spec.budget:g} {clock} seconds"
+        ceilings = ((spec.cpu_ceiling_s, cpu_s, "CPU"), (spec.wall_ceiling_s, wall_s, "wall"))
+        for allowed, taken, clock in ceilings:
+            if allowed is not None and taken >= allowed:
+                return Ending.CEILING, f"its ceiling of {allowed:g} {clock} seconds"
+        return None
+
+    def _took_too_much(self, wall_s: float) -> str:
+        """Which limit of memory, processes or disk is exceeded, "" if none."""
+        if self._usage.rss_mb > self._spec.memory_mb:
+            used, most = self._usage.rss_mb, self._spec.memory_mb
+            return f"used {used:.0f} MB of memory, over its {most} MB"
+        if self._usage.processes > MOST_PROCESSES:
+            return f"ran more than {MOST_PROCESSES} processes at once"
+        return self._footprint.too_much(wall_s, self._descendants.held_mb)
+
+    def _progress(self) -> Progress:
+        wall_s = (self._exited or time.monotonic()) - self._started
+        return Progress(wall_s, self._usage.cpu_s, self._provision.tokens)
+
+    def _copy_output(self) -> bool:
+        """Move what the training printed into the log; whether there can be more."""
+        try:
+            chunk = os.read(self._output, _READ_BYTES)
+        except BlockingIOError:
+            return False
+        self._log.write(chunk)
+        if self._listen is not None:
+            self._listen(chunk)
+        return bool(chunk)
+
+
+def training_confinement(
+    rundir: RunDir, spec: RunSpec, provision: Provision, grant: Grant, output: int
+) -> Confinement:
+    """What a training may see: its tree, what it is given, and the folders it may write to.
+
+    A program that is not sealed may write beside itself, as ordinary ones do.
+    """
+    environment = {
+        **grant.env,
+        "AUTORESEARCH_SEED": str(spec.seed),
+        "AUTORESEARCH_BUDGET": _plain(spec.budget),
+        "AUTORESEARCH_BUDGET_UNIT": spec.budget_unit,
+        "AUTORESEARCH_OUT": str(rundir.out),
+        "PYTHONHASHSEED": str(spec.seed % 2**32),
+        **provision.env,
+    }
+    return Confinement(
+        argv=spec.command,
+        cwd=rundir.tree,
+        env=environment,
+        interpreter=spec.python,
+        readable=(rundir.tree, *grant.readable),
+        writable=(rundir.out,) if spec.sealed else (rundir.out, rundir.tree),
+        scratch=rundir.scratch,
+        links=spec.links(rundir.tree, rundir.scratch),
+        hidden=tuple(map(Path, spec.hidden)),
+        devices=grant.devices,
+        gpu=grant.gpu,
+        memory_mb=spec.memory_mb,
+        file_mb=2 * spec.checkpoint_mb,  # so that one a little too large gets its own sentence
+        pass_fds=provision.pass_fds,
+        output=output,
+    )
+
+
+def _plain(number: float) -> str:
+    return str(int(number)) if number == int(number) else str(number)
+
+
+@contextlib.contextmanager
+def exit_signal(child: "subprocess.Popen[bytes]") -> Iterator[int | None]:
+    """A descriptor that becomes readable when the child exits, None where there is none."""
+    descriptor = None
+    if hasattr(os, "pidfd_open"):
+        with contextlib.suppress(OSError):  # an old kernel: the next look finds the exit
+            descriptor = os.pidfd_open(child.pid)
+    try:
+        yield descriptor
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def _move_data(selector: selectors.BaseSelector, until: float) -> None:
+    """Feed and log until it is time to look again, or the training exits."""
+    while (left := until - time.monotonic()) > 0:
+        for key, _ in selector.select(left):
+            if key.data is None:
+                return
+            if not key.data():
+                selector.unregister(key.fileobj)

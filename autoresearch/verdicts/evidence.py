@@ -1,0 +1,187 @@
+"""Which runs a verdict rests on: pure questions to a history, no clock and no files."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+
+from autoresearch.contract import Contract
+from autoresearch.ledger.history import History
+from autoresearch.records import Outcome, RunReport
+
+HORIZON_S = 3600.0  # how long a machine's speed is taken to stay the same
+AGEING_SINCE = 2  # the first judge version that lets controls grow old
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The run ids that a verdict rests on, in the order they were started."""
+
+    candidate: tuple[str, ...]
+    controls: tuple[str, ...]
+    noise: tuple[tuple[str, ...], ...]
+
+
+def lineage(history: History, experiment: str) -> tuple[str, ...]:
+    """What the experiment was built on, e0 first, and itself.
+
+    Of what is kept that is the kept line up to it; it is known for what was taken back, too.
+    """
+    line, name = [experiment], history.experiments[experiment].base
+    while name is not None:
+        line.append(name)
+        name = history.experiments[name].base
+    return tuple(reversed(line))
+
+
+def was_kept(history: History, experiment: str) -> bool:
+    """Whether it is or was the incumbent, so that its further runs are controls."""
+    if history.experiments[experiment].base is None:
+        return True
+    verdict = history.verdicts.get(experiment)
+    return verdict is not None and verdict.moved_incumbent
+
+
+def overtaken(history: History, experiment: str) -> bool:
+    """Whether it was judged better than its base after another keep had become the incumbent."""
+    verdict = history.verdicts.get(experiment)
+    return verdict is not None and verdict.outcome is Outcome.KEEP and not verdict.moved_incumbent
+
+
+def built_on_taken_back(history: History, experiment: str) -> str | None:
+    """The experiment below this one that was kept and then taken back; None if all below stands."""
+    below = lineage(history, experiment)[:-1]
+    return next((name for name in below if name in history.reversals), None)
+
+
+def measured(history: History, experiment: str) -> tuple[str, ...]:
+    """The experiment's runs that used their whole budget and have a measurement."""
+    reports = history.reports_of(experiment)
+    return tuple(r.run for r in reports if r.measurement is not None and not r.cut)
+
+
+def failures(history: History, experiment: str) -> tuple[RunReport, ...]:
+    """Reports of its runs that gave no measurement though nothing but their code was the cause."""
+    return tuple(
+        report
+        for report in history.reports_of(experiment)
+        if (report.measurement is None or report.cut) and not report.state.repeated
+    )
+
+
+def disturbed_in_a_row(history: History, experiment: str) -> tuple[RunReport, ...]:
+    """Its latest runs as far back as each was lost or disturbed, in the order they ended.
+
+    Those that made room for an experiment are passed over: the machine did nothing to them.
+    """
+    ended = sorted(history.reports_of(experiment), key=lambda report: report.ended)
+    row = takewhile(
+        lambda report: report.state.repeated,
+        (report for report in reversed(ended) if not report.yielded),
+    )
+    return tuple(row)[::-1]
+
+
+def controls_of(history: History, experiment: str) -> tuple[str, ...]:
+    """Its measured runs but those it was kept on, which were chosen for being good."""
+    verdict = history.verdicts.get(experiment)
+    chosen = verdict.candidate_runs if verdict else ()
+    return tuple(run for run in measured(history, experiment) if run not in chosen)
+
+
+def ages(contract: Contract) -> bool:
+    """Whether a run's worth depends on how fast the machine was: a budget of seconds."""
+    return contract.run.budget.unit != "tokens"
+
+
+def not_too_old(controls: Sequence[RunReport], began: float) -> tuple[RunReport, ...]:
+    """The controls that ended at most an hour before a candidate began, or after.
+
+    A budget of seconds buys more or fewer steps as the machine's speed drifts, so what ran long
+    before the candidate tells nothing of it. `began` is in seconds since the epoch.
+    """
+    return tuple(report for report in controls if report.ended >= began - HORIZON_S)
+
+
+def comparable(history: History, controls: Sequence[str], began: float | None) -> tuple[str, ...]:
+    """Those of the controls that are not too old; all of them while nothing began."""
+    if began is None:
+        return tuple(controls)
+    return tuple(report.run for report in not_too_old(_reports(history, controls), began))
+
+
+def began(history: History, runs: Sequence[str]) -> float | None:
+    """When the first of these runs began to train; None where there is none."""
+    return min((report.started for report in _reports(history, runs)), default=None)
+
+
+def gather(
+    history: History,
+    experiment: str,
+    contract: Contract,
+    *,
+    version: int,
+    now: float | None = None,
+) -> Evidence:
+    """What there is on an experiment and on what it was built on.
+
+    `now` stands for the candidate's beginning where it has not begun: it tells which controls
+    will still be young enough, and no verdict is given on it.
+    """
+    base = history.experiments[experiment].base
+    candidate = measured(history, experiment)
+    controls = controls_of(history, base) if base else ()
+    if version >= AGEING_SINCE and ages(contract):
+        first = began(history, candidate)
+        controls = comparable(history, controls, now if first is None else first)
+    return Evidence(
+        candidate=candidate,
+        controls=controls,
+        noise=noise_groups(history, base) if base else (),
+    )
+
+
+def noise_groups(history: History, experiment: str) -> tuple[tuple[str, ...], ...]:
+    """Controls of the experiment and of all it was built on, whatever their age."""
+    return tuple(controls_of(history, kept) for kept in lineage(history, experiment))
+
+
+def values(history: History, runs: Sequence[str]) -> list[float]:
+    """Measurements by run id, metric units."""
+    found = (report.measurement for report in _reports(history, runs))
+    return [measurement.value for measurement in found if measurement is not None]
+
+
+def stopped_beside(
+    history: History, experiment: str, contract: Contract, now: float
+) -> tuple[str, ...]:
+    """The control runs beside whose curves a new run of the experiment may be stopped early.
+
+    None but for an experiment that has no measurement yet. One run screens an experiment out, so
+    one hopeless run may end it; but where a first run was good enough for another, the judge goes
+    by measurements alone. And never for what is or was kept, whose runs are controls themselves.
+    """
+    base = history.experiments[experiment].base
+    if base is None or was_kept(history, experiment) or measured(history, experiment):
+        return ()
+    controls = controls_of(history, base)
+    return comparable(history, controls, now) if ages(contract) else controls
+
+
+def going(history: History, experiment: str) -> int:
+    """How many of its runs have not ended."""
+    return sum(run.experiment == experiment for run in history.unfinished())
+
+
+def spare_part(history: History, experiment: str) -> int:
+    """Which spare part of the held-out documents a new run of the experiment is shown on.
+
+    A candidate shares the part of the incumbent it is compared with, and every keep moves on to
+    the next one, so that what many looks at one part give away serves no later keep. Parts come
+    round again after the last, and after a keep that was taken back.
+    """
+    depth = len(lineage(history, experiment)) - 1
+    return depth if was_kept(history, experiment) else depth - 1
+
+
+def _reports(history: History, runs: Sequence[str]) -> list[RunReport]:
+    return [history.reports[run] for run in runs]

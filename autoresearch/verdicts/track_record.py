@@ -1,0 +1,70 @@
+"""How far a lab's conclusions can be trusted: false keeps, overfitting, predictions by proposer."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from autoresearch.contract import Contract
+from autoresearch.ledger.history import History
+from autoresearch.statistics.overfitting import Keep, Overfitting, Scores, measure_overfitting
+from autoresearch.statistics.prediction_scores import Forecast, Taste, score_predictions
+from autoresearch.statistics.sequential_test import expected_false_keeps
+from autoresearch.verdicts.assessment import kept_as_simpler, lower_is_better
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackRecord:
+    """How far the lab's own conclusions, and its proposers' predictions, can be trusted."""
+
+    candidates: int  # judged on measurements, but for those kept as simplifications
+    simplifications: int = 0  # kept for being simpler and not worse: they claim no gain
+    false_keeps: float  # to be expected among the candidates if none was a gain, at normal noise
+    overfitting: Overfitting | None  # of all keeps together
+    taste: dict[str, Taste]  # by proposer: the client and its model
+
+
+def track_record(history: History, contract: Contract) -> TrackRecord:
+    """What the verdicts so far say about themselves and about who proposed.
+
+    What was kept as a simplification claims no gain, so it can be no false keep: it is left out.
+    """
+    measured = [v for v in history.verdicts.values() if v.evidence is not None]
+    judged = [v for v in measured if not kept_as_simpler(history, v.experiment, contract)]
+    return TrackRecord(
+        candidates=len(judged),
+        simplifications=len(measured) - len(judged),
+        false_keeps=expected_false_keeps([len(v.control_runs) for v in judged]),
+        overfitting=overfitting(history, contract),
+        taste=score_predictions(_forecasts(history)),
+    )
+
+
+def overfitting(history: History, contract: Contract) -> Overfitting | None:
+    """Over everything that was ever kept, what was taken back included."""
+    keeps = [
+        Keep(
+            candidate=_scores(history, verdict.candidate_runs),
+            controls=_scores(history, verdict.control_runs),
+        )
+        for verdict in history.verdicts.values()
+        if verdict.moved_incumbent
+    ]
+    return measure_overfitting(keeps, lower_is_better=lower_is_better(contract))
+
+
+def _forecasts(history: History) -> Iterator[Forecast]:
+    for name, verdict in history.verdicts.items():
+        experiment = history.experiments[name]
+        who = experiment.proposer
+        yield Forecast(
+            proposer=f"{who.client} {who.model}".strip(),
+            prediction=experiment.prediction,
+            effect=verdict.effect,
+            low=verdict.low,
+            high=verdict.high,
+            sigma=verdict.sigma,
+        )
+
+
+def _scores(history: History, runs: tuple[str, ...]) -> Scores:
+    found = (history.reports[run].measurement for run in runs)
+    return [(m.value, m.spare) for m in found if m is not None and m.spare is not None]

@@ -1,0 +1,1 @@
+"""Tools for course authors: lint, coverage and mutation tests."""

@@ -1,0 +1,1 @@
+"""The learner's own GPT, made into a target that the lab can open."""

@@ -1,0 +1,1 @@
+"""Courses as they lie on disk: lessons, exercises, instances, and the lines each lesson owns."""

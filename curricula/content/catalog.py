@@ -1,0 +1,267 @@
+"""Finds courses, and puts each lesson's words and its exercises together.
+
+A course is a folder: course.toml, and a folder a lesson with lesson.md and exercises.py. Those that
+ship lie in `curricula/courses/`; others in the folders that the caller names. Loading a course runs
+its exercises.py, as importing any Python does.
+"""
+
+import importlib.util
+import tomllib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from curricula import subject
+from curricula.content.instance import Instance
+from curricula.content.lesson import Lesson, Problem, Slug, Task, read_lesson
+from curricula.errors import LessonError, Unknown
+from curricula.exercise import Exercise
+
+SHIPPED = Path(__file__).resolve().parent.parent / "courses"
+COURSE_FILE = "course.toml"
+
+
+class CourseFile(BaseModel):
+    """course.toml."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: Slug
+    title: str
+    goal: str
+    subject: str = ""  # the file it teaches, relative to the product; empty: none
+    reads: tuple[str, ...] = ()  # files that the subject reads, relative to its folder
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A lesson with its exercises, in the order of its text."""
+
+    lesson: Lesson
+    exercises: dict[str, Exercise]
+
+    @property
+    def id(self) -> str:
+        """The lesson's."""
+        return self.lesson.id
+
+    def task(self, exercise: str) -> Task:
+        """The words of that exercise."""
+        return next(task for task in self.lesson.tasks if task.id == exercise)
+
+    def owned_lines(self, path: str) -> frozenset[int]:
+        """The numbers of the subject's code lines that it owns."""
+        source = subject.locate(path).read_text(encoding="utf-8")
+        spans = [span_of(name, source) for name in self.lesson.front.owns]
+        owned = {n for span in spans if span for n in range(span[0], span[1] + 1)}
+        return frozenset(owned) & subject.code_lines(source)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Course:
+    """A course, its lessons in the order of their folders."""
+
+    folder: Path
+    about: CourseFile
+    units: tuple[Unit, ...]
+
+    @property
+    def id(self) -> str:
+        """Its name in tools."""
+        return self.about.id
+
+    @property
+    def name(self) -> str:
+        """What finds it again: its folder's name."""
+        return self.folder.name
+
+    @property
+    def skills(self) -> dict[str, str]:
+        """Every skill, in the order in which they are taught."""
+        return {
+            skill: words for unit in self.units for skill, words in unit.lesson.front.skills.items()
+        }
+
+    def unit(self, name: str) -> Unit:
+        """The lesson of that id or number; raise Unknown with those there are."""
+        for number, unit in enumerate(self.units, start=1):
+            if name in (unit.id, str(number), unit.lesson.path.parent.name):
+                return unit
+        names = ", ".join(unit.id for unit in self.units)
+        raise Unknown(f"{self.id} has no lesson {name!r}.", f"Its lessons: {names}.")
+
+    def unit_of(self, exercise: str) -> Unit:
+        """The lesson that holds an exercise; raise Unknown with those there are."""
+        for unit in self.units:
+            if exercise in unit.exercises:
+                return unit
+        names = ", ".join(name for unit in self.units for name in unit.exercises)
+        raise Unknown(f"{self.id} has no exercise {exercise!r}.", f"Its exercises: {names}.")
+
+    def instance(self, exercise: str, seed: str) -> Instance:
+        """That exercise with the parameters of that seed."""
+        unit = self.unit_of(exercise)
+        return Instance(unit.exercises[exercise], unit.task(exercise), seed)
+
+
+def span_of(name: str, source: str) -> tuple[int, int] | None:
+    """The lines that a lesson owns by that name: a symbol, "12-19" or "7"; None if it is none."""
+    first, _, last = name.partition("-")
+    if first.isdigit() and (not last or last.isdigit()):
+        return int(first), int(last or first)
+    return subject.symbols(source).get(name)
+
+
+def course_folders(extra: Sequence[Path] = ()) -> dict[str, Path]:
+    """Every course by the name of its folder; those that ship come first and are not overruled."""
+    found: dict[str, Path] = {}
+    for parent in (SHIPPED, *extra):
+        folders = [parent] if (parent / COURSE_FILE).is_file() else sorted(parent.glob("*/"))
+        for folder in folders:
+            if (folder / COURSE_FILE).is_file():
+                found.setdefault(folder.name, folder)
+    return found
+
+
+def find_course(name: str, extra: Sequence[Path] = ()) -> Course:
+    """The course of that name or folder; raise Unknown or LessonError."""
+    folders = course_folders(extra)
+    folder = folders.get(name) or (Path(name) if (Path(name) / COURSE_FILE).is_file() else None)
+    if folder is None:
+        raise Unknown(
+            f"There is no course {name!r}.",
+            f"There is {', '.join(folders) or 'none'}; AUTORESEARCH_COURSES=FOLDER adds your own.",
+        )
+    course, problems = load_course(folder)
+    if course is None or problems:
+        raise LessonError(str(problems[0]), f"`autoresearch-mcp teach lint {folder}` lists all.")
+    return course
+
+
+def load_course(folder: Path) -> tuple[Course | None, list[Problem]]:
+    """The course as far as it can be read, and everything in it that an author has to mend."""
+    file = folder / COURSE_FILE
+    try:
+        about = CourseFile.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, ValidationError) as error:
+        words = " ".join(str(error).split())
+        return None, [Problem(file, 1, f"It can't be read: {words}.", "See docs/write-a-course.md")]
+    units, problems = [], []
+    for path in sorted(folder.glob("[0-9][0-9]-*/")):
+        lesson, found = read_lesson(path / "lesson.md")
+        exercises, more = _exercises(path / "exercises.py")
+        problems += [*found, *more]
+        if lesson is not None:
+            unit = Unit(lesson, exercises)
+            problems += _mismatches(unit, path / "exercises.py")
+            units.append(unit)
+    beside = folder / about.subject
+    if about.subject and beside.is_file():  # the author's own file
+        about = about.model_copy(update={"subject": str(beside.resolve())})
+    course = Course(folder, about, tuple(units))
+    return course, [*problems, *_course_problems(course)]
+
+
+def _exercises(file: Path) -> tuple[dict[str, Exercise], list[Problem]]:
+    spec = importlib.util.spec_from_file_location(f"exercises_of_{file.parent.name}", file)
+    if not file.is_file() or spec is None or spec.loader is None:
+        return {}, [Problem(file, 1, "It is missing.", "It defines EXERCISES = [Exercise(…)].")]
+    module: Any = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+        found = {exercise.id: exercise for exercise in module.EXERCISES}
+    except Exception as error:  # noqa: BLE001 - an author's file may raise anything
+        line = getattr(error, "lineno", None) or _line_in(error, file)
+        return {}, [Problem(file, line, f"{type(error).__name__}: {error}.", "Mend that line.")]
+    return found, []
+
+
+def _line_in(error: BaseException, file: Path) -> int:
+    line, trace = 1, error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == str(file):
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return line
+
+
+def _mismatches(unit: Unit, file: Path) -> Iterator[Problem]:
+    """Where the words and the code of a lesson do not fit each other."""
+    front, told = unit.lesson.front, {task.id: task for task in unit.lesson.tasks}
+    for task in unit.lesson.tasks:
+        if told[task.id] is not task:
+            path = unit.lesson.path
+            yield Problem(path, task.line, f"`{task.id}` stands here twice.", "Rename one.")
+    for name in told.keys() - unit.exercises.keys():
+        where = told[name].line
+        yield Problem(unit.lesson.path, where, f"`{name}` is not in exercises.py.", "Add it there.")
+    for name, exercise in unit.exercises.items():
+        if name not in told:
+            yield Problem(file, 1, f"`{name}` has no words.", "Add `### " + name + ": Title`.")
+        if exercise.skill not in front.skills:
+            known = ", ".join(front.skills)
+            yield Problem(file, 1, f"{name}: no skill `{exercise.skill}`.", f"There is {known}.")
+        shown = {m.stands_for for m in exercise.mutants if m.stands_for}
+        for unknown in sorted(
+            (shown | exercise.misconceptions.keys()) - front.misconceptions.keys()
+        ):
+            yield Problem(
+                file, 1, f"{name}: no misconception `{unknown}`.", "Say it in the front matter."
+            )
+        if len(exercise.solutions) < 3:
+            yield Problem(
+                file, 1, f"{name} has {len(exercise.solutions)} solutions.", "At least three."
+            )
+
+
+def _course_problems(course: Course) -> Iterator[Problem]:
+    seen: dict[str, Path] = {}
+    taught: set[str] = set()
+    if not course.units:
+        file = course.folder / COURSE_FILE
+        yield Problem(file, 1, "It has no lessons.", "Each is a folder like 01-its-name.")
+    for unit in course.units:
+        path = unit.lesson.path
+        for needed in unit.lesson.front.prerequisites:
+            if needed not in taught:
+                yield Problem(
+                    path, 1, f"Its prerequisite `{needed}` is no earlier lesson.", "Mend the list."
+                )
+        taught.add(unit.id)
+        for name in (unit.id, *unit.exercises, *unit.lesson.front.skills):
+            if seen.setdefault(name, path) != path:
+                yield Problem(path, 1, f"`{name}` is a name of {seen[name]} too.", "Rename one.")
+        yield from _owning_problems(unit, course.about.subject)
+    yield from _unread(course)
+
+
+def _beside(folder: Path, name: str) -> bool:
+    file = (folder / name).resolve()
+    return file.is_relative_to(folder.resolve()) and file.is_file()
+
+
+def _unread(course: Course) -> Iterator[Problem]:
+    about, file = course.about, course.folder / COURSE_FILE
+    for name in about.reads:
+        if not about.subject:
+            yield Problem(file, 1, f"`reads` names {name}, but no subject.", "Set subject.")
+        elif not _beside(subject.locate(about.subject).parent, name):
+            remedy = "`reads` names files in the subject's folder, which learners get a copy of."
+            yield Problem(file, 1, f"There is no {name} beside the subject.", remedy)
+
+
+def _owning_problems(unit: Unit, path: str) -> Iterator[Problem]:
+    if not unit.lesson.front.owns:
+        return
+    if not path:
+        yield Problem(
+            unit.lesson.path, 1, "It owns lines of no file.", "Set subject in course.toml."
+        )
+        return
+    source = subject.locate(path).read_text(encoding="utf-8")
+    for name in unit.lesson.front.owns:
+        if span_of(name, source) is None:
+            yield Problem(unit.lesson.path, 1, f"{path} has no `{name}`.", "A symbol, or 12-19.")

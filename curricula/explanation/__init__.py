@@ -1,0 +1,1 @@
+"""Explain the taught file: traced values, statements, pictures."""

@@ -1,0 +1,203 @@
+"""Grades an answer: runs it elsewhere on fresh calls, compares here with what only this side knows.
+
+The learner's code gets inputs and gives back plain data. A wrong answer is met with the belief that
+it shows, where the answers on all calls are those which that belief gives, and with the smallest
+call that shows it; the right answer is never part of it.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from curricula.content.instance import Instance, as_json
+from curricula.errors import BadSubmission
+from curricula.exercise import Case
+from curricula.grading.answers import Answer, error_words, shallow, shorten
+from curricula.grading.diagnosis import diagnose, violated
+
+LIMIT_S = 10.0  # of wall time, for all calls of an attempt
+MEMORY_MB = 512
+MOST_BYTES = 64_000  # of a submission
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A source, what to call in it, and with what."""
+
+    source: str
+    entry: str
+    driver: str
+    cases: Sequence[Case]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What came back: lines of JSON as `child.py` writes them, and how it ended."""
+
+    lines: tuple[str, ...]
+    ended: str  # "exit", "time" or "size"
+    sandbox: str
+
+
+class Runner(Protocol):
+    """Runs parts in a child that sees nothing else. The server passes one in."""
+
+    def run(self, parts: Sequence[Part], *, limit_s: float, memory_mb: int) -> Reply:
+        """Run them one after another, in one process."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grade:
+    """What came of one attempt."""
+
+    passed: bool
+    words: str  # one sentence: what was seen, never what would be right
+    misconception: str = ""  # its id
+    shown_input: str = ""  # the smallest call that shows it
+    shown_answer: str = ""  # what the learner's code gave there
+    failed: int = 0
+    calls: int = 0
+    answered: bool = True  # all calls, if the code ran at all
+    sandbox: str = ""
+
+
+def grade(instance: Instance, source: str, case_seed: str, runner: Runner) -> Grade:
+    """Grade a submission on the calls of that seed; raise BadSubmission where it is none."""
+    check_submission(source)
+    part = part_of(instance, source, case_seed)
+    reply = runner.run([part], limit_s=LIMIT_S, memory_mb=MEMORY_MB)
+    [answers] = read_reply(reply, [part])
+    return judge(instance, part.cases, answers, reply)
+
+
+def check_submission(source: str) -> None:
+    """Raise BadSubmission for what can't be run."""
+    try:
+        size = len(source.encode())
+    except UnicodeEncodeError:
+        raise BadSubmission("The answer is no UTF-8 text.", "It must be Python text.") from None
+    if size > MOST_BYTES:
+        raise BadSubmission("That is over 64 kB of code.", "An answer is a few lines.")
+    if "\0" in source:
+        raise BadSubmission("The answer holds a zero byte.", "It must be Python text.")
+
+
+def part_of(instance: Instance, source: str, case_seed: str) -> Part:
+    """What the child is asked for one attempt."""
+    exercise = instance.exercise
+    return Part(
+        source=source,
+        entry=exercise.entry,
+        driver=exercise.driver,
+        cases=instance.cases(case_seed),
+    )
+
+
+def read_reply(reply: Reply, parts: Sequence[Part]) -> list[list[Answer] | str]:
+    """For each part its answers as far as they came, or in words why there are none at all."""
+    found: list[list[Answer] | str] = []
+    for line in reply.lines:
+        said = _said(line)
+        last = found[-1] if found else None
+        if "part" in said and len(found) < len(parts):
+            found.append([])
+        elif "failed" in said and found:
+            found[-1] = error_words(said["failed"])
+        elif isinstance(last, list) and ("value" in said or "error" in said):
+            last.append(_answer(said))
+        else:
+            stray = "it wrote where it should not"
+            return [*found[:-1], *[stray] * (len(parts) - max(len(found) - 1, 0))]
+    return [*found, *([] for _ in range(len(parts) - len(found)))]
+
+
+def _answer(said: dict[str, Any]) -> Answer:
+    """What one line says; the learner's code may have written it, so its form is not trusted."""
+    if "error" in said:
+        error = said["error"]
+        return Answer(error=error if isinstance(error, dict) and shallow(error) else {})
+    if not shallow(said["value"]):
+        return Answer(error={"type": "ValueError", "words": "the answer is nested too deeply"})
+    return Answer(value=said["value"])
+
+
+def _said(line: str) -> dict[str, Any]:
+    try:
+        said = json.loads(line)
+    except (ValueError, RecursionError):
+        return {}
+    return said if isinstance(said, dict) and len(said) == 1 else {}
+
+
+def judge(
+    instance: Instance, cases: Sequence[Case], answers: list[Answer] | str, reply: Reply
+) -> Grade:
+    """Compare what came with what should have."""
+    whole = Grade(passed=True, words="", calls=len(cases), sandbox=reply.sandbox)
+    if isinstance(answers, str):
+        words = f"The code did not run: {answers}."
+        return replace(whole, passed=False, words=words, failed=len(cases))
+    if len(answers) != len(cases):
+        return _cut_short(cases, answers, reply)
+    exercise, p = instance.exercise, instance.params
+    wrong = [
+        (case, answer, why)
+        for case, answer in zip(cases, answers, strict=True)
+        if (why := violated(exercise, p, case, answer))
+    ]
+    if not wrong:
+        words = "Right." if _is_value(cases) else f"Right on all {len(cases)} fresh calls."
+        return replace(whole, words=words)
+    name, telling, places = diagnose(exercise, p, cases, answers)
+    candidates = [one for one in wrong if any(one[0] is case for case in telling)] or wrong
+    case, answer, why = min(candidates, key=lambda one: len(as_json(one[0])))
+    return replace(
+        whole,
+        passed=False,
+        words=f"{why[0].upper()}{why[1:]}{_where(places)}."
+        if _is_value(cases)
+        else f"Wrong on {len(wrong)} of {len(cases)} fresh calls: {why}.",
+        misconception=name,
+        shown_input=shorten(exercise.shown(p, *case)) if exercise.shown else _arguments(case),
+        shown_answer=shorten(_shown(answer)),
+        failed=len(wrong),
+    )
+
+
+def _cut_short(cases: Sequence[Case], answers: Sequence[Answer], reply: Reply) -> Grade:
+    done = min(len(answers), len(cases))
+    ends = {"time": f"It had not ended after {LIMIT_S:g} s", "size": "Its answers are far too long"}
+    why = ends.get(reply.ended, "Its process ended before it had answered")
+    if len(answers) > len(cases):
+        why = "It answered calls that nobody made"
+    return Grade(
+        passed=False,
+        words=f"{why}; {done} of {len(cases)} calls were answered.",
+        shown_input=_arguments(cases[done]) if done < len(cases) else "",
+        failed=len(cases) - done,
+        answered=False,
+        calls=len(cases),
+        sandbox=reply.sandbox,
+    )
+
+
+def _where(places: Sequence[int]) -> str:
+    """Which entries a belief was read from, where it does not explain all that differs."""
+    if not places:
+        return ""
+    listed = ", ".join(str(place + 1) for place in places)
+    return f"; what it shows is read from entr{'ies' if places[1:] else 'y'} {listed}"
+
+
+def _is_value(cases: Sequence[Case]) -> bool:
+    """Whether the answer is asked for as a value, and so nothing is called."""
+    return len(cases) == 1 and not cases[0]
+
+
+def _arguments(case: Case) -> str:
+    return shorten(", ".join(as_json(one) for one in case))
+
+
+def _shown(answer: Answer) -> str:
+    return error_words(answer.error) if answer.error is not None else json.dumps(answer.value)

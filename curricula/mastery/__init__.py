@@ -1,0 +1,1 @@
+"""From recorded attempts to mastery and review dates. Pure: no clock."""

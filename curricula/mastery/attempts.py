@@ -1,0 +1,125 @@
+"""A record's attempts in their circumstances: which could count for mastery, and why others don't.
+
+A pass that proves little is called padded here; mastery doesn't count it, and praise is silent.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from curricula.exercise import Kind
+from curricula.grading.program_equality import fingerprint
+from curricula.records.events import Attempt, Event, Hint, Opened
+
+TRIES = 5  # tries on one instance that can count; afterwards it is for practice
+FREE_HINTS = 2  # the highest level of a hint that leaves a pass its worth
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExerciseInfo:
+    """What mastery needs to know of an exercise."""
+
+    skill: str
+    kind: Kind
+    lesson: str
+    optional: bool = False  # the lesson is passed without it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Try:
+    """One attempt, with what had happened before it."""
+
+    attempt: Attempt
+    exercise: str
+    info: ExerciseInfo
+    number: int  # of the learner's tries on this instance, from 1; 0 for the agent's
+    hint: int  # the highest level seen on this instance by then; 0 is none
+    failed: int  # of the learner's tries on this instance before it
+    padding: str  # why a pass of it proves little; "" if it would prove something
+
+    @property
+    def own(self) -> bool:
+        """Whether the learner wrote it."""
+        return self.attempt.author == "learner"
+
+    @property
+    def chance(self) -> bool:
+        """Whether it could count for mastery; failing it was then a miss."""
+        return self.info.kind.counts and not self.padding
+
+    @property
+    def counts(self) -> bool:
+        """Whether it does count for mastery."""
+        return self.attempt.passed and self.chance
+
+
+@dataclass(slots=True)
+class _Instance:
+    """What has happened on one instance so far."""
+
+    hint: int = 0
+    tries: int = 0
+    failed: int = 0
+    passed: bool = False
+    agent_wrote: bool = False
+
+
+@dataclass(slots=True)
+class _Seen:
+    instances: dict[str, _Instance] = field(default_factory=lambda: defaultdict(_Instance))
+    # The programs that passed, and all that the agent wrote, for each skill.
+    programs: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+
+
+def tries(exercises: Mapping[str, ExerciseInfo], events: Iterable[Event]) -> Iterator[Try]:
+    """The attempts on these exercises, in order. Others, and those never opened, are left out."""
+    events = tuple(events)
+    opened = {event.instance: event.exercise for event in events if isinstance(event, Opened)}
+    seen = _Seen()
+    for event in events:
+        if isinstance(event, Hint):
+            instance = seen.instances[event.instance]
+            instance.hint = max(instance.hint, event.level)
+        elif isinstance(event, Attempt):
+            exercise = opened.get(event.instance, "")
+            info = exercises.get(exercise)
+            if info is not None:
+                yield _tried(event, exercise, info, seen)
+
+
+def _tried(attempt: Attempt, exercise: str, info: ExerciseInfo, seen: _Seen) -> Try:
+    instance, programs = seen.instances[attempt.instance], seen.programs[info.skill]
+    own = attempt.author == "learner"
+    instance.tries += own
+    found = Try(
+        attempt=attempt,
+        exercise=exercise,
+        info=info,
+        number=instance.tries if own else 0,
+        hint=instance.hint,
+        failed=instance.failed,
+        padding=_padding(attempt, instance, programs),
+    )
+    if attempt.passed or not own:
+        programs.add(fingerprint(attempt.submission))
+    instance.failed += own and not attempt.passed
+    instance.passed |= own and attempt.passed
+    instance.agent_wrote |= not own
+    return found
+
+
+def _padding(attempt: Attempt, instance: _Instance, programs: set[str]) -> str:
+    """Why a pass proves little; the instance's tries include this one."""
+    reasons = {
+        "the agent wrote it": attempt.author == "agent",
+        "the agent wrote an answer to the same instance before": instance.agent_wrote,
+        "the same instance was passed before": instance.passed,
+        f"a hint of level {instance.hint} was taken": instance.hint > FREE_HINTS,
+        f"it took more than {TRIES} tries": instance.tries > TRIES,
+    }
+    for reason, holds in reasons.items():
+        if holds:
+            return reason
+    if attempt.passed and programs and fingerprint(attempt.submission) in programs:
+        return "it is the same program as an earlier one"
+    return ""

@@ -1,0 +1,269 @@
+"""A learner's record: one file that is only ever added to, each line bound to the one before.
+
+A line is {"prev": sha256 of the line before, "event": {...}, "mac": HMAC-SHA256 of all that}. The
+key lies in a file of its own, and beside that one a head: how many lines there were, and the MAC of
+the last. What this shows and what it can't is in docs/decisions/12-mastery.md.
+"""
+
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from curricula.errors import CourseError, RecordDamaged
+from curricula.records import export as portable
+from curricula.records.chain import FILE, Read, behind, follow, make_line
+from curricula.records.events import Event, Imported, Restarted
+
+TORN = "record.torn"
+LOCK_S = 30.0
+SLACK = timedelta(hours=1)  # a clock that was set back by less does not reorder the record
+_REMEDY = (
+    "The events before it still count. Import an export of this record, or just go on: the next "
+    "event starts a new file with what still counts, and the damaged one is kept beside it."
+)
+
+
+def utc_now() -> datetime:
+    """The time, as records write it."""
+    return datetime.now(UTC)
+
+
+class Record:
+    """One learner's record. Any number of processes may append to it.
+
+    `folder` is the learner's. Its name stands for them: the lines are bound to it, so another's
+    record put there is no record of theirs. `key_file` lies elsewhere and may be shared by
+    learners. `clock` gives an aware time.
+    """
+
+    def __init__(
+        self, folder: Path, *, key_file: Path, clock: Callable[[], datetime] = utc_now
+    ) -> None:
+        self.folder = folder
+        self.file = folder / FILE
+        self.key_file = key_file
+        self.head_file = key_file.with_name(f"{key_file.name}.{folder.name}.head")
+        self._clock = clock
+        self._empty = Read(prev=hashlib.sha256(f"record of {folder.name}".encode()).hexdigest())
+        self._known: tuple[Read, bytes | None] = (self._empty, None)  # and the key it was read with
+
+    def events(self) -> tuple[Event, ...]:
+        """All events that count, by their time; those of one time in the order of writing."""
+        return tuple(sorted(self._read().events, key=lambda event: event.at))
+
+    @property
+    def damaged(self) -> str:
+        """Which line is the first wrong one and what to do; "" where all is as it was written."""
+        damage = self._read().damage
+        return f"{damage} {_REMEDY}" if damage else ""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of the record should be told, in sentences; often nothing."""
+        read = self._read()
+        said = [self.damaged] if read.damage else []
+        if read.torn or (self.folder / TORN).exists():
+            said.append(
+                "A process died while it wrote an event; the half line does not count and is kept "
+                f"in {TORN}. If that was an attempt, submit it again."
+            )
+        said += [
+            f"On {event.at:%Y-%m-%d} the record was damaged and went on in a new file "
+            f"({event.why}). The damaged one is {event.kept}."
+            for event in read.events
+            if isinstance(event, Restarted)
+        ]
+        return tuple(said)
+
+    def append(self, event: Event) -> Event:
+        """Write one event down, with the clock's time, and give it back as it was written."""
+        with self._lock():
+            read = self._ready()
+            stamped = event.model_copy(update={"at": self._now(read)})
+            self._write(read, [stamped])
+        return stamped
+
+    def export(self, path: Path) -> int:
+        """Write all events that count into one portable file; how many there were.
+
+        Raises CourseError where there is a file already, or none can be written.
+        """
+        if path.exists():
+            raise CourseError(f"{path} exists already.", "Give a name that is not taken.")
+        events = self.events()
+        text = portable.pack(events, self._clock(), self._key() if events else b"")
+        new = path.with_name(f".{path.name}.{os.getpid()}.new")
+        try:
+            put(new, text.encode())
+            new.replace(path)
+        except OSError as error:
+            with suppress(OSError):
+                new.unlink(missing_ok=True)
+            raise CourseError(
+                f"Nothing could be written to {path}: {error.strerror}.",
+                "Give a path in a folder that exists and that you may write to.",
+            ) from error
+        return len(events)
+
+    def import_record(self, path: Path, replay: portable.Replay) -> portable.Import:
+        """Take in the events of an exported record that are not here yet.
+
+        Each pass of the learner's is graded again by `replay(opened, attempt)`, and left out if it
+        does not pass. Raises RecordDamaged for a file that was edited, with nothing written.
+        """
+        package = portable.unpack(path, self._key() if self.key_file.exists() else b"")
+        here = self.events()
+        good, refused = portable.replayed(
+            portable.unknown(package.events, here), (*here, *package.events), replay
+        )
+        with self._lock():
+            read = self._ready()
+            new = portable.unknown(good, read.events)
+            if new:
+                said = Imported(
+                    at=self._now(read), digest=package.digest, taken=len(new), refused=len(refused)
+                )
+                self._write(read, [*new, said])
+        known = len(package.events) - len(new) - len(refused)
+        return portable.Import(taken=len(new), known=known, refused=tuple(refused))
+
+    def _now(self, read: Read) -> datetime:
+        now = self._clock().astimezone(UTC)
+        last = read.events[-1].at if read.events else now
+        return last if timedelta(0) < last - now <= SLACK else now
+
+    @contextmanager
+    def _lock(self) -> Iterator[None]:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with FileLock(self.folder / "record.lock", timeout=LOCK_S):
+                yield
+        except Timeout:
+            raise CourseError(
+                f"Another process has been writing to this record for {LOCK_S:g} s.",
+                "Wait, then try again.",
+            ) from None
+        except OSError as error:
+            raise CourseError(
+                f"The record in {self.folder} can't be written: {error.strerror or error}.",
+                "Nothing counts that was not written: see to the folder and its disk, then again.",
+            ) from error
+
+    def _read(self) -> Read:
+        """The file now. Readers don't wait for writers, unless something looks wrong."""
+        read = self._scan()
+        if (read.damage or read.torn) and self.folder.exists():
+            with self._lock():  # perhaps a writer was only half done
+                read = self._scan()
+        return read
+
+    def _scan(self) -> Read:
+        head = self._head()  # before the lines: the file may be ahead of its head, never behind
+        content = self.file.read_bytes() if self.file.exists() else b""
+        key = self._key() if self.key_file.exists() else None
+        known, read_with = self._known
+        if read_with != key or hashlib.sha256(content[: known.size]).hexdigest() != known.digest:
+            known = self._empty
+        read = follow(content, known, key)
+        self._known = (replace(read, damage="", torn=b""), key)
+        return read if read.damage else replace(read, damage=behind(read, head))
+
+    def _ready(self) -> Read:
+        """The file, made fit to be added to: half lines set aside, damaged files left behind."""
+        read = self._scan()
+        if read.damage:
+            read = self._start_on(read)
+        elif read.torn:
+            with (self.folder / TORN).open("ab") as aside:
+                aside.write(read.torn + b"\n")
+                aside.flush()
+                os.fsync(aside.fileno())
+            os.truncate(self.file, read.size)
+        if not read.events and self._head() is None:
+            self._put_head(0, "")  # so that a first line without a head is no sign of damage
+        return replace(read, torn=b"")
+
+    def _start_on(self, read: Read) -> Read:
+        """Go on in a new file with the events that still count; the old one stays beside it."""
+        n = 1
+        while (kept := self.folder / f"record.damaged-{n}.jsonl").exists():
+            n += 1
+        put(kept, self.file.read_bytes() if self.file.exists() else b"")
+        said = Restarted(at=self._now(read), kept=kept.name, why=read.damage)
+        fresh, lines = self._lines(self._empty, [*read.events, said])
+        new = self.file.with_suffix(".new")
+        put(new, lines)
+        new.replace(self.file)
+        self._put_head(len(fresh.events), fresh.macs[-1])
+        return fresh
+
+    def _write(self, read: Read, events: Sequence[Event]) -> None:
+        """Add lines to a file that is fit for it; the caller holds the lock."""
+        after, lines = self._lines(read, events)
+        with self.file.open("ab") as file:
+            file.write(lines)
+            file.flush()
+            os.fsync(file.fileno())
+        self._put_head(len(after.events), after.macs[-1])
+
+    def _lines(self, read: Read, events: Iterable[Event]) -> tuple[Read, bytes]:
+        key, prev, lines = self._key(), read.prev, b""
+        for event in events:
+            line = make_line(key, prev, event)
+            prev = hashlib.sha256(line).hexdigest()
+            lines += line
+        return follow(lines, replace(read, size=0), key), lines
+
+    def _put_head(self, count: int, mac: str) -> None:
+        new = self.head_file.with_name(f"{self.head_file.name}.{os.getpid()}.new")
+        put(new, json.dumps({"count": count, "mac": mac}).encode())
+        new.replace(self.head_file)
+
+    def _head(self) -> tuple[int, str] | None:
+        """Number of lines and last MAC, as they were written down; None: there were none yet."""
+        try:
+            fields: Any = json.loads(self.head_file.read_bytes())
+            return int(fields["count"]), str(fields["mac"])
+        except FileNotFoundError:
+            return None
+        except (ValueError, KeyError, TypeError):
+            return -1, "unreadable"
+
+    def _key(self) -> bytes:
+        """The key; made, for its owner's eyes only, where there is none."""
+        if not self.key_file.exists():
+            self.key_file.parent.mkdir(parents=True, exist_ok=True)
+            new = self.key_file.with_name(f"{self.key_file.name}.{secrets.token_hex(4)}.new")
+            put(new, secrets.token_hex(32).encode())
+            try:
+                os.link(new, self.key_file)  # whole or not at all, and the first one wins
+            except FileExistsError:
+                pass
+            finally:
+                new.unlink()
+        try:
+            return bytes.fromhex(self.key_file.read_text().strip())
+        except (OSError, ValueError) as error:
+            raise RecordDamaged(
+                f"The record's key {self.key_file} does not read.",
+                "Restore that file; or move it away, and events written with it no longer count.",
+            ) from error
+
+
+def put(path: Path, content: bytes) -> None:
+    """Write a new file that only its owner may read, also against a loss of power."""
+    path.unlink(missing_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())

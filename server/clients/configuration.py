@@ -1,0 +1,173 @@
+"""What Claude Code and Codex need in their configuration, merged into what is there already.
+
+Pure functions from a file's text to its new text; `apply` alone writes. Nothing that another
+program put there is changed, and a file that cannot be understood is refused, not overwritten.
+"""
+
+import json
+import re
+import time
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from autoresearch.errors import LabError
+from server.clients.launch import PASSED_ON, Launch
+
+NAME = "autoresearch"
+START_LIMIT_S = 60
+CALL_LIMIT_S = 120  # no tool waits longer than 45 s
+
+HEADER = re.compile(r"^\s*\[")
+OURS = re.compile(rf"""^\s*\[\s*mcp_servers\s*\.\s*["']?{NAME}["']?\s*[.\]]""")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One file as it will be, and the part of it that is ours."""
+
+    path: Path
+    text: str
+    ours: str
+    before: str | None  # None: there is no such file
+    precious: bool = True  # somebody else may have written in it: a backup is kept
+
+    @property
+    def changes(self) -> bool:
+        """Whether writing it would change anything."""
+        return self.text != self.before
+
+
+def plan_claude_code(
+    folder: Path, launch: Launch, env: dict[str, str], readers: Sequence[str]
+) -> list[Plan]:
+    """`.mcp.json` and this user's local settings, both in one project's folder."""
+    server = {"type": "stdio", "command": launch.command, "args": list(launch.args), "env": env}
+    allowed = [f"mcp__{NAME}__{tool}" for tool in readers]
+    return [
+        _plan_json(folder / ".mcp.json", {"mcpServers": {NAME: server}}),
+        _plan_json(
+            folder / ".claude" / "settings.local.json",
+            {
+                "permissions": {"allow": allowed},
+                "env": {"MCP_TIMEOUT": str(START_LIMIT_S * 1000)},
+            },
+        ),
+    ]
+
+
+def plan_codex(
+    home: Path, launch: Launch, env: dict[str, str], readers: Sequence[str]
+) -> list[Plan]:
+    """config.toml in Codex's home folder."""
+    return [plan_toml(home / "config.toml", codex_block(launch, env, readers))]
+
+
+def codex_block(launch: Launch, env: dict[str, str], readers: Sequence[str]) -> str:
+    """The tables of one server in Codex's config.toml."""
+    lines = [
+        f"[mcp_servers.{NAME}]",
+        f"command = {json.dumps(launch.command)}",
+        f"args = {json.dumps(list(launch.args))}",
+        f"env_vars = {json.dumps([name for name in PASSED_ON if name not in env])}",
+        f"startup_timeout_sec = {START_LIMIT_S}",
+        f"tool_timeout_sec = {CALL_LIMIT_S}",
+    ]
+    if env:
+        lines += ["", f"[mcp_servers.{NAME}.env]"]
+        lines += [f"{name} = {json.dumps(value)}" for name, value in env.items()]
+    for tool in readers:
+        lines += ["", f"[mcp_servers.{NAME}.tools.{tool}]", 'approval_mode = "approve"']
+    return "\n".join(lines) + "\n"
+
+
+def plan_toml(path: Path, block: str) -> Plan:
+    """Replace our tables, or add them at the end; every other line stays as it is."""
+    before = _read(path)
+    kept = _without_ours(before or "")
+    text = f"{kept.rstrip()}\n\n{block}" if kept.strip() else block
+    try:
+        old, new = tomllib.loads(before or ""), tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise LabError(
+            f"{path} does not take the new tables: {error}.", f"Add them by hand:\n{block}"
+        ) from error
+    for tables in (old, new):
+        tables.get("mcp_servers", {}).pop(NAME, None)
+    if {**old, "mcp_servers": old.get("mcp_servers", {})} != new:
+        raise LabError(
+            f"{path} is written in a way that cannot be merged safely.",
+            f"Put this into it by hand:\n{block}",
+        )
+    return Plan(path, text, block, before)
+
+
+def apply(plans: Sequence[Plan]) -> list[Path]:
+    """Write what changes, the old file kept beside the new one; return the backups."""
+    backups = []
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    for plan in plans:
+        if not plan.changes:
+            continue
+        path = plan.path.resolve()  # through a link, so that the link stays one
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if plan.before is not None and plan.precious:
+            backup = path.with_name(f"{path.name}.{stamp}.bak")
+            backup.write_text(plan.before, "utf-8")
+            backups.append(backup)
+        fresh = path.with_name(f"{path.name}.{stamp}.new")
+        fresh.write_text(plan.text, "utf-8")
+        if plan.before is not None:
+            fresh.chmod(path.stat().st_mode)
+        fresh.replace(path)
+    return backups
+
+
+def _plan_json(path: Path, ours: dict[str, Any]) -> Plan:
+    before = _read(path)
+    try:
+        there = json.loads(before) if before and before.strip() else {}
+    except json.JSONDecodeError as error:
+        raise LabError(f"{path} is not JSON: {error}.", "Mend it, then try again.") from error
+    if not isinstance(there, dict):
+        raise LabError(f"{path} does not hold a JSON object.", "Mend it, then try again.")
+    merged = merge(there, ours, str(path))
+    text = before if before is not None and merged == there else _json(merged)
+    return Plan(path, text, _json(ours), before)
+
+
+def merge(there: dict[str, Any], ours: dict[str, Any], where: str) -> dict[str, Any]:
+    """Ours into theirs: objects merge, lists gain what they lack, our own server is replaced."""
+    merged = dict(there)
+    for key, value in ours.items():
+        old = merged.get(key)
+        if old is None or key == NAME:
+            merged[key] = value
+        elif type(old) is not type(value):
+            raise LabError(f"{where}: `{key}` is not what it should be.", "Mend it by hand.")
+        elif isinstance(value, dict):
+            merged[key] = merge(old, value, where)
+        elif isinstance(value, list):
+            merged[key] = [*old, *(one for one in value if one not in old)]
+    return merged  # any other value of theirs stays
+
+
+def _without_ours(text: str) -> str:
+    kept: list[str] = []
+    dropping = False
+    for line in text.splitlines(keepends=True):
+        if HEADER.match(line):
+            dropping = bool(OURS.match(line))
+        if not dropping:
+            kept.append(line)
+    return "".join(kept)
+
+
+def _read(path: Path) -> str | None:
+    return path.read_text("utf-8") if path.exists() else None
+
+
+def _json(value: dict[str, Any]) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"

@@ -1,0 +1,1 @@
+"""`init`: open a lab on any repository, with questions where something can't be known."""

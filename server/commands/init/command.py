@@ -1,0 +1,264 @@
+"""`init`: open a lab on a target; on a repository without a contract, propose and prove one."""
+
+import os
+import sys
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+from rich.console import Console
+from rich.text import Text
+
+from autoresearch.contract import FILE_NAME
+from autoresearch.errors import ContractError
+from autoresearch.git.repository import snapshot
+from autoresearch.lab import Lab
+from autoresearch.setup.environment import build
+from autoresearch.setup.lab_creation import create_lab, find_source, lab_on, open_signed
+from autoresearch.system.home import default_home, lab_names
+from autoresearch.targets import BESIDE, contract_for
+from server.commands.init.tables import Working, baseline_words, rows_of, working
+from server.commands.labs import show_lab
+from server.commands.output import JsonOption, console, plain, print_json, say, table
+from server.sessions.open_labs import recipe_of
+
+if TYPE_CHECKING:
+    from autoresearch.attachment.baseline import Chooser, Opener, Proven
+    from autoresearch.attachment.proposal import Answers, Proposal
+    from autoresearch.git.snapshot import Snapshot
+
+INTERRUPTED = 130
+OPTIONS_ONLY = "Its options are for a repository without one: change the contract instead."
+
+
+Command = Annotated[
+    str, Parameter(help='What a run is, as you type it: "python work.py".', show_default=False)
+]
+MetricName = Annotated[
+    str,
+    Parameter(
+        help="The number's name as it is printed, or its key in --metric-file; wall_s, cpu_s: the "
+        "lab's clock.",
+        show_default=False,
+    ),
+]
+Direction = Annotated[str, Parameter(help="Which way is better: min or max.", show_default=False)]
+Pattern = Annotated[
+    str,
+    Parameter(
+        help="A regular expression of its one line; its group is the number.", show_default=False
+    ),
+]
+MetricFile = Annotated[
+    str,
+    Parameter(
+        help="A JSON file that the command writes, such as out/results.json: the number stands "
+        "there, at the key --metric.",
+        show_default=False,
+    ),
+]
+Editable = Annotated[
+    tuple[str, ...],
+    Parameter(help="A file, or a glob, that experiments may change.", show_default=False),
+]
+Seconds = Annotated[
+    float | None,
+    Parameter(help="Seconds after which a run is ended. [default: 60]", show_default=False),
+]
+InputPaths = Annotated[
+    tuple[str, ...],
+    Parameter(help="A path that runs read and git does not carry.", show_default=False),
+]
+Python = Annotated[
+    str, Parameter(help="The interpreter, such as .venv/bin/python.", show_default=False)
+]
+Guards = Annotated[
+    tuple[str, ...],
+    Parameter(help='What must pass before a keep: "tests=pytest -q".', show_default=False),
+]
+Key = Annotated[
+    Path | None, Parameter(help="An SSH key that verdicts are signed with, such as id_ed25519.")
+]
+Taken = Annotated[
+    bool, Parameter(help="Take what is found; fail, naming options, where it can't be known.")
+]
+
+
+def init(
+    source: Annotated[str, Parameter(help="A shipped target, such as microgpt, or a folder.")],
+    *,
+    yes: Taken = False,
+    command: Command = "",
+    metric: MetricName = "",
+    direction: Direction = "",
+    pattern: Pattern = "",
+    metric_file: MetricFile = "",
+    edit: Editable = (),
+    budget_s: Seconds = None,
+    input: InputPaths = (),  # noqa: A002 - the option's name
+    python: Python = "",
+    network: Annotated[bool, Parameter(help="Let runs use the network.")] = False,
+    guard: Guards = (),
+    dry_run: Annotated[bool, Parameter(help="Print the contract; start and keep nothing.")] = False,
+    sign: Key = None,
+    json: JsonOption = False,
+) -> int:
+    """Open a lab on a target: a clone of its own; your repository is only read.
+
+    A repository whose last commit holds autoresearch.toml is opened as that says. For any other a
+    contract is proposed, asked about on a terminal, and proved by runs of the code as it is. The
+    contract is kept by the lab: nothing is written into your folder.
+    """
+    from autoresearch.attachment.proposal import Answers
+
+    answers = Answers(
+        command=command,
+        metric=metric,
+        direction=direction,
+        edit=edit,
+        pattern=pattern,
+        metric_file=metric_file,
+        budget_s=budget_s,
+        inputs=input,
+        python=_full_path(python, source),
+        network=network,
+        guards=guard,
+    )
+    fresh = source in BESIDE and source not in lab_names(default_home())
+    if fresh and python and not sign and answers == Answers(python=answers.python):
+        return _open_known(source, None, json, contract_for(source, answers.python))
+    if _is_known(source):
+        if answers != Answers() or dry_run:
+            raise ContractError(f"{source} has a contract already.", OPTIONS_ONLY)
+        return _open_known(source, sign, json)
+    return attach(Path(source), answers, yes=yes, dry_run=dry_run, json=json, sign=sign)
+
+
+def _is_known(source: str) -> bool:
+    """Whether it needs no proposal: a shipped target, a lab, a lab's repository, a contract."""
+    path = Path(source).expanduser()
+    if source in BESIDE or source in lab_names(default_home()) or not path.is_dir():
+        return True
+    return (path / FILE_NAME).is_file() or lab_on(path, default_home()) is not None
+
+
+def _open_known(source: str, sign: Path | None, json: bool, contract: str = "") -> int:
+    with working(json) as watch:
+        if sign is not None:
+            open_signed(source, default_home(), sign, tell=watch.now)
+        view = _opener(source, None, watch)(contract).overview()
+    if json:
+        print_json(view)
+        return 0
+    show_lab(view)
+    say(f"Lab {view.lab} is ready. Next: autoresearch-mcp connect claude-code")
+    return 0
+
+
+def attach(
+    path: Path,
+    answers: "Answers",
+    *,
+    yes: bool = False,
+    dry_run: bool = False,
+    json: bool = False,
+    open_lab: "Opener | None" = None,
+    sign: Path | None = None,
+) -> int:
+    """Propose a contract for a repository, prove it, and show the lab.
+
+    `open_lab` makes a lab of a contract's text, by default as `init` does.
+    """
+    from autoresearch.attachment.baseline import prove
+    from autoresearch.attachment.contract_text import contract_text
+
+    path = path.expanduser().resolve()
+    try:
+        seen = snapshot(path)
+        proposal, choose = _settled(seen, answers, taken=yes or dry_run, plain=json or dry_run)
+        if proposal is None:
+            say("Nothing was started, and no lab was made. --dry-run prints the contract.")
+            return 0
+        if dry_run:
+            _show_proposal(proposal, Console(stderr=True, highlight=False))
+            console.print(contract_text(proposal), markup=False, end="")
+            return 0
+        with working(json) as watch:
+            opener = open_lab or _opener(str(path), sign, watch)
+            proven = prove(proposal, seen, opener, watch, choose)
+    except KeyboardInterrupt:
+        print("Stopped: its runs are ended, and no lab is left.", file=sys.stderr)
+        return INTERRUPTED
+    _show_proven(proven, json)
+    return 0
+
+
+def _settled(
+    seen: "Snapshot", answers: "Answers", *, taken: bool, plain: bool
+) -> "tuple[Proposal | None, Chooser]":
+    """What to prove, and who chooses the metric if it is not known yet: a person, or a rule."""
+    from autoresearch.attachment.metric_choice import choose_alone, refuse_unknown
+    from autoresearch.attachment.repository_survey import propose
+    from server.commands.init.questions import Terminal, is_terminal
+
+    proposal = propose(seen, answers, os.environ)
+    if is_terminal(console) and not (taken or plain):
+        terminal = Terminal(console)
+        again = partial(propose, seen, environ=os.environ)
+        return terminal.settle(proposal, answers, again), terminal.choose
+    if not plain:
+        _show_proposal(proposal)
+    refuse_unknown(proposal, taken=taken)
+    return proposal, choose_alone
+
+
+def _opener(source: str, sign: Path | None, watch: Working) -> "Opener":
+    home = default_home()
+
+    def open_lab(contract: str) -> Lab:
+        found = find_source(source, home, contract)
+        if found.existing is None:
+            create_lab(found, home, sign, contract=contract, tell=watch.now)
+        elif (recipe := recipe_of(source, home)) is not None:
+            build(home, recipe, watch.now)
+        return Lab.reopen(found.name, home=home)
+
+    return open_lab
+
+
+def _full_path(python: str, source: str) -> str:
+    """As it was typed, from here or from the repository's folder; links are not followed."""
+    here, there = Path(python).expanduser(), Path(source).expanduser() / python
+    if not python or here.is_absolute():
+        return str(here) if python else ""
+    return os.path.normpath((here if here.exists() else there).absolute())
+
+
+def _show_proposal(proposal: "Proposal", on: Console = console) -> None:
+    shown = table("", "proposed", "why")
+    for name, value, why in rows_of(proposal):
+        shown.add_row(Text(name, style="bold"), Text(value), Text(why))
+    on.print(shown)
+    on.print()
+
+
+def _show_proven(proven: "Proven", json: bool) -> None:
+    view = proven.lab.overview()
+    if json:
+        print_json(
+            {
+                "lab": plain(view),
+                "contract": proven.contract,
+                "found": {
+                    name: {"value": value, "why": why}
+                    for name, value, why in rows_of(proven.proposal)
+                },
+                "baseline": {"values": proven.values, "seconds": proven.seconds},
+            }
+        )
+        return
+    show_lab(view)
+    for words in baseline_words(proven):
+        say(words)
+    say(f"Lab {view.lab} is ready. Next: autoresearch-mcp connect claude-code")

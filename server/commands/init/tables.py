@@ -1,0 +1,143 @@
+"""Words for what is proposed for a repository, and for what its baseline showed."""
+
+import statistics
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.status import Status
+from rich.text import Text
+
+from autoresearch.statistics.noise import measure_noise
+from autoresearch.statistics.sequential_test import GATE
+from server.commands.output import console
+from server.views import figures
+
+if TYPE_CHECKING:
+    from autoresearch.attachment.baseline import Proven
+    from autoresearch.attachment.proposal import Part, Proposal
+
+SHORT_LINE = 100
+HELD = {
+    "stdout": (
+        "self-reported: the code under research prints its own number. Frozen files, hashes, "
+        "guards, seeds and budget hold; what a patch may still do is in docs/attach.md"
+    ),
+    "clock": "read off the lab's own clock: the code under research says nothing about it",
+    "sealed": "sealed: the lab computes the number from a model that sees inputs only",
+}
+
+
+class Working:
+    """Tells a terminal what goes on, in one line that is replaced, and what has happened."""
+
+    def __init__(self, on: Console, status: Status) -> None:
+        self._on = on
+        self._status = status
+
+    def said(self, line: str) -> None:
+        """Something happened: a line that stays."""
+        self._on.print(Text(f"  {line}"))
+
+    def now(self, line: str) -> None:
+        """What goes on at this moment."""
+        self._status.update(Text(line[:SHORT_LINE]))
+
+
+@contextmanager
+def working(json: bool) -> Iterator[Working]:
+    """With JSON on stdout, all this goes to stderr."""
+    on = Console(stderr=True, highlight=False, soft_wrap=True) if json else console
+    with on.status(Text("")) as status:
+        yield Working(on, status)
+
+
+def rows_of(proposal: "Proposal") -> Iterator[tuple[str, str, str]]:
+    """(part, value, why) of what there is to say, in the order of a contract."""
+    if proposal.text is not None:
+        yield "contract", proposal.text.value, why_of(proposal.text)
+        return
+    for name in ("command", "metric", "direction", "edit"):
+        part = getattr(proposal, name)
+        if part is None:
+            yield name, "?", "not to be known: " + asked(name, proposal)
+        else:
+            yield name, value_of(name, part), why_of(part)
+    yield "budget", f"{proposal.budget_s.value:g} s", why_of(proposal.budget_s)
+    if proposal.lock or proposal.packages:
+        part = proposal.lock or proposal.packages
+        assert part is not None
+        yield "environment", value_of("environment", part), why_of(part)
+    else:
+        yield "python", proposal.python.value or "this product's own", why_of(proposal.python)
+    for name in ("device", "env", "memory_mb", "inputs", "network", "guards"):
+        part = getattr(proposal, name)
+        if part is not None and part.value:
+            yield name, value_of(name, part), why_of(part)
+
+
+def value_of(name: str, part: "Part[object]") -> str:
+    """A part's value as people read it."""
+    from autoresearch.attachment.commands import shown
+    from autoresearch.attachment.proposal import Meter
+
+    value = part.value
+    if name == "command":
+        return shown(value)  # type: ignore[arg-type]
+    if isinstance(value, Meter):
+        unit = f" in {value.unit}" if value.unit else ""
+        printed = f"read in {value.file}" if value.file else "printed"
+        how = "the lab's clock" if value.scoring == "clock" else printed
+        return f"{value.name}{unit}, {how}"
+    if isinstance(value, dict):
+        return "; ".join(
+            f"{key}={one if isinstance(one, str) else shown(one)}" for key, one in value.items()
+        )
+    if isinstance(value, tuple):
+        return ", ".join(value)
+    return str(value)
+
+
+def why_of(part: "Part[object]") -> str:
+    """Why a part is what it is, and whether it is a guess."""
+    from autoresearch.attachment.proposal import Sureness
+
+    if part.sure is Sureness.FOUND:
+        return part.why
+    return f"{part.sure}: {part.why}" if part.why else str(part.sure)
+
+
+def asked(name: str, proposal: "Proposal") -> str:
+    """What to give for a part that can't be known."""
+    from autoresearch.attachment.proposal import OPTIONS
+
+    several = proposal.choices.get(name, ())
+    if several:
+        return f"{OPTIONS[name]}; there are {', '.join(several[:6])}"
+    return OPTIONS[name]
+
+
+def baseline_words(proven: "Proven") -> Iterator[str]:
+    """What the baseline measured, what a verdict will cost, and what the lab holds."""
+    contract = proven.lab.contract
+    values, unit = proven.values, contract.metric.unit
+    noise = measure_noise([values])
+    alike = max(values) == min(values)
+    sigma = noise.sigma if noise and not alike else None
+    spread = ", the same in every run" if alike else f", spread {sigma:.2g}" if sigma else ""
+    mean = figures.measured(statistics.fmean(values), unit, sigma)
+    yield (
+        f"Baseline: {contract.metric.name} {mean}{spread}, "
+        f"{figures.count(len(values), 'run')} of {proven.seconds:.1f} s each"
+    )
+    devices = proven.lab.runs.at_once()
+    least, most = GATE.fewest_runs, GATE.most_runs
+    yield (
+        f"A verdict takes {least} to {most} runs of a change, beside {GATE.fewest_controls} or "
+        f"more of the baseline: {least * proven.seconds / devices:.0f} to "
+        f"{most * proven.seconds:.0f} s on {figures.count(devices, 'device')}"
+    )
+    yield f"It is {HELD[contract.metric.scoring]}"
+    if contract.inputs.network:
+        yield "Runs may use the network, and every result says so"

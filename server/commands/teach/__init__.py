@@ -1,0 +1,1 @@
+"""`teach`: commands for learners and for course authors."""

@@ -1,0 +1,148 @@
+"""`teach check`, `progress`, `export`, `import` and `replay`: what a learner runs in a terminal."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+from curricula.records.events import Attempt, Opened
+from curricula.workbook import read_workbook
+from server.commands.output import JsonOption, print_json, say
+from server.sessions.teaching_calls import School
+from server.views import figures
+
+if TYPE_CHECKING:
+    from server.views.teaching_results import MarkedResult
+
+CourseOption = Annotated[str, Parameter(name="--course", help="A course's name, or its folder.")]
+
+
+NOT_A_TERMINAL = (
+    "This was no terminal (input or output is a pipe or a file), so it is recorded as an answer "
+    "through an agent. Type the command in a terminal for one that counts as yours alone."
+)
+
+
+def check(
+    file: Annotated[Path, Parameter(help="A workbook that start_lesson made.")],
+    /,
+    *,
+    course: CourseOption = "microgpt",
+    json: JsonOption = False,
+) -> int:
+    """Grade a workbook on fresh checks; what comes of it is recorded. Exit 1 if it did not pass.
+
+    Typed by you at a terminal, a pass counts as one outside the agent.
+    """
+    from server.views.teaching_views import marked_result
+
+    teacher = School(any_folder=True).teacher(course)
+    instance, source = read_workbook(file)
+    via: Literal["terminal", "agent"] = "terminal" if _at_a_terminal() else "agent"
+    marked = teacher.submit(instance, source, author="learner", via=via)
+    shown = marked_result(teacher.course, marked)
+    if json:
+        print_json(shown.model_dump())
+    else:
+        _show(shown)
+        if via == "agent":
+            say(NOT_A_TERMINAL, "yellow")
+    return 0 if shown.passed else 1
+
+
+def progress(*, course: CourseOption = "microgpt", json: JsonOption = False) -> None:
+    """Skills, mastery, and what is due for review."""
+    from server.views.teaching_views import progress_result
+
+    teacher = School(any_folder=True).teacher(course)
+    notes = teacher.record.notes
+    shown = progress_result(teacher.course, teacher.progress(), teacher.last_check(""), notes)
+    if json:
+        print_json(shown.model_dump())
+        return
+    say(shown.chart)
+    for skill in shown.skills:
+        if skill.state != "new":
+            review = f"; review {skill.review}" if skill.review else ""
+            say(f"{skill.skill}: {skill.state}{review}")
+            for missing in skill.missing or ():
+                say(f"  for mastery: {missing}")
+    say(f"mastery of a skill: {shown.mastery}")
+    for note in shown.notes or ():
+        say(note, "yellow")
+    say(shown.summary)
+
+
+def export(
+    file: Annotated[Path, Parameter(help="The file to write; it must not exist yet.")],
+    /,
+) -> None:
+    """Write the learner's whole record into one file, for another machine or for safety."""
+    count = School(any_folder=True).record().export(file)
+    say(f"{figures.count(count, 'event')} written to {file}")
+
+
+def import_(
+    file: Annotated[Path, Parameter(help="A file that `teach export` wrote.")],
+    /,
+    *,
+    course: CourseOption = "microgpt",
+) -> int:
+    """Take in an exported record; each pass is graded again, and left out if it does not pass."""
+    school = School(any_folder=True)
+    teacher = school.teacher(course)
+
+    def replays(opened: Opened, attempt: Attempt) -> bool:
+        of_this = opened.course == teacher.course.id
+        return (teacher if of_this else school.teacher(opened.course)).replays(opened, attempt)
+
+    came = teacher.record.import_record(file, replays)
+    for words in came.refused:
+        say(words, "red")
+    say(f"{figures.count(came.taken, 'event')} taken in, {came.known} known already")
+    return 1 if came.refused else 0
+
+
+def replay(*, course: CourseOption = "microgpt") -> int:
+    """Grade every recorded attempt again, by its seeds; exit 1 if one comes out otherwise."""
+    teacher = School(any_folder=True).teacher(course)
+    events = teacher.record.events()
+    opened = {event.instance: event for event in events if isinstance(event, Opened)}
+    ours = {name for unit in teacher.course.units for name in unit.exercises}
+    attempts = [
+        event
+        for event in events
+        if isinstance(event, Attempt)
+        and event.instance in opened
+        and opened[event.instance].exercise in ours
+    ]
+    other = [a for a in attempts if not teacher.replays(opened[a.instance], a)]
+    for attempt in other:
+        name = opened[attempt.instance].exercise
+        was = "passed" if attempt.passed else "failed"
+        say(f"{name}, {attempt.at:%Y-%m-%d %H:%M}: {was} then, not now", "red")
+    same = len(attempts) - len(other)
+    say(f"{same} of {figures.count(len(attempts), 'attempt')} come out as they were recorded")
+    return 1 if other else 0
+
+
+def _at_a_terminal() -> bool:
+    """An agent's shell has no terminal; a person's has."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def _show(shown: "MarkedResult") -> None:
+    say(shown.summary, "green" if shown.passed else "red")
+    for label, words in (
+        ("what it shows", shown.misconception),
+        ("try it with", shown.smallest_input),
+        ("it gave", shown.gave),
+        ("does not count for mastery", shown.why_not),
+    ):
+        if words:
+            say(f"{label}: {words}")
+    for fact in shown.praise_only_for:
+        say(fact)
+    for missing in shown.skill.missing or ():
+        say(f"for mastery of {shown.skill.skill}: {missing}")

@@ -1,0 +1,1 @@
+"""Agents without a language model: the demo's researcher, and one that cheats the teacher."""

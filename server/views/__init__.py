@@ -1,0 +1,1 @@
+"""From records to what a client reads: typed results, sentences, tables and charts."""

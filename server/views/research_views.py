@@ -1,0 +1,387 @@
+"""From the lab's views to the results that clients get: rounding, cutting, one-sentence summaries.
+
+Pure functions. The only words of an untrusted program in a summary are an exception's first line,
+in quotes.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from autoresearch.contract import Metric
+from autoresearch.records import FileChange, Outcome, Prediction, RunState, Verdict
+from autoresearch.run_output import out_of_memory
+from autoresearch.run_output.curve import CurvePoint
+from autoresearch.views import (
+    CodeSection,
+    Conclusion,
+    Controls,
+    Evaluation,
+    Incumbent,
+    Overview,
+    Proposal,
+    Remembered,
+    RunValue,
+    RunView,
+)
+from server.views import next_steps
+from server.views import research_results as results
+from server.views.figures import count, effect, measured, quote, shorten
+from server.views.trust import note, taken_back_words, trust_shown
+
+BRIEF_CHARACTERS = 3000
+CONCISE_POINTS = 6
+FULL_POINTS = 40
+
+
+def lab_result(view: Overview) -> results.LabResult:
+    """open_lab's answer."""
+    tip = view.incumbent
+    runs = sum(view.outcomes.values())
+    return results.LabResult(
+        summary=(
+            f"{view.target}: incumbent {incumbent_words(tip, view.unit)}; "
+            f"{count(runs, 'verdict')}{f' ({_tally(view.outcomes)})' if runs else ''}, "
+            f"{len(view.open_experiments)} open, {count(len(view.running), 'run')} going."
+            f"{loudly(view.sandbox)}"
+        ),
+        next_step=next_steps.after_open(view),
+        lab=view.lab,
+        target=view.target,
+        description=view.description,
+        metric=results.MetricShown(
+            name=view.metric,
+            unit=view.unit,
+            better="lower" if view.direction == "min" else "higher",
+            scoring=view.scoring,
+        ),
+        editable=list(view.editable),
+        budget=view.budget,
+        devices=view.devices,
+        sandbox=view.sandbox,
+        notices=list(view.notices),
+        brief=_cut(view.brief, BRIEF_CHARACTERS),
+        incumbent=incumbent_shown(tip),
+        outcomes=view.outcomes,
+        running=list(view.running),
+        open_experiments=list(view.open_experiments),
+        recent=[memory(one) for one in view.recent],
+        untouched=[f"{one.path}:{one.first}-{one.last} {one.name}" for one in view.untouched],
+        taken_back=[taken_back_words(one) for one in view.taken_back],
+        stackable=list(view.stackable),
+        trust=trust_shown(view.record, view.unit, tip.sigma),
+    )
+
+
+def proposal_result(view: Proposal) -> results.ProposalResult:
+    """propose_patch's answer."""
+    experiment = view.experiment
+    added = sum(change.added for change in experiment.changes)
+    removed = sum(change.removed for change in experiment.changes)
+    files = ", ".join(change.path for change in experiment.changes)
+    alike = f"; {count(len(view.similar), 'similar earlier experiment')}" if view.similar else ""
+    stacked = f", {', '.join(experiment.stack)} stacked" if experiment.stack else ""
+    simpler = (
+        f"; simpler by {experiment.simpler} syntax nodes, so enough if shown to cost below 1 sigma"
+        if experiment.simpler
+        else ""
+    )
+    return results.ProposalResult(
+        summary=(
+            f"{experiment.id} on {experiment.base}{stacked}: +{added} -{removed} lines in "
+            f"{files}{simpler}{alike}."
+        ),
+        next_step=next_steps.after_propose(view, asked_prediction=experiment.prediction is None),
+        experiment=experiment.id,
+        base=experiment.base,
+        files=[
+            results.FileShown(
+                path=change.path, added=change.added, removed=change.removed, lines=_lines(change)
+            )
+            for change in experiment.changes
+        ],
+        similar=[memory(one) for one in view.similar],
+    )
+
+
+def run_result(view: RunView, metric: Metric, *, detail: bool) -> results.RunResult:
+    """run_training's, check_run's and stop_run's answer."""
+    failed = view.state in (RunState.CRASHED, RunState.LOST)
+    return results.RunResult(
+        summary=_run_summary(view, metric),
+        next_step=next_steps.after_stop(view)
+        if view.state is RunState.STOPPED
+        else next_steps.after_run(view),
+        run=view.id,
+        experiment=view.experiment,
+        state=_state(view),
+        progress=shorten(view.progress, 3),
+        elapsed_s=round(view.elapsed_s, 1),
+        cpu_s=round(view.cpu_s, 1),
+        tokens=view.tokens,
+        value=shorten(view.value),
+        device=view.device,
+        peak_mb=round(view.peak_mb) or None,
+        gpu_peak_mb=round(view.gpu_peak_mb) or None,
+        sandbox=view.sandbox,
+        untrusted_curve=_curve(view.curve, FULL_POINTS if detail else CONCISE_POINTS),
+        untrusted_exception=view.exception,
+        untrusted_log=view.log_digest if detail or failed else None,
+    )
+
+
+def evaluation_result(
+    view: Evaluation, metric: Metric, prediction: Prediction | None
+) -> results.EvaluationResult:
+    """evaluate_metric's answer."""
+    verdict = view.verdict
+    return results.EvaluationResult(
+        summary=_evaluation_summary(view, metric, prediction),
+        next_step=next_steps.after_evaluate(view),
+        experiment=view.experiment,
+        hypothesis=_cut(view.hypothesis, 160),
+        outcome=verdict.outcome if verdict else None if view.needs else "baseline",
+        verdict=verdict.sentence if verdict else None,
+        effect=shorten(view.effect),
+        low=shorten(view.low),
+        high=shorten(view.high),
+        sigma=shorten(view.sigma),
+        predicted=prediction_shown(prediction),
+        runs=[_value(one) for one in view.runs],
+        controls=_controls(view.controls),
+        running=[] if verdict else list(view.running),
+        needs=view.needs or None,
+        moved_incumbent=verdict.moved_incumbent if verdict else None,
+        replayed_as=view.replayed_as,
+        note=note(view.taken_back is not None, view.built_on_taken_back),
+        sandbox=view.sandbox,
+        incumbent=incumbent_shown(view.incumbent),
+    )
+
+
+def conclusion_result(view: Conclusion, unit: str) -> results.ConclusionResult:
+    """conclude_experiment's answer."""
+    tip = view.incumbent
+    outcome = f"{view.outcome} " if view.outcome else ""
+    taste = next_steps.taste(view.prediction, view.effect, view.low, view.high)
+    if view.outcome is Outcome.KEEP and view.experiment not in tip.kept:
+        outcome = "keep, but not on the kept line: "
+    return results.ConclusionResult(
+        summary=(
+            f"{view.experiment}: {outcome}{effect(view.effect, view.low, view.high, tip.sigma)}"
+            f"{taste}; the lesson is recorded; incumbent "
+            f"{incumbent_words(tip, unit)}.{loudly(view.sandbox)}"
+        ),
+        next_step=next_steps.after_conclude(view),
+        experiment=view.experiment,
+        hypothesis=_cut(view.hypothesis, 160),
+        lesson=view.lesson,
+        outcome=view.outcome,
+        effect=shorten(view.effect),
+        predicted=prediction_shown(view.prediction),
+        sandbox=view.sandbox,
+        incumbent=incumbent_shown(tip),
+    )
+
+
+def recall_result(found: Sequence[Remembered]) -> results.RecallResult:
+    """recall_experiments' answer."""
+    outcomes: dict[str, int] = {}
+    for one in found:
+        outcomes[_outcome(one)] = outcomes.get(_outcome(one), 0) + 1
+    tally = f" ({_tally(outcomes)})" if outcomes else ""
+    return results.RecallResult(
+        summary=f"{count(len(found), 'matching experiment')}{tally}.{loudly(_sandboxes(found))}",
+        next_step=next_steps.after_recall(found),
+        experiments=[memory(one) for one in found],
+        sandbox=_sandboxes(found),
+    )
+
+
+def section_result(view: CodeSection) -> results.SectionResult:
+    """explain_code_section's answer."""
+    best = max((one.effect for one in view.experiments if one.effect is not None), default=None)
+    tried = count(len(view.experiments), "experiment")
+    return results.SectionResult(
+        summary=(
+            f"{view.path}:{view.first}-{view.last} of {view.total_lines} lines, "
+            f"{'editable' if view.editable else 'frozen'}, {count(len(view.knobs), 'knob')}, "
+            f"{tried} on these lines{f', best effect {best:+.3g}' if best is not None else ''}."
+            f"{loudly(_sandboxes(view.experiments))}"
+        ),
+        next_step=next_steps.after_explain(view),
+        path=view.path,
+        first=view.first,
+        last=view.last,
+        total_lines=view.total_lines,
+        editable=view.editable,
+        within=[
+            " ".join(filter(None, (span.kind, span.name, f"{span.first}-{span.last}")))
+            for span in view.spans
+        ],
+        code=view.code,
+        knobs=[
+            results.KnobShown(
+                name=knob.name, line=knob.line, value=knob.value, low=knob.low, high=knob.high
+            )
+            for knob in view.knobs
+        ],
+        experiments=[memory(one) for one in view.experiments],
+        sandbox=_sandboxes(view.experiments),
+        base=view.commit[:12],
+    )
+
+
+def memory(one: Remembered) -> results.Memory:
+    """An earlier experiment, for a list."""
+    return results.Memory(
+        experiment=one.experiment,
+        base=one.base,
+        hypothesis=_cut(one.hypothesis, 300),
+        outcome=_outcome(one),
+        effect=shorten(one.effect, 4),
+        low=shorten(one.low, 4),
+        high=shorten(one.high, 4),
+        lesson=_cut(one.lesson, 400),
+        touched=[f"{change.path}:{span}" for change in one.changes for span in _lines(change)],
+        note=note(one.taken_back, one.built_on_taken_back, one.overtaken),
+    )
+
+
+def incumbent_shown(tip: Incumbent) -> results.IncumbentShown:
+    """The best code so far, with rounded numbers."""
+    return results.IncumbentShown(
+        experiment=tip.experiment,
+        mean=shorten(tip.mean),
+        low=shorten(tip.low),
+        high=shorten(tip.high),
+        sigma=shorten(tip.sigma, 3),
+        runs=tip.runs,
+        cpu_s=shorten(tip.cpu_s, 2),
+        kept=list(tip.kept),
+    )
+
+
+def incumbent_words(tip: Incumbent, unit: str) -> str:
+    """For example "e3 at 2.9051 bits per byte ±0.0041 over 6 runs"."""
+    if tip.mean is None:
+        return f"{tip.experiment}, not measured yet"
+    shown = f"{tip.experiment} at {measured(tip.mean, unit, tip.sigma)}"
+    again = f", {tip.instead_of} having been taken back" if tip.instead_of else ""
+    if tip.low is None or tip.high is None:
+        return f"{shown}{again}"
+    half = shorten((tip.high - tip.low) / 2, 2)
+    return f"{shown} ±{half} over {_which_runs(tip)}{again}"
+
+
+def _which_runs(tip: Incumbent) -> str:
+    """Those that an experiment was kept on were chosen for being good, so that is said."""
+    if tip.chosen:
+        return f"the {count(tip.runs, 'run')} it was kept on"
+    return f"{count(tip.runs, 'run')}{' since it was kept' if len(tip.kept) > 1 else ''}"
+
+
+def measured_runs(view: Evaluation) -> int:
+    """Of the experiment itself; of e0 all that it has."""
+    own = view.controls.count if view.controls.experiment == view.experiment else 0
+    return own + sum(one.value is not None for one in view.runs)
+
+
+def loudly(sandbox: str) -> str:
+    """A sentence where the code under research was not held back; "" where it was."""
+    return " Runs were UNSANDBOXED." if "unsandboxed" in sandbox else ""
+
+
+def prediction_shown(prediction: Prediction | None) -> results.PredictionShown | None:
+    """What was expected, if anything was."""
+    if prediction is None:
+        return None
+    return results.PredictionShown(effect=prediction.effect, confidence=prediction.confidence)
+
+
+def _run_summary(view: RunView, metric: Metric) -> str:
+    took = f" after {view.elapsed_s:.1f} s on {view.device}" if view.device else ""
+    if view.state is RunState.FINISHED:
+        score = measured(view.value, metric.unit)
+        return f"{view.id} finished{took}: {metric.name} {score}.{loudly(view.sandbox)}"
+    if view.state.final:
+        short = view.reason.startswith(out_of_memory.WORDS)  # which the exception is in many words
+        why = quote(view.reason if short else view.exception or view.reason)
+        return f"{view.id} {_state(view)}{took}: {why}".rstrip() + "."
+    done = f", {view.progress:.0%} of its budget" if view.progress is not None else ""
+    loss = f", training loss {view.curve[-1].loss:.4g}" if view.curve else ""
+    why = f" ({view.reason})" if view.state is RunState.QUEUED and view.reason else ""
+    return f"{view.id} is {view.state}{why}{took}{done}{loss}."
+
+
+def _evaluation_summary(view: Evaluation, metric: Metric, prediction: Prediction | None) -> str:
+    verdict: Verdict | None = view.verdict
+    if verdict is not None and verdict.outcome is Outcome.CRASHED:
+        return f"{view.experiment} crashed: {quote(verdict.sentence)}."
+    tip = view.incumbent
+    now = f"incumbent {incumbent_words(tip, metric.unit)}"
+    if verdict is not None:
+        taste = next_steps.taste(prediction, verdict.effect, verdict.low, verdict.high)
+        back = f"; taken back since: {view.taken_back.sentence}" if view.taken_back else ""
+        return f"{view.experiment}: {verdict.sentence}{taste}{back}; {now}.{loudly(view.sandbox)}"
+    if not view.needs:
+        return (
+            f"{view.experiment} is measured: {now}; sigma of single runs {shorten(tip.sigma, 3)}."
+            f"{loudly(view.sandbox)}"
+        )
+    done = measured_runs(view)
+    so_far = effect(view.effect, view.low, view.high, view.sigma)
+    return (
+        f"{view.experiment}: no verdict yet after {count(done, 'measured run')}, {so_far}; "
+        f"{count(len(view.running), 'run')} going; {view.needs}.{loudly(view.sandbox)}"
+    )
+
+
+def _state(view: RunView) -> str:
+    return "yielded" if view.yielded else view.state
+
+
+def _sandboxes(found: Sequence[Remembered]) -> str:
+    """What held the runs of these experiments, by name."""
+    return ", ".join(sorted({one.sandbox for one in found if one.sandbox}))
+
+
+def _value(one: RunValue) -> results.ValueShown:
+    return results.ValueShown(run=one.run, state=one.state, value=shorten(one.value))
+
+
+def _controls(found: Controls) -> results.ControlsShown:
+    return results.ControlsShown(
+        experiment=found.experiment,
+        count=found.count,
+        mean=shorten(found.mean),
+        sigma=shorten(found.sigma, 3),
+        lost=found.lost or None,
+        yielded=found.yielded or None,
+    )
+
+
+def _curve(points: Sequence[CurvePoint], most: int) -> list[tuple[float, float]]:
+    if len(points) > most:
+        last = len(points) - 1
+        points = [points[round(i * last / (most - 1))] for i in range(most)]
+    return [(point.at, float(f"{point.loss:.4g}")) for point in points]
+
+
+def _lines(change: FileChange) -> list[str]:
+    return [f"{first}-{last}" for first, last in change.spans]
+
+
+def _outcome(one: Remembered) -> str:
+    if one.overtaken:
+        return "overtaken"
+    if one.outcome is not None:
+        return one.outcome
+    return "open" if one.changes else "baseline"
+
+
+def _tally(outcomes: dict[str, int]) -> str:
+    shown: Iterable[str] = (f"{number} {name}" for name, number in outcomes.items() if number)
+    return ", ".join(shown) or "none"
+
+
+def _cut(text: str, longest: int) -> str:
+    return text if len(text) <= longest else text[: longest - 1] + "…"

@@ -1,0 +1,101 @@
+"""How far a lab can be trusted, in words: expected false keeps, overfitting, scored predictions.
+
+Pure functions; effects are in metric units and positive is better.
+"""
+
+from autoresearch.ledger.history import History
+from autoresearch.records import Reversal
+from autoresearch.statistics.overfitting import FEWEST_KEEPS, Overfitting
+from autoresearch.statistics.prediction_scores import COIN, Taste
+from autoresearch.verdicts.evidence import built_on_taken_back, overtaken
+from autoresearch.verdicts.track_record import TrackRecord
+from autoresearch.views import Overview
+from server.views import research_results as results
+from server.views.figures import count, effect
+
+
+def trust_shown(record: TrackRecord, unit: str, sigma: float | None) -> results.TrustShown:
+    """The track record, for a tool's answer."""
+    return results.TrustShown(
+        false_keeps=false_keep_words(record) or None,
+        overfitting=overfitting_words(record.overfitting, unit, sigma),
+        predictions=[taste_words(who, taste) for who, taste in record.taste.items()],
+    )
+
+
+def trust_rows(view: Overview) -> list[tuple[str, str]]:
+    """(name, words) of what is known, for a table."""
+    record, sigma = view.record, view.incumbent.sigma
+    found = overfitting_words(record.overfitting, view.unit, sigma)
+    luck = false_keep_words(record)
+    return [
+        *(("taken back", words) for words in map(taken_back_words, view.taken_back)),
+        *([("luck", luck)] if luck else []),
+        *([("overfitting", found)] if found else []),
+        *(("predictions", taste_words(who, taste)) for who, taste in record.taste.items()),
+    ]
+
+
+def false_keep_words(record: TrackRecord) -> str:
+    """For example "at most 0.02 false keeps to be expected among 14 candidates judged …".
+
+    "" before anything was judged: nothing can be false among none.
+    """
+    if not record.candidates:
+        return ""
+    left_out = (
+        f"; {count(record.simplifications, 'simplification')} kept, which claim no gain, left out"
+        if record.simplifications
+        else ""
+    )
+    return (
+        f"at most {record.false_keeps:.2g} false keeps to be expected among "
+        f"{count(record.candidates, 'candidate')} judged, if the noise of runs is normal{left_out}"
+    )
+
+
+def overfitting_words(found: Overfitting | None, unit: str, sigma: float | None) -> str | None:
+    """What the keeps gained on the judged part, beside the spare part that no verdict used."""
+    if found is None:
+        return None
+    apart = effect(found.excess, found.low, found.high, sigma)
+    if found.keeps < FEWEST_KEEPS:
+        verdict = f"{apart} apart, but it takes {FEWEST_KEEPS} keeps to tell overfitting"
+    elif found.low > 0:
+        verdict = f"selection has overfitted by {apart}"
+    else:
+        verdict = f"{apart} apart, so no overfitting is shown"
+    return (
+        f"{count(found.keeps, 'keep')} claimed {effect(found.claimed, None, None, sigma)} {unit} "
+        "on the judged part; on a spare part that no verdict used "
+        f"{effect(found.spare, found.spare_low, found.spare_high, sigma)}: {verdict}"
+    )
+
+
+def note(taken_back: bool, built_on: str | None, late: bool = False) -> str | None:
+    """What became of an experiment, or of what is below it, after its verdict."""
+    if taken_back:
+        return "kept, then taken back: its further runs did not bear it out"
+    if late:
+        return "better than its base, but the incumbent had moved: not on the kept line"
+    return f"built on {built_on}, which was taken back" if built_on else None
+
+
+def after_verdict(history: History, experiment: str) -> str | None:
+    """The same, of one of a history's experiments."""
+    back, below = experiment in history.reversals, built_on_taken_back(history, experiment)
+    return note(back, below, overtaken(history, experiment))
+
+
+def taken_back_words(reversal: Reversal) -> str:
+    """For example "e5 on e3: -0.0042 bpb … : taken back"."""
+    return f"{reversal.experiment} on {reversal.base}: {reversal.sentence}"
+
+
+def taste_words(who: str, taste: Taste) -> str:
+    """How one proposer's predictions fared, with what a coin and one who knows nothing get."""
+    return (
+        f"{who}: {count(taste.scored, 'prediction')} scored, Brier {taste.brier:.2f} (a coin: "
+        f"{COIN:g}, lower is better), log score {taste.log_score:+.2f} (knowing nothing: "
+        f"{taste.know_nothing:+.2f}, higher is better)"
+    )

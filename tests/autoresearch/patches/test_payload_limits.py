@@ -1,0 +1,152 @@
+"""Data and luck do not come in with a patch; code, however much of it, does."""
+
+import base64
+import random
+import zlib
+
+import pytest
+
+from autoresearch.errors import PatchRefused
+from autoresearch.patches.payload_limits import (
+    CONSTANT_BYTES,
+    WORD_BYTES,
+    check_payload,
+    check_seeds,
+    measure,
+)
+from tests.support.paths import ROOT
+
+TRAIN = (ROOT / "autoresearch/targets/microgpt/train.py").read_bytes()
+NAMES = (ROOT / "microgpt/data/surnames.txt").read_text().split()
+PASTED = random.Random(1).sample(NAMES, 800)
+
+
+def with_code(code: str) -> dict[str, bytes]:
+    return {"train.py": TRAIN.replace(b"CURVE_LINES = 80", f"{code}\nCURVE_LINES = 80".encode())}
+
+
+def refusal(code: str) -> str:
+    with pytest.raises(PatchRefused) as refused:
+        check_payload({"train.py": TRAIN}, with_code(code))
+    assert refused.value.remedy
+    return str(refused.value)
+
+
+PACKED = base64.b85encode(zlib.compress("\n".join(PASTED).encode())).decode()
+DISGUISES = {
+    "a list": f"KNOWN = {PASTED}",
+    "a text": f'KNOWN = """{" ".join(PASTED)}"""',
+    "bytes": f"KNOWN = {' '.join(PASTED).encode()!r}",
+    "base 85 of deflate": f"KNOWN = {PACKED!r}",
+    "one large number": f"KNOWN = {int.from_bytes(' '.join(PASTED).encode()):#x}",
+    "many small numbers": f"KNOWN = {[ord(c) for c in ' '.join(PASTED)]}",
+    "floats": f"KNOWN = {[float(ord(c)) for c in ' '.join(PASTED)]}",
+    "an f-string": f'KNOWN = f"{" ".join(PASTED)}{{WIDTH}}"',
+    "identifiers": "\n".join(f"{name}_ = 0" for name in PASTED),
+    "attributes": "class K: pass\n" + "\n".join(f"K.{name}_ = 0" for name in PASTED),
+    "keywords": f"KNOWN = dict({', '.join(f'{name}_=0' for name in PASTED)})",
+    "comments": "\n".join(f"# {name}" for name in PASTED),
+    "a class pattern": "match WIDTH:\n  case int("
+    + ", ".join(f"{name}_=_" for name in dict.fromkeys(PASTED))
+    + "):\n    pass",
+    "blanks at the ends of lines": "\n".join(
+        "KNOWN = 0" + "".join(" \t"[int(bit)] for c in name for bit in f"{ord(c):08b}")
+        for name in PASTED
+    ),
+    "blanks within lines": "\n".join(
+        "KNOWN =" + "".join(" " * (ord(c) - 95) + "-" for c in name) + "1" for name in PASTED
+    ),
+    "a docstring": f'def known():\n    """{" ".join(PASTED)}"""\n    return known.__doc__',
+}
+
+
+@pytest.mark.parametrize("code", DISGUISES.values(), ids=DISGUISES)
+def test_pasted_names_are_refused_in_every_disguise(code: str) -> None:
+    assert "learn" in refusal(code) or "one idea" in refusal(code)
+
+
+def test_the_refusal_does_not_tell_what_was_pasted() -> None:
+    others = random.Random(2).sample(NAMES, 800)
+    words = refusal(f"KNOWN = {PASTED}"), refusal(f"KNOWN = {others}")
+    assert words[0].split("bytes")[1] == words[1].split("bytes")[1]
+
+
+def test_what_the_base_has_counts_nothing() -> None:
+    base = with_code(DISGUISES["a list"]) | {"more.py": DISGUISES["comments"].encode()}
+    check_payload(base, {**base, "train.py": base["train.py"].replace(b"= 80", b"= 81")})
+
+
+def test_a_new_file_that_is_no_code_is_data() -> None:
+    with pytest.raises(PatchRefused, match="strings and numbers"):
+        check_payload({}, {"names.txt": "\n".join(PASTED).encode()})
+
+
+def test_the_order_of_known_constants_counts() -> None:
+    draw = random.Random(3)
+    bits = [draw.randrange(2) for _ in range(8_000)]
+    assert measure({"train.py": TRAIN}, with_code(f"BITS = {bits}")).constants > CONSTANT_BYTES
+
+
+def test_much_honest_code_is_far_below_both_caps() -> None:
+    twin = (ROOT / "microgpt/gpt.py").read_bytes()  # 200 lines that are nothing like train.py
+    found = measure({"train.py": TRAIN}, {"train.py": TRAIN, "gpt.py": twin})
+    assert found.constants < CONSTANT_BYTES
+    assert found.words < 2 * WORD_BYTES
+
+
+def test_what_does_not_parse_and_deep_nesting_are_measured_too() -> None:
+    names = " ".join(PASTED)
+    assert measure({}, {"a.py": f"x = = {names}".encode()}).constants > CONSTANT_BYTES
+    deep = "(" * 150 + "1" + ")" * 150
+    assert measure({}, {"a.py": f"x = {deep}".encode()}).constants < 30
+
+
+LUCKY = [
+    "rng = np.random.default_rng(1234)",
+    "rng = np.random.default_rng(seed=1234)",
+    "np.random.seed(7)",
+    "LUCK = 7\nrng = np.random.default_rng(LUCK)",
+    "LUCK = 7\nMORE = LUCK + 1\nrng = np.random.default_rng([MORE, 2])",
+    "import random\nrandom.seed('lucky')",
+    "import random\nrng = random.Random(2 ** 7 - 3)",
+    "rng = np.random.RandomState(1)",
+    "rng = np.random.Generator(np.random.PCG64(3))",
+    "def f(random_state):\n    pass\nf(random_state=3)",
+]
+
+
+@pytest.mark.parametrize("code", LUCKY)
+def test_a_constant_seed_is_refused(code: str) -> None:
+    with pytest.raises(PatchRefused, match="seeds random numbers with a constant") as refused:
+        check_seeds({"train.py": TRAIN}, with_code(code))
+    assert 'os.environ["AUTORESEARCH_SEED"]' in refused.value.remedy
+
+
+HONEST = [
+    "SEED = int(os.environ['AUTORESEARCH_SEED'])\nrng = np.random.default_rng([SEED, 1])",
+    "def second(seed):\n    return np.random.default_rng(seed + 1)",
+    "for k in range(3):\n    rng = np.random.default_rng(k)\n",
+    "rng = np.random.default_rng(None)",
+    "rng = np.random.default_rng()",
+    "x = 1\nx += 1\nrng = np.random.default_rng(x)",
+    "noise = np.random.default_rng(int(os.environ['AUTORESEARCH_SEED'])).normal(0, 1, (3, 4))",
+]
+
+
+@pytest.mark.parametrize("code", HONEST)
+def test_a_seed_that_comes_from_the_run_is_allowed(code: str) -> None:
+    check_seeds({"train.py": TRAIN}, with_code(code))
+
+
+def test_a_patch_may_not_stop_reading_the_labs_seed() -> None:
+    blind = TRAIN.replace(b'int(os.environ["AUTORESEARCH_SEED"])', b"os.getpid()")
+    assert blind != TRAIN
+    with pytest.raises(PatchRefused, match="no longer reads AUTORESEARCH_SEED"):
+        check_seeds({"train.py": TRAIN}, {"train.py": blind + b"# AUTORESEARCH_SEED\n"})
+
+
+def test_a_constant_seed_that_the_base_has_may_stay() -> None:
+    base = with_code("rng = np.random.default_rng(1234)")
+    check_seeds(base, {"train.py": base["train.py"] + b"x = 1\n"})
+    with pytest.raises(PatchRefused, match="constant"):
+        check_seeds(base, {"train.py": base["train.py"] + b"np.random.default_rng(1234)\n"})

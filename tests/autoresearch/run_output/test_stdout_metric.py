@@ -1,0 +1,294 @@
+"""What a run printed becomes one number, or one sentence that says why not."""
+
+import json
+import os
+import tracemalloc
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from autoresearch.errors import ScoringFailed
+from autoresearch.records import Measurement
+from autoresearch.run_output.stdout_metric import OutputReader, read_metric
+from tests.support.fakes import make_spec
+from tests.support.golden import BLOCK, NUMBERS, golden_log, progress
+
+VAL = "val_bpb:          0.997900\n"
+
+
+def read(output: str | bytes, tmp_path: Path, **source: str) -> Measurement:
+    """Of a run whose whole output this is."""
+    log = tmp_path / "output"
+    log.write_bytes(output if isinstance(output, bytes) else output.encode())
+    fields: dict[str, Any] = {"scoring": "stdout", "metric": "loss", **source}
+    return read_metric(log, tmp_path, make_spec(tmp_path, **fields))
+
+
+def read_block(output: str | bytes, tmp_path: Path) -> Measurement:
+    return read(output, tmp_path, metric="val_bpb", block="---")
+
+
+def refusal(output: str | bytes, tmp_path: Path, **source: str) -> str:
+    with pytest.raises(ScoringFailed) as refused:
+        read(output, tmp_path, **source)
+    assert "\n" not in refused.value.message
+    assert refused.value.message.isprintable()
+    assert len(refused.value.message) < 300
+    return refused.value.message
+
+
+def refused_block(output: str | bytes, tmp_path: Path) -> str:
+    return refusal(output, tmp_path, metric="val_bpb", block="---")
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        "METRIC loss=1.25\n",
+        "begin\nMETRIC loss=1.25\nend",
+        "METRIC loss = 1.25  \n",
+        "\x1b[1mMETRIC loss=\x1b[32m1.25\x1b[0m\n",
+        "\x1b]0;a title\x07METRIC loss=1.25\r\n",
+        "METRIC loss=1.25\r",
+        "METRIC loss=+125e-2\n",
+        "METRIC loss=1.25\nMETRIC loss2=7\nMETRIC other.loss=8\n",
+        "  50%\r100%\rMETRIC loss=1.25\n",
+        b"\xff\xfe\x00 no text \x80\nMETRIC loss=1.25\n\xc3",
+        "METRIC is a word\nMETRIC loss=1.25\n",
+    ],
+)
+def test_one_metric_line_is_read_whatever_is_around_it(output: str, tmp_path: Path) -> None:
+    assert read(output, tmp_path).value == 1.25
+
+
+def test_what_else_is_said_stands_beside_the_metric(tmp_path: Path) -> None:
+    output = "METRIC steps=7\nMETRIC loss=1.25\nMETRIC twice=1\nMETRIC twice=2\nMETRIC name=x\n"
+    found = read(output, tmp_path)
+    assert found.said == (("steps", 7.0),)
+    assert (found.documents, found.tokens, found.spare) == (0, 0, None)
+
+
+@pytest.mark.parametrize(
+    ("output", "words"),
+    [
+        ("", "it printed no line `METRIC loss=...`"),
+        ("METRIC loss2=1\n", "it printed no line"),
+        ("step 7 METRIC loss=1\n", "'step 7 METRIC loss=1' has it after other words"),
+        ("METRIC loss=1\nMETRIC loss=1\n", "more than one line `METRIC loss=...` (2)"),
+        ("METRIC loss=3\rMETRIC loss=2\rMETRIC loss=1\n", "(3)"),
+        ("METRIC loss=\n", "loss is '', which is no plain number"),
+        ("METRIC loss=nan\n", "loss is 'nan', where a finite number is asked"),
+        ("METRIC loss=-Infinity\n", "where a finite number is asked"),
+        ("METRIC loss=1e400\n", "where a finite number is asked"),
+        ("METRIC loss=1,250\n", "without commas, units and percent signs"),
+        ("METRIC loss=12 ms\n", "no plain number"),
+        ("METRIC loss=12%\n", "no plain number"),
+        ("METRIC loss=1_000\n", "no plain number"),
+        ("METRIC loss=0x1f\n", "no plain number"),
+        ("METRIC loss=\u0661\n", "no plain number"),
+        ("METRIC loss=1.2", "its output ends within the line 'METRIC loss=1.2'"),
+        ("METRIC loss=1 \x1b[2K 2\n", "no plain number"),
+    ],
+)
+def test_what_is_not_one_finite_number_is_one_sentence(
+    output: str, words: str, tmp_path: Path
+) -> None:
+    assert words in refusal(output, tmp_path)
+
+
+@pytest.mark.parametrize("after", ["x" * 5000, "x" * 200_000])
+def test_a_number_anywhere_in_a_line_that_is_too_long_is_a_second_answer(
+    tmp_path: Path, after: str
+) -> None:
+    said = f"{'y' * 9000}METRIC loss=9{after}\nMETRIC loss=1\n"
+    with pytest.raises(ScoringFailed, match="more than once"):
+        read(said, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "before",
+    ["x", "METRIC other=", "x" * 5000, "x" * 200_000, "\x1b]0;", "METRIC loss=7" + "x" * 5000],
+    ids=["words", "another", "a long line", "a flood", "a title", "a number, and a long line"],
+)
+@pytest.mark.parametrize("pattern", ["", r"METRIC loss=(\d)$"])
+def test_a_number_hidden_behind_words_without_an_end_is_a_second_answer(
+    tmp_path: Path, before: str, pattern: str
+) -> None:
+    """What a frozen program prints would else be lost behind what it started printed."""
+    output = f"METRIC loss=9\n{before}METRIC loss=1\n"
+    assert "more than o" in refusal(output, tmp_path, pattern=pattern)
+
+
+def test_a_pattern_is_matched_once(tmp_path: Path) -> None:
+    pattern = r"^score on test: (\S+)$"
+    assert read("score on test: 0.5\n", tmp_path, pattern=pattern).value == 0.5
+    assert "more than one" in refusal("score on test: 1\n" * 2, tmp_path, pattern=pattern)
+    assert "no match" in refusal("score on train: 1\n", tmp_path, pattern=pattern)
+    assert "no plain number" in refusal("score on test: high\n", tmp_path, pattern=pattern)
+    twice_in_a_line = refusal("a=1 a=2\n", tmp_path, pattern=r"a=(\d)")
+    assert "(2)" in twice_in_a_line
+    assert "(at least 41)" in refusal("a=1\n" * 99, tmp_path, pattern=r"a=(\d)")
+
+
+def test_a_group_that_took_no_part_is_no_number(tmp_path: Path) -> None:
+    assert "is ''" in refusal("done\n", tmp_path, pattern=r"done(?: in (\d+))?")
+
+
+def test_a_line_that_is_too_long_is_said_to_be_unread(tmp_path: Path) -> None:
+    said = refusal("x" * 5000 + " a=1\n", tmp_path, pattern=r"a=(\d)")
+    assert "1 lines of more than 4096 bytes were not read" in said
+
+
+def test_the_golden_log_parses(tmp_path: Path) -> None:
+    found = read_block(golden_log(), tmp_path)
+    assert found.value == 0.9979
+    assert dict(found.said) == NUMBERS
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        golden_log().replace("\n", "\r\n"),
+        golden_log() + "---\n",
+        "---\n" + golden_log(),
+        golden_log() + "Saved.\nnot: a block\n",
+        golden_log().replace(VAL, "").replace("depth: ", f"{VAL}depth: "),
+        golden_log().removesuffix("\n"),
+        golden_log().replace(
+            "depth:            8\n", "depth:            8\ndepth: 9\nwhere: here\n"
+        ),
+    ],
+    ids=["crlf", "closed", "a rule first", "more after", "last", "no end of line", "keys"],
+)
+def test_what_does_not_touch_the_metric_does_not_matter(output: str, tmp_path: Path) -> None:
+    assert read_block(output, tmp_path).value == 0.9979
+
+
+def test_a_key_that_is_cut_off_or_said_twice_is_not_kept(tmp_path: Path) -> None:
+    cut = read_block(golden_log().removesuffix("\n"), tmp_path)
+    twice = read_block(golden_log() + "depth: 9\n", tmp_path)
+    assert "depth" not in dict(cut.said)
+    assert "depth" not in dict(twice.said)
+
+
+@pytest.mark.parametrize(
+    ("output", "words"),
+    [
+        (golden_log() + BLOCK, "more than one block"),
+        (BLOCK.replace("0.99", "0.10") + golden_log(), "more than one block"),
+        (golden_log().replace("0.997900", "nan"), "val_bpb is 'nan'"),
+        (golden_log().replace("0.997900", "inf"), "val_bpb is 'inf'"),
+        (golden_log().replace("0.997900", "0.9979 bits"), "no plain number"),
+        (progress(), "it printed no block of `key: value` lines below a line '---'"),
+        (golden_log().partition(VAL)[0], "it printed no block"),
+        (golden_log().partition("900\ntrain")[0], "ends within the line 'val_bpb:"),
+        (golden_log().replace(VAL, ""), "it printed no line `val_bpb: ...` in the block of"),
+        (golden_log().replace(VAL, VAL + VAL), "more than one line `val_bpb: ...`"),
+        (golden_log().replace("\n---", "---"), "has it after other words on the same line"),
+        (golden_log() + "done\nval_bpb: 0.1\n", "it printed 'val_bpb' outside the block"),
+        ("val_bpb: 0.1\n" + golden_log(), "outside the block"),
+        (golden_log().replace("val_bpb:", "val_loss:"), "it printed no line `val_bpb: ...`"),
+        (golden_log().replace("---\n", ""), "it printed no block"),
+        (golden_log().replace("---\n", "---\n\n"), "it printed no block"),
+        (golden_log().replace(VAL, "cut\n" + VAL), "it printed no block"),
+        (golden_log().replace("training_s", "cut\ntraining_s", 1) + VAL, "outside the block"),
+        (b"\x00" * 5000 + b"\xff---", "it printed no block"),
+    ],
+)
+def test_a_broken_golden_log_gives_no_number(
+    output: str | bytes, words: str, tmp_path: Path
+) -> None:
+    assert words in refused_block(output, tmp_path)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 4096])
+def test_it_does_not_matter_where_the_output_is_cut_in_pieces(size: int, tmp_path: Path) -> None:
+    spec = make_spec(tmp_path, scoring="stdout", metric="val_bpb", block="---")
+    whole = (progress(20) + "\r\n" + BLOCK.replace("\n", "\r\n")).encode()
+    reader = OutputReader(spec)
+    for n in range(0, len(whole), size):
+        reader.feed(whole[n : n + size])
+    found = reader.finish(tmp_path)
+    assert (found.value, dict(found.said)) == (0.9979, NUMBERS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("piece", [progress(50).encode(), b"x" * 65536, b"\r"])
+def test_a_flood_of_50_mb_is_read_in_little_memory(piece: bytes, tmp_path: Path) -> None:
+    spec = make_spec(tmp_path, scoring="stdout", metric="val_bpb", block="---")
+    reader, chunk = OutputReader(spec), (piece * (65536 // len(piece) + 1))[:65536]
+    for n in range(800):
+        if n == 795:
+            tracemalloc.start()
+        reader.feed(chunk)
+    reader.feed(b"\n" + BLOCK.encode())
+    kept, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert reader.finish(tmp_path).value == 0.9979
+    assert kept < 2**20
+    assert peak < 16 * 2**20
+
+
+def left(tmp_path: Path, text: str | bytes, metric: str = "loss") -> Measurement:
+    """Of a run that left this text in result.json."""
+    (tmp_path / "result.json").write_bytes(text if isinstance(text, bytes) else text.encode())
+    return read("METRIC loss=7\n", tmp_path, metric=metric, file="result.json")
+
+
+def test_a_file_has_the_metric_as_a_key_and_dots_go_deeper(tmp_path: Path) -> None:
+    assert left(tmp_path, '{"loss": 1.25, "other": "x"}').value == 1.25
+    assert left(tmp_path, '{"loss": -3}').value == -3.0
+    assert left(tmp_path, '{"test": {"loss": 2}}', "test.loss").value == 2.0
+
+
+MANY_KEYS = "{" + ",".join(f'"{min(n, 80_000)}":1' for n in range(80_002)) + "}"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "is empty"),
+        ('{"loss": 1', "is no JSON"),
+        ("[1]", "has no JSON object, in which to find 'loss'"),
+        ('{"los": 1}', "has no key 'loss'"),
+        ('{"loss": NaN}', "it is NaN"),
+        ('{"other": Infinity, "loss": 1}', "it is Infinity"),
+        ('{"loss": 1e400}', "beyond every float"),
+        (f'{{"loss": 1{"0" * 400}}}', "beyond every float"),
+        (f'{{"loss": 1{"0" * 9999}}}', "no finite number"),
+        ('{"loss": true}', "has true or false at loss"),
+        ('{"loss": "1.25"}', "has a text at loss"),
+        ('{"loss": null}', "has null at loss"),
+        ('{"loss": {"mean": 1}}', "has an object at loss"),
+        ('{"loss": 1, "loss": 2}', "has the key 'loss' twice"),
+        (MANY_KEYS, "has the key '80000' twice"),
+        ("[" * 100_000, "is nested too deep"),
+        (b'{"loss": "\xff"}', "is no UTF-8"),
+        (" " * 2**21, "has more than 1,048,576 bytes"),
+    ],
+)
+def test_a_file_without_one_finite_number_is_one_sentence(
+    text: str | bytes, words: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ScoringFailed, match=r"result\.json") as refused:
+        left(tmp_path, text)
+    assert words in refused.value.message
+
+
+def test_what_is_no_file_of_its_own_is_not_read(tmp_path: Path) -> None:
+    outside = tmp_path / "outside.json"
+    outside.write_text(json.dumps({"loss": 1}))
+    tree = tmp_path / "tree"
+    (tree / "folder").mkdir(parents=True)
+    (tree / "link.json").symlink_to(outside)
+    (tree / "linked").symlink_to(tmp_path)
+    (tree / "loop").symlink_to("loop")
+    os.mkfifo(tree / "pipe.json")
+    log = tmp_path / "output"
+    log.touch()
+    names = ("link.json", "linked/outside.json", "../outside.json", "loop", "pipe.json", "folder")
+    for name in (*names, "none.json"):
+        spec = make_spec(tmp_path, scoring="stdout", metric="loss", file=name)
+        with pytest.raises(ScoringFailed, match=r"link|regular|read|no file"):
+            read_metric(log, tree, spec)

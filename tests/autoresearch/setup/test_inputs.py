@@ -1,0 +1,207 @@
+"""Files that git does not carry: found, hashed, seen by runs, compared before each of them."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from autoresearch.errors import ContractError, LabError, NotNow
+from autoresearch.lab import Lab
+from autoresearch.records import RunState
+from autoresearch.sandboxes.selection import CHOICE, NAMES, make_sandbox
+from autoresearch.setup import inputs
+from autoresearch.setup.inputs import find_inputs, read_states
+from tests.support.fakes import final_report
+from tests.support.printed import CONTRACT, make_printed, quietly
+from tests.support.repositories import CONTRACT as SEALED
+from tests.support.repositories import git, make_repository
+
+HOME = Path("/nowhere/labs")
+
+
+def wants(*names: str) -> str:
+    quoted = ", ".join(f'"{name}"' for name in names)
+    return CONTRACT.replace("[run]", f"[inputs]\nread_only = [{quoted}]\n[run]")
+
+
+@pytest.fixture
+def user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A user's home folder."""
+    home = tmp_path / "user"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    return home
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """With a folder that git carries in part, and one that it does not carry."""
+    source = make_printed(tmp_path / "repository", {"data/README": "what it is\n"})
+    for name in ("data/train.bin", "data/more/one.bin", "cache/a/b.bin"):
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        (source / name).write_bytes(name.encode())
+    return source
+
+
+def found(repository: Path, *names: str) -> dict[str, Path]:
+    committed = git(repository, "ls-files").split()
+    return {one.place: one.source for one in find_inputs(names, repository, committed, (HOME,))}
+
+
+def refusal(repository: Path, *names: str) -> str:
+    with pytest.raises(ContractError) as error:
+        found(repository, *names)
+    return error.value.message
+
+
+def test_inputs_are_found_in_the_repository_at_home_and_anywhere(
+    repository: Path, user: Path, tmp_path: Path
+) -> None:
+    (user / ".cache").mkdir()
+    (user / ".cache" / "corpus.bin").touch()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "linked").symlink_to("elsewhere")
+    assert found(repository, "cache/", "~/.cache/corpus.bin", str(tmp_path / "linked")) == {
+        "cache": repository / "cache",
+        "~/.cache/corpus.bin": user / ".cache" / "corpus.bin",
+        str(tmp_path / "linked"): tmp_path / "elsewhere",
+    }
+
+
+def test_of_a_folder_that_git_carries_in_part_the_rest_is_taken(repository: Path) -> None:
+    assert list(found(repository, "data/")) == ["data/more", "data/train.bin"]
+
+
+def test_what_cannot_be_an_input_is_refused_by_name_with_what_to_do(
+    repository: Path, user: Path
+) -> None:
+    said = refusal(repository, "weights.bin", "../outside", "work.py", "~/none")
+    assert "'weights.bin' is not there" in said
+    assert "make or fetch it, or take it out of the contract" in said
+    assert "'../outside' is no path in the repository" in said
+    assert "'work.py' is in the commit already" in said
+    assert f"'~/none' is not there ({user}/none" in said
+
+
+@pytest.mark.parametrize("place", [".ssh/key", ".aws", ".cache/huggingface/token"])
+def test_what_is_private_is_refused_itself_and_with_what_holds_it(
+    repository: Path, user: Path, place: str
+) -> None:
+    (user / place).parent.mkdir(parents=True, exist_ok=True)
+    (user / place).write_text("secret")
+    for name in (f"~/{place}", f"~/{Path(place).parts[0]}", str(user)):
+        assert "which none may see" in refusal(repository, name)
+
+
+def test_the_lab_the_product_and_any_git_folder_are_refused(
+    repository: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "labs" / "one").mkdir(parents=True)
+    (repository / "vendor").mkdir()
+    git(repository / "vendor", "init", "-q")
+    product = Path(inputs.__file__).parent
+    for path in (tmp_path / "labs" / "one", tmp_path, repository, product, "vendor", ".git"):
+        with pytest.raises(ContractError, match="which none may see"):
+            find_inputs([str(path)], repository, (), (tmp_path / "labs",))
+
+
+def test_a_file_is_read_again_only_where_it_looks_different(repository: Path) -> None:
+    folder = repository / "cache"
+    known = read_states(folder, {})
+    forged = {name: (*state[:3], "as it was") for name, state in known.items()}
+    assert read_states(folder, forged) == forged
+    os.utime(folder / "a" / "b.bin", (1, 1))
+    again = read_states(folder, forged)
+    assert again["a/b.bin"][3] == known["a/b.bin"][3]
+
+
+SEES = """
+import os
+for path in PATHS:
+    path = os.path.expanduser(path)
+    text = open(path).read()
+    print(text.rstrip())
+    if not path.endswith("README"):
+        try:
+            open(path, "a").write("changed")
+            print("wrote", path)
+        except OSError:
+            pass
+print("METRIC score=1")
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_a_run_reads_its_inputs_where_its_code_expects_them(
+    repository: Path, user: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    try:
+        make_sandbox(name)
+    except LabError as error:
+        pytest.skip(f"{name} does not work here: {error}")
+    monkeypatch.setenv(CHOICE, name)
+    (user / "deep" / "down").mkdir(parents=True)
+    (user / "deep" / "down" / "b").write_text("from home")
+    (tmp_path / "full").write_text("from anywhere")
+    paths = ["data/train.bin", "~/deep/down/b", str(tmp_path / "full"), "data/README"]
+    (repository / "work.py").write_text(f"PATHS = {paths}\n{SEES}")
+    (repository / "autoresearch.toml").write_text(
+        wants("data/train.bin", "~/deep", str(tmp_path / "full"))
+    )
+    git(repository, "-c", "user.name=U", "-c", "user.email=u@e", "commit", "-qam", "reads")
+    lab = quietly(Lab.open(str(repository), home=tmp_path / "home"))
+    run = lab.start_run("e0").id
+    report = final_report(lab.runs.directory(run))
+    log = lab.runs.directory(run).log_file.read_text()
+    assert (report.state, report.sandbox) == (RunState.FINISHED, name), f"{report.reason}\n{log}"
+    expected = ["data/train.bin", "from home", "from anywhere", "what it is"]
+    assert [line for line in log.splitlines() if line in expected] == expected
+    if name != "unsandboxed":
+        assert "wrote" not in log
+        assert (tmp_path / "full").read_text() == "from anywhere"
+    else:
+        assert "The input data/train.bin is not what" in lab.runs.changed_files()[0]
+
+
+def test_inputs_are_hashed_at_opening_and_a_change_refuses_the_next_run(
+    repository: Path, tmp_path: Path
+) -> None:
+    lab = Lab.open(str(repository), home=tmp_path / "home", contract=wants("data", "cache"))
+    opened = lab.history().opened
+    assert opened is not None
+    assert [place for place, _ in opened.inputs] == ["data/more", "data/train.bin", "cache"]
+    assert lab.runs.changed_files() == ()
+    os.utime(repository / "cache" / "a" / "b.bin", (1, 1))
+    assert lab.runs.changed_files() == ()
+    (repository / "cache" / "a" / "b.bin").write_bytes(b"other bytes")
+    (repository / "data" / "more" / "new.bin").touch()
+    said = (
+        "The input data/more is not what the lab was opened with: new.bin is new.",
+        "The input cache is not what the lab was opened with: a/b.bin differs.",
+    )
+    assert lab.runs.changed_files() == said
+    with pytest.raises(NotNow, match=r"new\.bin is new\. Open the target as a new lab"):
+        lab.start_run("e0")
+    (repository / "cache" / "a" / "b.bin").unlink()
+    assert "a/b.bin is gone" in lab.runs.changed_files()[1]
+    (repository / "cache" / "a" / "b.bin").write_bytes(b"cache/a/b.bin")
+    (repository / "data" / "more" / "new.bin").unlink()
+    assert lab.runs.changed_files() == ()
+    (tmp_path / "home" / "labs" / "printed" / inputs.STATES).unlink()
+    assert lab.runs.changed_files() == ()
+    assert lab.verify().ok, lab.verify().findings
+
+
+def test_a_lab_whose_input_is_missing_is_not_opened(repository: Path, tmp_path: Path) -> None:
+    with pytest.raises(ContractError, match=r"inputs\.read_only: 'none\.bin' is not there"):
+        Lab.open(str(repository), home=tmp_path / "home", contract=wants("none.bin"))
+    assert not list((tmp_path / "home" / "labs").glob("printed*"))
+
+
+def test_held_out_data_are_no_input_by_any_path(tmp_path: Path) -> None:
+    source = make_repository(tmp_path / "repository")
+    for path in (source / "names.txt", source):
+        contract = SEALED.replace("[run]", f'[inputs]\nread_only = ["{path}"]\n[run]')
+        with pytest.raises(ContractError, match=r"would show a run .*names\.txt, which none"):
+            Lab.open(str(source), home=tmp_path / "home", contract=contract)

@@ -1,0 +1,82 @@
+"""Trying a course: wrong answers that pass and right ones that fail are found."""
+
+from dataclasses import replace
+
+import pytest
+
+from curricula.authoring.mutation import try_course
+from curricula.content.catalog import find_course
+from tests.support.small_course import TOTALS, TOTALS_PY, Instant, write_course
+
+MORE = 'Mutant(name="nothing"'
+PLAIN = "def total(values):\n    return {{ p.gain }} * sum(values)\n"
+
+
+def tried(folder, runner=None, **changes):
+    course = find_course("small", [write_course(folder, **changes)])
+    [one] = try_course(course, runner or Instant(), only=["write-total"], instances=3)
+    return one
+
+
+def test_a_sound_exercise_is_told_apart_on_fresh_instances(tmp_path):
+    runner = Instant()
+    one = tried(tmp_path, runner)
+    assert one.ok
+    assert (one.solutions, one.mutants) == (3, 3)
+    assert [(row.mutant, row.named, row.tried) for row in one.shown] == [
+        ("no-gain", 3, 3),
+        ("first", 3, 3),
+    ]
+    assert runner.runs == 3 + 4 + 1  # solutions, mutants, and all that is always wrong in one
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        (MORE, 'Mutant(name="right", source=PLAIN), Mutant(name="nothing"', "right passes on"),
+        ('equivalent="1.0 times"', 'equivalent=""', "float passes on"),
+        ("return 1.0 *", "return 2 *", "float is said to be equivalent (1.0 times), and fails"),
+    ],
+)
+def test_a_mutant_that_comes_out_otherwise_is_named(tmp_path, old, new, words):
+    assert old in TOTALS_PY
+    one = tried(tmp_path, TOTALS_PY=TOTALS_PY.replace(old, new))
+    assert not one.ok
+    assert any(words in found for found in one.survived)
+
+
+def test_a_solution_that_fails_is_named_with_the_instance_and_the_call(tmp_path):
+    one = tried(tmp_path, TOTALS_PY=TOTALS_PY.replace("+=", "="))
+    assert not one.ok
+    [words] = one.refused
+    assert words.startswith("solution 0 on instance mutate/0 {'gain': ")
+
+
+def test_a_starter_that_ends_the_process_hides_no_paste_that_passes(tmp_path):
+    class Ends(Instant):
+        """Where parts are many, the first one ends the process."""
+
+        def run(self, parts, **limits):
+            told = super().run(parts, **limits)
+            several = len({part.source for part in parts}) > 1 and "..." in parts[0].source
+            return replace(told, lines=told.lines[:1]) if several else told
+
+    text = TOTALS.replace("def total(values):\n    ...\n", PLAIN + "    ...\n")
+    assert "the starter passes" in tried(tmp_path, Ends(), TOTALS=text).survived[0]
+
+
+def test_a_starter_that_passes_is_found(tmp_path):
+    text = TOTALS.replace("def total(values):\n    ...\n", PLAIN)
+    assert "the starter passes" in tried(tmp_path, TOTALS=text).survived[0]
+
+
+def test_the_taught_function_pasted_whole_must_not_pass(tmp_path):
+    pays = TOTALS_PY.replace('return p["gain"] * SUMS.total(values)', "return SUMS.total(values)")
+    one = tried(tmp_path, TOTALS_PY=pays)
+    assert any("sums.py's total passes" in words for words in one.survived)
+
+
+def test_another_belief_than_the_mutant_stands_for_is_counted_against_it(tmp_path):
+    swapped = TOTALS_PY.replace('stands_for="first-only"', 'stands_for="forgets-gain"')
+    row = tried(tmp_path, TOTALS_PY=swapped).shown[1]
+    assert (row.named, row.tried, row.instead) == (0, 3, "first-only")

@@ -1,0 +1,88 @@
+"""Reading lesson.md: all that is wrong is found at once, each with its line and a remedy."""
+
+import pytest
+
+from curricula.content.lesson import SECTIONS, read_lesson
+from curricula.exercise import Kind
+from tests.support.small_course import TOTALS
+
+
+def read(folder, text):
+    file = folder / "lesson.md"
+    file.write_text(text)
+    return read_lesson(file)
+
+
+def test_a_lesson_is_read_whole(tmp_path):
+    lesson, problems = read(tmp_path, TOTALS)
+    assert problems == []
+    assert tuple(lesson.sections) == SECTIONS
+    assert [title for title, _ in lesson.explanations] == ["As a heap", "As a walk"]
+    assert [(e.source, e.prints) for e in lesson.examples] == [
+        ("print(gpt.total([1, 2]))\n", "3\n")
+    ]
+    assert [(task.id, task.kind) for task in lesson.tasks] == [
+        ("guess-total", Kind.PREDICT),
+        ("write-total", Kind.WRITE),
+        ("mend-total", Kind.BUG),
+    ]
+    assert all(len(task.hints) == 5 for task in lesson.tasks)
+    assert lesson.tasks[0].hints[0] == "What comes out for one value?"
+    assert lesson.sections["Your own writing"] == "Now you."
+    assert lesson.tasks[1].starter == "def total(values):\n    ...\n"
+    assert "```" not in lesson.tasks[1].text
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("## Why\n", "## Wherefore\n", "`Wherefore` is no section"),
+        ("## Why\n", "## Wherefore\n", "There is no section `## Why`"),
+        ("## Faded example", "### Faded", "There is no section `## Faded example`"),
+        ("### As a walk", "#### As a walk", "Explanation has 1 parts"),
+        ("### write-total: A scaled sum", "### A scaled sum", "An exercise needs a name"),
+        ("    ...\n```\n", "    ...\n```\n\n```python\nx = 1\n```\n", "has 2 ```python blocks"),
+        ("2. Look at the sum in the worked example.\n", "", "has 4 hints"),
+        ("minutes: 10", "minutes: 1", "`minutes`"),
+        ("minutes: 10", "minutes: 10\nmints: 3", "`mints`"),
+        ("  - Does it matter when you multiply?\n", "", "`questions`"),
+        ("  - Does it", "  - One more?\n  - Does it", "`questions`"),
+        ("id: totals", "id: Totals!", "`id`"),
+        ("id: totals", "id: [", "The front matter is no YAML"),
+        ("---\nid", "id", "It has no front matter"),
+        ("print(gpt.total([1, 2]))", "", ""),
+        ("```python\nprint(gpt", "```py\nprint(gpt", "The worked example runs nothing"),
+    ],
+)
+def test_what_is_wrong_is_told_with_line_and_remedy(tmp_path, old, new, words):
+    assert old in TOTALS
+    _, problems = read(tmp_path, TOTALS.replace(old, new, 1))
+    if not words:
+        assert problems == []
+        return
+    found = [problem for problem in problems if words in problem.message]
+    assert found, problems
+    assert found[0].remedy
+    assert 1 <= found[0].line <= TOTALS.count("\n") + 2
+    assert str(found[0]).startswith(f"{tmp_path / 'lesson.md'}:{found[0].line}: ")
+
+
+def test_the_line_is_that_of_the_mistake(tmp_path):
+    _, problems = read(tmp_path, TOTALS.replace("minutes: 10", "minutes: 1"))
+    assert problems[0].line == TOTALS[: TOTALS.index("minutes:")].count("\n") + 1
+
+
+def test_sections_out_of_order_are_told(tmp_path):
+    text = TOTALS.replace("## Why", "## X").replace("## Transfer", "## Why")
+    _, problems = read(tmp_path, text.replace("## X", "## Transfer"))
+    assert "The sections are out of order." in [problem.message for problem in problems]
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe"])
+def test_a_file_that_cannot_be_read_is_one_problem(tmp_path, content):
+    file = tmp_path / "lesson.md"
+    if content:
+        file.write_bytes(content)
+    lesson, [problem] = read_lesson(file)
+    assert lesson is None
+    assert "can't be read" in problem.message

@@ -1,0 +1,273 @@
+"""`teach ...` in a terminal: what learners and authors run, on a course of two lessons."""
+
+import json
+import os
+import pty
+import subprocess
+import sys
+
+import pytest
+
+from curricula.records.events import Attempt
+from server.commands import run
+from server.commands.teach import authoring
+from server.sessions import answer_runner as grading
+from server.sessions.teaching_calls import School
+from tests.support.small_course import TOTALS, TOTALS_PY, Instant, right, write_course
+
+
+class Closing(Instant):
+    """An instant runner that can be closed, as the real one."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("AUTORESEARCH_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("AUTORESEARCH_COURSES", str(tmp_path / "courses"))
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def instant(monkeypatch):
+    monkeypatch.setattr(grading, "SandboxRunner", Closing)
+    monkeypatch.setattr(authoring, "SandboxRunner", Closing)
+
+
+@pytest.fixture
+def course(home, instant):
+    return write_course(home / "courses")
+
+
+@pytest.fixture
+def teacher(course):
+    return School().teacher("small")
+
+
+@pytest.fixture
+def workbook(teacher, home):
+    """The first exercise's, answered rightly."""
+    return answered(teacher, home)
+
+
+def answered(teacher, folder):
+    step = teacher.start("", folder)
+    source = right(teacher.instance_of(teacher.openings().all()[-1]))
+    head = step.workbook.read_text().partition("\n\n")[0]
+    step.workbook.write_text(f"{head}\n\n{source}\n")
+    return step.workbook
+
+
+def attempts(teacher):
+    return [event for event in teacher.record.events() if isinstance(event, Attempt)]
+
+
+def test_check_grades_the_file_and_records_it(workbook, teacher, capsys):
+    assert run(["teach", "check", str(workbook), "--course", "small"]) == 0
+    assert "guess-total: passed." in capsys.readouterr().out
+    [attempt] = attempts(teacher)
+    assert (attempt.passed, attempt.author) == (True, "learner")
+
+
+def test_check_without_a_terminal_says_that_it_was_none(workbook, capsys):
+    assert run(["teach", "check", str(workbook), "--course", "small"]) == 0
+    assert "recorded as an answer through an agent" in capsys.readouterr().out
+
+
+def test_check_without_a_terminal_counts_as_the_agents_shell(workbook, teacher):
+    run(["teach", "check", str(workbook), "--course", "small"])
+    assert [attempt.via for attempt in attempts(teacher)] == ["agent"]
+
+
+def test_check_of_a_wrong_answer_says_what_to_try_and_exits_with_one(workbook, capsys):
+    workbook.write_text(workbook.read_text() + "\nanswer = -1\n")
+    assert run(["teach", "check", str(workbook), "--course", "small"]) == 1
+    out = capsys.readouterr().out
+    assert "guess-total: not passed." in out
+    assert "it gave: -1" in out
+
+
+def test_check_as_json_is_what_the_tool_gives(workbook, capsys):
+    run(["teach", "check", str(workbook), "--course", "small", "--json"])
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["passed"] is True
+    assert shown["sandbox"] == "instant"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (None, "can't be read: No such file"),
+        ("x = 1", "does not say which instance"),
+        ("# instance 0123456789ab\n", "knows no instance 0123456789ab"),
+    ],
+)
+def test_check_of_what_is_no_workbook_is_one_clear_line(teacher, home, capsys, text, words):
+    file = home / "file.py"
+    if text is not None:
+        file.write_text(text)
+    assert run(["teach", "check", str(file), "--course", "small"]) == 1
+    said = capsys.readouterr().err
+    assert words in said
+    assert len(said.splitlines()) == 1
+    assert attempts(teacher) == []
+
+
+def test_a_workbook_of_another_course_says_which_one_to_name(workbook, home, capsys):
+    other = home / "courses" / "other"
+    (home / "courses" / "small").rename(other)
+    file = other / "course.toml"
+    subject = str(other / "sums.py")
+    file.write_text(
+        file.read_text()
+        .replace('id = "small"', 'id = "other"')
+        .replace(str(home / "courses" / "small" / "sums.py"), subject)
+    )
+    for exercises in other.glob("*/exercises.py"):
+        exercises.write_text(
+            exercises.read_text().replace(str(home / "courses" / "small" / "sums.py"), subject)
+        )
+    assert run(["teach", "check", str(workbook), "--course", "other"]) == 1
+    said = capsys.readouterr().err
+    assert "guess-total of the course small, not of other" in said
+    assert "--course small" in said
+
+
+def test_progress_shows_a_chart_and_what_is_missing(workbook, capsys):
+    run(["teach", "check", str(workbook), "--course", "small"])
+    capsys.readouterr()
+    assert run(["teach", "progress", "--course", "small"]) == 0
+    out = capsys.readouterr().out
+    assert "total: practised" in out
+    assert "0 of 2 lessons passed" in out
+    run(["teach", "progress", "--course", "small", "--json"])
+    assert json.loads(capsys.readouterr().out)["course"] == "small"
+
+
+def test_replay_grades_every_attempt_again_and_finds_one_that_came_out_otherwise(
+    workbook, teacher, capsys
+):
+    run(["teach", "check", str(workbook), "--course", "small"])
+    assert run(["teach", "replay", "--course", "small"]) == 0
+    assert "1 of 1 attempt come out as they were" in capsys.readouterr().out
+    [attempt] = attempts(teacher)
+    teacher.record.append(attempt.model_copy(update={"submission": "answer = -1"}))
+    assert run(["teach", "replay", "--course", "small"]) == 1
+    assert "passed then, not now" in capsys.readouterr().out
+
+
+def test_a_record_is_carried_to_another_home_whatever_courses_it_is_of(
+    workbook, home, monkeypatch, capsys
+):
+    run(["teach", "check", str(workbook), "--course", "small"])
+    assert run(["teach", "export", "all.json"]) == 0
+    assert run(["teach", "export", "all.json"]) == 1  # it is there already
+    monkeypatch.setenv("AUTORESEARCH_HOME", str(home / "other"))
+    capsys.readouterr()
+    assert run(["teach", "import", "all.json"]) == 0  # named no course: that of each pass
+    assert "2 events taken in, 0 known already" in capsys.readouterr().out
+    run(["teach", "progress", "--course", "small"])
+    assert "total: practised" in capsys.readouterr().out
+
+
+def test_lint_of_a_good_course_finds_nothing_and_of_a_bad_one_says_where(course, home, capsys):
+    assert run(["teach", "lint", "small"]) == 0
+    assert "small: 0 problems" in capsys.readouterr().out
+    bad = write_course(home / "bad", TOTALS=TOTALS.replace("## Why", "## Wherefore"))
+    assert run(["teach", "lint", str(bad)]) == 1
+    assert "lesson.md:" in capsys.readouterr().out
+
+
+def test_coverage_names_what_is_run(course, capsys):
+    assert run(["teach", "coverage", "small", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["share"] == 1.0
+
+
+def test_mutate_fails_where_a_wrong_answer_passes(course, home, capsys):
+    asked = ["teach", "mutate", "write-total", "--course", "small", "--instances", "2"]
+    run(asked)
+    assert "0 wrong answers passed, 0 right answers failed" in capsys.readouterr().out
+    passing = 'Mutant(name="right", source=PLAIN),\n    Mutant(name="nothing"'
+    worse = write_course(
+        home / "worse", TOTALS_PY=TOTALS_PY.replace('Mutant(name="nothing"', passing)
+    )
+    assert run([*asked[:3], "--course", str(worse), "--instances", "2"]) == 1
+    assert "right passes on instance" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["mutate"], "Which exercises?"),
+        (["mutate", "other", "--course", "small"], "small has no 'other'"),
+        (["progress", "--course", "nowhere"], "There is no course 'nowhere'"),
+        (["coverage", "nowhere"], "There is no course 'nowhere'"),
+    ],
+)
+def test_a_bad_argument_is_one_clear_line(course, capsys, arguments, words):
+    assert run(["teach", *arguments]) == 1
+    said = capsys.readouterr().err
+    assert words in said
+    assert len(said.splitlines()) == 1
+
+
+def at_a_pty(*arguments, stdin=True, stdout=True):
+    """Run it with a real terminal on one or both ends; its exit status."""
+    ours, theirs = pty.openpty()
+    try:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "autoresearch_mcp", *arguments],
+            stdin=theirs if stdin else subprocess.DEVNULL,
+            stdout=theirs if stdout else subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        os.close(theirs)
+        theirs = -1
+        while _read(ours):
+            pass
+        return child.wait()
+    finally:
+        os.close(ours)
+        if theirs >= 0:
+            os.close(theirs)
+
+
+def _read(terminal):
+    try:
+        return os.read(terminal, 4096)
+    except OSError:  # nobody has its other end any more
+        return b""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("stdin", "stdout", "via"),
+    [(True, True, "terminal"), (True, False, "agent"), (False, True, "agent")],
+)
+def test_only_with_a_terminal_at_both_ends_a_pass_is_one_outside_the_agent(
+    workbook, teacher, stdin, stdout, via
+):
+    status = at_a_pty(
+        "teach", "check", str(workbook), "--course", "small", stdin=stdin, stdout=stdout
+    )
+    assert status == 0
+    assert [attempt.via for attempt in attempts(teacher)] == [via]
+
+
+@pytest.mark.slow
+def test_an_agents_shell_is_no_terminal(workbook, teacher):
+    done = subprocess.run(
+        [sys.executable, "-m", "autoresearch_mcp", "teach", "check", str(workbook),
+         "--course", "small"],
+        check=False, capture_output=True, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert [attempt.via for attempt in attempts(teacher)] == ["agent"]

@@ -1,0 +1,541 @@
+"""The teaching tools on a course of two lessons, in memory, in both protocol eras."""
+
+import json
+from pathlib import Path
+
+import pytest
+from fastmcp.client.elicitation import ElicitResult
+
+from curricula.records.events import Attempt, Hint
+from server.sessions.teaching_calls import School
+from server.tools import teaching as teaching_tools
+from tests.server.conftest import call, refused
+from tests.support.small_course import Clock, Instant, right, write_course
+
+pytestmark = pytest.mark.anyio
+SMALL = {"course": "small"}
+WRONG = "def total(values):\n    return sum(values)\n"
+
+
+class Classroom:
+    """A school for one learner, and what a test needs to know of it."""
+
+    def __init__(self, folder: Path):
+        self.clock, self.runner = Clock(), Instant()
+        self.courses = write_course(folder / "courses").parent
+        self.home, self.desk = folder / "home", folder / "desk"
+        self.desk.mkdir()
+        self.school = School(
+            self.home, courses=[self.courses], runner=self.runner, clock=self.clock
+        )
+
+    @property
+    def teacher(self):
+        return self.school.teacher("small")
+
+    def events(self, kind):
+        return [event for event in self.teacher.record.events() if isinstance(event, kind)]
+
+    def right(self, exercise, which=0):
+        opened = [o for o in self.teacher.openings().all() if o.exercise == exercise]
+        return right(self.teacher.instance_of(opened[-1]), which)
+
+    async def start(self, client, lesson="", **more):
+        return await call(
+            client, "start_lesson", **SMALL, lesson=lesson, folder=str(self.desk), **more
+        )
+
+    async def submit(self, client, exercise, answer=None, **more):
+        answer = answer or self.right(exercise)
+        return await call(
+            client, "submit_exercise", exercise=exercise, answer=answer, **SMALL, **more
+        )
+
+    async def finish(self, client, lesson=""):
+        """Pass all that is left of the lesson; the names of it."""
+        done = []
+        while name := (await self.start(client, lesson)).get("exercise"):
+            assert (await self.submit(client, name))["passed"]
+            done.append(name)
+            lesson = lesson or "totals"
+        return done
+
+
+@pytest.fixture
+def room(tmp_path):
+    return Classroom(tmp_path)
+
+
+@pytest.fixture
+def client(connect, room):
+    """`async with client() as client`, of a server that only teaches."""
+    return lambda **options: connect(school=room.school, toolset="teach", **options)
+
+
+async def test_start_lesson_says_what_to_teach_and_makes_the_learners_workbook(client, room):
+    async with client() as learner:
+        seen = await room.start(learner)
+    assert seen["lesson"] == "totals"
+    assert seen["exercise"] == "guess-total"
+    assert seen["left"] == ["guess-total", "write-total", "mend-total"]
+    assert seen["summary"] == "totals: 0 of 3 exercises passed."
+    assert [one["section"] for one in seen["teach"]] == ["Why", "Predict first"]
+    assert seen["listen_for"][0] == "Your sum is not scaled. What should each value count for?"
+    assert Path(seen["taught_file"]) == room.desk / "small" / "sums.py"
+    workbook = Path(seen["workbook"])
+    assert workbook == room.desk / "small" / "01-totals" / "guess-total.py"
+    text = workbook.read_text()
+    assert "# instance " in text
+    assert "answer = ..." in text
+    assert f"submit_exercise(exercise='guess-total', file='{workbook}'" in seen["next_step"]
+
+
+async def test_each_exercise_comes_after_the_sections_that_lead_to_it(client, room):
+    async with client() as learner:
+        await room.start(learner)
+        await room.submit(learner, "guess-total")
+        seen = await room.start(learner)
+    assert seen["exercise"] == "write-total"
+    assert [one["section"] for one in seen["teach"]] == [
+        "Explanation: As a heap",
+        "Explanation: As a walk",
+        "Worked example",
+        "Faded example",
+        "Your own writing",
+    ]
+
+
+async def test_a_learners_file_is_never_written_again(client, room):
+    async with client() as learner:
+        workbook = Path((await room.start(learner))["workbook"])
+        workbook.write_text(workbook.read_text() + "\nmy = 'work'\n")
+        before = workbook.read_bytes()
+        again = await room.start(learner)
+        assert again["workbook"] == str(workbook)
+        assert workbook.read_bytes() == before
+        workbook.write_text("something else of mine")
+        other = Path((await room.start(learner))["workbook"])
+    assert workbook.read_text() == "something else of mine"
+    assert other != workbook
+    assert "# instance" in other.read_text()
+
+
+@pytest.mark.parametrize("mine", [b"\xff\xfe", b"x" * 70_000, None])
+async def test_whatever_already_has_the_workbooks_name_stays_as_it_is(client, room, mine):
+    place = room.desk / "small" / "01-totals" / "guess-total.py"
+    place.parent.mkdir(parents=True)
+    place.mkdir() if mine is None else place.write_bytes(mine)
+    async with client() as learner:
+        workbook = Path((await room.start(learner))["workbook"])
+    assert workbook.name == "guess-total-new.py"
+    assert place.is_dir() if mine is None else place.read_bytes() == mine
+
+
+async def test_a_right_answer_passes_and_says_what_praise_may_rest_on(client, room):
+    async with client() as learner:
+        await room.start(learner)
+        await room.submit(learner, "guess-total")
+        await room.start(learner)
+        seen = await room.submit(learner, "write-total")
+    assert seen["passed"]
+    assert seen["counts_for_mastery"]
+    assert seen["praise_only_for"] == [
+        "No hint was taken on this instance.",
+        "It was the first try on this instance.",
+    ]
+    assert seen["skill"]["state"] == "passed"
+    assert "a terminal" in " ".join(seen["skill"]["missing"])
+    assert seen["sandbox"] == "instant"
+    assert seen["next_step"]
+
+
+async def test_a_wrong_answer_names_belief_and_smallest_input_and_not_what_is_right(client, room):
+    async with client() as learner:
+        await room.start(learner)
+        await room.submit(learner, "guess-total")
+        await room.start(learner)
+        seen = await room.submit(learner, "write-total", WRONG)
+    assert not seen["passed"]
+    assert seen["misconception"].startswith("Your sum is not scaled")
+    [shown] = json.loads(seen["smallest_input"])
+    assert len([shown]) == 1
+    assert json.loads(seen["gave"]) == shown
+    opened = room.teacher.openings().all()[-1]
+    gain = room.teacher.instance_of(opened).params["gain"]
+    told = {key: value for key, value in seen.items() if key != "skill"}
+    assert str(gain * shown) not in json.dumps(told).replace('"', " ").split()
+    assert seen["praise_only_for"] == []
+    assert "predict" in seen["next_step"]
+
+
+async def test_the_file_that_the_learner_saved_is_graded(client, room):
+    async with client() as learner:
+        workbook = Path((await room.start(learner))["workbook"])
+        workbook.write_text(workbook.read_text().replace("answer = ...", room.right("guess-total")))
+        arguments = {"exercise": "guess-total", "file": str(workbook), **SMALL}
+        assert (await call(learner, "submit_exercise", **arguments))["passed"]
+    [attempt] = room.events(Attempt)
+    assert (attempt.author, attempt.via, attempt.first) == ("learner", "agent", True)
+
+
+async def test_a_value_is_an_answer_too(client, room):
+    async with client() as learner:
+        await room.start(learner)
+        value = room.right("guess-total").removeprefix("answer = ")
+        assert (await room.submit(learner, "guess-total", value))["passed"]
+
+
+async def test_what_the_agent_wrote_is_practice_and_leaves_the_exercise_open(client, room):
+    async with client() as learner:
+        await room.start(learner)
+        await room.submit(learner, "guess-total")
+        await room.start(learner)
+        seen = await room.submit(learner, "write-total", author="agent")
+        again = await room.start(learner)
+    assert seen["passed"]
+    assert not seen["counts_for_mastery"]
+    assert seen["why_not"] == "the agent wrote it"
+    assert seen["praise_only_for"] == []
+    assert seen["skill"]["state"] == "practised"
+    assert again["exercise"] == "write-total"
+
+
+async def test_hints_climb_one_rung_at_a_time_and_are_recorded(client, room):
+    async with client() as learner:
+        await room.start(learner)
+        await room.submit(learner, "guess-total")
+        await room.start(learner)
+        seen = [await call(learner, "get_hint", exercise="write-total", **SMALL) for _ in range(6)]
+        passed = await room.submit(learner, "write-total")
+    assert [one["level"] for one in seen] == [1, 2, 3, 4, 5, 5]
+    assert [one["kind"] for one in seen[:5]] == [
+        "question", "place", "concept", "pseudocode", "worked sibling",
+    ]  # fmt: skip
+    assert [one["can_still_count"] for one in seen[:3]] == [True, True, False]
+    assert [event.level for event in room.events(Hint)] == [1, 2, 3, 4, 5, 5]
+    assert not passed["counts_for_mastery"]
+    assert "level 5" in passed["why_not"]
+
+
+async def test_progress_is_read_off_the_record(client, room):
+    async with client() as learner:
+        before = await call(learner, "show_progress", **SMALL)
+        await room.finish(learner)
+        after = await call(learner, "show_progress", **SMALL)
+    assert [one["state"] for one in before["lessons"]] == ["open", "locked"]
+    assert [one["state"] for one in after["lessons"]] == ["passed", "open"]
+    assert [one["state"] for one in after["skills"]] == ["passed"]  # the chart shows the rest
+    assert after["summary"] == "1 of 2 lessons passed, 0 of 2 skills mastered, 0 reviews due."
+    assert "totals" in after["chart"]
+    assert "missing" in after["skills"][0]
+
+
+async def test_a_locked_lesson_says_what_it_builds_on(client, room):
+    async with client() as learner:
+        said = await refused(
+            learner, "start_lesson", **SMALL, lesson="means", folder=str(room.desk)
+        )
+        assert "means builds on totals, not passed yet." in said
+        assert "placement=true" in said
+        await room.finish(learner)
+        assert (await room.start(learner))["lesson"] == "means"
+
+
+async def test_a_finished_lesson_says_what_is_next(client, room):
+    async with client() as learner:
+        await room.finish(learner)
+        seen = await room.start(learner, "totals")
+    assert "exercise" not in seen or seen["exercise"] is None
+    assert "start_lesson(lesson='means', course='small')" in seen["next_step"]
+
+
+async def test_who_was_not_there_is_told_of_a_check_in_the_terminal(client, room):
+    async with client() as learner:
+        first = await room.start(learner)
+        assert "last_check" not in first
+        teacher, source = room.teacher, "answer = -1\n"
+        teacher.submit("guess-total", source, author="learner", via="terminal")
+        failed = (await room.start(learner))["last_check"]
+        teacher.submit("guess-total", room.right("guess-total"), author="learner", via="terminal")
+        passed = (await room.start(learner))["last_check"]
+        shown = (await call(learner, "show_progress", **SMALL))["last_check"]
+        await room.submit(learner, "write-total")
+        seen_by_all = await room.start(learner)
+    assert (failed["passed"], failed["via"], failed["tries"]) == (False, "terminal", 1)
+    assert failed["gave"] == "-1"
+    assert passed["passed"]
+    assert passed["praise_only_for"] == ["No hint was taken on this instance."]
+    assert shown == passed
+    assert "last_check" not in seen_by_all
+
+
+async def test_a_failed_check_of_the_open_exercise_is_told_to_the_next_session(client, room):
+    async with client() as learner:
+        await room.start(learner)
+        marked = await room.submit(learner, "guess-total", "-1")
+    async with client() as later:
+        last = (await room.start(later))["last_check"]
+    assert (last["via"], last["gave"], last["seen"]) == ("agent", "-1", marked["seen"])
+
+
+async def test_a_file_that_passed_already_is_no_new_try(client, room):
+    async with client() as learner:
+        seen = await room.start(learner)
+        workbook = Path(seen["workbook"])
+        workbook.write_text(workbook.read_text() + room.right("guess-total"))
+        file = {"answer": "", "file": str(workbook)}
+        first = await call(learner, "submit_exercise", exercise="guess-total", **SMALL, **file)
+        again = await call(learner, "submit_exercise", exercise="guess-total", **SMALL, **file)
+    assert len(room.events(Attempt)) == 1
+    assert again["praise_only_for"] == first["praise_only_for"] != []
+    assert "passed with this very text on 2026-01-01; nothing new recorded" in again["summary"]
+
+
+async def test_a_placement_test_lets_those_who_know_skip_a_lesson(client, room):
+    async with client() as learner:
+        seen = await room.start(learner, "totals", placement=True)
+        assert seen["exercise"] == "mend-total"
+        assert seen["teach"] == []
+        marked = await room.submit(learner, "mend-total")
+        progress = await call(learner, "show_progress", **SMALL)
+    assert marked["passed"]
+    assert [one["state"] for one in progress["lessons"]] == ["placed", "open"]
+
+
+async def test_a_failed_placement_test_skips_nothing(client, room):
+    async with client() as learner:
+        await room.start(learner, "totals", placement=True)
+        await room.submit(learner, "mend-total", WRONG)
+        progress = await call(learner, "show_progress", **SMALL)
+    assert [one["state"] for one in progress["lessons"]] == ["open", "locked"]
+
+
+async def test_a_review_opens_a_fresh_instance_once_it_is_due(client, room):
+    async with client() as learner:
+        nothing = {**SMALL, "lesson": "review", "folder": str(room.desk)}
+        assert "Nothing was passed yet" in await refused(learner, "start_lesson", **nothing)
+        await room.finish(learner)
+        assert "The next is due 20" in await refused(learner, "start_lesson", **nothing)
+        room.clock.pass_days(60)
+        assert (await call(learner, "show_progress", **SMALL))["due_reviews"] == ["total"]
+        seen = await room.start(learner, "review")
+        assert seen["exercise"] in ("write-total", "mend-total")
+        assert Path(seen["workbook"]).name == f"{seen['exercise']}-2.py"
+        marked = await room.submit(learner, seen["exercise"], room.right(seen["exercise"], 2))
+        later = await call(learner, "show_progress", **SMALL)
+    assert marked["passed"]
+    assert marked["skill"]["missing"] == ["one of them in a terminal or in the client's form"]
+    assert later["due_reviews"] == []
+
+
+async def test_an_own_course_needs_no_lab_and_a_server_that_teaches_has_none(client, room):
+    async with client() as learner:
+        names = {tool.name for tool in await learner.list_tools()}
+    assert "open_lab" not in names
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "words"),
+    [
+        ("start_lesson", {"course": "other"}, "There is no course 'other'. There is microgpt"),
+        ("show_progress", {"course": "other"}, "There is no course 'other'"),
+        ("get_hint", {"course": "other", "exercise": "x"}, "There is no course 'other'"),
+        ("start_lesson", {"lesson": "other"}, "no lesson 'other'. Its lessons: totals, means."),
+        ("start_lesson", {"folder": "/no/such"}, "There is no folder /no/such. Give `folder`"),
+        ("get_hint", {"exercise": "other"}, "no exercise 'other'. Its exercises: guess-total"),
+        ("get_hint", {"exercise": "write-total"}, 'not open. start_lesson(lesson="totals"'),
+        ("get_hint", {}, "`exercise` is missing"),
+        ("submit_exercise", {"exercise": "guess-total"}, "Give one of `file`, `answer`, or ask_"),
+        ("submit_exercise", {"exercise": "guess-total", "answer": "  "}, "Give one of"),
+        (
+            "submit_exercise",
+            {"exercise": "guess-total", "answer": "1", "file": "x.py"},
+            "Give one of `file`, `answer`, or ask_learner=true. Nothing was graded.",
+        ),
+        (
+            "submit_exercise",
+            {"exercise": "guess-total", "answer": "1", "ask_learner": True},
+            "Give one of",
+        ),
+        (
+            "submit_exercise",
+            {"exercise": "guess-total", "file": "/no/such.py"},
+            "/no/such.py can't be read: No such file or directory.",
+        ),
+        ("submit_exercise", {"exercise": "other", "answer": "1"}, "no exercise 'other'"),
+        ("submit_exercise", {"exercise": "write-total", "answer": "1"}, "is not open"),
+        ("submit_exercise", {"exercise": "abcdef012345", "answer": "1"}, "knows no instance"),
+        ("submit_exercise", {"exercise": "abcdef01", "answer": "1"}, "knows no instance"),
+        ("submit_exercise", {"exercise": "x", "answer": "1", "author": "me"}, "`author` must be"),
+        ("submit_exercise", {"exercise": "guess-total", "answer": "x" * 70_000}, "over 64 kB"),
+        ("submit_exercise", {"exercise": "guess-total", "answer": "a\0b"}, "a zero byte"),
+        ("submit_exercise", {"exercise": "guess-total", "answer": "x\nanswer = ("}, "Line 2 is no"),
+        ("submit_exercise", {"exercise": "guess-total", "answer": "..."}, "the starter still"),
+    ],
+)
+async def test_a_bad_argument_is_told_plainly_and_nothing_is_recorded(
+    client, room, tool, arguments, words
+):
+    async with client() as learner:
+        await room.start(learner)
+        before = room.teacher.record.events()
+        said = await refused(learner, tool, **{**SMALL, **arguments})
+    assert words in said
+    assert "Traceback" not in said
+    assert "inside the server" not in said
+    assert room.teacher.record.events() == before
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("answer = 1\n", "does not say which instance it answers"),
+        ("# instance 0123456789ab\nanswer = 1\n", "knows no instance 0123456789ab"),
+        ("# instance 01234567\nanswer = 1\n", "knows no instance 01234567"),
+        ("x" * 70_000, "is over 64 kB"),
+        (b"\xff\xfe", "it is no UTF-8 text"),
+    ],
+)
+async def test_a_file_that_is_no_workbook_of_this_learner_is_refused(client, room, text, words):
+    file = room.desk / "mine.py"
+    file.write_bytes(text if isinstance(text, bytes) else text.encode())
+    async with client() as learner:
+        await room.start(learner)
+        said = await refused(
+            learner, "submit_exercise", exercise="guess-total", file=str(file), **SMALL
+        )
+    assert words in said
+    assert room.events(Attempt) == []
+
+
+async def test_the_file_of_another_exercise_is_refused(client, room):
+    async with client() as learner:
+        guess = (await room.start(learner))["workbook"]
+        await room.submit(learner, "guess-total")
+        await room.start(learner)
+        said = await refused(
+            learner, "submit_exercise", exercise="write-total", file=guess, **SMALL
+        )
+    assert "That answers guess-total, not write-total." in said
+    assert len(room.events(Attempt)) == 1
+
+
+async def test_a_passed_exercise_cannot_be_passed_again_by_name(client, room):
+    async with client() as learner:
+        await room.start(learner)
+        source = room.right("guess-total")
+        await room.submit(learner, "guess-total", source)
+        said = await refused(
+            learner, "submit_exercise", exercise="guess-total", answer=source, **SMALL
+        )
+    assert "no instance of it is open" in said
+
+
+def answering(room, *answers, action="accept"):
+    """A handler of the client's form, and what it was asked."""
+    asked = []
+
+    async def handler(message, response_type, params, context):
+        asked.append(message)
+        if action != "accept":
+            return ElicitResult(action=action)
+        return {"answer": answers[0] if answers else room.right("guess-total")}
+
+    return handler, asked
+
+
+async def test_the_learner_answers_in_the_clients_own_form(client, room, mode, monkeypatch):
+    handler, asked = answering(room)
+    sent_back = []
+    form = teaching_tools.ElicitRequest
+    monkeypatch.setattr(
+        teaching_tools, "ElicitRequest", lambda **given: sent_back.append(given) or form(**given)
+    )
+    async with client(elicitation_handler=handler) as learner:
+        await room.start(learner)
+        seen = await call(
+            learner, "submit_exercise", exercise="guess-total", ask_learner=True, **SMALL
+        )
+    assert seen["passed"]
+    assert len(asked) == 1
+    assert len(sent_back) == (mode != "legacy")  # the newer era answers a call with the request
+    assert "times the sum of 1, 2 and" in asked[0]
+    [attempt] = room.events(Attempt)
+    assert (attempt.via, attempt.author) == ("form", "learner")
+
+
+async def test_what_was_typed_in_the_form_is_the_learners_whatever_the_agent_says(client, room):
+    handler, _ = answering(room)
+    async with client(elicitation_handler=handler) as learner:
+        await room.start(learner)
+        await call(
+            learner, "submit_exercise", exercise="guess-total", ask_learner=True,
+            author="agent", **SMALL,
+        )  # fmt: skip
+    assert [attempt.author for attempt in room.events(Attempt)] == ["learner"]
+
+
+@pytest.mark.parametrize("action", ["decline", "cancel"])
+async def test_a_form_that_is_not_filled_in_grades_nothing(client, room, action):
+    handler, asked = answering(room, action=action)
+    async with client(elicitation_handler=handler) as learner:
+        await room.start(learner)
+        said = await refused(
+            learner, "submit_exercise", exercise="guess-total", ask_learner=True, **SMALL
+        )
+    assert "The learner sent no answer in the form. Nothing was graded." in said
+    assert asked
+    assert room.events(Attempt) == []
+
+
+async def test_an_empty_form_grades_nothing(client, room):
+    handler, _ = answering(room, "   ")
+    async with client(elicitation_handler=handler) as learner:
+        await room.start(learner)
+        said = await refused(
+            learner, "submit_exercise", exercise="guess-total", ask_learner=True, **SMALL
+        )
+    assert "no answer in the form" in said
+    assert room.events(Attempt) == []
+
+
+async def test_a_client_without_forms_is_sent_to_a_terminal(client, room):
+    async with client() as learner:
+        await room.start(learner)
+        said = await refused(
+            learner, "submit_exercise", exercise="guess-total", ask_learner=True, **SMALL
+        )
+    assert "no form to ask the learner with" in said
+    assert "autoresearch-mcp teach check FILE" in said
+    assert room.events(Attempt) == []
+
+
+@pytest.mark.slow
+async def test_code_is_explained_with_real_values_to_a_server_that_only_teaches(client, room):
+    async with client() as learner:
+        seen = await call(learner, "explain_code_section", section="softmax", example="ab")
+    assert "softmax" in seen["code"]
+    assert seen["values"]
+    assert seen["next_step"]
+
+
+async def test_results_are_structured_and_said_in_text_too(client, room):
+    async with client() as learner:
+        await room.start(learner)
+        result = await learner.call_tool(
+            "submit_exercise", {"exercise": "guess-total", "answer": "1", **SMALL}
+        )
+    assert result.structured_content["passed"] is False
+    assert json.loads(result.content[0].text)["summary"] == result.structured_content["summary"]
+
+
+@pytest.mark.slow
+async def test_a_picture_comes_as_an_image_and_as_a_file(client, room):
+    pytest.importorskip("matplotlib", reason="needs pip install 'autoresearch-mcp[plots]'")
+    async with client() as learner:
+        result = await learner.call_tool(
+            "explain_code_section", {"section": "gpt.py", "picture": "attention", "example": "ada"}
+        )
+    [image] = [part for part in result.content if part.type == "image"]
+    assert image.mime_type == "image/png"
+    assert Path(result.structured_content["file"]).read_bytes().startswith(b"\x89PNG")
