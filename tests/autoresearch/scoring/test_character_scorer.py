@@ -298,8 +298,6 @@ def test_a_score_in_bulk_is_the_score_by_reveal(tmp_path: Path) -> None:
     by_reveal = score_characters(rundir, replace(spec, bulk=False), Unsandboxed())
     in_bulk = score_characters(rundir, spec, Unsandboxed())
     assert in_bulk.value == pytest.approx(by_reveal.value, rel=1e-9)
-        by_reveal.value, rel=1e-9
-    )
 
 
 def test_a_model_that_looks_ahead_in_bulk_is_found_out(tmp_path: Path) -> None:
