@@ -2,56 +2,67 @@
 
 LabError                  something the caller can understand and act on
 ├── ContractError         autoresearch.toml is missing, malformed, or asks for what is not there
-├── PatchRefused          a patch that was turned down before it cost anything
-├── NotFound              no lab, experiment, run, file or symbol of that name
-├── NotNow                the request makes sense, but not in the present state
-├── RunFailed             a run could not be started
-├── ScoringFailed         the model under research did not answer as a model must
-├── LedgerDamaged         the record does not replay, or does not match its anchor
-└── GitFailed             git said no; its words are in the message
+├── PatchRefusedError     a patch was turned down before it cost anything
+├── NotFoundError         no lab, experiment, run, file or symbol has that name
+├── InvalidStateError     the request is valid, but not in the lab's present state
+├── RunStartError         a run could not be started
+├── ScoringError          the model under research did not answer as a model must
+├── LedgerDamagedError    the ledger is inconsistent, or does not match its anchor
+└── GitError              git failed; its output is in the message
 """
 
+from autoresearch.common.errors import ExplainedError
 
-class LabError(Exception):
-    """What was wrong, and in `remedy` what is allowed and what to do next."""
 
-    def __init__(self, message: str, remedy: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.remedy = remedy
+class LabError(ExplainedError):
+    """Something that the caller can understand and act on."""
 
-    def __str__(self) -> str:
-        between = "\n" if "\n" in self.message else " "
-        return f"{self.message}{between}{self.remedy}".strip()
+    kind = "lab_error"
 
 
 class ContractError(LabError):
     """autoresearch.toml is missing, malformed, or asks for what is not there."""
 
-
-class PatchRefused(LabError):
-    """A patch that was turned down before it cost anything."""
+    kind = "contract"
 
 
-class NotFound(LabError):
-    """No lab, experiment, run, file or symbol of that name."""
+class PatchRefusedError(LabError):
+    """A patch was turned down before it cost anything."""
+
+    kind = "patch_refused"
 
 
-class NotNow(LabError):
-    """The request makes sense, but not in the present state."""
+class NotFoundError(LabError):
+    """No lab, experiment, run, file or symbol has that name."""
+
+    kind = "not_found"
 
 
-class RunFailed(LabError):
+class InvalidStateError(LabError):
+    """The request is valid, but not in the lab's present state."""
+
+    kind = "invalid_state"
+
+
+class RunStartError(LabError):
     """A run could not be started."""
 
+    kind = "run_start"
 
-class ScoringFailed(LabError):
+
+class ScoringError(LabError):
     """The model under research did not answer as a model must."""
 
-
-class LedgerDamaged(LabError):
-    """The record does not replay, or does not match its anchor."""
+    kind = "scoring"
 
 
-class GitFailed(LabError):
-    """git said no; its words are in the message."""
+class LedgerDamagedError(LabError):
+    """The ledger is inconsistent, or does not match its anchor."""
+
+    kind = "ledger_damaged"
+
+
+class GitError(LabError):
+    """git failed; its output is in the message."""
+
+    kind = "git"

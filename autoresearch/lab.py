@@ -13,7 +13,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from autoresearch.contract import FILE_NAME, Contract, parse_contract
-from autoresearch.errors import LabError, NotFound, NotNow
+from autoresearch.errors import InvalidStateError, LabError, NotFoundError
 from autoresearch.executors.local import LocalExecutor
 from autoresearch.git.repository import Repository
 from autoresearch.git.signatures import load_signer
@@ -31,7 +31,7 @@ from autoresearch.loop.runs import Runs
 from autoresearch.loop.stacking import stacked_tree
 from autoresearch.patches.code_sections import Reader
 from autoresearch.patches.patch import Edit, prepare
-from autoresearch.records import Concluded, Outcome, Prediction, Proposer, Word
+from autoresearch.records import Concluded, Outcome, Prediction, Proposer, Ruling
 from autoresearch.setup.lab_creation import (
     SHIPPED,
     create_lab,
@@ -76,8 +76,8 @@ class Lab:
     def open(cls, source: str, *, home: Path | None = None, contract: str = "") -> "Lab":
         """Open a shipped target, a lab that is there, or a repository.
 
-        A repository carries its contract, or its text is given. Raises NotFound or ContractError,
-        having made nothing.
+        A repository carries its contract, or its text is given. Raises NotFoundError or
+        ContractError, having made nothing.
         """
         home = home or default_home()
         found = find_source(source, home, contract)
@@ -97,7 +97,7 @@ class Lab:
                 f"No lab {name!r}." if name else "Which lab?" if names else "There is no lab yet."
             )
             here = f"Labs: {', '.join(names)}. Name one: `lab`, on the command line `--lab`."
-            raise NotFound(said, here if names else "Open one, such as 'microgpt'.")
+            raise NotFoundError(said, here if names else "Open one, such as 'microgpt'.")
         return cls(home, name)
 
     def history(self) -> History:
@@ -120,7 +120,7 @@ class Lab:
         prediction: Prediction | None = None,
         proposer: Proposer,
     ) -> Proposal:
-        """Commit a patch on the incumbent as an experiment; PatchRefused costs nothing.
+        """Commit a patch on the incumbent as an experiment; PatchRefusedError costs nothing.
 
         Give edits, or a diff, or a stack: near misses whose patches are tried together.
         """
@@ -219,7 +219,7 @@ class Lab:
         history = self.history()
         known = history.experiment(experiment)
         if known.base is not None and experiment not in history.verdicts:
-            raise NotNow(
+            raise InvalidStateError(
                 f"{experiment} has no verdict yet, so there is no evidence to learn from.",
                 f"Call evaluate_metric with experiment={experiment!r}.",
             )
@@ -238,7 +238,7 @@ class Lab:
             high=verdict.high if verdict else None,
             prediction=known.prediction,
             incumbent=evaluation.incumbent_view(history, self.contract),
-            without_keep=memory.without_keep(history),
+            verdicts_without_keep=memory.verdicts_without_keep(history),
             stackable=memory.stackable(self, history),
             sandbox=evaluation.sandbox_names(history, verdict.candidate_runs if verdict else ()),
         )
@@ -283,7 +283,7 @@ class Lab:
         history = self.history()
         tip = history.experiments[history.kept[-1]]
         if self.settings.source.startswith(SHIPPED):
-            raise NotNow(
+            raise InvalidStateError(
                 f"The lab {self.name} researches a shipped target, not a repository of yours.",
                 f"Clone it: git clone -b autoresearch/incumbent {self.repository.path}",
             )
@@ -310,11 +310,11 @@ class Lab:
     def log(self, run: str) -> str:
         """A run's log as it was written: output of an untrusted program.
 
-        NotNow while a control run goes on, which nobody may choose by how it does.
+        InvalidStateError while a control run goes on, which nobody may choose by how it does.
         """
         run = choose_run(run, self.history())
         if self.runs.is_going_control(run):
-            raise NotNow(
+            raise InvalidStateError(
                 f"{run} is a control run that goes on: how it does is not shown before it ends, "
                 "or controls could be chosen by it.",
                 "Ask again when check_run, or `autoresearch-mcp status`, says that it has ended.",
@@ -325,7 +325,7 @@ class Lab:
     def read_file(self, path: str, commit: str) -> str:
         """A file's text at a commit, never the held-out data."""
         if path in self.contract.sealed_paths:
-            raise NotFound(
+            raise NotFoundError(
                 f"{path} holds the held-out data, which nobody is shown.", "Ask for another file."
             )
         return self.repository.read_file(commit, path).decode(errors="replace")
@@ -334,7 +334,7 @@ class Lab:
         """Reads files at a commit."""
         return _LabReader(self, commit)
 
-    def _judge_again(self, history: History, word: Word) -> Word:
+    def _judge_again(self, history: History, word: Ruling) -> Ruling:
         """The verdict or reversal as the judge of its version gives it now."""
         return judge_again(history, word, self.contract)
 
@@ -383,7 +383,7 @@ class Lab:
             with FileLock(self.folder / "lab.lock", timeout=LOCK_S):
                 yield
         except Timeout:
-            raise NotNow(
+            raise InvalidStateError(
                 f"Another process has held the lab {self.name} for {LOCK_S:g} s.",
                 "Wait, then call again; a stopped server (Ctrl-Z) holds it until it goes on.",
             ) from None

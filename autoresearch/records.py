@@ -180,7 +180,7 @@ class Reversal:
     judge_version: int
 
 
-Word = TypeVar("Word", Verdict, Reversal)  # of the judge
+Ruling = TypeVar("Ruling", Verdict, Reversal)  # of the judge
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

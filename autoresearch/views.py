@@ -190,7 +190,7 @@ class Conclusion:
     high: float | None
     prediction: Prediction | None
     incumbent: Incumbent
-    without_keep: int  # the latest verdicts in a row that kept nothing
+    verdicts_without_keep: int  # the latest verdicts in a row that kept nothing
     stackable: tuple[str, ...]  # near misses that could be tried together
     sandbox: str  # of the runs it rests on
 

@@ -1,42 +1,47 @@
-"""Every error that the teaching side raises on purpose, as one tree.
+"""Every error that the teacher raises on purpose, as one tree.
 
 CourseError               something the caller can understand and act on
-├── LessonError           a course's own files are wrong: the author's to mend
-├── Unknown               no course, lesson, exercise or instance of that name
-├── NotYet                the request makes sense, but not at this point
-├── BadSubmission         an answer that can't be graded: unreadable, too large, no instance
-└── RecordDamaged         a learner's record does not follow from its beginning
+├── LessonError           a course's own files are wrong: its author must fix them
+├── UnknownNameError      no course, lesson, exercise or instance has that name
+├── PrerequisiteError     the request is valid, but something else must be done first
+├── SubmissionError       an answer can't be graded: unreadable, too large, or of no instance
+└── RecordDamagedError    a learner's record does not follow from its beginning
 """
 
+from autoresearch.common.errors import ExplainedError
 
-class CourseError(Exception):
-    """What was wrong, and in `remedy` what is allowed and what to do next."""
 
-    def __init__(self, message: str, remedy: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.remedy = remedy
+class CourseError(ExplainedError):
+    """Something that the caller can understand and act on."""
 
-    def __str__(self) -> str:
-        between = "\n" if "\n" in self.message else " "
-        return f"{self.message}{between}{self.remedy}".strip()
+    kind = "course_error"
 
 
 class LessonError(CourseError):
-    """A course's own files are wrong: the author's to mend."""
+    """A course's own files are wrong: its author must fix them."""
+
+    kind = "lesson"
 
 
-class Unknown(CourseError):
-    """No course, lesson, exercise or instance of that name."""
+class UnknownNameError(CourseError):
+    """No course, lesson, exercise or instance has that name."""
+
+    kind = "unknown_name"
 
 
-class NotYet(CourseError):
-    """The request makes sense, but not at this point."""
+class PrerequisiteError(CourseError):
+    """The request is valid, but something else must be done first."""
+
+    kind = "prerequisite"
 
 
-class BadSubmission(CourseError):
-    """An answer that can't be graded: unreadable, too large, or of no instance."""
+class SubmissionError(CourseError):
+    """An answer can't be graded: unreadable, too large, or of no instance."""
+
+    kind = "submission"
 
 
-class RecordDamaged(CourseError):
+class RecordDamagedError(CourseError):
     """A learner's record does not follow from its beginning."""
+
+    kind = "record_damaged"

@@ -19,7 +19,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import CodeType, ModuleType
 
-from curricula.errors import Unknown
+from curricula.errors import UnknownNameError
 
 ROOT = (
     Path(__file__).resolve().parent.parent
@@ -59,7 +59,7 @@ def load(path: str = "microgpt/gpt.py") -> ModuleType:
     file = locate(path)
     spec = importlib.util.spec_from_file_location(f"subject_{file.stem}", file)
     if spec is None or spec.loader is None:
-        raise Unknown(f"{path} is no Python file.", "A course's subject must be one.")
+        raise UnknownNameError(f"{path} is no Python file.", "A course's subject must be one.")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -69,7 +69,9 @@ def locate(path: str) -> Path:
     """Where the subject lies; raise Unknown where it does not."""
     file = (ROOT / path).resolve()
     if not file.is_file():
-        raise Unknown(f"There is no {path}.", "`subject` in course.toml names the file taught.")
+        raise UnknownNameError(
+            f"There is no {path}.", "`subject` in course.toml names the file taught."
+        )
     return file
 
 

@@ -16,7 +16,7 @@ from curricula.authoring.coverage import touched_by
 from curricula.content.catalog import Course, Unit
 from curricula.content.instance import Instance
 from curricula.content.lesson import KINDS, LADDER
-from curricula.errors import BadSubmission, NotYet, Unknown
+from curricula.errors import PrerequisiteError, SubmissionError, UnknownNameError
 from curricula.exercise import Kind
 from curricula.grading.grader import Grade, Runner, check_submission, grade
 from curricula.grading.program_equality import refuse_unready
@@ -57,7 +57,8 @@ class Teacher:
     def start(self, lesson: str, folder: Path, *, placement: bool = False) -> Step:
         """Open or continue a lesson; "" goes on where the learner is, "review" takes what is due.
 
-        Raises NotYet for a lesson that builds on others not passed yet, Unknown for no lesson.
+        Raises PrerequisiteError for a lesson that builds on others not passed yet,
+        UnknownNameError for no lesson.
         """
         where = self.progress()
         if lesson == REVIEW:
@@ -67,7 +68,7 @@ class Teacher:
         if not (told.unlocked or placement):
             builds_on = unit.lesson.front.prerequisites
             needed = [name for name in builds_on if not where.lessons[name].passed]
-            raise NotYet(
+            raise PrerequisiteError(
                 f"{unit.id} builds on {', '.join(needed)}, not passed yet.",
                 f"Start {needed[0]}, or show with placement=true that {unit.id} is known already.",
             )
@@ -91,11 +92,11 @@ class Teacher:
     ) -> Marked:
         """Grade an answer to the exercise that is open, or to the instance of that id.
 
-        Raises BadSubmission where `named`, if given, is not the exercise that it answers.
+        Raises SubmissionError where `named`, if given, is not the exercise that it answers.
         """
         opened = self.openings().find(exercise)
         if named not in ("", opened.exercise):
-            raise BadSubmission(
+            raise SubmissionError(
                 f"That answers {opened.exercise}, not {named}.",
                 f'Give exercise="{opened.exercise}", or the file of {named}.',
             )
@@ -229,7 +230,9 @@ class Teacher:
         if not where.due:
             dates = sorted(s.due for s in where.skills.values() if s.due is not None)
             when = f"The next is due {dates[0]:%Y-%m-%d}." if dates else "Nothing was passed yet."
-            raise NotYet(f"Nothing is due for review. {when}", "Go on with start_lesson().")
+            raise PrerequisiteError(
+                f"Nothing is due for review. {when}", "Go on with start_lesson()."
+            )
         skill = where.due[0]
         for unit in self.course.units:
             names = [
@@ -241,7 +244,9 @@ class Teacher:
                 used = [o.exercise for o in self.openings().all() if o.exercise in names]
                 name = min(names, key=lambda n: (used.count(n), names.index(n)))
                 return self._step(unit, where, name, folder, review=True)
-        raise Unknown(f"No exercise of {self.course.id} counts for {skill}.", "Lint the course.")
+        raise UnknownNameError(
+            f"No exercise of {self.course.id} counts for {skill}.", "Lint the course."
+        )
 
     def _step(
         self,

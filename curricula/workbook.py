@@ -11,7 +11,7 @@ from pathlib import Path
 
 from markdown_it import MarkdownIt
 
-from curricula.errors import BadSubmission, CourseError
+from curricula.errors import CourseError, SubmissionError
 from curricula.grading.grader import MOST_BYTES
 
 _MARK = re.compile(r"^# instance ([0-9a-f]{8,64})\b", re.MULTILINE)
@@ -83,16 +83,16 @@ def _free_or_of(path: Path, instance: str) -> bool:
         return True
     try:
         return instance_in(_read(path)) == instance
-    except BadSubmission:
+    except SubmissionError:
         return False
 
 
 def read_workbook(path: Path) -> tuple[str, str]:
-    """The instance that a file answers, and its text; raise BadSubmission where it is none."""
+    """The instance that a file answers, and its text; raise SubmissionError where it is none."""
     text = _read(path)
     instance = instance_in(text)
     if not instance:
-        raise BadSubmission(
+        raise SubmissionError(
             f"{path} does not say which instance it answers.",
             "A workbook has a line `# instance …`, as start_lesson made it; put it back.",
         )
@@ -108,11 +108,11 @@ def instance_in(text: str) -> str:
 def _read(path: Path) -> str:
     try:
         if path.stat().st_size > MOST_BYTES:
-            raise BadSubmission(f"{path} is over 64 kB.", "An answer is a few lines.")
+            raise SubmissionError(f"{path} is over 64 kB.", "An answer is a few lines.")
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "it is no UTF-8 text"
-        raise BadSubmission(
+        raise SubmissionError(
             f"{path} can't be read: {why}.", "Give the path of a workbook that start_lesson made."
         ) from error
 

@@ -26,7 +26,7 @@ from autoresearch.calibration.early_stopping_replay import (
     saved,
     stopped_controls,
 )
-from autoresearch.calibration.unrecorded_runs import Outside
+from autoresearch.calibration.unrecorded_runs import UnrecordedRuns
 from autoresearch.contract import Knob
 from autoresearch.lab import Lab
 from autoresearch.patches.patch import Edit, prepare
@@ -103,7 +103,7 @@ def record(asked: argparse.Namespace) -> None:
         table = lab.contract.run.model_copy(update={"early_stop": True})
         lab.__dict__["contract"] = lab.contract.model_copy(update={"run": table})
         wanted = candidates(lab, asked.seed, asked.draws, wide=asked.wide)
-        with Outside[Subject](lab, "recording") as outside:
+        with UnrecordedRuns[Subject](lab, "recording") as outside:
             Recorder(lab, asked.record, outside).run(wanted, asked.controls)
     finally:
         remove_tree(home)
@@ -172,7 +172,7 @@ def written(text: str, knob: str) -> str | None:
 class Recorder:
     """Takes subjects to their verdicts, outside the ledger, and writes their runs down."""
 
-    def __init__(self, lab: Lab, path: Path, outside: Outside[Subject]) -> None:
+    def __init__(self, lab: Lab, path: Path, outside: UnrecordedRuns[Subject]) -> None:
         self._lab, self._path, self._outside = lab, path, outside
         self._base = lab.history().experiments["e0"].commit
         self._lower = lab.contract.metric.direction == "min"

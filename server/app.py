@@ -12,10 +12,10 @@ os.environ.setdefault("FASTMCP_ENV_FILE", os.devnull)
 from fastmcp import FastMCP
 
 from server.errors import PlainErrors
-from server.sessions.idle_care import TEND_S, Tender
-from server.sessions.lab_calls import LOOK_S, Desk
+from server.sessions.idle_care import TEND_S, IdleCare
+from server.sessions.lab_calls import LOOK_S, LabCalls
 from server.sessions.open_labs import HomeLabs, Labs
-from server.sessions.teaching_calls import School
+from server.sessions.teaching_calls import TeachingCalls
 from server.tools.explanation import add_explaining
 from server.tools.prompts import add_prompts
 from server.tools.research import WRITERS, add_research_tools
@@ -67,17 +67,17 @@ def build_server(
     look_s: float = LOOK_S,
     tend_s: float | None = TEND_S,
     toolset: Toolset = "all",
-    school: School | None = None,
+    school: TeachingCalls | None = None,
 ) -> FastMCP:
     """A server on these labs and this school; without any, on those of the home folder.
 
     It tends the labs in use every `tend_s` seconds; not with None, nor if it may only read.
     """
     reading, teaching = toolset == "read-only", toolset == "teach"
-    desk = Desk(labs or HomeLabs(), look_s=look_s)
-    school = school or School()
+    desk = LabCalls(labs or HomeLabs(), look_s=look_s)
+    school = school or TeachingCalls()
     idle = reading or teaching or tend_s is None
-    tender = None if idle or tend_s is None else Tender(desk, pause_s=tend_s)
+    tender = None if idle or tend_s is None else IdleCare(desk, pause_s=tend_s)
     server = FastMCP(
         NAME,
         WORDS[toolset],

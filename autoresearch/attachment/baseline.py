@@ -16,8 +16,8 @@ from autoresearch.attachment.contract_text import contract_text
 from autoresearch.attachment.metric_names import Number
 from autoresearch.attachment.printed_numbers import said_numbers
 from autoresearch.attachment.proposal import Meter, Part, Proposal
-from autoresearch.attachment.repairs import Mended, mend
-from autoresearch.errors import RunFailed
+from autoresearch.attachment.repairs import Repaired, repair
+from autoresearch.errors import RunStartError
 from autoresearch.git.snapshot import Snapshot
 from autoresearch.lab import Lab
 from autoresearch.records import RunReport, RunState
@@ -49,7 +49,7 @@ Chooser = Callable[[Proposal, tuple[Number, ...]], Proposal]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Proven:
+class Baseline:
     """A lab whose baseline runs."""
 
     lab: Lab
@@ -68,13 +68,13 @@ class Proven:
         return sum(run.ended - run.started for run in self.runs) / len(self.runs)
 
 
-def prove(
+def measure_baseline(
     proposal: Proposal, snapshot: Snapshot, open_lab: Opener, watch: Watch, choose: Chooser
-) -> Proven:
+) -> Baseline:
     """Run the baseline, mending the proposal where a run says how.
 
     While the metric is not known a run is timed only, and `choose` picks it from what was printed.
-    Raises RunFailed with the digest of the log where nothing more can be mended.
+    Raises RunStartError with the digest of the log where nothing more can be mended.
     """
     for _ in range(MOST_TRIES):
         known = not proposal.missing
@@ -84,7 +84,7 @@ def prove(
             report = _run(lab, watch)
             if report.measurement is not None and known:
                 runs = _repeat(lab, report, watch)
-                return Proven(lab=lab, proposal=proposal, contract=text, runs=runs)
+                return Baseline(lab=lab, proposal=proposal, contract=text, runs=runs)
             log = lab.log(report.run)
             if report.measurement is not None:
                 following = choose(proposal, said_numbers(log))
@@ -95,7 +95,7 @@ def prove(
             raise
         discard(lab)
         proposal = following
-    raise RunFailed(
+    raise RunStartError(
         f"The baseline still fails after {MOST_TRIES} tries, each amended by the one before.",
         "Give the rest by options: `autoresearch-mcp init --help` lists them.",
     )
@@ -109,7 +109,7 @@ def discard(lab: Lab) -> None:
         rundir.stop_file.touch()
     while any(lab.runs.executor.settle(rundir) is None for rundir in going):
         if time.monotonic() > deadline:
-            raise RunFailed(
+            raise RunStartError(
                 f"A run of the lab {lab.name} does not end, so the lab stays.",
                 f"Look at `ps`; then remove {lab.folder}.",
             )
@@ -132,17 +132,17 @@ def _timed(proposal: Proposal) -> Proposal:
 def _mended(
     proposal: Proposal, snapshot: Snapshot, report: RunReport, log: str, watch: Watch
 ) -> Proposal:
-    mended: Mended | None = mend(proposal, snapshot, report, log)
+    mended: Repaired | None = repair(proposal, snapshot, report, log)
     if mended is None:
         raise _failure(report, log)
     watch.said(f"{report.run}: {mended.words}; trying again")
     return mended.proposal
 
 
-def _failure(report: RunReport, log: str) -> RunFailed:
+def _failure(report: RunReport, log: str) -> RunStartError:
     printed = digest(log, DIGEST)
     quoted = f"\nIts output, of an untrusted program:\n{printed}" if printed.strip() else ""
-    return RunFailed(
+    return RunStartError(
         f"The baseline does not run: {report.reason.rstrip('.')}.{quoted}\n",
         "Nothing was kept. Mend that in the repository and commit it, or give what is missing: "
         "--command, --metric and --pattern or --metric-file, --budget-s, --input PATH, "
@@ -175,7 +175,7 @@ def _run(lab: Lab, watch: Watch) -> RunReport:
         watch.said(f"{report.run}: {report.state}: {report.reason}")
         watch.now(f"waits {rest_s:g} s for a quieter machine")
         time.sleep(rest_s)
-    raise RunFailed(
+    raise RunStartError(
         f"The machine disturbed {MOST_REPEATED} runs in a row: {report.reason}.",
         "Nothing was kept. Try again when it is quieter; `autoresearch-mcp doctor` looks at it.",
     )

@@ -35,14 +35,14 @@ _RUN_FOLDER = re.compile(r"^.*/runs/[^/]+/(tree|scratch)/")
 
 
 @dataclass(frozen=True, slots=True)
-class Mended:
+class Repaired:
     """A proposal that is worth another try, and what was changed."""
 
     proposal: Proposal
     words: str
 
 
-def mend(proposal: Proposal, snapshot: Snapshot, report: RunReport, log: str) -> Mended | None:
+def repair(proposal: Proposal, snapshot: Snapshot, report: RunReport, log: str) -> Repaired | None:
     """The proposal without what made the run fail; None where that is not to be known."""
     for known in (_file, _module, _metric, _memory, _budget):
         mended = known(proposal, snapshot, report, log)
@@ -51,7 +51,7 @@ def mend(proposal: Proposal, snapshot: Snapshot, report: RunReport, log: str) ->
     return None
 
 
-def _file(proposal: Proposal, snapshot: Snapshot, _: RunReport, log: str) -> Mended | None:
+def _file(proposal: Proposal, snapshot: Snapshot, _: RunReport, log: str) -> Repaired | None:
     """A file that is missing in the run, and lies in the user's folder or home."""
     if proposal.text is not None:
         return None
@@ -61,7 +61,7 @@ def _file(proposal: Proposal, snapshot: Snapshot, _: RunReport, log: str) -> Men
             inputs = _with_input(proposal.inputs.value, place, snapshot)
             why = f"{place}: the run missed it, and git does not carry it"
             part = Part(inputs, "; ".join(filter(None, [proposal.inputs.why, why])))
-            return Mended(replace(proposal, inputs=part), f"{place} is missing in the run: input")
+            return Repaired(replace(proposal, inputs=part), f"{place} is missing in the run: input")
     return None
 
 
@@ -99,7 +99,7 @@ def _with_input(inputs: tuple[str, ...], place: str, snapshot: Snapshot) -> tupl
     return (*inputs, place)
 
 
-def _module(proposal: Proposal, snapshot: Snapshot, _: RunReport, log: str) -> Mended | None:
+def _module(proposal: Proposal, snapshot: Snapshot, _: RunReport, log: str) -> Repaired | None:
     """A module that no environment has: from the user's folder, or to be installed."""
     found = _NO_MODULE.findall(log)
     if not found or proposal.text is not None:
@@ -108,7 +108,7 @@ def _module(proposal: Proposal, snapshot: Snapshot, _: RunReport, log: str) -> M
     for place in (f"{module}.py", module, f"src/{module}"):
         if carried_around(snapshot, place) and place not in proposal.inputs.value:
             part = Part((*proposal.inputs.value, place), f"{place}: imported, not carried by git")
-            return Mended(replace(proposal, inputs=part), f"{place} is imported: input")
+            return Repaired(replace(proposal, inputs=part), f"{place} is imported: input")
     package = PACKAGES.get(module, module)
     have = proposal.packages.value if proposal.packages else ()
     if proposal.python.sure is Sureness.SAID or proposal.lock or package in have:
@@ -122,10 +122,10 @@ def _module(proposal: Proposal, snapshot: Snapshot, _: RunReport, log: str) -> M
         packages=Part(packages, why, Sureness.GUESSED),
         python=Part("", "uv builds an environment for it"),
     )
-    return Mended(mended, f"the module {module} is missing: uv installs {package}")
+    return Repaired(mended, f"the module {module} is missing: uv installs {package}")
 
 
-def _metric(proposal: Proposal, _: Snapshot, report: RunReport, log: str) -> Mended | None:
+def _metric(proposal: Proposal, _: Snapshot, report: RunReport, log: str) -> Repaired | None:
     """Its number, where it is printed otherwise than was read off the code, or more than once."""
     metric = proposal.metric
     if metric is None or metric.value.scoring != "stdout" or report.measurement is not None:
@@ -146,7 +146,7 @@ def _metric(proposal: Proposal, _: Snapshot, report: RunReport, log: str) -> Men
     if not found or found == meter.pattern or (metric.sure is Sureness.SAID and meter.pattern):
         return None
     better = Meter(name=meter.name, pattern=found, unit=meter.unit)
-    return Mended(replace(proposal, metric=Part(better, words, metric.sure)), words)
+    return Repaired(replace(proposal, metric=Part(better, words, metric.sure)), words)
 
 
 def _of_last_line(pattern: str, lines: list[str]) -> str:
@@ -160,7 +160,7 @@ def _of_last_line(pattern: str, lines: list[str]) -> str:
     return made if sum(bool(re.search(made, line)) for line in lines) == 1 else ""
 
 
-def _memory(proposal: Proposal, _: Snapshot, report: RunReport, log: str) -> Mended | None:
+def _memory(proposal: Proposal, _: Snapshot, report: RunReport, log: str) -> Repaired | None:
     """More memory, as far as the machine has it."""
     short = report.reason.startswith(HOST_WORDS) or _TOO_MUCH.search(report.reason)
     if not short or proposal.text is not None:
@@ -171,10 +171,10 @@ def _memory(proposal: Proposal, _: Snapshot, report: RunReport, log: str) -> Men
     if more <= had:
         return None
     part = Part(more, f"the run used more than {had} MB", Sureness.GUESSED)
-    return Mended(replace(proposal, memory_mb=part), f"it needs more than {had} MB: {more} MB")
+    return Repaired(replace(proposal, memory_mb=part), f"it needs more than {had} MB: {more} MB")
 
 
-def _budget(proposal: Proposal, _: Snapshot, report: RunReport, log: str) -> Mended | None:
+def _budget(proposal: Proposal, _: Snapshot, report: RunReport, log: str) -> Repaired | None:
     """More time, where the seconds were a guess."""
     budget = proposal.budget_s
     more = min(MOST_BUDGET_S, budget.value * _MORE_BUDGET)
@@ -183,4 +183,4 @@ def _budget(proposal: Proposal, _: Snapshot, report: RunReport, log: str) -> Men
         return None
     part = Part(more, f"a run takes more than {budget.value:g} s", Sureness.GUESSED)
     words = f"it takes more than {budget.value:g} s: {more:g} s"
-    return Mended(replace(proposal, budget_s=part), words)
+    return Repaired(replace(proposal, budget_s=part), words)

@@ -13,8 +13,8 @@ from statistics import fmean
 
 from autoresearch.calibration.rivals import Rivals, compare
 from autoresearch.calibration.trials import Trial
-from autoresearch.calibration.unrecorded_runs import Outside
-from autoresearch.errors import LabError, RunFailed
+from autoresearch.calibration.unrecorded_runs import UnrecordedRuns
+from autoresearch.errors import LabError, RunStartError
 from autoresearch.lab import Lab
 from autoresearch.patches.patch import Edit, prepare
 from autoresearch.records import Outcome, RunReport
@@ -96,7 +96,7 @@ def calibrate(
         repeats: candidates of the planted gain.
         controls: runs of unchanged code that all are judged beside.
 
-    Raises LabError where the target does not run, NotFound where there is none of that name.
+    Raises LabError where the target does not run, NotFoundError where there is none of that name.
     """
     if nulls < 1:
         raise LabError(f"{nulls} candidates are none.", "At least 1; 60 say something.")
@@ -106,7 +106,7 @@ def calibrate(
     home = Path(tempfile.mkdtemp(prefix="autoresearch-aa-test-"))
     try:
         lab = Lab.open(target, home=home)
-        with Outside[_Subject](lab, "aa-test") as outside:
+        with UnrecordedRuns[_Subject](lab, "aa-test") as outside:
             edits = PLANTED.get(target, ()) if planted is None else planted
             bench = _Bench(lab, watch, outside)
             return bench.calibrate(nulls, edits, repeats if edits else 0, controls)
@@ -129,7 +129,7 @@ def broken_promises(found: Calibration) -> tuple[str, ...]:
 class _Bench:
     """Takes candidates to their verdicts, outside the ledger."""
 
-    def __init__(self, lab: Lab, watch: Watch, outside: Outside[_Subject]) -> None:
+    def __init__(self, lab: Lab, watch: Watch, outside: UnrecordedRuns[_Subject]) -> None:
         self._lab = lab
         self._watch = watch
         self._outside = outside
@@ -199,7 +199,7 @@ class _Bench:
             subject.repeated += 1
             return
         if subject.control:
-            raise RunFailed(
+            raise RunStartError(
                 f"A run of the target as it is failed: {report.cut or report.reason}",
                 "Mend the target or the machine (`autoresearch-mcp doctor`).",
             )

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Generic, Protocol, TypeVar
 
-from autoresearch.errors import LabError, RunFailed
+from autoresearch.errors import LabError, RunStartError
 from autoresearch.lab import Lab
 from autoresearch.loop.runs import SEEDS
 from autoresearch.records import Run, RunReport
@@ -27,7 +27,7 @@ class Subject(Protocol):
 S = TypeVar("S", bound=Subject)
 
 
-class Outside(Generic[S]):
+class UnrecordedRuns(Generic[S]):
     """Runs subjects of a lab in a folder of its own; what still runs is ended on leaving."""
 
     def __init__(self, lab: Lab, folder: str) -> None:
@@ -36,7 +36,7 @@ class Outside(Generic[S]):
         self._going: dict[RunDir, S] = {}
         self._started = 0
 
-    def __enter__(self) -> "Outside[S]":
+    def __enter__(self) -> "UnrecordedRuns[S]":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -87,4 +87,4 @@ class Outside(Generic[S]):
             time.sleep(LOOK_S)
         if self._going:
             left = ", ".join(rundir.path.name for rundir in self._going)
-            raise RunFailed(f"{left} did not end within {ENDING_S:g} s.", "Look at `ps`.")
+            raise RunStartError(f"{left} did not end within {ENDING_S:g} s.", "Look at `ps`.")

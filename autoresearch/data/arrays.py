@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autoresearch.data.array_frames import MOST_DIMENSIONS, MOST_NUMBERS
-from autoresearch.data.held_out import apart
+from autoresearch.data.held_out import unpack_files
 
 Numbers = npt.NDArray[np.generic]
 KINDS = (".npy", ".npz", ".csv", ".jsonl")
@@ -20,7 +20,7 @@ def read_arrays(path: Path) -> tuple[Numbers, Numbers]:
 
     No object is ever unpickled.
     """
-    inputs, targets = (_read(suffix, data) for suffix, data in apart(path.read_bytes()))
+    inputs, targets = (_read(suffix, data) for suffix, data in unpack_files(path.read_bytes()))
     if not inputs.ndim or not targets.ndim or len(inputs) != len(targets) or not len(inputs):
         shapes = f"{inputs.shape} and {targets.shape}"
         raise ValueError(f"inputs and targets have shapes {shapes}, where as many rows are asked")

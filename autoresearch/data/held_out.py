@@ -7,7 +7,7 @@ from pathlib import PurePath
 Files = Sequence[tuple[str, bytes]]
 
 
-def as_one(files: Files) -> bytes:
+def pack_files(files: Files) -> bytes:
     """A single file as it is; several behind a line with the suffix and size of each."""
     if len(files) == 1:
         return files[0][1]
@@ -15,7 +15,7 @@ def as_one(files: Files) -> bytes:
     return b"\n".join([head.encode(), b"".join(data for _, data in files)])
 
 
-def apart(whole: bytes) -> list[tuple[str, bytes]]:
+def unpack_files(whole: bytes) -> list[tuple[str, bytes]]:
     """(suffix, content) of each of several."""
     head, _, rest = whole.partition(b"\n")
     found = []

@@ -10,8 +10,8 @@ from pathlib import Path
 from autoresearch.devices import Device, Probe
 from autoresearch.devices.disturbance import Reading, read_machine
 from autoresearch.devices.gpu_watch import Watch
-from autoresearch.devices.leases import Lease, Taker
-from autoresearch.devices.memory import LOOK_S, Room
+from autoresearch.devices.leases import Lease, LeaseSet
+from autoresearch.devices.memory import LOOK_S, MemoryCheck
 from autoresearch.devices.readiness import unready
 from autoresearch.run_directory import RunSpec
 
@@ -19,7 +19,7 @@ PATIENCE_S = 600.0  # with a GPU that is leased but taken, hot or full; with a f
 _UVM = Path("/dev/nvidia-uvm")
 
 
-class Claim:
+class DeviceAcquisition:
     """Asked again and again until it has a lease or is exhausted."""
 
     def __init__(
@@ -32,8 +32,8 @@ class Claim:
         self._spec = spec
         self._probe = probe
         self._patience_s = patience_s
-        self._taker = Taker(spec)
-        self._room = Room(spec.needed_mb, machine)
+        self._taker = LeaseSet(spec)
+        self._room = MemoryCheck(spec.needed_mb, machine)
         self._devices: dict[str, Device] = {}
         self._tried: set[str] = set()
         self._refused: dict[str, str] = {}

@@ -30,7 +30,7 @@ class Lease:
             lock.release()
 
 
-class Taker:
+class LeaseSet:
     """Takes what one run needs: one GPU, or as many cores as it computes with.
 
     Of several cores it keeps those it has while it waits for the others, or single runs would

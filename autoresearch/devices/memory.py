@@ -8,7 +8,7 @@ from autoresearch.devices.disturbance import Reading
 LOOK_S = 1.0  # between two looks
 
 
-class Room:
+class MemoryCheck:
     """Looks at the machine's memory once a second while a run waits; where nothing is known, never.
 
     What is known is what runs took before, with memory that their processes shared counted once a

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from autoresearch.devices import Device, Wanted
-from autoresearch.errors import LabError, NotNow
+from autoresearch.errors import InvalidStateError, LabError
 
 CHOICE = "AUTORESEARCH_DEVICES"
 MOST_SHARED = 8  # runs on one device
@@ -27,7 +27,7 @@ class Slot:
 def slots_of(
     found: Sequence[Device], choice: str, wanted: Wanted, gpu_memory_mb: float = 0
 ) -> tuple[Slot, ...]:
-    """The slots for runs of that kind; raise NotNow where there is none, saying what there is.
+    """Return the slots for runs of that kind; raise InvalidStateError, naming others, if none.
 
     `choice` is what the user set, "" for everything once. "any" is the GPUs, else the cores. A GPU
     that is too small is none.
@@ -41,14 +41,14 @@ def slots_of(
         return slots
     if every and wanted == "gpu":
         sizes = ", ".join(f"{s.name} has {s.device.memory_mb:,.0f} MB" for s in every)
-        raise NotNow(
+        raise InvalidStateError(
             f"This target's runs need a GPU with {gpu_memory_mb:,.0f} MB of memory: {sizes}.",
             "Make the model or its batches smaller, and [run] gpu_memory_mb with them.",
         )
     limited = f", and {CHOICE}={choice} allows of them: {_names(allowed)}" if choice else ""
     there = _names(Slot(name=device.name, device=device) for device in found)
     kind = {"gpu": "a GPU", "cpu": "a CPU core", "any": "a device"}[wanted]
-    raise NotNow(
+    raise InvalidStateError(
         f"This target's runs need {kind}. Found: {there}{limited}.",
         f"Name one in {CHOICE}, or unset it."
         if limited

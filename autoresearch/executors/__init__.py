@@ -12,7 +12,7 @@ class Executor(Protocol):
     """Starts supervisors and knows whether they still live."""
 
     def submit(self, rundir: RunDir) -> None:
-        """Start the supervisor of a run whose spec and tree are written; raise RunFailed."""
+        """Start the supervisor of a run whose spec and tree are written; raise RunStartError."""
 
     def alive(self, rundir: RunDir) -> bool:
         """Whether a supervisor owns the run now."""
@@ -21,4 +21,4 @@ class Executor(Protocol):
         """The final report; a run that lost its supervisor becomes lost. None while it goes on."""
 
     def slots(self, wanted: Wanted, gpu_memory_mb: float = 0) -> tuple[Slot, ...]:
-        """What runs of that kind can lease, one at a time each; raise NotNow where nothing is."""
+        """Return the slots that runs of that kind can lease; raise InvalidStateError if none."""

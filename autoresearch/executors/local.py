@@ -17,7 +17,7 @@ import psutil
 from autoresearch.devices import Probe, Wanted
 from autoresearch.devices.machine import Machine
 from autoresearch.devices.slots import CHOICE, Slot, slots_of
-from autoresearch.errors import RunFailed
+from autoresearch.errors import RunStartError
 from autoresearch.records import RunReport, RunState
 from autoresearch.run_directory import RunDir, empty_report
 from autoresearch.run_output.log_digest import last_line
@@ -40,11 +40,11 @@ class LocalExecutor:
     def submit(self, rundir: RunDir) -> None:
         """Return when the supervisor is on its own; it writes its first status a moment later."""
         if rundir.read_status() is not None:
-            raise RunFailed(f"{rundir.path} was run before.", "Plan a new run.")
+            raise RunStartError(f"{rundir.path} was run before.", "Plan a new run.")
         code = self._spawn(rundir)
         if code != 0:
             words = last_line(rundir.error_file) or f"exit status {code}"
-            raise RunFailed(f"The supervisor of {rundir.path} did not start: {words}.")
+            raise RunStartError(f"The supervisor of {rundir.path} did not start: {words}.")
 
     def _spawn(self, rundir: RunDir) -> int:
         """Start a supervisor; the exit status of the process that it detaches from."""
@@ -60,7 +60,7 @@ class LocalExecutor:
                     start_new_session=True,
                 )
             except OSError as error:
-                raise RunFailed(
+                raise RunStartError(
                     f"The supervisor of {rundir.path} did not start: {error}."
                 ) from error
         try:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from autoresearch.errors import LedgerDamaged
+from autoresearch.errors import LedgerDamagedError
 from autoresearch.git import signatures as signing
 from autoresearch.git.raw_diff import OPTIONS, RawChange, read_changes
 from autoresearch.git.repository import ATTRIBUTES, Repository
@@ -63,7 +63,7 @@ def signatures(repo: Repository, commits: Sequence[str], allowed: Path) -> dict[
     return {commit: found for commit, *found in rows}
 
 
-def oddities(repo: Repository) -> Iterator[str]:
+def find_foreign_config(repo: Repository) -> Iterator[str]:
     """What the lab never writes, in what tells git how to read its repository; a sentence each."""
     for name, due in (("HEAD", HEAD), ("info/attributes", ATTRIBUTES)):
         file = repo.path / name
@@ -102,7 +102,7 @@ def _diffs(
     for commit in commits:
         at = out.find(commit.encode() + b"\0", at)
         if at < 0:
-            raise LedgerDamaged(f"git does not say what the commit {commit[:12]} changed.")
+            raise LedgerDamagedError(f"git does not say what the commit {commit[:12]} changed.")
         starts.append(at)
         at += len(commit) + 1
     ends = [*starts, len(out)][1:]

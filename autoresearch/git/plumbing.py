@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from autoresearch.errors import GitFailed
+from autoresearch.errors import GitError
 
 NAME = "autoresearch"
 EMAIL = "autoresearch@localhost"
@@ -91,7 +91,7 @@ class Git:
         env: Mapping[str, str] | None = None,
         timeout_s: float = TIMEOUT_S,
     ) -> bytes:
-        """What git printed; GitFailed, with its words, when it did not end with 0."""
+        """What git printed; GitError, with its words, when it did not end with 0."""
         done = self.attempt(*args, stdin=stdin, stdout=stdout, env=env, timeout_s=timeout_s)
         if done.returncode:
             raise failure(args, done)
@@ -123,12 +123,12 @@ class Git:
                 check=False,
             )
         except FileNotFoundError:
-            raise GitFailed(
+            raise GitError(
                 "git is not installed, or not on PATH.",
                 "Install git 2.36 or later (for example `apt install git`), then try again.",
             ) from None
         except subprocess.TimeoutExpired:
-            raise GitFailed(
+            raise GitError(
                 f"`git {args[0]}` did not end within {timeout_s:g} s.",
                 "Look for a slow or unreachable disk, then try again.",
             ) from None
@@ -140,10 +140,10 @@ def words(output: bytes) -> str:
     return text if len(text) <= WORDS else text[:WORDS] + " …"
 
 
-def failure(args: Sequence[str], done: subprocess.CompletedProcess[bytes]) -> GitFailed:
+def failure(args: Sequence[str], done: subprocess.CompletedProcess[bytes]) -> GitError:
     """The error for a command that did not end with 0."""
     said = words(done.stderr or done.stdout or b"") or f"exit status {done.returncode}"
-    return GitFailed(f"`git {args[0]}` failed: {said}")
+    return GitError(f"`git {args[0]}` failed: {said}")
 
 
 def _environment(keep: Sequence[str]) -> dict[str, str]:

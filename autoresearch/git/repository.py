@@ -18,7 +18,7 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from autoresearch.errors import GitFailed, NotFound, PatchRefused
+from autoresearch.errors import GitError, NotFoundError, PatchRefusedError
 from autoresearch.git import signatures as signing
 from autoresearch.git import unified_diff as difftext
 from autoresearch.git.plumbing import LONG_TIMEOUT_S, Git, failure, words
@@ -39,7 +39,7 @@ Moves = Mapping[str, tuple[str | None, str | None]]  # ref: (new, old); None is 
 
 
 def git_version() -> str:
-    """What `git --version` says; GitFailed where there is no git."""
+    """What `git --version` says; GitError where there is no git."""
     return Git((), os.environ).run("--version").decode().strip()
 
 
@@ -181,13 +181,13 @@ class Repository:
         return self.names(*_NAMES, base, other, "--", ".", *globs)
 
     def read_file(self, commit: str, path: str) -> bytes:
-        """One file's content, by the commit's id; NotFound names the nearest paths."""
+        """One file's content, by the commit's id; NotFoundError names the nearest paths."""
         content = _read_file(self, commit, path)
         if content is not None:
             return content
         files = self.list_files(commit)
         near = difflib.get_close_matches(path, files, n=3, cutoff=0.5) or list(files[:5])
-        raise NotFound(f"There is no file {path!r} here.", f"There are: {', '.join(near)}.")
+        raise NotFoundError(f"There is no file {path!r} here.", f"There are: {', '.join(near)}.")
 
     def read_many(self, names: Sequence[str]) -> list[bytes | None]:
         """The content of many blobs, in one go; None for what is missing or not a blob."""
@@ -268,7 +268,7 @@ class Repository:
             return self.git.run("write-tree", env=env).decode().strip()
 
     def apply_diff(self, base: str, diff: str) -> str:
-        """The tree that the diff makes of the base; PatchRefused when it does not apply."""
+        """The tree that the diff makes of the base; PatchRefusedError when it does not apply."""
         patch = difftext.clean(diff)
         form = ("apply", "--cached", "--recount", "--whitespace=nowarn", f"-p{patch.strip}", "-")
         attempts = (
@@ -287,7 +287,7 @@ class Repository:
                 if not done.returncode:
                     return self.git.run("write-tree", env=env).decode().strip()
                 said = said or done.stderr
-        raise PatchRefused(
+        raise PatchRefusedError(
             f"The diff does not apply to the base: {_told(said)}.",
             "Look at the file as it is in the base, and make the diff against that; "
             "or use `edits`, which need no line numbers.",
@@ -303,7 +303,7 @@ class Repository:
     ) -> str:
         """A commit of the tree by the lab's fixed identity; `at` is now unless given.
 
-        Signed with the SSH key `sign` if there is one; NotNow where that fails.
+        Signed with the SSH key `sign` if there is one; InvalidStateError where that fails.
         """
         date = f"@{int(time.time() if at is None else at)} +0000"
         text = message.replace("\0", "").encode(errors="replace") or b"(no message)"
@@ -362,7 +362,7 @@ class Repository:
 def _refuse_leading_out(member: tarfile.TarInfo) -> None:
     place = posixpath.normpath(str(PurePosixPath(member.name).parent / member.linkname))
     if member.issym() and place.startswith(("/", "..")):
-        raise GitFailed(
+        raise GitError(
             f"{member.name} leads out of the tree, so it is not given to a run.",
             "Commit the file itself.",
         )

@@ -11,7 +11,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from autoresearch.errors import NotNow
+from autoresearch.errors import InvalidStateError
 
 ALLOWED = "allowed_signers"
 WHO = "autoresearch@localhost"  # as the lab's commits are by
@@ -46,16 +46,16 @@ def load_signer(folder: Path) -> Signer | None:
 def prepare_signer(key: Path, folder: Path) -> Signer:
     """Check that the key can be used and write it into `folder` as the one that is allowed.
 
-    Raises NotNow with the remedy.
+    Raises InvalidStateError with the remedy.
     """
     key = key.expanduser().absolute()
     if shutil.which(PROGRAM) is None:
-        raise NotNow(
+        raise InvalidStateError(
             f"{PROGRAM} is not installed, and verdicts are signed with it.",
             "Install OpenSSH 8.2 or later (`apt install openssh-client`), or open without --sign.",
         )
     if not key.is_file():
-        raise NotNow(
+        raise InvalidStateError(
             f"There is no key {key}.",
             f"Make one: ssh-keygen -t ed25519 -N '' -f {key}",
         )
@@ -64,9 +64,9 @@ def prepare_signer(key: Path, folder: Path) -> Signer:
     return Signer(key)
 
 
-def refusal(key: Path, said: str) -> NotNow:
+def refusal(key: Path, said: str) -> InvalidStateError:
     """The error for a commit that git did not sign, with its words."""
-    return NotNow(
+    return InvalidStateError(
         f"Nothing was written, since it could not be signed with {key}: {said}",
         "A key with a passphrase must be in an ssh-agent that this process can reach "
         f"(`ssh-add {key}`, SSH_AUTH_SOCK); a key that was moved must be moved back.",
@@ -91,7 +91,7 @@ def _public(key: Path) -> str:
     text = done.stdout.decode(errors="replace").split()
     if done.returncode or len(text) < 2:
         said = " ".join(done.stderr.decode(errors="replace").split()) or "no word"
-        raise NotNow(
+        raise InvalidStateError(
             f"{key} is no key that can be used: {said}",
             "Give an SSH key without a passphrase, or one that is in an ssh-agent with its .pub "
             "file beside it.",

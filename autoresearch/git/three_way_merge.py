@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from autoresearch.errors import PatchRefused
+from autoresearch.errors import PatchRefusedError
 from autoresearch.git.raw_diff import Hunk
 from autoresearch.git.repository import Entry, Repository
 
@@ -37,7 +37,7 @@ class Collision:
         return f"{self.path}, {_lines(self.ours)} ({_lines(self.base)} of its base): {self.why}"
 
 
-class MergeRefused(PatchRefused):
+class MergeRefusedError(PatchRefusedError):
     """Both change the same lines or files; the message names them."""
 
     def __init__(self, collisions: Sequence[Collision]) -> None:
@@ -53,7 +53,7 @@ class MergeRefused(PatchRefused):
 def merge_trees(repo: Repository, base: str, ours: str, theirs: str) -> str:
     """The tree of `ours` with what changed from `base` to `theirs`; all are commits or trees.
 
-    Raises MergeRefused with every place where both changed the same otherwise.
+    Raises MergeRefusedError with every place where both changed the same otherwise.
     """
     before, present, patched = (repo.entries(name) for name in (base, ours, theirs))
     merged = dict(present)
@@ -64,7 +64,7 @@ def merge_trees(repo: Repository, base: str, ours: str, theirs: str) -> str:
             continue
         try:
             entry = new if now == old else _merge_file(repo, path, (old, now, new))
-        except MergeRefused as refused:
+        except MergeRefusedError as refused:
             collisions += refused.collisions
             continue
         merged.pop(path, None)
@@ -72,7 +72,7 @@ def merge_trees(repo: Repository, base: str, ours: str, theirs: str) -> str:
             merged[path] = entry
     collisions += _file_and_folder(merged)
     if collisions:
-        raise MergeRefused(collisions)
+        raise MergeRefusedError(collisions)
     return repo.write_tree(merged)
 
 
@@ -81,12 +81,12 @@ def merge_texts(
 ) -> list[bytes]:
     """The lines of the base with the hunks of both; one that both have is taken once.
 
-    Raises MergeRefused.
+    Raises MergeRefusedError.
     """
     new = [hunk for hunk in theirs if hunk not in ours]
     clashes = [(mine, hunk) for mine in ours for hunk in new if _collide(mine, hunk)]
     if clashes:
-        raise MergeRefused([_collision(path, *pair) for pair in clashes])
+        raise MergeRefusedError([_collision(path, *pair) for pair in clashes])
     lines = _LINE.findall(base)
     out: list[bytes] = []
     at = 0
@@ -95,7 +95,9 @@ def merge_texts(
         at = hunk.after
     out += lines[at:]
     if not all(line.endswith(b"\n") for line in out[:-1]):
-        raise MergeRefused([Collision(path, "one takes its last line end away, one adds a line")])
+        raise MergeRefusedError(
+            [Collision(path, "one takes its last line end away, one adds a line")]
+        )
     return out
 
 
@@ -104,14 +106,14 @@ def _merge_file(
 ) -> Entry:
     old, now, new = three
     if now is None:
-        raise MergeRefused([Collision(path, "the patch changes it, but it is gone now")])
+        raise MergeRefusedError([Collision(path, "the patch changes it, but it is gone now")])
     if new is None:
-        raise MergeRefused([Collision(path, "the patch deletes it, but it was changed since")])
+        raise MergeRefusedError([Collision(path, "the patch deletes it, but it was changed since")])
     if old is None:
-        raise MergeRefused([Collision(path, "both add it, with different content")])
+        raise MergeRefusedError([Collision(path, "both add it, with different content")])
     modes = {entry.mode for entry in (old, now, new)}
     if not modes.issubset(PLAIN_MODES):
-        raise MergeRefused([Collision(path, "both change it, and it is no plain file")])
+        raise MergeRefusedError([Collision(path, "both change it, and it is no plain file")])
     # There are two modes, so where both changed it they agree.
     mode = new.mode if now.mode == old.mode else now.mode
     return Entry(mode, _merge_blobs(repo, path, old.id, now.id, new.id))
@@ -125,7 +127,7 @@ def _merge_blobs(repo: Repository, path: str, old: str, now: str, new: str) -> s
         return new
     contents = [content or b"" for content in repo.read_many([old, now, new])]
     if any(b"\0" in content for content in contents):
-        raise MergeRefused([Collision(path, "both change it, and it is binary")])
+        raise MergeRefusedError([Collision(path, "both change it, and it is binary")])
     texts = [_LINE.findall(content) for content in contents]
     ours, theirs = repo.hunks(old, now, texts[1]), repo.hunks(old, new, texts[2])
     return repo.write_blob(b"".join(merge_texts(path, contents[0], ours, theirs)))

@@ -7,7 +7,7 @@ prefixes, no `diff --git` lines. Wrong counts in hunk headers are git's to forgi
 import re
 from dataclasses import dataclass
 
-from autoresearch.errors import PatchRefused
+from autoresearch.errors import PatchRefusedError
 
 REMEDY = (
     "Give a unified diff (--- a/FILE, +++ b/FILE, @@ -12,3 +12,4 @@, then lines that start with "
@@ -37,16 +37,16 @@ class CleanDiff:
 
 
 def clean(diff: str) -> CleanDiff:
-    """Make `diff` regular; PatchRefused when there is no unified diff in it."""
+    """Make `diff` regular; PatchRefusedError when there is no unified diff in it."""
     text = diff.replace("\r\n", "\n").replace("\r", "\n")
     if "*** Begin Patch" in text:
-        raise PatchRefused("This is an apply_patch patch, not a unified diff.", REMEDY)
+        raise PatchRefusedError("This is an apply_patch patch, not a unified diff.", REMEDY)
     lines = _without_surroundings(text.split("\n"))
     if not any(_HUNK.match(line) for line in lines):
         if any(line.startswith("@@") for line in lines):
-            raise PatchRefused("A hunk header has no line numbers.", REMEDY)
+            raise PatchRefusedError("A hunk header has no line numbers.", REMEDY)
         if not any(line.startswith("diff --git ") for line in lines):
-            raise PatchRefused("There is no hunk (@@ … @@) in the diff.", REMEDY)
+            raise PatchRefusedError("There is no hunk (@@ … @@) in the diff.", REMEDY)
     strip = _strip(lines)
     return CleanDiff("\n".join(_with_git_headers(lines, strip)) + "\n", strip)
 
@@ -69,7 +69,9 @@ def _without_surroundings(lines: list[str]) -> list[str]:
     """Drop what stands before the first header, a closing fence and trailing blank lines."""
     first = next((i for i, line in enumerate(lines) if _starts(lines, i)), None)
     if first is None:
-        raise PatchRefused("There is no file header (--- a/FILE, +++ b/FILE) in the diff.", REMEDY)
+        raise PatchRefusedError(
+            "There is no file header (--- a/FILE, +++ b/FILE) in the diff.", REMEDY
+        )
     fenced = any(line.lstrip().startswith("```") for line in lines[:first])
     kept = lines[first:]
     if fenced:

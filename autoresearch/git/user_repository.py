@@ -6,7 +6,7 @@ It knows nothing of experiments; `workspace.py` decides what is taken and what i
 from dataclasses import dataclass
 from pathlib import Path
 
-from autoresearch.errors import GitFailed, NotNow
+from autoresearch.errors import GitError, InvalidStateError
 from autoresearch.git.plumbing import LONG_TIMEOUT_S, Git, words
 from autoresearch.git.snapshot import Snapshot
 
@@ -40,7 +40,7 @@ class Source:
         """Check that the lab can start from this folder; each reason against it has its error."""
         path = path.expanduser().resolve()
         if not path.is_dir():
-            raise GitFailed(f"{path} is not a folder.", "Give the top folder of a git repository.")
+            raise GitError(f"{path} is not a folder.", "Give the top folder of a git repository.")
         git = Git.user(path)
         asked = ("--is-bare-repository", "--is-inside-work-tree", "--show-object-format")
         done = git.attempt("rev-parse", *asked)
@@ -48,24 +48,24 @@ class Source:
             raise _not_usable(path, words(done.stderr))
         bare, inside, object_format = done.stdout.decode().split()
         if bare == "true" or inside == "false":
-            raise GitFailed(
+            raise GitError(
                 f"{path} is a bare repository, or lies inside `.git`.",
                 "Give the top folder of a clone that has its files checked out.",
             )
         top = Path(git.run("rev-parse", "--show-toplevel").decode().rstrip("\n")).resolve()
         if top != path:
-            raise GitFailed(
+            raise GitError(
                 f"{path} is a folder inside the repository {top}.",
                 f"Give the top folder, {top}.",
             )
         if object_format != "sha1":
-            raise GitFailed(
+            raise GitError(
                 f"{path} names its objects by {object_format}, which the lab does not support.",
                 "Convert it to sha1, git's default, or copy the files to a new repository.",
             )
         head = git.attempt("rev-parse", "--verify", "--quiet", "HEAD^{commit}")
         if head.returncode:
-            raise GitFailed(
+            raise GitError(
                 f"{path} has no commits yet, so there is no baseline.",
                 "Commit the code once, then open the lab again.",
             )
@@ -110,12 +110,12 @@ class Source:
     def check_new_branch(self, branch: str) -> None:
         """Refuse a name that git would not take, or that is taken."""
         if self.git.attempt("check-ref-format", "--branch", branch).returncode:
-            raise NotNow(
+            raise InvalidStateError(
                 f"{branch!r} is no branch name that git accepts.",
                 "Give one such as autoresearch/best.",
             )
         if not self.git.attempt("rev-parse", "--verify", "-q", f"refs/heads/{branch}").returncode:
-            raise NotNow(
+            raise InvalidStateError(
                 f"{self.path} already has a branch {branch!r}.",
                 "Give a new name; the lab never moves a branch of yours.",
             )
@@ -140,7 +140,7 @@ class Source:
             stdin=f"create refs/heads/{branch}\0{commit}\0".encode(),
         )
         if created.returncode:
-            raise NotNow(
+            raise InvalidStateError(
                 f"git did not create the branch {branch!r}: {words(created.stderr)}",
                 "Give another name.",
             )
@@ -154,16 +154,16 @@ class Source:
         return tuple(name for name in out.decode(errors="surrogateescape").split("\0") if name)
 
 
-def _not_usable(path: Path, said: str) -> GitFailed:
+def _not_usable(path: Path, said: str) -> GitError:
     if "dubious ownership" in said:
-        return GitFailed(
+        return GitError(
             f"{path} belongs to another user, so git will not read it.",
             f"If you trust it: git config --global --add safe.directory {path}",
         )
     if "not a git repository" in said:
-        return GitFailed(
+        return GitError(
             f"{path} is not a git repository.",
             f"Run `git init` there and commit the code, or give the right folder. "
             f"Looked at: {path}.",
         )
-    return GitFailed(f"git cannot read {path}: {said}")
+    return GitError(f"git cannot read {path}: {said}")

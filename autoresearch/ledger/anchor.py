@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from autoresearch.errors import LabError, LedgerDamaged
+from autoresearch.errors import LabError, LedgerDamagedError
 
 SHORTEST = 12  # hexadecimal digits of a head that a person typed
 _HASH = re.compile(r"[0-9a-f]{40}")
@@ -42,7 +42,7 @@ class Written:
 
 
 def read_anchor(path: Path) -> Anchor | None:
-    """What was last written down; None if there is no such file; LedgerDamaged if it is spoilt."""
+    """Return the recorded head, or None without a file; raise LedgerDamagedError if unreadable."""
     try:
         content = path.read_bytes()
     except FileNotFoundError:
@@ -52,7 +52,7 @@ def read_anchor(path: Path) -> Anchor | None:
         if _text(anchor) != content.decode():
             raise ValueError("it is not as the lab writes it")
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise LedgerDamaged(
+        raise LedgerDamagedError(
             f"The anchor {path} does not read: {error}.",
             "Run `autoresearch-mcp verify`; restore the file from a copy.",
         ) from error

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 
 from autoresearch.contract import FILE_NAME, Contract, parse_contract, sha256
-from autoresearch.data.held_out import as_one
+from autoresearch.data.held_out import pack_files
 from autoresearch.errors import ContractError
 from autoresearch.git.bulk_reads import changes_of, outside_of, read_commits
 from autoresearch.git.raw_diff import ABSENT, RawChange
@@ -73,7 +73,7 @@ def _wrong_opening(repo: Repository, history: History, contract: Contract) -> It
     paths = contract.sealed_paths
     found = repo.read_many([f"{commit}:{path}" for path in paths])
     files = [(path, data) for path, data in zip(paths, found, strict=True) if data is not None]
-    whole = as_one(files) if files and len(files) == len(paths) else None
+    whole = pack_files(files) if files and len(files) == len(paths) else None
     if paths and (whole is None or sha256(whole) != history.opened.sealed_sha256):
         yield f"{' and '.join(paths)} of e0 is not the data that the lab was opened with."
 

@@ -1,11 +1,11 @@
 """What the ledger's events add up to: pure replay, no git, no files, no clock.
 
-An event that contradicts what came before it is refused (LedgerDamaged) before anything changes.
+An event that contradicts what came before it raises LedgerDamagedError before anything changes.
 """
 
 from dataclasses import dataclass, field
 
-from autoresearch.errors import LedgerDamaged, NotFound
+from autoresearch.errors import LedgerDamagedError, NotFoundError
 from autoresearch.records import (
     Concluded,
     Entry,
@@ -67,15 +67,15 @@ class History:
         return f"{experiment}-r{len(self._runs_of.get(experiment, ())) + 1}"
 
     def experiment(self, name: str) -> Experiment:
-        """One experiment; NotFound names the valid ids."""
+        """One experiment; NotFoundError names the valid ids."""
         if name not in self.experiments:
-            raise NotFound(f"There is no experiment {name!r}.", self._ids("experiments"))
+            raise NotFoundError(f"There is no experiment {name!r}.", self._ids("experiments"))
         return self.experiments[name]
 
     def run(self, name: str) -> Run:
-        """One run; NotFound names the valid ids."""
+        """One run; NotFoundError names the valid ids."""
         if name not in self.runs:
-            raise NotFound(f"There is no run {name!r}.", self._ids("runs"))
+            raise NotFoundError(f"There is no run {name!r}.", self._ids("runs"))
         return self.runs[name]
 
     def runs_of(self, experiment: str) -> tuple[Run, ...]:
@@ -113,9 +113,9 @@ class History:
         )
 
     def apply(self, entry: Entry) -> None:
-        """Add one entry; LedgerDamaged if it contradicts the ones before."""
+        """Add one entry; LedgerDamagedError if it contradicts the ones before."""
         if entry.n != len(self.entries):
-            raise LedgerDamaged(
+            raise LedgerDamagedError(
                 f"The ledger's commit {entry.commit[:12]} says it is number {entry.n}, "
                 f"but it is number {len(self.entries)} in the chain."
             )
@@ -124,10 +124,10 @@ class History:
         self.entries.append(entry)
 
     def check(self, event: Event) -> None:
-        """LedgerDamaged if the event cannot come next."""
+        """LedgerDamagedError if the event cannot come next."""
         contradiction = self._contradiction(event)
         if contradiction:
-            raise LedgerDamaged(f"Event {len(self.entries)}: {contradiction}")
+            raise LedgerDamagedError(f"Event {len(self.entries)}: {contradiction}")
 
     def _contradiction(self, event: Event) -> str:  # noqa: PLR0911 (one a kind)
         """Why the event cannot come next; empty if it can."""

@@ -11,13 +11,13 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from autoresearch.errors import LedgerDamaged, NotNow
+from autoresearch.errors import InvalidStateError, LedgerDamagedError
 from autoresearch.git.repository import Moves, Repository
 from autoresearch.git.signatures import Signer
 from autoresearch.ledger import serialization as envelope
 from autoresearch.ledger.anchor import Anchor, read_anchor, write_anchor
 from autoresearch.ledger.history import History
-from autoresearch.ledger.search_index import Cache
+from autoresearch.ledger.search_index import SearchIndex
 from autoresearch.records import Entry, Event, Judged, LabOpened, Proposed, Reverted
 
 LEDGER_REF = "refs/heads/autoresearch/ledger"
@@ -41,7 +41,7 @@ class Ledger:
     ) -> None:
         self.repo = repo
         self.signer = signer
-        self.cache = Cache(cache_path)
+        self.cache = SearchIndex(cache_path)
         self.anchor_path = anchor_path
         self._clock = clock
         # What was read last, and the ref's stamp at that time; one value, for it is shared.
@@ -60,7 +60,7 @@ class Ledger:
         head = self.repo.resolve(LEDGER_REF)
         anchor = self.anchor() if head is None and known.head is None else None
         if anchor is not None and anchor.count:
-            raise LedgerDamaged(
+            raise LedgerDamagedError(
                 f"The ledger's last commit cannot be read in {self.repo.path}.",
                 "Run `autoresearch-mcp verify`; restore that folder from a copy.",
             )
@@ -83,8 +83,8 @@ class Ledger:
         """Add several events, or none of them, in one move.
 
         `build` may be called again, on a newer history. The incumbent's branch moves by itself
-        with the event that moves the incumbent. Raises LedgerDamaged where the ledger is not at
-        the head that was written down, so that nothing is built on what others put there.
+        with the event that moves the incumbent. Raises LedgerDamagedError where the ledger is not
+        at the recorded head, so that nothing is built on what others put there.
         """
         with self.lock():
             # Left over by a git that was killed: only the holder of our lock moves these two.
@@ -103,7 +103,7 @@ class Ledger:
                     write_anchor(self.anchor_path, then)
                     self._known = (after, None)
                     return tuple(after.entries[len(before.entries) :])
-        raise LedgerDamaged(
+        raise LedgerDamagedError(
             f"The ledger could not be moved in {ATTEMPTS} attempts: one of its branches is not "
             "where the ledger says it is.",
             "Run `autoresearch-mcp verify` to see which.",
@@ -111,12 +111,12 @@ class Ledger:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Keep every other process and thread from appending; NotNow if one takes too long."""
+        """Keep others from appending; raise InvalidStateError if one of them takes too long."""
         lock = FileLock(self.repo.path / "append.lock", timeout=LOCK_S)
         try:
             lock.acquire()
         except Timeout:
-            raise NotNow(
+            raise InvalidStateError(
                 f"Another process has been writing to this lab for {LOCK_S:g} s.",
                 "Wait, then try again.",
             ) from None
@@ -130,13 +130,13 @@ class Ledger:
         return read_anchor(self.anchor_path)
 
     def _refuse_strange(self, history: History) -> None:
-        """Raise LedgerDamaged unless the ledger is where it was last written down to be."""
+        """Raise LedgerDamagedError unless the ledger is where it was last written down to be."""
         anchor, count = self.anchor(), len(history.entries)
         if anchor is None and not count:
             return
         if anchor is None or not anchor.at(history.head, count):
             said = f"names event {anchor.count - 1}" if anchor else "is gone"
-            raise LedgerDamaged(
+            raise LedgerDamagedError(
                 f"The ledger ends with event {count - 1}, but {self.anchor_path}, where the lab "
                 f"writes its head down, {said}.",
                 "Run `autoresearch-mcp verify`; restore the lab's folder from a copy.",
@@ -173,10 +173,10 @@ def extended(repo: Repository, history: History, head: str | None) -> History:
     if head is None:
         if history.head is None:
             return history
-        raise LedgerDamaged("The ledger's branch is gone.", "Run `autoresearch-mcp verify`.")
+        raise LedgerDamagedError("The ledger's branch is gone.", "Run `autoresearch-mcp verify`.")
     chain = repo.parents(head, history.head)
     if history.head and (not chain or chain[0][1:2] != (history.head,)):
-        raise LedgerDamaged(
+        raise LedgerDamagedError(
             "The ledger's branch no longer continues from where this server read it.",
             "Run `autoresearch-mcp verify`, then start the server again.",
         )
@@ -184,6 +184,6 @@ def extended(repo: Repository, history: History, head: str | None) -> History:
     after = history.copy()
     for (commit, *_), blob in zip(chain, blobs, strict=True):
         if blob is None:
-            raise LedgerDamaged(f"The ledger's commit {commit[:12]} has no {FILE}.")
+            raise LedgerDamagedError(f"The ledger's commit {commit[:12]} has no {FILE}.")
         after.apply(envelope.decode(commit, blob))
     return after

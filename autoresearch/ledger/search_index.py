@@ -44,7 +44,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Cache:
+class SearchIndex:
     """The file and its lock; every use opens, catches up and closes."""
 
     path: Path

@@ -1,4 +1,4 @@
-"""One ledger event as canonical JSON and back; anything but what was meant is LedgerDamaged."""
+"""One ledger event as canonical JSON and back; anything else raises LedgerDamagedError."""
 
 import json
 from dataclasses import asdict
@@ -8,7 +8,7 @@ from typing import Any, get_args
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_jsonable_python
 
-from autoresearch.errors import LedgerDamaged
+from autoresearch.errors import LedgerDamagedError
 from autoresearch.records import Entry, Event
 
 KINDS: dict[str, type[Any]] = {
@@ -37,7 +37,7 @@ def encode(n: int, at: float, event: Event) -> bytes:
             envelope, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
         )
     except ValueError as error:
-        raise LedgerDamaged(
+        raise LedgerDamagedError(
             f"A {kind_of(event)} event holds a number that is not finite.",
             "Record None where nothing was measured.",
         ) from error
@@ -56,10 +56,12 @@ def decode(commit: str, blob: bytes) -> Entry:
         event = _adapter(kind).validate_json(json.dumps(envelope["event"]), strict=True)
     except (ValidationError, ValueError, RecursionError) as error:
         why = " ".join(str(error).split())[:300]
-        raise LedgerDamaged(f"The ledger's commit {commit[:12]} does not read: {why}") from error
+        raise LedgerDamagedError(
+            f"The ledger's commit {commit[:12]} does not read: {why}"
+        ) from error
     extra = _unknown(envelope["event"], to_jsonable_python(event))
     if extra:
-        raise LedgerDamaged(
+        raise LedgerDamagedError(
             f"The ledger's commit {commit[:12]} has a key that a {kind} event does not: {extra!r}.",
             "It was written by a newer version, or by hand.",
         )

@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from autoresearch.errors import GitFailed, LabError, LedgerDamaged
-from autoresearch.git.bulk_reads import oddities, read_commits, signatures
+from autoresearch.errors import GitError, LabError, LedgerDamagedError
+from autoresearch.git.bulk_reads import find_foreign_config, read_commits, signatures
 from autoresearch.git.signatures import ALLOWED
 from autoresearch.ledger import serialization as envelope
 from autoresearch.ledger.anchor import Anchor, Written
 from autoresearch.ledger.experiment_checks import Note
 from autoresearch.ledger.history import History
 from autoresearch.ledger.ledger import FILE, INCUMBENT_REF, LEDGER_REF, SIGNED, Ledger
-from autoresearch.records import Entry, Judged, Proposed, Reversal, Reverted, Verdict, Word
+from autoresearch.records import Entry, Judged, Proposed, Reversal, Reverted, Ruling, Verdict
 
 Check = Callable[[History], Iterable[str]]  # findings, a sentence each, and Notes
 GOOD = "G"  # git's letter for a signature by a key that is allowed
@@ -26,7 +26,7 @@ _CONTRADICTIONS = (LabError, ArithmeticError, AssertionError, LookupError, TypeE
 class JudgeAgain(Protocol):
     """Derives a verdict or a reversal anew."""
 
-    def __call__(self, history: History, word: Word, /) -> Word:
+    def __call__(self, history: History, word: Ruling, /) -> Ruling:
         """The word as the judge of its version gives it on the history before it."""
 
 
@@ -71,7 +71,7 @@ def verify(
                 findings += _wrong_word(history, entry.event, judge_again)
                 words += 1
             history.apply(entry)
-    except (LedgerDamaged, GitFailed) as error:
+    except (LedgerDamagedError, GitError) as error:
         findings.append(error.message)
     findings += _wrong_incumbent(heads.incumbent, history)
     anchor, dropped = _compare_anchor(ledger, heads.anchor, history)
@@ -116,7 +116,7 @@ def _unsound(ledger: Ledger) -> Iterator[str]:
     said = ledger.repo.fsck()
     if said:
         yield f"git fsck: {said}"
-    yield from oddities(ledger.repo)
+    yield from find_foreign_config(ledger.repo)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,14 +125,14 @@ class _Heads:
 
     ledger: str | None
     incumbent: str | None
-    anchor: Anchor | LedgerDamaged | None  # the error if it does not read
+    anchor: Anchor | LedgerDamagedError | None  # the error if it does not read
 
 
 def _read_heads(ledger: Ledger) -> _Heads:
     with ledger.lock():
         try:
-            anchor: Anchor | LedgerDamaged | None = ledger.anchor()
-        except LedgerDamaged as error:
+            anchor: Anchor | LedgerDamagedError | None = ledger.anchor()
+        except LedgerDamagedError as error:
             anchor = error
         return _Heads(
             ledger=ledger.repo.resolve(LEDGER_REF),
@@ -151,7 +151,7 @@ def _read(ledger: Ledger, head: str | None) -> tuple[list[tuple[str, ...]], Iter
     def decoded() -> Iterator[Entry]:
         for (commit, *_), blob in zip(chain, blobs, strict=True):
             if blob is None:
-                raise LedgerDamaged(f"The ledger's commit {commit[:12]} has no {FILE}.")
+                raise LedgerDamagedError(f"The ledger's commit {commit[:12]} has no {FILE}.")
             yield envelope.decode(commit, blob)
 
     return chain, decoded()
@@ -201,10 +201,10 @@ def _wrong_incumbent(branch: str | None, history: History) -> list[str]:
 
 
 def _compare_anchor(
-    ledger: Ledger, anchor: Anchor | LedgerDamaged | None, history: History
+    ledger: Ledger, anchor: Anchor | LedgerDamagedError | None, history: History
 ) -> tuple[str, list[str]]:
     """Which anchor was used, and what it shows."""
-    if isinstance(anchor, LedgerDamaged):
+    if isinstance(anchor, LedgerDamagedError):
         return "unreadable", [anchor.message]
     if anchor is None:
         found = ["There are events, but no anchor to compare them with."] if history.entries else []

@@ -1,6 +1,6 @@
 """What a caller's words mean: checked hypotheses and lessons, and which run was meant."""
 
-from autoresearch.errors import LabError, NotFound
+from autoresearch.errors import LabError, NotFoundError
 from autoresearch.ledger.history import History
 from autoresearch.verdicts.evidence import was_kept
 
@@ -27,7 +27,7 @@ def choose_run(run_or_experiment: str | None, history: History) -> str:
     """
     if run_or_experiment is None:
         if not history.runs:
-            raise NotFound("No run was started yet.", "Call run_training with an experiment.")
+            raise NotFoundError("No run was started yet.", "Call run_training with an experiment.")
         going = sorted(history.unfinished(), key=lambda run: was_kept(history, run.experiment))
         return going[0].id if going else list(history.runs)[-1]
     if run_or_experiment in history.runs:
@@ -35,12 +35,12 @@ def choose_run(run_or_experiment: str | None, history: History) -> str:
     if run_or_experiment in history.experiments:
         runs = history.runs_of(run_or_experiment)
         if not runs:
-            raise NotFound(
+            raise NotFoundError(
                 f"{run_or_experiment} has no run yet.",
                 f"Call run_training with experiment={run_or_experiment!r}.",
             )
         return runs[-1].id
     newest = ", ".join(list(history.runs)[-8:]) or "none yet"
-    raise NotFound(
+    raise NotFoundError(
         f"No run and no experiment {run_or_experiment!r}.", f"The newest runs: {newest}."
     )

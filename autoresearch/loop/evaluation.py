@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 from autoresearch.contract import Contract
-from autoresearch.errors import NotNow
+from autoresearch.errors import InvalidStateError
 from autoresearch.ledger.history import History
 from autoresearch.ledger.ledger import Ledger
 from autoresearch.loop.idle_controls import hopeless, resting
@@ -15,7 +15,7 @@ from autoresearch.loop.runs import Runs
 from autoresearch.records import Event, Judged, Run, RunState, Verdict
 from autoresearch.statistics.noise import interval, measure_noise
 from autoresearch.statistics.sequential_test import GATE, JUDGE_VERSION, Judgement
-from autoresearch.verdicts.assessment import weigh_evidence
+from autoresearch.verdicts.assessment import assess
 from autoresearch.verdicts.evidence import (
     built_on_taken_back,
     controls_of,
@@ -46,7 +46,7 @@ def step(experiment: str, runs: Runs, ledger: Ledger, contract: Contract) -> Non
 
 
 def refuse_more_runs(experiment: str, history: History) -> None:
-    """Raise NotNow where another run would be one more than the judge asked for.
+    """Raise InvalidStateError where another run would be one more than the judge asked for.
 
     Who could add runs at will, seeing each value, could go on until it looks good.
     """
@@ -54,16 +54,16 @@ def refuse_more_runs(experiment: str, history: History) -> None:
     if experiment in history.kept:
         if len(controls_of(history, experiment)) + going(history, experiment) < GATE.most_controls:
             return
-        raise NotNow(
+        raise InvalidStateError(
             f"{experiment} has its {GATE.most_controls} control runs.", "Propose an experiment."
         )
     if experiment in history.verdicts:
-        raise NotNow(
+        raise InvalidStateError(
             f"{experiment} has its verdict: {history.verdicts[experiment].outcome}.",
             "Propose another experiment.",
         )
     if going(history, known.id) or any(not r.state.repeated for r in history.reports_of(known.id)):
-        raise NotNow(
+        raise InvalidStateError(
             f"{experiment} has had its first run.",
             f"evaluate_metric with experiment={experiment!r} starts the further ones it needs.",
         )
@@ -107,7 +107,7 @@ def view(
     known = history.experiments[experiment]
     evidence = gather(history, experiment, contract, version=JUDGE_VERSION)
     verdict = history.verdicts.get(experiment)
-    so_far = weigh_evidence(history, experiment, evidence, contract)
+    so_far = assess(history, experiment, evidence, contract)
     concerned = (experiment, known.base)
     unfinished = [run.id for run in history.unfinished() if run.experiment in concerned]
     return Evaluation(
@@ -151,7 +151,7 @@ def _give(verdict: Verdict, ledger: Ledger) -> None:
         if verdict.experiment in history.verdicts:
             return None
         if verdict.moved_incumbent and history.incumbent != verdict.base:
-            raise NotNow(
+            raise InvalidStateError(
                 "The incumbent moved while this was judged.", "Call evaluate_metric again."
             )
         return Judged(verdict=verdict)
@@ -173,7 +173,7 @@ def _start_missing(experiment: str, history: History, runs: Runs, contract: Cont
         return
     _refuse_hopeless(history, base)
     evidence = gather(history, experiment, contract, version=JUDGE_VERSION, now=time.time())
-    judgement = weigh_evidence(history, experiment, evidence, contract)
+    judgement = assess(history, experiment, evidence, contract)
     first = not evidence.candidate
     pressing = first or len(evidence.controls) >= GATE.fewest_controls
     for _ in range(judgement.more_runs - going(history, experiment)):
@@ -192,10 +192,10 @@ def _start_controls(experiment: str, missing: int, runs: Runs, history: History)
 
 
 def _refuse_hopeless(history: History, experiment: str) -> None:
-    """Raise NotNow where the incumbent itself does not run, so that nothing can be compared."""
+    """Raise InvalidStateError if the incumbent itself does not run: nothing can be compared."""
     why = hopeless(history, experiment)
     if why:
-        raise NotNow(
+        raise InvalidStateError(
             why,
             "Mend the target (command, data, python, ceilings) or the machine "
             "(`autoresearch-mcp doctor`), and open it as a new lab.",

@@ -43,7 +43,7 @@ class OpenLab(Protocol):
         """The user's repository; only for labs that were opened on one."""
 
     def read_file(self, path: str, commit: str) -> str:
-        """Return a file's text at a commit; raise NotFound for held-out data."""
+        """Return a file's text at a commit; raise NotFoundError for held-out data."""
 
     def reader(self, commit: str) -> Reader:
         """Return a reader of files at a commit."""

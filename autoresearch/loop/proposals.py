@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from autoresearch.contract import sha256
-from autoresearch.errors import NotNow, PatchRefused
+from autoresearch.errors import InvalidStateError, PatchRefusedError
 from autoresearch.ledger.history import History
 from autoresearch.loop.open_lab import OpenLab
 from autoresearch.loop.stacking import reapplied_tree
@@ -23,7 +23,7 @@ class Idea:
 
 
 def refuse_repeat(patch: PreparedPatch, history: History) -> None:
-    """Raise PatchRefused, with what came of it, where the same code was proposed before."""
+    """Raise PatchRefusedError, with what came of it, where the same code was proposed before."""
     for known in history.experiments.values():
         if known.fingerprint != patch.fingerprint:
             continue
@@ -32,21 +32,23 @@ def refuse_repeat(patch: PreparedPatch, history: History) -> None:
             continue  # it was not tested
         word = history.reversals.get(known.id) or verdict
         said = word.sentence if word else "it has no verdict yet"
-        raise PatchRefused(
+        raise PatchRefusedError(
             f"This is the code of {known.id} again: {said}.",
             "Change something that runs differently, or build on what it showed.",
         )
 
 
 def record(lab: OpenLab, base: str, patch: PreparedPatch, idea: Idea) -> Experiment:
-    """Commit the patch on its base and propose it; NotNow where the incumbent moved meanwhile."""
+    """Commit the patch on its base and propose it; InvalidStateError if the incumbent moved."""
     parent = lab.history().experiments[base].commit
     commit = lab.repository.commit_tree(patch.tree, [parent], idea.hypothesis)
     brief = sha256(lab.brief.encode())
 
     def build(history: History) -> Event:
         if history.incumbent != base:
-            raise NotNow("The incumbent moved while this was proposed.", "Propose it again.")
+            raise InvalidStateError(
+                "The incumbent moved while this was proposed.", "Propose it again."
+            )
         experiment = Experiment(
             id=history.next_experiment,
             hypothesis=idea.hypothesis,
@@ -86,7 +88,7 @@ def replay(lab: OpenLab, experiment: str) -> None:
             allow=lab.contract.edit.allow,
         )
         refuse_repeat(patch, history)
-    except PatchRefused:
+    except PatchRefusedError:
         return  # it contradicts the new incumbent, or is in it already: nothing to replay
     idea = Idea(
         hypothesis=f"{known.hypothesis} (replay of {experiment} on {tip})",

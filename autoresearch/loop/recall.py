@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from itertools import takewhile
 
-from autoresearch.errors import LabError, NotFound
+from autoresearch.errors import LabError, NotFoundError
 from autoresearch.git.repository import survey
 from autoresearch.ledger.history import History
 from autoresearch.ledger.search_index import Question
@@ -124,7 +124,9 @@ def recall(
     if lines is not None:
         first, last = lines
         if first > last:
-            raise NotFound(f"Lines {first}-{last} end before they begin.", "Give them as 10-40.")
+            raise NotFoundError(
+                f"Lines {first}-{last} end before they begin.", "Give them as 10-40."
+            )
         touched = touching(lab, history, question.path, first, last)
         found = tuple(experiment for experiment in found if experiment in touched)
     return remember(history, [experiment for experiment in found if experiment != "e0"])
@@ -142,7 +144,7 @@ def stackable(lab: OpenLab, history: History) -> tuple[str, ...]:
     return near_misses(history, touched)
 
 
-def without_keep(history: History) -> int:
+def verdicts_without_keep(history: History) -> int:
     """How many of the latest verdicts in a row kept nothing."""
     latest = reversed(history.verdicts.values())
     return sum(1 for _ in takewhile(lambda verdict: verdict.outcome is not Outcome.KEEP, latest))

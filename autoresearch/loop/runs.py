@@ -16,7 +16,7 @@ from autoresearch.contract import Contract, Sealed
 from autoresearch.devices.descriptions import describe_slots
 from autoresearch.devices.leases import gpu_leases
 from autoresearch.devices.slots import Slot
-from autoresearch.errors import LabError, NotNow
+from autoresearch.errors import InvalidStateError, LabError
 from autoresearch.executors import Executor
 from autoresearch.git.repository import Repository
 from autoresearch.ledger.history import History
@@ -95,7 +95,8 @@ class Runs:
         """Start a run of a commit that the ledger never hears of: a replay, a calibration, a size.
 
         Same sandbox, same scorer, same held-out part, `ceilings` times the contract's ceilings;
-        only `executor.settle(directory)` tells how it ended. Raises NotNow, RunFailed or OSError.
+        only `executor.settle(directory)` tells how it ended. Raises InvalidStateError,
+        RunStartError or OSError.
         """
         self._refuse_changed()
         directory.path.mkdir(parents=True)
@@ -123,12 +124,14 @@ class Runs:
         )
 
     def _refuse_changed(self) -> None:
-        """Raise NotNow where runs would not compare with those that were, or not begin at all."""
+        """Raise InvalidStateError where runs could not begin or be compared with earlier ones."""
         for changed in self.changed_files():
-            raise NotNow(changed, "Open the target as a new lab: these scores would not compare.")
+            raise InvalidStateError(
+                changed, "Open the target as a new lab: these scores would not compare."
+            )
         python = self.contract.run.python or self.python
         if not Path(python).exists():
-            raise NotNow(
+            raise InvalidStateError(
                 f"{python}, which the target runs on, is gone.",
                 "Put it back; an environment of the lab's own is built again when the lab is "
                 "opened (open_lab, or `autoresearch-mcp init`).",
@@ -169,7 +172,7 @@ class Runs:
         return max(0, self.at_once() - len(taken))
 
     def at_once(self) -> int:
-        """How many runs can train side by side; raise NotNow where no device fits one."""
+        """Return how many runs can train at once; raise InvalidStateError if no device fits one."""
         slots = self._slots()
         return len(slots) // (
             1 if slots[0].device.is_gpu else min(self.contract.run.cpus, len(slots))
@@ -225,9 +228,9 @@ class Runs:
         history = self.ledger.history()
         known = history.run(run)
         if run in history.reports:
-            raise NotNow(f"{run} has already ended: {history.reports[run].state}.")
+            raise InvalidStateError(f"{run} has already ended: {history.reports[run].state}.")
         if was_kept(history, known.experiment):
-            raise NotNow(
+            raise InvalidStateError(
                 f"{run} is a control run, and choosing which controls count would bias verdicts.",
                 f"It ends by itself within {self.contract.run.wall_ceiling_s:.0f} s.",
             )

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autoresearch.contract import Scaling as Sizes
-from autoresearch.errors import LabError, NotNow
+from autoresearch.errors import InvalidStateError, LabError
 from autoresearch.loop.open_lab import OpenLab
 from autoresearch.loop.runs import SEEDS
 from autoresearch.patches.constants import find_constant, set_constant
@@ -90,7 +90,8 @@ class _Planned:
 def scale(lab: OpenLab, experiment: str) -> ScalingView:
     """Take in what ended, start what is missing as far as devices are free, fit if all is there.
 
-    Raises NotFound, NotNow where the experiment can't be scaled, or LabError without scipy.
+    Raises NotFoundError, InvalidStateError where the experiment can't be scaled, or LabError
+    without scipy.
     """
     require_scipy()
     sizes, base = _scalable(lab, experiment)
@@ -106,23 +107,25 @@ def scale(lab: OpenLab, experiment: str) -> ScalingView:
 
 
 def _scalable(lab: OpenLab, experiment: str) -> tuple[Sizes, str]:
-    """The sizes and the base; NotNow where there is nothing to compare."""
+    """The sizes and the base; InvalidStateError where there is nothing to compare."""
     sizes, base = lab.contract.scaling, lab.history().experiment(experiment).base
     if sizes is None:
-        raise NotNow(
+        raise InvalidStateError(
             "The contract names no size: it has no table [scaling].",
             'Add [scaling] knob = "NAME" and sizes = [...] (docs/scaling.md), and open a new lab.',
         )
     if base is None:
-        raise NotNow(f"{experiment} changes nothing, so it has no gain.", "Name an experiment.")
+        raise InvalidStateError(
+            f"{experiment} changes nothing, so it has no gain.", "Name an experiment."
+        )
     if lab.contract.run.budget.tokens is None:
-        raise NotNow(
+        raise InvalidStateError(
             "The budget is in seconds, so every size would cost the same.",
             "Scaling needs a contract whose budget is in training tokens.",
         )
     written = [_written(lab, name, sizes.knob) for name in (base, experiment)]
     if written[0] != written[1]:
-        raise NotNow(
+        raise InvalidStateError(
             f"{experiment} changes {sizes.knob} itself, from {written[0][1]} to {written[1][1]}: "
             "at equal sizes nothing of that is left.",
             f"The runs of {base} at several sizes already show what {sizes.knob} is worth.",
@@ -136,7 +139,7 @@ def _written(lab: OpenLab, experiment: str, knob: str) -> tuple[str, str]:
     for path in lab.repository.matching(commit, lab.contract.edit.allow):
         if path.endswith(".py") and (value := find_constant(lab.read_file(path, commit), knob)):
             return path, value
-    raise NotNow(
+    raise InvalidStateError(
         f"No editable file of {experiment} assigns {knob} once, at its top level.",
         "The contract's [scaling] knob must be such a constant, in the base and the experiment.",
     )

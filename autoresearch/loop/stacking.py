@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from autoresearch.errors import NotNow, PatchRefused
-from autoresearch.git.three_way_merge import MergeRefused, merge_trees
+from autoresearch.errors import InvalidStateError, PatchRefusedError
+from autoresearch.git.three_way_merge import MergeRefusedError, merge_trees
 from autoresearch.ledger.history import History
 from autoresearch.loop.open_lab import OpenLab
 from autoresearch.records import Outcome
@@ -20,7 +20,7 @@ Spans = dict[str, list[tuple[int, int]]]  # path: lines of the incumbent's file
 def stacked_tree(lab: OpenLab, stack: Sequence[str]) -> str:
     """The incumbent's tree with these experiments' patches merged in, one after the other.
 
-    Raises PatchRefused, naming the patch, the files and the lines, where one does not merge.
+    Raises PatchRefusedError, naming the patch, the files and the lines, where one does not merge.
     """
     history = lab.history()
     refuse_unfit(history, stack)
@@ -29,9 +29,9 @@ def stacked_tree(lab: OpenLab, stack: Sequence[str]) -> str:
     for place, name in enumerate(stack):
         try:
             tree = _merged(lab, history, name, tree)
-        except MergeRefused as refused:
+        except MergeRefusedError as refused:
             after = ", then ".join([tip, *stack[:place]])
-            raise PatchRefused(
+            raise PatchRefusedError(
                 f"The patch of {name} does not apply to {after}: {refused.message}",
                 f"Leave {name} out, or write the combined change yourself as `edits` on {tip}.",
             ) from refused
@@ -41,14 +41,14 @@ def stacked_tree(lab: OpenLab, stack: Sequence[str]) -> str:
 def reapplied_tree(lab: OpenLab, name: str) -> str:
     """The incumbent's tree with the patch of an experiment that was made against an older one.
 
-    Raises PatchRefused, naming the files and the lines, where it does not merge.
+    Raises PatchRefusedError, naming the files and the lines, where it does not merge.
     """
     history = lab.history()
     tip = history.kept[-1]
     try:
         return _merged(lab, history, name, history.experiments[tip].commit)
-    except MergeRefused as refused:
-        raise PatchRefused(
+    except MergeRefusedError as refused:
+        raise PatchRefusedError(
             f"The patch of {name} does not apply to {tip}: {refused.message}",
             f"Write the change yourself as `edits` on {tip}.",
         ) from refused
@@ -57,17 +57,17 @@ def reapplied_tree(lab: OpenLab, name: str) -> str:
 def _merged(lab: OpenLab, history: History, name: str, tree: str) -> str:
     known = history.experiment(name)
     if known.base is None:
-        raise PatchRefused(f"{name} is the code as it was found, no patch.", "Name another.")
+        raise PatchRefusedError(f"{name} is the code as it was found, no patch.", "Name another.")
     base = history.experiments[known.base].commit
     return merge_trees(lab.repository, base, tree, known.commit)
 
 
 def refuse_unfit(history: History, stack: Sequence[str]) -> None:
-    """Raise PatchRefused or NotNow where these can't be stacked, saying which and why."""
+    """Raise PatchRefusedError or InvalidStateError, saying why, if these can't be stacked."""
     if len(set(stack)) != len(stack):
-        raise PatchRefused("A stack names each experiment once.", "Leave the repeats out.")
+        raise PatchRefusedError("A stack names each experiment once.", "Leave the repeats out.")
     if not FEWEST <= len(stack) <= MOST:
-        raise PatchRefused(
+        raise PatchRefusedError(
             f"A stack has {FEWEST} to {MOST} experiments, not {len(stack)}.",
             "recall_experiments with outcome='inconclusive' shows near misses.",
         )
@@ -76,7 +76,7 @@ def refuse_unfit(history: History, stack: Sequence[str]) -> None:
         why = _unfit(history, name)
         if why:
             remedy = "Stack experiments that were measured and not kept, best those that leaned up."
-            raise PatchRefused(f"{name} can't be stacked: {why}.", remedy)
+            raise PatchRefusedError(f"{name} can't be stacked: {why}.", remedy)
 
 
 def near_misses(history: History, touched: dict[str, Spans]) -> tuple[str, ...]:
@@ -112,7 +112,7 @@ def _unfit(history: History, name: str) -> str:
     if name in history.reversals:
         return "it was kept and then taken back"
     if verdict is None:
-        raise NotNow(
+        raise InvalidStateError(
             f"{name} has no verdict yet, so it can't be stacked.",
             f"evaluate_metric with experiment={name!r} brings it to one.",
         )

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher, get_close_matches
 
-from autoresearch.errors import NotFound
+from autoresearch.errors import NotFoundError
 
 LINES = re.compile(r"^(?P<first>\d+)(?:-(?P<last>\d+))?$")
 
@@ -50,13 +50,13 @@ class Place:
 def find_section(section: str, files: Sequence[str], read: "Reader") -> Place:
     """Resolve "train.py:10-40", "train.py:load", "train.py" or "load" to a place.
 
-    Raises NotFound, with what there is instead.
+    Raises NotFoundError, with what there is instead.
     """
     path, _, within = section.strip().rpartition(":")
     if not path:
         path, within = (section.strip(), "") if section.strip() in files else ("", section.strip())
     if path and path not in files:
-        raise NotFound(f"No file {path!r}.", f"Files: {_some(files, path)}.")
+        raise NotFoundError(f"No file {path!r}.", f"Files: {_some(files, path)}.")
     if not path:
         return _find_symbol_anywhere(within, files, read)
     text = read(path)
@@ -68,11 +68,13 @@ def find_section(section: str, files: Sequence[str], read: "Reader") -> Place:
         first = int(lines["first"])
         last = int(lines["last"] or first)
         if not 1 <= first <= last or first > total:
-            raise NotFound(f"{path} has lines 1-{total}, not {within}.", "Ask for lines in there.")
+            raise NotFoundError(
+                f"{path} has lines 1-{total}, not {within}.", "Ask for lines in there."
+            )
         return Place(path, first, min(last, total))
     found = _symbols(text).get(within)
     if found is None:
-        raise NotFound(
+        raise NotFoundError(
             f"{path} defines no {within!r}.", f"It defines: {_some(_symbols(text), within)}."
         )
     return Place(path, *found)
@@ -82,7 +84,7 @@ class Reader:
     """A file's text by its path; subclasses say where from."""
 
     def __call__(self, path: str) -> str:
-        """Raise NotFound where there is no such file."""
+        """Raise NotFoundError where there is no such file."""
         raise NotImplementedError
 
 
@@ -267,7 +269,7 @@ def _find_symbol_anywhere(name: str, files: Sequence[str], read: Reader) -> Plac
     if name in known:
         path, lines = known[name]
         return Place(path, *lines)
-    raise NotFound(
+    raise NotFoundError(
         f"No file and no symbol {name!r}.",
         f"Files: {_some(files, name)}. Symbols: {_some(known, name)}.",
     )

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from autoresearch.errors import PatchRefused
+from autoresearch.errors import PatchRefusedError
 
 SHOWN = 120  # characters of a line in an error
 MOST = 10  # places where a `find` occurs that are counted
@@ -26,7 +26,7 @@ def checked_path(path: str) -> str:
     parts = PurePosixPath(path).parts
     bad = any(part == ".." or part.lower() == ".git" for part in parts)
     if not parts or bad or path.startswith("/") or not path.isprintable() or "\\" in path:
-        raise PatchRefused(
+        raise PatchRefusedError(
             f"{path!r} is no path inside the repository.",
             "Give one from its top folder, such as train.py.",
         )
@@ -37,10 +37,10 @@ def check_place(path: str, files: Collection[str]) -> None:
     """Refuse a file where there is a folder, or below a file."""
     remedy = "Give the path of a file in an existing or new folder."
     if any(file.startswith(f"{path}/") for file in files):
-        raise PatchRefused(f"{path} is a folder.", remedy)
+        raise PatchRefusedError(f"{path} is a folder.", remedy)
     for parent in PurePosixPath(path).parents:
         if str(parent) in files:
-            raise PatchRefused(f"{parent} is a file, not a folder.", remedy)
+            raise PatchRefusedError(f"{parent} is a file, not a folder.", remedy)
 
 
 def replace_once(before: bytes | None, edit: Edit, label: str, existing: Sequence[str]) -> bytes:
@@ -48,20 +48,20 @@ def replace_once(before: bytes | None, edit: Edit, label: str, existing: Sequenc
     if before is None:
         if edit.find:
             near = difflib.get_close_matches(edit.path, existing, n=3) or list(existing[:5])
-            raise PatchRefused(
+            raise PatchRefusedError(
                 f"{label}: there is no file {edit.path!r}.",
                 f"There are: {', '.join(near)}. To write a new file, leave `find` empty.",
             )
         return edit.replace.encode(errors="replace")
     if not edit.find:
-        raise PatchRefused(
+        raise PatchRefusedError(
             f"{label}: `find` is empty, but {edit.path} exists.",
             "Give in `find` the lines to replace, exactly as they are.",
         )
     try:
         text = before.decode()
     except UnicodeDecodeError:
-        raise PatchRefused(f"{label}: {edit.path} is not UTF-8 text.", "Use a diff.") from None
+        raise PatchRefusedError(f"{label}: {edit.path} is not UTF-8 text.", "Use a diff.") from None
     find, replace = _with_line_ends_of(text, edit.find), _with_line_ends_of(text, edit.replace)
     starts = _starts(text, find)
     if len(starts) == 1:
@@ -70,11 +70,11 @@ def replace_once(before: bytes | None, edit: Edit, label: str, existing: Sequenc
     if starts:
         lines = ", ".join(str(text.count("\n", 0, at) + 1) for at in starts)
         times = f"{len(starts)} times" if len(starts) < MOST else f"{MOST} times or more"
-        raise PatchRefused(
+        raise PatchRefusedError(
             f"{label}: `find` occurs {times} in {edit.path}, at lines {lines}.",
             "Take in enough of the lines around the one you mean.",
         )
-    raise PatchRefused(
+    raise PatchRefusedError(
         f"{label}: `find` occurs 0 times in {edit.path}. {_closest(text, find)}",
         "Copy the lines exactly as they are, with their indentation.",
     )

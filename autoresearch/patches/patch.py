@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from autoresearch.errors import PatchRefused
+from autoresearch.errors import PatchRefusedError
 from autoresearch.git.raw_diff import ABSENT, RawChange
 from autoresearch.git.repository import Repository
 from autoresearch.git.unified_diff import unquoted
@@ -66,10 +66,10 @@ def prepare(
     if sum(map(bool, (edits, diff, tree))) != 1:
         several = edits or diff
         given = "Both `edits` and a `diff`" if several else "Neither `edits` nor a `diff`"
-        raise PatchRefused(f"{given} were given.", "Give one of the two.")
+        raise PatchRefusedError(f"{given} were given.", "Give one of the two.")
     limits = limits or Limits()
     if len(diff) > limits.diff_bytes:
-        raise PatchRefused(
+        raise PatchRefusedError(
             f"The diff has {len(diff):,} characters.", f"At most {limits.diff_bytes:,} are read."
         )
     if edits:
@@ -78,7 +78,7 @@ def prepare(
         tree = _apply_diff(repo, base, diff, allow)
     changes = repo.changes(base, tree)
     if not changes:
-        raise PatchRefused("The patch changes nothing.", "Give one that changes the code.")
+        raise PatchRefusedError("The patch changes nothing.", "Give one that changes the code.")
     _check_reach(repo, base, tree, allow)
     _check_modes(changes)
     before, after = _editable_files(repo, base, tree, allow, changes)
@@ -86,7 +86,7 @@ def prepare(
     _check_text(before, after, changes)
     mark = fingerprint(after)
     if mark == fingerprint(before):
-        raise PatchRefused(
+        raise PatchRefusedError(
             "The patch has no effect: only comments, formatting, docstrings, the spelling of "
             "numbers or the names of local variables differ from the base.",
             "Change what the code does.",
@@ -143,7 +143,7 @@ def _apply_diff(repo: Repository, base: str, diff: str, allow: Sequence[str]) ->
     _refuse_frozen(_named(frozen, unquoted(copied)), allow)  # the tree would not show it
     try:
         return repo.apply_diff(base, diff)
-    except PatchRefused as refused:
+    except PatchRefusedError as refused:
         headers = re.findall(r"^(?:diff --git|---|\+\+\+|rename from) .*", diff, re.MULTILINE)
         told = unquoted("\n".join([*headers, refused.message]))
         _refuse_frozen(_named(frozen, told), allow)
@@ -171,7 +171,7 @@ def _check_reach(repo: Repository, base: str, tree: str, allow: Sequence[str]) -
 
 def _refuse_frozen(outside: Sequence[str], allow: Sequence[str]) -> None:
     if outside:
-        raise PatchRefused(
+        raise PatchRefusedError(
             f"The patch changes what is frozen: {_listed(outside)}.",
             f"Only these may be edited: {_listed(allow)}. Leave the rest as it is.",
         )
@@ -183,7 +183,7 @@ def _check_modes(changes: Sequence[RawChange]) -> None:
         added = (old, new) == (ABSENT, "100644")
         if new == ABSENT or added or (old == new and new not in _LINKS):
             continue
-        raise PatchRefused(
+        raise PatchRefusedError(
             f"The patch makes {change.path} {_MODES.get(new, f'a file of mode {new}')}.",
             "Only plain files may be added or changed, and modes must stay as they are.",
         )
@@ -208,20 +208,20 @@ def _editable_files(
 def _check_size(changes: Sequence[RawChange], after: Files, limits: Limits) -> None:
     for change in changes:
         if change.binary:
-            raise PatchRefused(f"{change.path} is binary.", "Change text files only.")
+            raise PatchRefusedError(f"{change.path} is binary.", "Change text files only.")
         size = len(after.get(change.path, b""))
         if size > limits.file_bytes:
             raise _too_large(change.path, size, limits)
     lines = sum(change.added + change.removed for change in changes)
     if lines > limits.lines or len(changes) > limits.files:
-        raise PatchRefused(
+        raise PatchRefusedError(
             f"The patch changes {lines:,} lines in {len(changes)} files.",
             f"At most {limits.lines:,} lines in {limits.files} files: test one idea at a time.",
         )
 
 
-def _too_large(path: str, size: int, limits: Limits) -> PatchRefused:
-    return PatchRefused(
+def _too_large(path: str, size: int, limits: Limits) -> PatchRefusedError:
+    return PatchRefusedError(
         f"{path} would have {size:,} bytes.", f"A file may have {limits.file_bytes:,} at most."
     )
 
@@ -231,12 +231,12 @@ def _check_text(before: Files, after: Files, changes: Sequence[RawChange]) -> No
     for change in changes:
         path, content = change.path, after.get(change.path, b"")
         if b"\0" in content:
-            raise PatchRefused(f"{path} holds a null byte.", "Change text files only.")
+            raise PatchRefusedError(f"{path} holds a null byte.", "Change text files only.")
         if not path.endswith(".py"):
             continue
         wrong = _syntax_error(path, content)
         if wrong and (path not in before or not _syntax_error(path, before[path])):
-            raise PatchRefused(wrong, "Correct it and propose the patch again.")
+            raise PatchRefusedError(wrong, "Correct it and propose the patch again.")
 
 
 def _syntax_error(path: str, content: bytes) -> str:

@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from autoresearch.errors import PatchRefused
+from autoresearch.errors import PatchRefusedError
 from autoresearch.patches.fingerprint import parse
 
 CONSTANT_BYTES = 400
@@ -49,16 +49,16 @@ class Payload:
 
 
 def check_payload(before: Files, after: Files) -> None:
-    """Raise PatchRefused where a patch brings more data than code needs."""
+    """Raise PatchRefusedError where a patch brings more data than code needs."""
     found = measure(before, after)
     if found.constants > CONSTANT_BYTES:
-        raise PatchRefused(
+        raise PatchRefusedError(
             f"The patch brings {found.constants:,} bytes of new strings and numbers (compressed).",
             f"At most {CONSTANT_BYTES} are allowed, about 700 characters: a model must learn "
             "from its training tokens. Compute what you need from them, or from a formula.",
         )
     if found.words > WORD_BYTES:
-        raise PatchRefused(
+        raise PatchRefusedError(
             f"The patch brings {found.words:,} bytes of new names, comments and docstrings "
             "(compressed).",
             f"At most {WORD_BYTES:,} are allowed, about 2,000 characters: test one idea at a "
@@ -67,9 +67,9 @@ def check_payload(before: Files, after: Files) -> None:
 
 
 def check_seeds(before: Files, after: Files) -> None:
-    """Raise PatchRefused where a patch chooses its own luck instead of taking the lab's seed."""
+    """Raise PatchRefusedError where a patch sets a seed instead of taking the lab's."""
     if _mentions_seed(before.values()) and not _mentions_seed(after.values()):
-        raise PatchRefused(
+        raise PatchRefusedError(
             f"The patch no longer reads {SEED_VARIABLE}.",
             "Seed every random generator from it: the lab draws the seed, so that no run is lucky "
             "by choice.",
@@ -80,7 +80,7 @@ def check_seeds(before: Files, after: Files) -> None:
             if known[text]:
                 known[text] -= 1
                 continue
-            raise PatchRefused(
+            raise PatchRefusedError(
                 f"{path}:{line} seeds random numbers with a constant: {text[:80]}.",
                 f'Take the lab\'s seed: seed = int(os.environ["{SEED_VARIABLE}"]), and for a '
                 "second stream default_rng([seed, 1]). The best of 20 seeds is worth 1.9 sigma, "

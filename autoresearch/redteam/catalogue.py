@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from autoresearch.errors import NotFound
+from autoresearch.errors import NotFoundError
 from autoresearch.patches.edits import Edit
 
 HERE = Path(__file__).resolve().parent
@@ -77,15 +77,15 @@ def catalogue() -> tuple[Entry, ...]:
 
 
 def chosen(target: str, only: Sequence[str] = ()) -> tuple[Entry, ...]:
-    """The entries for a target, all or those named; NotFound says what there is."""
+    """The entries for a target, all or those named; NotFoundError says what there is."""
     if target not in TARGETS:
-        raise NotFound(
+        raise NotFoundError(
             f"The red team has no patches for {target!r}.", f"It has some for {TARGETS[0]}."
         )
     entries = catalogue()
     unknown = [name for name in only if name not in {entry.name for entry in entries}]
     if unknown:
-        raise NotFound(
+        raise NotFoundError(
             f"There is no cheat and no honest patch {unknown[0]!r}.",
             f"There are: {', '.join(entry.name for entry in entries)}.",
         )

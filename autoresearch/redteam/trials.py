@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from autoresearch.data.token_feed import read_corpus, split_corpus
-from autoresearch.errors import LabError, PatchRefused
+from autoresearch.errors import LabError, PatchRefusedError
 from autoresearch.lab import Lab
 from autoresearch.records import Outcome as Verdict
 from autoresearch.records import Proposer, RunState
@@ -201,7 +201,7 @@ class _Trials:
             edits = entry.filled(bait.values if bait else {})
             words = f"the red team's {entry.name}: {entry.tries or entry.about}"
             proposal = self._lab.propose(words, edits=edits, proposer=PROPOSER)
-        except PatchRefused as refused:
+        except PatchRefusedError as refused:
             self._done(entry, bait, _refusal(refused))
             return
         name = proposal.experiment.id
@@ -309,7 +309,7 @@ def _held_out(lab: Lab) -> frozenset[str]:
     )
 
 
-def _refusal(refused: PatchRefused) -> Seen:
+def _refusal(refused: PatchRefusedError) -> Seen:
     return Seen(
         ending=f"refused: {refused.message}",
         value=None,

@@ -15,7 +15,7 @@ from tempfile import mkdtemp
 
 from filelock import FileLock, Timeout
 
-from autoresearch.errors import NotFound, NotNow
+from autoresearch.errors import InvalidStateError, NotFoundError
 from autoresearch.executors import Executor
 from autoresearch.git.bulk_reads import read_commits
 from autoresearch.lab import Lab
@@ -90,17 +90,18 @@ class Replayed:
 def plan(lab: Lab, name: str, runs: int = 1) -> Plan:
     """Find the runs to replay: of an experiment its first, of a run itself `runs` times.
 
-    Raises NotFound with the ids there are, or NotNow where nothing is recorded to compare with.
+    Raises NotFoundError with the ids there are, or InvalidStateError where nothing is recorded to
+    compare with.
     """
     if runs < 1:
-        raise NotNow(f"{runs} runs are none.", "Ask for at least one with --runs.")
+        raise InvalidStateError(f"{runs} runs are none.", "Ask for at least one with --runs.")
     sigma = lab.overview().incumbent.sigma  # takes in how runs ended, too
     history = lab.history()
     chosen = _chosen(history, name, runs)
     experiment = history.experiments[chosen[0].experiment]
     [commit] = read_commits(lab.repository, [experiment.commit])
     if commit is None:
-        raise NotFound(
+        raise NotFoundError(
             f"The commit {experiment.commit[:12]} of {experiment.id} is not there.",
             "Run `autoresearch-mcp verify`.",
         )
@@ -121,16 +122,16 @@ def plan(lab: Lab, name: str, runs: int = 1) -> Plan:
 
 
 def keep_tree(lab: Lab, planned: Plan, folder: Path) -> None:
-    """Write the files that a run is given into a new folder; NotNow where there is one."""
+    """Write the files of a run into a new folder; raise InvalidStateError if it exists."""
     if folder.exists() or folder.is_symlink():
-        raise NotNow(f"{folder} is there already.", "Name a new folder with --keep.")
+        raise InvalidStateError(f"{folder} is there already.", "Name a new folder with --keep.")
     lab.repository.export(planned.experiment.commit, folder, exclude=planned.left_out)
 
 
 def replay(lab: Lab, planned: Plan, watch: Watch) -> Iterator[Replayed]:
     """Run them one by one. Whatever ends the wait, Ctrl-C included, no process of it is left.
 
-    Raises NotNow, RunFailed or OSError where a run cannot be started.
+    Raises InvalidStateError, RunStartError or OSError where a run cannot be started.
     """
     recorded = lab.history().reports
     for run in planned.runs:
@@ -153,11 +154,11 @@ def replay(lab: Lab, planned: Plan, watch: Watch) -> Iterator[Replayed]:
 def _chosen(history: History, name: str, runs: int) -> tuple[Run, ...]:
     if name in history.runs:
         if name not in history.reports:
-            raise NotNow(f"{name} has not ended.", f"Wait for it, or stop it: {name}.")
+            raise InvalidStateError(f"{name} has not ended.", f"Wait for it, or stop it: {name}.")
         return (history.runs[name],) * runs
     if name not in history.experiments:
         newest = ", ".join(list(history.experiments)[-5:])
-        raise NotFound(
+        raise NotFoundError(
             f"No experiment and no run {name!r}.",
             f"The newest experiments: {newest}; their runs are named e1-r1, e1-r2, …",
         )
@@ -165,12 +166,12 @@ def _chosen(history: History, name: str, runs: int) -> tuple[Run, ...]:
     measured = [run for run in ended if history.reports[run.id].measurement is not None]
     chosen = measured or ended
     if not chosen:
-        raise NotNow(
+        raise InvalidStateError(
             f"{name} has no run that ended, so there is nothing to compare with.",
             "Replay another, or let it run first.",
         )
     if runs > len(chosen):
-        raise NotNow(
+        raise InvalidStateError(
             f"{name} has {len(chosen)} runs to replay, not {runs}.",
             f"Ask for at most {len(chosen)}, or replay one run several times: {chosen[0].id}.",
         )
@@ -187,11 +188,14 @@ def _folder(lab_folder: Path, executor: Executor) -> Iterator[Path]:
         folder = Path(mkdtemp(prefix="replay-", dir=below))
         lock = try_lock(folder / "lock")
     if lock is None:
-        raise NotNow(f"{folder} was locked by another process.", "Replay it again.")
+        raise InvalidStateError(f"{folder} was locked by another process.", "Replay it again.")
     try:
         yield folder
     finally:
-        with contextlib.suppress(NotNow), _alone(lab_folder):  # else a later sweep removes it
+        with (
+            contextlib.suppress(InvalidStateError),
+            _alone(lab_folder),
+        ):  # else a later sweep removes it
             lock.release()
             remove_tree(folder)
         lock.release()
@@ -207,7 +211,7 @@ def _alone(lab_folder: Path) -> Iterator[None]:
     try:
         guard.acquire(timeout=STOP_S)
     except Timeout:
-        raise NotNow(
+        raise InvalidStateError(
             f"Another replay has kept {FOLDER} locked for {STOP_S:g} s.",
             "If a replay was suspended, let it go on or end it; then try again.",
         ) from None

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from autoresearch.errors import LabError, NotFound
+from autoresearch.errors import LabError, NotFoundError
 
 COLUMNS = ("commit", "val_bpb", "memory_gb", "status", "description")
 STATUSES = ("keep", "discard", "crash")
@@ -49,7 +49,7 @@ class LoggedKeep:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LogReplay:
+class JudgedLog:
     """What a log's keeps are worth at a given noise."""
 
     sigma: float
@@ -63,10 +63,11 @@ class LogReplay:
     damaged: tuple[str, ...]  # lines that were left out, and why
 
 
-def replay_log(path: Path, sigma: float) -> LogReplay:
+def judge_log(path: Path, sigma: float) -> JudgedLog:
     """Weigh each keep of the log at `path` against `sigma`, the spread of single runs.
 
-    Raises LabError where sigma is no spread or the file is no such log, NotFound where it is not.
+    Raises LabError where sigma is no spread or the file is no such log, NotFoundError if there is
+    no file.
     """
     if not LEAST_SIGMA <= sigma <= MOST_SIGMA:  # not for a nan either
         raise LabError(
@@ -79,7 +80,7 @@ def replay_log(path: Path, sigma: float) -> LogReplay:
     if not keeps:
         raise LabError(f"{path} has no keep in it.", "Give a log in which something was kept.")
     weighed = _weigh(found, sigma)
-    return LogReplay(
+    return JudgedLog(
         sigma=sigma,
         runs=len(found),
         crashes=sum(run.status == "crash" for run in found),
@@ -127,7 +128,7 @@ def _keep(run: LoggedRun, gain: float, tries: int, sigma: float) -> LoggedKeep:
 def _read(path: Path) -> str:
     if not path.is_file():
         there = "is not a file" if path.exists() else "is not there"
-        raise NotFound(f"{path} {there}.", "Give a results.tsv of karpathy/autoresearch.")
+        raise NotFoundError(f"{path} {there}.", "Give a results.tsv of karpathy/autoresearch.")
     if path.stat().st_size > LARGEST:
         raise LabError(
             f"{path} has {path.stat().st_size:,} bytes.", f"At most {LARGEST:,} are read."

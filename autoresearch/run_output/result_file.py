@@ -11,7 +11,7 @@ from collections import Counter
 from pathlib import Path
 from typing import NoReturn
 
-from autoresearch.errors import ScoringFailed
+from autoresearch.errors import ScoringError
 
 MOST_BYTES = 1024 * 1024
 
@@ -23,25 +23,25 @@ class _Twice(ValueError):
 def read_result_file(tree: Path, name: str, metric: str) -> float:
     """The number at `metric` in the JSON object of that file below `tree`; dots go deeper.
 
-    Raises ScoringFailed, in one sentence, where there is no such finite number.
+    Raises ScoringError, in one sentence, where there is no such finite number.
     """
     value = _parsed(_bytes(tree, name), name)
     walked = ""
     for key in metric.split("."):
         if not isinstance(value, dict):
-            raise ScoringFailed(f"{name} has no JSON object{walked}, in which to find {key!r}")
+            raise ScoringError(f"{name} has no JSON object{walked}, in which to find {key!r}")
         if key not in value:
-            raise ScoringFailed(f"{name} has no key {key!r}{walked}")
+            raise ScoringError(f"{name} has no key {key!r}{walked}")
         value, walked = value[key], f"{walked or ' at '}{'.' * bool(walked)}{key}"
     if isinstance(value, bool) or not isinstance(value, int | float):
         kind = {dict: "an object", list: "a list", str: "a text", bool: "true or false"}
-        raise ScoringFailed(f"{name} has {kind.get(type(value), 'null')} at {metric}, no number")
+        raise ScoringError(f"{name} has {kind.get(type(value), 'null')} at {metric}, no number")
     try:
         number = float(value)
     except OverflowError:
         number = math.inf
     if not math.isfinite(number):
-        raise ScoringFailed(f"{name} has a number at {metric} that is beyond every float")
+        raise ScoringError(f"{name} has a number at {metric} that is beyond every float")
     return number
 
 
@@ -49,17 +49,17 @@ def _bytes(tree: Path, name: str) -> bytes:
     path = tree / name
     try:
         if path.is_symlink() or not path.resolve().is_relative_to(tree.resolve()):
-            raise ScoringFailed(f"{name} lies outside its tree, or is a link")
+            raise ScoringError(f"{name} lies outside its tree, or is a link")
         if not stat.S_ISREG(path.lstat().st_mode):  # a pipe has nobody at its other end any more
-            raise ScoringFailed(f"{name} is no regular file")
+            raise ScoringError(f"{name} is no regular file")
         with path.open("rb") as file:
             text = file.read(MOST_BYTES + 1)
     except FileNotFoundError:
-        raise ScoringFailed(f"it left no file {name}") from None
+        raise ScoringError(f"it left no file {name}") from None
     except (OSError, RuntimeError) as error:
-        raise ScoringFailed(f"{name} can't be read: {type(error).__name__}") from None
+        raise ScoringError(f"{name} can't be read: {type(error).__name__}") from None
     if len(text) > MOST_BYTES:
-        raise ScoringFailed(f"{name} has more than {MOST_BYTES:,} bytes")
+        raise ScoringError(f"{name} has more than {MOST_BYTES:,} bytes")
     return text
 
 
@@ -67,16 +67,16 @@ def _parsed(text: bytes, name: str) -> object:
     try:
         return json.loads(text.decode(), object_pairs_hook=_once, parse_constant=_refuse)
     except _Twice as error:
-        raise ScoringFailed(f"{name} has the key {error} twice") from None
+        raise ScoringError(f"{name} has the key {error} twice") from None
     except UnicodeDecodeError:
-        raise ScoringFailed(f"{name} is no UTF-8") from None
+        raise ScoringError(f"{name} is no UTF-8") from None
     except RecursionError:
-        raise ScoringFailed(f"{name} is nested too deep") from None
+        raise ScoringError(f"{name} is nested too deep") from None
     except json.JSONDecodeError as error:
         words = "is empty" if not text.strip() else f"is no JSON: {error}"
-        raise ScoringFailed(f"{name} {words}") from None
+        raise ScoringError(f"{name} {words}") from None
     except ValueError as error:
-        raise ScoringFailed(f"{name} has no finite number where one stands: {error}") from None
+        raise ScoringError(f"{name} has no finite number where one stands: {error}") from None
 
 
 def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -13,7 +13,7 @@ import re
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from autoresearch.errors import ScoringFailed
+from autoresearch.errors import ScoringError
 from autoresearch.records import Measurement
 from autoresearch.run_directory import RunSpec
 from autoresearch.run_output.log_digest import ESCAPE
@@ -44,7 +44,7 @@ class _Collector(Protocol):
         """Whether it stands in a line as it came, but not in what `take` was given of it."""
 
     def found(self) -> tuple[str, tuple[tuple[str, float], ...]]:
-        """The metric as it was printed, and what else was said; ScoringFailed if not just one."""
+        """The metric as it was printed, and what else was said; ScoringError if not just one."""
 
 
 class OutputReader:
@@ -74,7 +74,7 @@ class OutputReader:
                 self._end_line(line)
 
     def finish(self, tree: Path) -> Measurement:
-        """The measurement; `tree` is where the contract's file lies. Raises ScoringFailed."""
+        """The measurement; `tree` is where the contract's file lies. Raises ScoringError."""
         spec = self._spec
         if self._held:
             self.feed(b"\n")
@@ -84,15 +84,15 @@ class OutputReader:
         self._refuse_half_a_line()
         try:
             printed, said = self._collector.found()
-        except ScoringFailed as failure:
+        except ScoringError as failure:
             if not self._too_long:
                 raise
-            raise ScoringFailed(
+            raise ScoringError(
                 f"{failure.message} ({self._too_long} lines of more than {LINE_BYTES} bytes "
                 "were not read)"
             ) from None
         if self._missed:
-            raise ScoringFailed(
+            raise ScoringError(
                 f"it printed {spec.metric} more than once, once within the line "
                 f"{_shown(self._missed)}: which of them counts nobody can tell, so print one"
             )
@@ -124,16 +124,16 @@ class OutputReader:
             alone.take(line)
         try:
             alone.found()
-        except ScoringFailed:
+        except ScoringError:
             return
-        raise ScoringFailed(
+        raise ScoringError(
             f"its output ends within the line {_shown(half)}, so that the number may be cut off: "
             "end that line with a newline"
         )
 
 
 def read_metric(output: Path, tree: Path, spec: RunSpec) -> Measurement:
-    """What the whole output of a run, kept in a file, says of its metric. Raises ScoringFailed."""
+    """What the whole output of a run, kept in a file, says of its metric. Raises ScoringError."""
     reader = OutputReader(spec)
     with output.open("rb") as file:
         while chunk := file.read(_READ_BYTES):
@@ -142,14 +142,14 @@ def read_metric(output: Path, tree: Path, spec: RunSpec) -> Measurement:
 
 
 def finite_number(printed: str, name: str) -> float:
-    """A plain decimal number; ScoringFailed for whatever else was printed."""
+    """A plain decimal number; ScoringError for whatever else was printed."""
     printed = printed.strip()
     value = float(printed) if _NUMBER.fullmatch(printed) else math.nan
     if math.isfinite(value):
         return value
     if _NOT_FINITE.fullmatch(printed) or math.isinf(value):
-        raise ScoringFailed(f"{name} is {_shown(printed)}, where a finite number is asked")
-    raise ScoringFailed(
+        raise ScoringError(f"{name} is {_shown(printed)}, where a finite number is asked")
+    raise ScoringError(
         f"{name} is {_shown(printed)}, which is no plain number: print it without commas, units "
         "and percent signs"
     )
@@ -252,10 +252,10 @@ class _BlockLines:
         what = f"line `{self._name}: ...`"
         block = f"block of `key: value` lines below a line {self._marker!r}"
         if self._without and not self._answers:
-            raise ScoringFailed(f"it printed no {what} in the {block}")
+            raise ScoringError(f"it printed no {what} in the {block}")
         values, others = _only(self._answers, f"{block} with {self._name!r}", self._within)
         if self._outside:
-            raise ScoringFailed(
+            raise ScoringError(
                 f"it printed {self._name!r} outside the {block}, too: print it once, in the block"
             )
         return _only(values, f"{what} in its block", ""), _numbers(others)
@@ -274,17 +274,17 @@ def _collector(spec: RunSpec) -> _Collector:
 
 
 def _only(values: list[_One], what: str, within: str) -> _One:
-    """The one value; ScoringFailed, with where it may be hidden, for none or several."""
+    """The one value; ScoringError, with where it may be hidden, for none or several."""
     if len(values) == 1:
         return values[0]
     if values:
         least = "at least " if len(values) > MOST_SAID else ""
-        raise ScoringFailed(
+        raise ScoringError(
             f"it printed more than one {what} ({least}{len(values)}): which of them counts "
             "nobody can tell, so print one"
         )
     hint = f"; {_shown(within)} has it after other words on the same line" if within else ""
-    raise ScoringFailed(f"it printed no {what}{hint}")
+    raise ScoringError(f"it printed no {what}{hint}")
 
 
 def _append(found: list[_One], one: _One) -> None:

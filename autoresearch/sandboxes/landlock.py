@@ -61,7 +61,7 @@ class _Program(ctypes.Structure):
     _fields_ = (("count", ctypes.c_ushort), ("instructions", ctypes.c_void_p))
 
 
-class Landlocked:
+class Landlock:
     """Starts a child that has given up its rights."""
 
     name: Final = "landlock"

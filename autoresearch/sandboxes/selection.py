@@ -73,14 +73,14 @@ def make_sandbox(name: str) -> Sandbox:
     if name.endswith(NETWORK):
         return Networked(make_sandbox(name.removesuffix(NETWORK)))
     from autoresearch.sandboxes.bubblewrap import Bubblewrap
-    from autoresearch.sandboxes.landlock import Landlocked
+    from autoresearch.sandboxes.landlock import Landlock
     from autoresearch.sandboxes.unsandboxed import Unsandboxed
 
     match name:
         case Bubblewrap.name:
             return Bubblewrap()
-        case Landlocked.name:
-            return Landlocked()
+        case Landlock.name:
+            return Landlock()
         case Unsandboxed.name:
             return Unsandboxed()
     raise LabError(

@@ -18,7 +18,7 @@ import numpy as np
 
 from autoresearch.data.array_frames import HEAD, MOST_NUMBERS, packed, shape_of, size_of
 from autoresearch.data.arrays import Numbers, read_arrays
-from autoresearch.errors import ScoringFailed
+from autoresearch.errors import ScoringError
 from autoresearch.records import MOST_VALUE, Measurement
 from autoresearch.run_directory import RunDir, RunSpec, remove_tree
 from autoresearch.sandboxes.base import Sandbox
@@ -31,7 +31,7 @@ _ROWS, _NUMBERS = 256, 2**20  # at once, at most
 
 
 def score_arrays(rundir: RunDir, spec: RunSpec, sandbox: Sandbox) -> Measurement:
-    """The function's number; ScoringFailed where the model or the function fails to answer."""
+    """The function's number; ScoringError where the model or the function fails to answer."""
     started = time.monotonic()
     inputs, targets = read_arrays(Path(spec.documents))
     deadline = started + spec.score_s
@@ -70,15 +70,15 @@ def _ask_all(model: Host, inputs: Numbers, rows: int) -> Numbers:
         batch = inputs[first : first + most]
         answer = _ask(model, packed(batch))
         if answer.shape != (len(batch), *(parts or [answer])[0].shape[1:]):
-            raise ScoringFailed("the model's answers have other shapes for other inputs")
+            raise ScoringError("the model's answers have other shapes for other inputs")
         parts.append(answer)
         if not 0 < sum(part.size for part in parts) <= MOST_NUMBERS:
-            raise ScoringFailed(
+            raise ScoringError(
                 f"the model's answers have no numbers, or more than {MOST_NUMBERS:,} in all"
             )
     whole = np.concatenate(parts)
     if not np.isfinite(whole).all():
-        raise ScoringFailed("the model's answers are NaN or infinite")
+        raise ScoringError("the model's answers are NaN or infinite")
     return whole
 
 
@@ -87,31 +87,31 @@ def _ask(host: Host, request: bytes) -> Numbers:
         dtype, shape = shape_of(host.ask(request, HEAD.size))
         return np.frombuffer(host.receive(size_of(shape)), dtype).reshape(shape)
     except ValueError as error:  # numpy has no array of no numbers with 2^62 rows, either
-        raise ScoringFailed("the model's answer is larger than is read") from error
+        raise ScoringError("the model's answer is larger than is read") from error
 
 
 def _check_agreement(first: Numbers, second: Numbers) -> None:
-    """Raise ScoringFailed where an answer depends on what was asked before it."""
+    """Raise ScoringError where an answer depends on what was asked before it."""
     if first.shape != second.shape:
-        raise ScoringFailed("the model's answers have another shape when it is asked again")
+        raise ScoringError("the model's answers have another shape when it is asked again")
     apart = np.abs(first.astype(np.float64) - second.astype(np.float64))
     off = ~(apart <= TOLERANCE * np.maximum(1.0, np.abs(first)))
     if off.any():
         rows = int(off.reshape(len(off), -1).any(axis=1).sum())
-        raise ScoringFailed(
+        raise ScoringError(
             "the model's answers depend on what it was asked before: asked again in another order, "
             f"a fresh process of it answered {rows} of {len(off)} inputs otherwise"
         )
 
 
 def _check_same(value: float, others: Sequence[float]) -> None:
-    """Raise ScoringFailed where the fresh process's answers are worth something else.
+    """Raise ScoringError where the fresh process's answers are worth something else.
 
     Answers can agree as numbers and yet differ in all that counts, such as their order, where they
     are small.
     """
     if any(abs(value - other) > TOLERANCE * max(1.0, abs(value)) for other in others):
-        raise ScoringFailed(
+        raise ScoringError(
             "the model's answers depend on what it was asked before: with those of a fresh process "
             "of it in their place, the evaluation function gives another number"
         )
@@ -135,9 +135,9 @@ def _evaluate(
     try:
         with Host(alone, own, sandbox, 2, deadline=deadline, program=_PROGRAM) as function:
             found = [_number(_ask(function, packed(targets) + packed(one))) for one in answers]
-    except ScoringFailed as failure:
+    except ScoringError as failure:
         words = failure.message.replace("the model", "the evaluation function")
-        raise ScoringFailed(words) from failure
+        raise ScoringError(words) from failure
     finally:
         remove_tree(alone.path)
     return found
@@ -145,10 +145,10 @@ def _evaluate(
 
 def _number(found: Numbers) -> float:
     if found.size != 1:
-        raise ScoringFailed(f"the evaluation function gave {found.size} numbers, where one is due")
+        raise ScoringError(f"the evaluation function gave {found.size} numbers, where one is due")
     value = float(found.reshape(-1)[0])
     if not abs(value) <= MOST_VALUE:  # nor is NaN
-        raise ScoringFailed(
+        raise ScoringError(
             f"the evaluation function gave {value}, which is no finite number up to {MOST_VALUE:g}"
         )
     return value

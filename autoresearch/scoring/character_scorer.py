@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from autoresearch.data.token_feed import read_corpus, split_corpus
-from autoresearch.errors import ScoringFailed
+from autoresearch.errors import ScoringError
 from autoresearch.records import Measurement
 from autoresearch.run_directory import RunDir, RunSpec
 from autoresearch.sandboxes.base import Sandbox
@@ -27,7 +27,7 @@ TOLERANCE = 1e-4  # of a document's nats, or of one nat where it costs less
 
 
 def score_characters(rundir: RunDir, spec: RunSpec, sandbox: Sandbox) -> Measurement:
-    """Bits per byte on the held-out documents; raise ScoringFailed if the model fails to answer."""
+    """Bits per byte on the held-out documents; raise ScoringError if the model fails to answer."""
     started = time.monotonic()
     corpus = read_corpus(Path(spec.documents))
     deadline = started + spec.score_s
@@ -52,7 +52,7 @@ def score_characters(rundir: RunDir, spec: RunSpec, sandbox: Sandbox) -> Measure
         nats_again = dict(zip(again, reveal(second, corpus, again, rows), strict=True))
     value = _bits_per_byte(nats)
     if value is None or not value < WORST:  # nor is NaN
-        raise ScoringFailed(f"the metric is {value}, where less than {WORST:g} is asked")
+        raise ScoringError(f"the metric is {value}, where less than {WORST:g} is asked")
     _check_agreement(nats, nats_again)
     return Measurement(
         value=value,
@@ -77,11 +77,11 @@ def _bits_per_byte(nats: Mapping[str, float]) -> float | None:
 
 
 def _check_agreement(first: Mapping[str, float], second: Mapping[str, float]) -> None:
-    """Raise ScoringFailed where a document's cost depends on what was shown before it."""
+    """Raise ScoringError where a document's cost depends on what was shown before it."""
     both = [(cost, second[document]) for document, cost in first.items() if document in second]
     off = [abs(a - b) for a, b in both if not abs(a - b) <= TOLERANCE * max(1.0, a)]
     if off:
-        raise ScoringFailed(
+        raise ScoringError(
             "the model's answers depend on what it was asked before: asked again in another order, "
             f"a fresh process of it made {len(off)} of {len(both)} documents cost up to "
             f"{max(off):.4f} nats more or less"

@@ -7,7 +7,7 @@ import signal
 import struct
 import time
 
-from autoresearch.errors import ScoringFailed
+from autoresearch.errors import ScoringError
 from autoresearch.run_directory import RunDir, RunSpec
 from autoresearch.run_output.out_of_memory import HOST_WORDS, Taken, out_of_memory, size
 from autoresearch.sandboxes.base import Sandbox
@@ -75,9 +75,9 @@ class Host:
             (size,) = struct.unpack("<I", self.receive(4))
             words = self.receive(min(size, 1000)).decode("utf-8", "replace")
             words = "".join(c if c.isprintable() else " " for c in words)
-            raise ScoringFailed(self._words_that_may_be_shown(words))
+            raise ScoringError(self._words_that_may_be_shown(words))
         if got != kind:
-            raise ScoringFailed("the model's process answered out of turn")
+            raise ScoringError("the model's process answered out of turn")
 
     def _send(self, data: bytes) -> None:
         view = memoryview(data)
@@ -95,7 +95,7 @@ class Host:
             self._wait(select.POLLIN, self._replies)
             piece = os.read(self._replies, size - len(pieces))
             if not piece:
-                raise ScoringFailed(self._how_it_ended())
+                raise ScoringError(self._how_it_ended())
             pieces += piece
         return bytes(pieces)
 
@@ -104,7 +104,7 @@ class Host:
         poll.register(descriptor, event)
         left = self._deadline - time.monotonic()
         if left <= 0 or not poll.poll(left * 1000):
-            raise ScoringFailed(
+            raise ScoringError(
                 f"the model had not answered for all documents after {self._score_s:g} s"
             )
 

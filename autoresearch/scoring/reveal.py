@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autoresearch.data.token_feed import Corpus
-from autoresearch.errors import ScoringFailed
+from autoresearch.errors import ScoringError
 
 Ids = npt.NDArray[np.int64]
 Logits = npt.NDArray[np.float64]
@@ -90,7 +90,7 @@ def _asked(model: Answering, request: list[int], shape: tuple[int, ...]) -> Logi
     answer = model.ask(np.array(request, dtype=np.int64).tobytes(), 8 * math.prod(shape))
     logits = np.frombuffer(answer, dtype=np.float64).reshape(shape)
     if not np.isfinite(logits).all():
-        raise ScoringFailed("the model returned logits that are NaN or infinite")
+        raise ScoringError("the model returned logits that are NaN or infinite")
     return logits
 
 

@@ -3,7 +3,7 @@
 import dataclasses
 from pathlib import Path
 
-from autoresearch.errors import ScoringFailed
+from autoresearch.errors import ScoringError
 from autoresearch.records import Measurement
 from autoresearch.run_directory import RunDir, RunSpec, write_json
 from autoresearch.sandboxes.base import Sandbox
@@ -17,7 +17,7 @@ def score_run(path: Path) -> int:
     sandbox = make_sandbox(spec.sandbox)
     try:
         measurement = _score_of_kind(rundir, spec, sandbox)
-    except ScoringFailed as failure:
+    except ScoringError as failure:
         write_json(rundir.measurement_file, {"failed": failure.message})
         return 0
     finally:

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autoresearch.data.token_file import TokenFile, read_token_file
-from autoresearch.errors import ScoringFailed
+from autoresearch.errors import ScoringError
 from autoresearch.records import Measurement
 from autoresearch.run_directory import RunDir, RunSpec
 from autoresearch.sandboxes.base import Sandbox
@@ -46,7 +46,7 @@ class Rows:
 
 
 def score_tokens(rundir: RunDir, spec: RunSpec, sandbox: Sandbox) -> Measurement:
-    """Bits per byte on the held-out rows; ScoringFailed if it fails or its claim is wrong."""
+    """Bits per byte on the held-out rows; ScoringError if it fails or its claim is wrong."""
     started = time.monotonic()
     corpus = read_token_file(Path(spec.documents))
     rows = held_out_rows(corpus, spec)
@@ -61,7 +61,7 @@ def score_tokens(rundir: RunDir, spec: RunSpec, sandbox: Sandbox) -> Measurement
         shown = nats_by_prefix(second, corpus, rows.tokens, places)
     value = _bits_per_byte(corpus, rows.tokens[: rows.held_out], claimed[: rows.held_out])
     if value is None or not value < WORST:  # nor is NaN
-        raise ScoringFailed(f"the metric is {value}, where less than {WORST:g} is asked")
+        raise ScoringError(f"the metric is {value}, where less than {WORST:g} is asked")
     check_claim(np.array([claimed[place] for place in places]), shown, spec.tolerance)
     return Measurement(
         value=value,
@@ -85,9 +85,7 @@ def held_out_rows(corpus: TokenFile, spec: RunSpec) -> Rows:
     held_out = _cut(corpus, split.held_out, width)
     spare = _cut(corpus, split.spare_part(spec.spare_part), width)
     if not len(held_out):
-        raise ScoringFailed(
-            f"the held-out documents have fewer than {width} tokens, a row's length"
-        )
+        raise ScoringError(f"the held-out documents have fewer than {width} tokens, a row's length")
     return Rows(np.concatenate((held_out, spare)), len(held_out))
 
 
@@ -113,7 +111,7 @@ def claim(model: Host, corpus: TokenFile, rows: Ids) -> Nats:
         answer = model.ask(request.tobytes(), 4 * batch[:, 1:].size)
         claimed[chosen] = np.frombuffer(answer, "<f4").reshape(len(batch), -1)
     if not np.isfinite(claimed).all() or (claimed < _NO_COST).any():
-        raise ScoringFailed("the model's costs are not finite, or below 0")
+        raise ScoringError("the model's costs are not finite, or below 0")
     return claimed
 
 
@@ -145,7 +143,7 @@ def nats_by_prefix(
         answer = model.ask(request.tobytes(), 4 * len(batch) * corpus.vocab)
         logits = np.frombuffer(answer, "<f4").reshape(len(batch), -1).astype(np.float64)
         if not np.isfinite(logits).all():
-            raise ScoringFailed("the model returned logits that are NaN or infinite")
+            raise ScoringError("the model returned logits that are NaN or infinite")
         cost.update(zip(batch, _nats(logits, rows[chosen, ends + 1]), strict=True))
     return np.array([cost[place] for place in places])
 
@@ -173,18 +171,18 @@ def _nats(logits: Nats, targets: Ids) -> Nats:
 
 
 def check_claim(claimed: Nats, shown: Nats, tolerance: float) -> None:
-    """Raise ScoringFailed where what was claimed is not what prefixes alone cost."""
+    """Raise ScoringError where what was claimed is not what prefixes alone cost."""
     off = np.abs(claimed - shown)
     wrong = ~(off <= tolerance)
     if wrong.any():
-        raise ScoringFailed(
+        raise ScoringError(
             "the model's costs are not what it predicts from what precedes: shown only that, a "
             f"fresh process of it differs at {wrong.sum()} of {len(off)} places by more than "
             f"{tolerance:g} nats, at most by {off.max():.4f}"
         )
     mean = float(np.mean(claimed - shown))
     if abs(mean) > _MEAN_SHARE * tolerance:
-        raise ScoringFailed(
+        raise ScoringError(
             "the model's costs differ in one direction from what it predicts from what precedes: "
             f"by {mean:.2g} nats on average over {len(off)} places, where "
             f"{_MEAN_SHARE * tolerance:g} are allowed"

@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory, mkdtemp
 from filelock import FileLock
 
 from autoresearch.contract import Contract
-from autoresearch.errors import ContractError, NotNow
+from autoresearch.errors import ContractError, InvalidStateError
 from autoresearch.run_output.log_digest import clean_lines
 
 _BESIDE_LOCK = ("pyproject.toml", ".python-version")
@@ -79,7 +79,7 @@ def python_of(home: Path, recipe: Recipe) -> Path:
 def build(home: Path, recipe: Recipe, tell: Tell = lambda line: None) -> Path:
     """The interpreter of the recipe's environment, which is built if it is not there.
 
-    `tell` hears each line of uv's. Raises NotNow with its last words where it fails.
+    `tell` hears each line of uv's. Raises InvalidStateError with its last words where it fails.
     """
     python = python_of(home, recipe)
     if python.exists():
@@ -105,7 +105,7 @@ def find_uv(environ: Mapping[str, str] = os.environ) -> str:
     for found in (environ.get("UV"), shutil.which("uv", path=environ.get("PATH")), str(beside)):
         if found and os.access(found, os.X_OK):
             return found
-    raise NotNow(
+    raise InvalidStateError(
         "This target needs an environment of its own, and there is no uv to build it.",
         "Install uv (https://docs.astral.sh/uv, or `pip install uv`), then try again; or name an "
         "interpreter that has what it needs: [run] python, or init --python PATH.",
@@ -157,7 +157,7 @@ def _run(
             process.kill()
             raise
     if process.returncode:
-        raise NotNow(
+        raise InvalidStateError(
             f"uv could not build an environment with {recipe.describe()}:\n" + "\n".join(said),
             "Mend what it names (network, index, versions, Python), then try again; or name an "
             "interpreter that has what is needed: [run] python, or init --python PATH.",

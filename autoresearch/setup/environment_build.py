@@ -13,7 +13,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from autoresearch.errors import LabError, NotNow
+from autoresearch.errors import InvalidStateError, LabError
 from autoresearch.run_directory import write_json
 from autoresearch.run_output.log_digest import last_line
 from autoresearch.setup.environment import Recipe, build, python_of
@@ -22,7 +22,7 @@ _SILENT_S = 600.0  # without a word; then its builder is taken for dead, and ano
 
 
 def require_built(home: Path, recipe: Recipe, python: str) -> None:
-    """Return if the environment is there; else see that it is being built, and raise NotNow.
+    """Return if the environment is there; else start building it and raise InvalidStateError.
 
     `python` is the interpreter with this product in it that builds it.
     """
@@ -33,11 +33,11 @@ def require_built(home: Path, recipe: Recipe, python: str) -> None:
     if failed.exists():
         words = failed.read_text()
         failed.unlink()
-        raise NotNow(words, "Call open_lab again to try once more.")
+        raise InvalidStateError(words, "Call open_lab again to try once more.")
     if not log.exists() or time.time() - log.stat().st_mtime > _SILENT_S:
         _begin(file, recipe, python)
     now = last_line(log) or "it begins"
-    raise NotNow(
+    raise InvalidStateError(
         f"The target's environment with {recipe.describe()} is being built ({now}).",
         "Call open_lab again in a minute; it goes on meanwhile. On a terminal "
         "`autoresearch-mcp init` shows how it goes.",

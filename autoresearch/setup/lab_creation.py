@@ -16,8 +16,8 @@ from filelock import FileLock
 
 from autoresearch.contract import FILE_NAME, Contract, Sealed, parse_contract, sha256
 from autoresearch.data.corpora import open_corpus
-from autoresearch.data.held_out import as_one
-from autoresearch.errors import ContractError, NotFound, NotNow
+from autoresearch.data.held_out import pack_files
+from autoresearch.errors import ContractError, InvalidStateError, NotFoundError
 from autoresearch.git.repository import Repository, snapshot
 from autoresearch.git.signatures import load_signer, prepare_signer
 from autoresearch.ledger.ledger import Ledger
@@ -43,7 +43,7 @@ class Source:
 
 
 def find_source(source: str, home: Path, contract: str = "") -> Source:
-    """Raise NotFound, listing what there is, or ContractError; write nothing.
+    """Raise NotFoundError, listing what there is, or ContractError; write nothing.
 
     `contract` is the text that stands for the repository's autoresearch.toml, if any is given.
     """
@@ -58,7 +58,7 @@ def find_source(source: str, home: Path, contract: str = "") -> Source:
     path = Path(source).expanduser()
     if not path.is_dir():
         labs = ", ".join(lab_names(home)) or "none yet"
-        raise NotFound(
+        raise NotFoundError(
             f"No target, lab or folder {source!r}.",
             f"Shipped targets: {', '.join(BESIDE)}. Labs: {labs}. Or give a repository's path.",
         )
@@ -77,14 +77,14 @@ def lab_on(path: Path, home: Path) -> str | None:
 
 
 def open_signed(source: str, home: Path, key: Path, tell: Tell = lambda line: None) -> None:
-    """Make a lab whose verdicts are signed with that SSH key; NotNow if there is one already."""
+    """Make a lab whose verdicts are signed with that SSH key; InvalidStateError if it exists."""
     found = find_source(source, home)
     if found.existing is not None:
         signer = load_signer(found.existing)
         if signer is not None and signer.key == key.expanduser().absolute():
             return
         by = f"signs with {signer.key}" if signer else "signs nothing"
-        raise NotNow(
+        raise InvalidStateError(
             f"The lab {found.name} is there already, and {by}.",
             "A lab signs from its first event on: open another target, or one in another "
             "AUTORESEARCH_HOME.",
@@ -133,9 +133,9 @@ def create_lab(
 ) -> None:
     """Make the lab's folder, its repository, and the ledger's first two events.
 
-    With a `key` the lab signs; NotNow where that does not work. `contract` is used in place of the
-    repository's autoresearch.toml, and kept in the ledger. An environment that the target needs is
-    built first, which can take minutes; `tell` hears how it goes.
+    With a `key` the lab signs; InvalidStateError where that does not work. `contract` is used in
+    place of the repository's autoresearch.toml, and kept in the ledger. An environment that the
+    target needs is built first, which can take minutes; `tell` hears how it goes.
     """
     recipe = needed_environment(source, contract)
     if recipe is not None:
@@ -145,7 +145,9 @@ def create_lab(
         folder = lab_folder(home, source.name)
         if (folder / "lab.json").exists():
             if read_settings(folder)["source"] != source.location:
-                raise NotNow(f"Another lab took the name {source.name} just now.", "Open it again.")
+                raise InvalidStateError(
+                    f"Another lab took the name {source.name} just now.", "Open it again."
+                )
             return
         building = Path(mkdtemp(prefix=".building-", dir=home / "labs"))
         try:
@@ -293,7 +295,7 @@ def _take_documents(
     assert sealed is not None
     if not sealed.outside:
         files = [(path, repository.read_file(commit, path)) for path in contract.sealed_paths]
-        documents.write_bytes(as_one(files))
+        documents.write_bytes(pack_files(files))
         return
     try:
         shutil.copyfile(Path(sealed.data).expanduser(), documents)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hashlib import sha256 as _sha256
 from pathlib import Path
 
-from autoresearch.errors import LedgerDamaged
+from autoresearch.errors import LedgerDamagedError
 from autoresearch.git.signatures import Signer
 
 
@@ -27,14 +27,16 @@ def commitment(salt: str, split_seed: int) -> str:
 
 
 def read_settings(folder: Path) -> dict[str, str]:
-    """Return the content of a lab folder's lab.json; raise LedgerDamaged if it is not readable."""
+    """Return the content of a lab folder's lab.json; raise LedgerDamagedError if unreadable."""
     path = folder / "lab.json"
     try:
         settings: dict[str, str] = json.loads(path.read_bytes())
         if not isinstance(settings.get("source"), str):
             raise ValueError("it names no source")
     except (ValueError, AttributeError) as error:
-        raise LedgerDamaged(f"{path} does not read: {error}.", "Restore it from a copy.") from error
+        raise LedgerDamagedError(
+            f"{path} does not read: {error}.", "Restore it from a copy."
+        ) from error
     return settings
 
 

@@ -13,7 +13,7 @@ from autoresearch.statistics.noise import Noise, interval, measure_noise, quanti
 from autoresearch.statistics.t_table import T_999
 
 
-def judge_first(
+def judge_v1(
     candidate: Sequence[float],
     controls: Sequence[float],
     noise_groups: Sequence[Sequence[float]],

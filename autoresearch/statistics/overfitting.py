@@ -57,7 +57,10 @@ def measure_overfitting(keeps: Sequence[Keep], *, lower_is_better: bool) -> Over
     runs = sum(1 / len(keep.candidate) + 1 / len(keep.controls) for keep in scored)
     wide = quantile(T_975, spare_noise.freedom) * spare_noise.sigma * math.sqrt(runs)
     excesses = [sign * (_difference(keep, 0) - _difference(keep, 1)) for keep in scored]
-    narrow = max(quantile(T_975, apart.freedom) * apart.sigma * math.sqrt(runs), _between(excesses))
+    narrow = max(
+        quantile(T_975, apart.freedom) * apart.sigma * math.sqrt(runs),
+        _between(excesses),
+    )
     return Overfitting(
         keeps=len(scored),
         claimed=claimed,

@@ -48,7 +48,7 @@ class Forecast:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Taste:
+class PredictionScore:
     """How good one proposer's predictions were, on average."""
 
     scored: int
@@ -57,7 +57,7 @@ class Taste:
     know_nothing: float  # the log score of N(0, (2 sigma)^2) on the same experiments
 
 
-def score_predictions(items: Iterable[Forecast]) -> dict[str, Taste]:
+def score_predictions(items: Iterable[Forecast]) -> dict[str, PredictionScore]:
     """The taste of each proposer that has at least one prediction to score, in order of name."""
     scored: defaultdict[str, list[tuple[float, float, float]]] = defaultdict(list)
     for item in items:
@@ -65,7 +65,7 @@ def score_predictions(items: Iterable[Forecast]) -> dict[str, Taste]:
         if found is not None:
             scored[item.proposer].append(found)
     return {
-        name: Taste(
+        name: PredictionScore(
             scored=len(rows),
             brier=fmean(row[0] for row in rows),
             log_score=fmean(row[1] for row in rows),

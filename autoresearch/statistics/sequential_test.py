@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from autoresearch.records import Outcome
 from autoresearch.statistics.false_keep_rates import FALSE_KEEPS
-from autoresearch.statistics.gate_v1 import judge_first
+from autoresearch.statistics.gate_v1 import judge_v1
 from autoresearch.statistics.gates import (
     GAIN,
     GATE,
@@ -46,7 +46,7 @@ __all__ = [
     "Gate",
     "Judgement",
     "Noise",
-    "Setback",
+    "ReversalEvidence",
     "expected_false_keeps",
     "falls_behind",
     "interval",
@@ -61,7 +61,7 @@ NOISELESS = 1e-9  # of a value: below this the metric has no noise that runs cou
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Setback:
+class ReversalEvidence:
     """A kept experiment that its own later runs put behind what it was built on."""
 
     effect: float  # metric units, positive is better; here below 0
@@ -105,7 +105,7 @@ def judge(
     A simplification (`simpler`) is also kept if it is no worse by more than the gate's margin.
     """
     if gate.version == 1:
-        return judge_first(
+        return judge_v1(
             candidate, controls, noise_groups, lower_is_better=lower_is_better, gate=gate
         )
     noise = measure_noise(noise_groups)
@@ -147,7 +147,7 @@ def falls_behind(
     lower_is_better: bool,
     gate: Gate = GATE,
     margin_sigmas: float = 0.0,
-) -> Setback | None:
+) -> ReversalEvidence | None:
     """Whether a kept experiment's runs made since it was kept put it behind its base's controls.
 
     Looks only after 6, 12 and 20 fresh runs, so that it is not asked until it fails: between two
@@ -166,7 +166,7 @@ def falls_behind(
         return None
     low, high = interval(effect, all_noise, look, len(parent))
     allowed = f", {margin_sigmas:g} were allowed" if margin_sigmas else ""
-    return Setback(
+    return ReversalEvidence(
         effect=effect,
         low=low,
         high=high,

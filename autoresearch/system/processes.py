@@ -62,7 +62,7 @@ class Descendants:
         self._waited_before = 0.0
         self._statuses: dict[int, int] = {}
 
-    def forget_the_dead(self) -> None:
+    def reset_reaped_cpu(self) -> None:
         """Count no CPU seconds of children that are dead by now: they were other work."""
         self._waited_before = _reaped_cpu()
 

@@ -14,7 +14,7 @@ _EVERY_S = 0.3
 _SHARE = 0.02  # of the time, at most, is spent on looking
 
 
-class Footprint:
+class DiskUsage:
     """What lies in the folders that a run may write to, beyond what lay there before it."""
 
     def __init__(self, rundir: RunDir, spec: RunSpec) -> None:

@@ -4,7 +4,7 @@ import json
 import signal
 import stat
 
-from autoresearch.errors import ScoringFailed
+from autoresearch.errors import ScoringError
 from autoresearch.records import Measurement, RunState
 from autoresearch.run_directory import RunDir, RunSpec, measurement_of
 from autoresearch.run_output.log_digest import last_line, true_exception
@@ -45,7 +45,7 @@ def measured(number: Number, end: TrainingEnd) -> End:
     """The end of a run that exited well and whose number is read."""
     try:
         found = number.measure(end)
-    except ScoringFailed as failure:
+    except ScoringError as failure:
         return RunState.CRASHED, failure.message, None
     return RunState.FINISHED, f"{number.metric} {found.value:.6g}", found
 

@@ -6,13 +6,13 @@ A sealed run's model is scored instead, by a process of its own.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from autoresearch.errors import ScoringFailed
+from autoresearch.errors import ScoringError
 from autoresearch.records import MOST_VALUE, Measurement
 from autoresearch.run_directory import RunDir, RunSpec
 from autoresearch.run_output.stdout_metric import OutputReader
 from autoresearch.training.training_process import TrainingEnd
 
-Read = Callable[[TrainingEnd], Measurement]  # raises ScoringFailed
+Read = Callable[[TrainingEnd], Measurement]  # raises ScoringError
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +24,10 @@ class Number:
     metric: str
 
     def measure(self, end: TrainingEnd) -> Measurement:
-        """The number of a run that ended well; raise ScoringFailed, in a sentence."""
+        """The number of a run that ended well; raise ScoringError, in a sentence."""
         found = self.read(end)
         if not abs(found.value) <= MOST_VALUE:  # nor is NaN
-            raise ScoringFailed(
+            raise ScoringError(
                 f"its {self.metric} is {found.value}, where a finite number of at most "
                 f"{MOST_VALUE:g} is asked"
             )
@@ -39,7 +39,7 @@ class Number:
             return ""
         try:
             value = self.measure(end).value
-        except ScoringFailed:
+        except ScoringError:
             return ""
         return f"; the {self.metric} of {value:.6g} that it printed counts for nothing"
 

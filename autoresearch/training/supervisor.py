@@ -23,7 +23,7 @@ import psutil
 from filelock import FileLock, Timeout
 
 from autoresearch.devices import Probe
-from autoresearch.devices.acquisition import PATIENCE_S, Claim
+from autoresearch.devices.acquisition import PATIENCE_S, DeviceAcquisition
 from autoresearch.devices.disturbance import Reading, disturbed, read_machine
 from autoresearch.devices.gpu_watch import Watch
 from autoresearch.devices.grants import Grant, granted
@@ -254,7 +254,7 @@ class _Supervisor:
 
     def _take_device(self, spec: RunSpec) -> End | None:
         """Wait for the lease; how the run ends where it can't get one, None if it was stopped."""
-        claim = Claim(spec, self._probe, self._patience_s, self._machine)
+        claim = DeviceAcquisition(spec, self._probe, self._patience_s, self._machine)
         said = ""
         while not self._stop_asked():
             self._lease = claim.take()

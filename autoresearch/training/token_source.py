@@ -45,7 +45,7 @@ class Provision(Protocol):
 
 def provide(spec: RunSpec) -> Provision:
     """The provision of that run."""
-    return Tokens(spec) if spec.serves_tokens else Nothing()
+    return Tokens(spec) if spec.serves_tokens else NoTokens()
 
 
 class Tokens:
@@ -94,7 +94,7 @@ class Tokens:
         self._feed.abandon()
 
 
-class Nothing:
+class NoTokens:
     """Of a target that brings its own data: the lab reads no document and promises none."""
 
     env: Mapping[str, str] = {}

@@ -20,7 +20,7 @@ from autoresearch.run_directory import RunDir, RunSpec
 from autoresearch.run_output.capped_log import CappedLog
 from autoresearch.sandboxes.base import Confinement, Sandbox
 from autoresearch.system.processes import Descendants, Usage
-from autoresearch.training.disk_usage import Footprint
+from autoresearch.training.disk_usage import DiskUsage
 from autoresearch.training.token_source import Provision, provide
 
 POLL_S = 0.05
@@ -90,7 +90,7 @@ class Training:
         self._descendants = descendants
         self._sandbox = sandbox
         self._usage = Usage(0.0, 0.0, 0)
-        self._footprint = Footprint(rundir, spec)
+        self._footprint = DiskUsage(rundir, spec)
         self._peak_mb = 0.0
         self._log = CappedLog(rundir.log_file)
         self._listen = listen
@@ -106,7 +106,7 @@ class Training:
             raise NotStarted(f"{error.filename}: {error.strerror}") from error
         self._started = time.monotonic()  # here, so that its time is not that of our preparations
         self._exited: float | None = None
-        descendants.forget_the_dead()
+        descendants.reset_reaped_cpu()
         os.close(output_end)
         self._provision.begin()
 

@@ -13,7 +13,7 @@ def lower_is_better(contract: Contract) -> bool:
     return contract.metric.direction == "min"
 
 
-def weigh_evidence(
+def assess(
     history: History,
     experiment: str,
     evidence: Evidence,
@@ -37,5 +37,5 @@ def kept_as_simpler(history: History, experiment: str, contract: Contract) -> bo
     if verdict is None or verdict.outcome is not Outcome.KEEP:
         return False
     evidence = Evidence(verdict.candidate_runs, verdict.control_runs, verdict.noise_runs)
-    word = weigh_evidence(history, experiment, evidence, contract, verdict.judge_version)
+    word = assess(history, experiment, evidence, contract, verdict.judge_version)
     return word.test == NON_INFERIORITY

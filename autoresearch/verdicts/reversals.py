@@ -5,7 +5,12 @@ from autoresearch.ledger.history import History
 from autoresearch.ledger.ledger import Ledger
 from autoresearch.records import Event, Reversal, Reverted
 from autoresearch.statistics.rounding import decimals
-from autoresearch.statistics.sequential_test import GATES, JUDGE_VERSION, Setback, falls_behind
+from autoresearch.statistics.sequential_test import (
+    GATES,
+    JUDGE_VERSION,
+    ReversalEvidence,
+    falls_behind,
+)
 from autoresearch.verdicts.assessment import kept_as_simpler, lower_is_better
 from autoresearch.verdicts.evidence import (
     AGEING_SINCE,
@@ -71,7 +76,7 @@ def take_back(ledger: Ledger, contract: Contract) -> None:
         ledger.append(build)
 
 
-def _sentence(tip: str, parent: str, word: Setback, unit: str) -> str:
+def _sentence(tip: str, parent: str, word: ReversalEvidence, unit: str) -> str:
     digits = decimals(word.noise.sigma)
     return (
         f"{word.effect:+.{digits}f} {unit}".rstrip() + f" (95 % interval {word.low:.{digits}f} to "

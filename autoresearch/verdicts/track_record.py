@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from autoresearch.contract import Contract
 from autoresearch.ledger.history import History
 from autoresearch.statistics.overfitting import Keep, Overfitting, Scores, measure_overfitting
-from autoresearch.statistics.prediction_scores import Forecast, Taste, score_predictions
+from autoresearch.statistics.prediction_scores import Forecast, PredictionScore, score_predictions
 from autoresearch.statistics.sequential_test import expected_false_keeps
 from autoresearch.verdicts.assessment import kept_as_simpler, lower_is_better
 
@@ -19,7 +19,7 @@ class TrackRecord:
     simplifications: int = 0  # kept for being simpler and not worse: they claim no gain
     false_keeps: float  # to be expected among the candidates if none was a gain, at normal noise
     overfitting: Overfitting | None  # of all keeps together
-    taste: dict[str, Taste]  # by proposer: the client and its model
+    taste: dict[str, PredictionScore]  # by proposer: the client and its model
 
 
 def track_record(history: History, contract: Contract) -> TrackRecord:

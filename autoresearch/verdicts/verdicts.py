@@ -7,25 +7,25 @@ it, so that a newer product does not call an old ledger wrong.
 from dataclasses import replace
 
 from autoresearch.contract import Contract
-from autoresearch.errors import LedgerDamaged
+from autoresearch.errors import LedgerDamagedError
 from autoresearch.ledger.history import History
-from autoresearch.records import Outcome, Reversal, RunState, Verdict, Word
+from autoresearch.records import Outcome, Reversal, Ruling, RunState, Verdict
 from autoresearch.statistics.gates import NON_INFERIORITY
 from autoresearch.statistics.rounding import decimals
 from autoresearch.statistics.sequential_test import GATES, JUDGE_VERSION, Gate, Judgement
-from autoresearch.verdicts.assessment import weigh_evidence
+from autoresearch.verdicts.assessment import assess
 from autoresearch.verdicts.evidence import Evidence, gather, going
 from autoresearch.verdicts.reversals import due_reversal
 
 MOST_REPEATS = 2  # of runs that were lost or disturbed to no fault of their own
 
 
-def judge_again(history: History, word: Word, contract: Contract) -> Word:
+def judge_again(history: History, word: Ruling, contract: Contract) -> Ruling:
     """Derive a verdict or a reversal anew from all that came before it; `verify` compares the two.
 
     Nothing of the word is believed but which experiment it is on and which version gave it. How it
     is worded is left as it is, since words may change and what they say may not. Raises
-    LedgerDamaged where the runs allow no such word, or the version is unknown.
+    LedgerDamagedError where the runs allow no such word, or the version is unknown.
     """
     known_gate(word.judge_version, word.experiment)
     again: Verdict | Reversal | None
@@ -35,15 +35,15 @@ def judge_again(history: History, word: Word, contract: Contract) -> Word:
         again = due_reversal(history, contract, word.judge_version)
     if again is None:
         kind = "verdict on" if isinstance(word, Verdict) else "taking back of"
-        raise LedgerDamaged(f"The runs before the {kind} {word.experiment} allow none.")
+        raise LedgerDamagedError(f"The runs before the {kind} {word.experiment} allow none.")
     return replace(again, sentence=word.sentence)
 
 
 def known_gate(version: int, experiment: str) -> Gate:
-    """The settings of that version of the judge; LedgerDamaged where there is no such version."""
+    """Return the gate of that judge version; raise LedgerDamagedError if there is none."""
     if version not in GATES:
         known = ", ".join(map(str, sorted(GATES)))
-        raise LedgerDamaged(
+        raise LedgerDamagedError(
             f"The word on {experiment} was given by version {version} of the judge, which this "
             f"product does not know; it knows {known}.",
             "Verify it with the product that wrote it, or a newer one.",
@@ -64,7 +64,7 @@ def due_verdict(
     if going(history, experiment):
         return None
     evidence = gather(history, experiment, contract, version=version)
-    judgement = weigh_evidence(history, experiment, evidence, contract, version)
+    judgement = assess(history, experiment, evidence, contract, version)
     if judgement.outcome is None:
         return None
     moves = judgement.outcome is Outcome.KEEP and base == history.incumbent

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from curricula.errors import BadSubmission
+from curricula.errors import SubmissionError
 
 HELD_OUT = 100  # names that the lab scores with; the fewest that it takes
 LEAST_NAMES = 10 * HELD_OUT  # different ones: a tenth is held out
@@ -34,34 +34,34 @@ class Names:
 
 
 def read_names(path: Path) -> Names:
-    """The names in a file; raise BadSubmission where no model could learn from it."""
+    """The names in a file; raise SubmissionError where no model could learn from it."""
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except OSError as error:
-        raise BadSubmission(
+        raise SubmissionError(
             f"{path} can't be read: {error.strerror}.", "Give a text file, a name a line."
         ) from error
     except UnicodeDecodeError as error:
-        raise BadSubmission(
+        raise SubmissionError(
             f"{path} is no UTF-8 text: byte {error.start} can't be read.",
             "Save it as UTF-8, a name a line.",
         ) from error
     names = Names(tuple(line for line in map(str.strip, text.split("\n")) if line))
     if names.different < LEAST_NAMES:
-        raise BadSubmission(
+        raise SubmissionError(
             f"{path} holds {names.different} different names; {LEAST_NAMES:,} are the least.",
             f"The lab keeps a tenth of them away from every run, and scores with {HELD_OUT}.",
         )
     letters = sorted(set("".join(names.lines)))
     if len(letters) > MOST_LETTERS:
-        raise BadSubmission(
+        raise SubmissionError(
             f"{path} is written in {len(letters)} different characters; {MOST_LETTERS} are the "
             "most that so small a model can learn.",
             f"Write all in lower case, say, or leave out what is rare: {_rare(names)}.",
         )
     longest = max(names.lines, key=len)
     if len(longest) > LONGEST:
-        raise BadSubmission(
+        raise SubmissionError(
             f"{path} has a name of {len(longest)} characters; {LONGEST} are the most.",
             f"It begins {longest[:20]!r}. Shorten it, or leave it out.",
         )

@@ -15,7 +15,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 
 from curricula.capstone.names import HELD_OUT, LONGEST, Names
-from curricula.errors import BadSubmission
+from curricula.errors import SubmissionError
 from curricula.grading.answers import error_words
 from curricula.grading.grader import Part, Runner, check_submission, read_reply
 
@@ -150,12 +150,12 @@ class Sizes:
 
 
 def read_model(path: Path) -> str:
-    """A learner's file as text; raise BadSubmission where it is none."""
+    """A learner's file as text; raise SubmissionError where it is none."""
     try:
         source = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "it is no UTF-8 text"
-        raise BadSubmission(
+        raise SubmissionError(
             f"{path} can't be read: {why}.", "Give the file in which you rebuilt the model."
         ) from error
     check_submission(source)
@@ -163,7 +163,7 @@ def read_model(path: Path) -> str:
 
 
 def check_model(source: str, runner: Runner) -> None:
-    """Run its parts in a child; raise BadSubmission with all that keeps it from being a model."""
+    """Run its parts in a child; raise SubmissionError with all that keeps it from being a model."""
     part = Part(
         source=source,
         entry="gpt",
@@ -189,8 +189,8 @@ def check_model(source: str, runner: Runner) -> None:
         raise _unfit(wrong)
 
 
-def _unfit(wrong: Sequence[str]) -> BadSubmission:
-    return BadSubmission(
+def _unfit(wrong: Sequence[str]) -> SubmissionError:
+    return SubmissionError(
         "The file can't become a model of your own yet:\n" + "\n".join(f"- {w}" for w in wrong),
         "Names and arguments are those of microgpt/gpt.py; a file that passed the exercise "
         "`rebuild` has them.",

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from curricula import subject
 from curricula.content.instance import Instance
 from curricula.content.lesson import Lesson, Problem, Slug, Task, read_lesson
-from curricula.errors import LessonError, Unknown
+from curricula.errors import LessonError, UnknownNameError
 from curricula.exercise import Exercise
 
 SHIPPED = Path(__file__).resolve().parent.parent / "courses"
@@ -91,7 +91,7 @@ class Course:
             if name in (unit.id, str(number), unit.lesson.path.parent.name):
                 return unit
         names = ", ".join(unit.id for unit in self.units)
-        raise Unknown(f"{self.id} has no lesson {name!r}.", f"Its lessons: {names}.")
+        raise UnknownNameError(f"{self.id} has no lesson {name!r}.", f"Its lessons: {names}.")
 
     def unit_of(self, exercise: str) -> Unit:
         """The lesson that holds an exercise; raise Unknown with those there are."""
@@ -99,7 +99,9 @@ class Course:
             if exercise in unit.exercises:
                 return unit
         names = ", ".join(name for unit in self.units for name in unit.exercises)
-        raise Unknown(f"{self.id} has no exercise {exercise!r}.", f"Its exercises: {names}.")
+        raise UnknownNameError(
+            f"{self.id} has no exercise {exercise!r}.", f"Its exercises: {names}."
+        )
 
     def instance(self, exercise: str, seed: str) -> Instance:
         """That exercise with the parameters of that seed."""
@@ -131,7 +133,7 @@ def find_course(name: str, extra: Sequence[Path] = ()) -> Course:
     folders = course_folders(extra)
     folder = folders.get(name) or (Path(name) if (Path(name) / COURSE_FILE).is_file() else None)
     if folder is None:
-        raise Unknown(
+        raise UnknownNameError(
             f"There is no course {name!r}.",
             f"There is {', '.join(folders) or 'none'}; AUTORESEARCH_COURSES=FOLDER adds your own.",
         )

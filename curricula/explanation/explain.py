@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from difflib import get_close_matches
 
 from curricula import subject
-from curricula.errors import Unknown
+from curricula.errors import UnknownNameError
 from curricula.explanation.statements import Statement, statements
 from curricula.explanation.tracing import (
     SUBJECT,
@@ -91,7 +91,7 @@ def explain(
     """Explain "gpt.py:101-110", "softmax", "Value.backward" or a lesson's id.
 
     Values are taken at `position` of the example (default: the last one), at the first visit there.
-    Raises Unknown for a section, BadSubmission for an example or position that there is not.
+    Raises Unknown for a section, SubmissionError for an example or position that there is not.
     """
     check_example(example)
     source = subject.locate(SUBJECT).read_text("utf-8")
@@ -134,7 +134,7 @@ def find_lines(section: str, source: str, owners: Sequence[Owner] = ()) -> tuple
         if wanted == owner.lesson:
             own = sorted({n for span in owner.spans for n in span if 1 <= n <= total})
             if not own:
-                raise Unknown(
+                raise UnknownNameError(
                     f"Lesson {wanted} owns no lines of {FILE}.",
                     "Open the lesson itself, or ask for a symbol such as softmax.",
                 )
@@ -143,14 +143,16 @@ def find_lines(section: str, source: str, owners: Sequence[Owner] = ()) -> tuple
     if not path and wanted.endswith(".py"):
         path, within = wanted, ""
     if path and path not in (FILE, SUBJECT):
-        raise Unknown(f"No file {path!r}.", f"The course is about {FILE}.")
+        raise UnknownNameError(f"No file {path!r}.", f"The course is about {FILE}.")
     if path and not within:
         return tuple(range(1, total + 1))
     lines = LINES.match(within)
     if lines:
         first, last = int(lines["first"]), int(lines["last"] or lines["first"])
         if not 1 <= first <= min(last, total):
-            raise Unknown(f"{FILE} has lines 1-{total}, not {within}.", "Ask for lines in there.")
+            raise UnknownNameError(
+                f"{FILE} has lines 1-{total}, not {within}.", "Ask for lines in there."
+            )
         return tuple(range(first, min(last, total) + 1))
     return tuple(_symbol(within, source, owners))
 
@@ -163,7 +165,7 @@ def _symbol(name: str, source: str, owners: Sequence[Owner]) -> range:
         names = [*(owner.lesson for owner in owners), *known]
         near = get_close_matches(name, names, n=3, cutoff=0.5)
         shown = near + [one for one in names if one not in near and not one.isupper()]
-        raise Unknown(
+        raise UnknownNameError(
             f"{FILE} has no {name!r}.",
             f"Ask for lines as {FILE}:106-110, or for one of: {', '.join(shown[:24])}.",
         )

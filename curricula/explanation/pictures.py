@@ -10,7 +10,7 @@ from io import BytesIO
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
-from curricula.errors import CourseError, Unknown
+from curricula.errors import CourseError, UnknownNameError
 from curricula.explanation.expression import Node, graph, tidy
 from curricula.explanation.graph_layout import arrange
 from curricula.explanation.tracing import attention_shares, check_example, context, trained
@@ -39,10 +39,10 @@ def picture(kind: str, example: str = "emma", expression: str = EXPRESSION) -> b
     """Draw one of KINDS, and return the PNG.
 
     `example` is for "attention", `expression` for "graph". Raises Unknown for another kind,
-    BadSubmission for an example or expression that can't be read, CourseError without matplotlib.
+    SubmissionError for an example or expression that can't be read, CourseError without matplotlib.
     """
     if kind not in KINDS:
-        raise Unknown(f"There is no picture {kind!r}.", f"Pictures: {', '.join(KINDS)}.")
+        raise UnknownNameError(f"There is no picture {kind!r}.", f"Pictures: {', '.join(KINDS)}.")
     if importlib.util.find_spec("matplotlib") is None:
         raise CourseError(
             "Pictures need matplotlib, which is not installed.", "Install autoresearch-mcp[plots]."

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from curricula import subject
-from curricula.errors import BadSubmission, CourseError
+from curricula.errors import CourseError, SubmissionError
 from curricula.explanation.statements import Statement, statements
 
 SUBJECT = "microgpt/gpt.py"
@@ -74,17 +74,17 @@ def context() -> int:
 
 
 def check_example(example: str) -> str:
-    """The example itself, or BadSubmission that says which characters are known."""
+    """The example itself, or SubmissionError that says which characters are known."""
     letters = trained().letters
     odd = sorted(set(example) - set(letters))
     if odd:
         shown = " ".join(map(repr, odd[:5]))
         near = "".join(c for c in example.lower() if c in letters)[:LONGEST] or "emma"
-        raise BadSubmission(
+        raise SubmissionError(
             f"The model does not know {shown}.", f"Its characters are {letters}: try {near!r}."
         )
     if not 1 <= len(example) <= LONGEST:
-        raise BadSubmission(
+        raise SubmissionError(
             f"The example has {len(example)} letters.", f"Give 1 to {LONGEST}, such as 'emma'."
         )
     return example
@@ -101,7 +101,7 @@ def trace(
     """The values at those lines of gpt.py, at the first visit at that position (default: last).
 
     Lines that are outside the model's reading, such as those of `train`, are shown at their first
-    visit; those that hold no values, such as an import's, are left out. Raises BadSubmission for
+    visit; those that hold no values, such as an import's, are left out. Raises SubmissionError for
     an example or a position that there is not.
     """
     every = statements(subject.locate(SUBJECT).read_text("utf-8"))
@@ -145,7 +145,7 @@ def _ask(
     check_example(example)
     last = positions(example) - 1
     if position is not None and not 0 <= position <= last:
-        raise BadSubmission(
+        raise SubmissionError(
             f"There is no position {position}.", f"{example!r} has 0 (BOS) to {last}."
         )
     file = subject.locate(SUBJECT)

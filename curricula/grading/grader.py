@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from curricula.content.instance import Instance, as_json
-from curricula.errors import BadSubmission
+from curricula.errors import SubmissionError
 from curricula.exercise import Case
 from curricula.grading.answers import Answer, error_words, shallow, shorten
 from curricula.grading.diagnosis import diagnose, violated
@@ -63,7 +63,7 @@ class Grade:
 
 
 def grade(instance: Instance, source: str, case_seed: str, runner: Runner) -> Grade:
-    """Grade a submission on the calls of that seed; raise BadSubmission where it is none."""
+    """Grade a submission on the calls of that seed; raise SubmissionError where it is none."""
     check_submission(source)
     part = part_of(instance, source, case_seed)
     reply = runner.run([part], limit_s=LIMIT_S, memory_mb=MEMORY_MB)
@@ -72,15 +72,15 @@ def grade(instance: Instance, source: str, case_seed: str, runner: Runner) -> Gr
 
 
 def check_submission(source: str) -> None:
-    """Raise BadSubmission for what can't be run."""
+    """Raise SubmissionError for what can't be run."""
     try:
         size = len(source.encode())
     except UnicodeEncodeError:
-        raise BadSubmission("The answer is no UTF-8 text.", "It must be Python text.") from None
+        raise SubmissionError("The answer is no UTF-8 text.", "It must be Python text.") from None
     if size > MOST_BYTES:
-        raise BadSubmission("That is over 64 kB of code.", "An answer is a few lines.")
+        raise SubmissionError("That is over 64 kB of code.", "An answer is a few lines.")
     if "\0" in source:
-        raise BadSubmission("The answer holds a zero byte.", "It must be Python text.")
+        raise SubmissionError("The answer holds a zero byte.", "It must be Python text.")
 
 
 def part_of(instance: Instance, source: str, case_seed: str) -> Part:

@@ -6,7 +6,7 @@ import hashlib
 import warnings
 from functools import lru_cache
 
-from curricula.errors import BadSubmission
+from curricula.errors import SubmissionError
 
 
 @lru_cache(maxsize=4096)
@@ -27,9 +27,9 @@ def fingerprint(source: str) -> str:
 
 
 def refuse_unready(source: str, starter: str) -> None:
-    """Raise BadSubmission for what is no answer yet: the starter as it was, or no Python."""
+    """Raise SubmissionError for what is no answer yet: the starter as it was, or no Python."""
     if fingerprint(source) == fingerprint(starter):
-        raise BadSubmission(
+        raise SubmissionError(
             "It is the starter still, as the workbook was made. Nothing was graded.",
             "Write the answer below the comment, save the file, and check it then.",
         )
@@ -38,7 +38,7 @@ def refuse_unready(source: str, starter: str) -> None:
             warnings.simplefilter("ignore")
             ast.parse(source)
     except SyntaxError as error:
-        raise BadSubmission(
+        raise SubmissionError(
             f"Line {error.lineno} is no Python: {error.msg}. Nothing was graded, no try counted.",
             "Mend that line, or the one before it, where brackets and quotes begin.",
         ) from None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from curricula.errors import RecordDamaged
+from curricula.errors import RecordDamagedError
 from curricula.records.events import EVENT, Event, encode
 
 FILE = "record.jsonl"
@@ -72,7 +72,7 @@ def _checked(line: bytes, number: int, prev: str, key: bytes | None) -> tuple[st
     try:
         return "", EVENT.validate_json(body[len(b'{"prev":"","event":') + len(prev) :])
     except ValidationError as error:
-        raise RecordDamaged(
+        raise RecordDamagedError(
             f"Line {number} of {FILE} is whole, but of a kind that this version does not know.",
             "It was written by a newer version: install that one. Nothing was changed.",
         ) from error

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
 
-from curricula.errors import BadSubmission
+from curricula.errors import SubmissionError
 
 
 def _written(text: str) -> str:
@@ -15,7 +15,7 @@ def _written(text: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise BadSubmission(
+        raise SubmissionError(
             f"Character {error.start + 1} of the submission is half a character.",
             "Save the file as UTF-8, then submit it again.",
         ) from error

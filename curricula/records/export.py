@@ -17,7 +17,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from curricula.errors import CourseError, RecordDamaged
+from curricula.errors import CourseError, RecordDamagedError
 from curricula.records.events import Attempt, Event, Opened, Time, content_id, encode
 
 # Grades a stored submission again, on its instance, with its seeds: whether it passes.
@@ -74,7 +74,7 @@ def pack(events: Sequence[Event], at: datetime, key: bytes) -> str:
 
 
 def unpack(path: Path, key: bytes) -> Package:
-    """Read an exported record; raise RecordDamaged if it is not as it was exported."""
+    """Read an exported record; raise RecordDamagedError if it is not as it was exported."""
     file = _parsed(path)
     link = ""
     for number, entry in enumerate(file.events, 1):
@@ -104,8 +104,8 @@ def _parsed(path: Path) -> _File:
         raise _edited(path, f"{where or 'the file'}: {first['msg']}") from error
 
 
-def _edited(path: Path, why: str) -> RecordDamaged:
-    return RecordDamaged(
+def _edited(path: Path, why: str) -> RecordDamagedError:
+    return RecordDamagedError(
         f"{path} is no record as it was exported: {why}.",
         "Nothing was taken in. Export it again where it came from, and carry it unchanged.",
     )

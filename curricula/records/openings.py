@@ -3,7 +3,7 @@
 from random import SystemRandom
 
 from curricula.content.catalog import Course
-from curricula.errors import BadSubmission, NotYet
+from curricula.errors import PrerequisiteError, SubmissionError
 from curricula.records.events import Attempt, Event, Opened
 from curricula.records.record import Record
 
@@ -53,7 +53,7 @@ class Openings:
     def find(self, name: str) -> Opened:
         """The open instance of an exercise, or any instance by its id; raise where there is none.
 
-        NotYet for an exercise of which none is open, BadSubmission for an id that is not known.
+        PrerequisiteError for an exercise of which none is open, SubmissionError for an unknown id.
         """
         openings = self.all()
         found = [o for o in openings if o.instance == name]
@@ -61,7 +61,7 @@ class Openings:
         if found:
             return found[-1]
         if any(o.exercise == name for o in openings):
-            raise NotYet(
+            raise PrerequisiteError(
                 f"{name} is passed; no instance of it is open.",
                 'start_lesson(lesson="review") opens a fresh one when it is due.',
             )
@@ -69,17 +69,19 @@ class Openings:
         if _is_instance(name) and not any(name in unit.exercises for unit in units):
             raise self._unknown(name)
         unit = self._course.unit_of(name)
-        raise NotYet(f"{name} is not open.", f'start_lesson(lesson="{unit.id}") opens it.')
+        raise PrerequisiteError(
+            f"{name} is not open.", f'start_lesson(lesson="{unit.id}") opens it.'
+        )
 
-    def _unknown(self, name: str) -> BadSubmission:
+    def _unknown(self, name: str) -> SubmissionError:
         for event in self._events:
             if isinstance(event, Opened) and event.instance == name:
-                return BadSubmission(
+                return SubmissionError(
                     f"That answers {event.exercise} of the course {event.course}, not of "
                     f"{self._course.id}.",
                     f'Name the course: course="{event.course}", or --course {event.course}.',
                 )
-        return BadSubmission(
+        return SubmissionError(
             f"This learner's record knows no instance {name}.",
             "Use the workbook that start_lesson made for this learner.",
         )

@@ -18,7 +18,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from curricula.errors import CourseError, RecordDamaged
+from curricula.errors import CourseError, RecordDamagedError
 from curricula.records import export as portable
 from curricula.records.chain import FILE, Read, behind, follow, make_line
 from curricula.records.events import Event, Imported, Restarted
@@ -118,7 +118,7 @@ class Record:
         """Take in the events of an exported record that are not here yet.
 
         Each pass of the learner's is graded again by `replay(opened, attempt)`, and left out if it
-        does not pass. Raises RecordDamaged for a file that was edited, with nothing written.
+        does not pass. Raises RecordDamagedError for a file that was edited, with nothing written.
         """
         package = portable.unpack(path, self._key() if self.key_file.exists() else b"")
         here = self.events()
@@ -253,7 +253,7 @@ class Record:
         try:
             return bytes.fromhex(self.key_file.read_text().strip())
         except (OSError, ValueError) as error:
-            raise RecordDamaged(
+            raise RecordDamagedError(
                 f"The record's key {self.key_file} does not read.",
                 "Restore that file; or move it away, and events written with it no longer count.",
             ) from error

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from autoresearch.errors import LabError, NotFound
+from autoresearch.errors import LabError, NotFoundError
 from server.clients.configuration import Plan
 
 SKILLS = Path(__file__).resolve().parents[2] / "skills"  # so in a checkout and in a wheel
@@ -61,7 +61,7 @@ def shipped(toolset: str = "all") -> list[str]:
     """The names of the skills that speak of this toolset's tools."""
     there = sorted(path.parent.name for path in SKILLS.glob("*/SKILL.md"))
     if not there:
-        raise NotFound(f"There are no skills in {SKILLS}.", "Install the product again.")
+        raise NotFoundError(f"There are no skills in {SKILLS}.", "Install the product again.")
     return [name for name in there if name in FOR_TOOLSET.get(toolset, there)]
 
 

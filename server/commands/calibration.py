@@ -12,7 +12,7 @@ from rich.text import Text
 
 from autoresearch.errors import LabError
 from autoresearch.records import Outcome
-from autoresearch.replays.results_log import LogReplay, replay_log
+from autoresearch.replays.results_log import JudgedLog, judge_log
 from server.commands.output import JsonOption, console, plain, print_json, say, table
 from server.views import figures
 
@@ -67,7 +67,7 @@ def replay_log_command(
     json: JsonOption = False,
 ) -> None:
     """Say which keeps of a results.tsv stand above the noise."""
-    found = replay_log(file, sigma)
+    found = judge_log(file, sigma)
     if json:
         print_json(found)
         return
@@ -229,7 +229,7 @@ def _show_real(found: "Calibration") -> None:
         _show_rivals(found.rivals, kept)
 
 
-def _show_log(found: LogReplay) -> None:
+def _show_log(found: JudgedLog) -> None:
     shown = table("commit", "gain", "sigma", "luck", "tries", "luck", "", "change")
     for keep in found.keeps:
         shown.add_row(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from tempfile import TemporaryFile
 
-from autoresearch.errors import GitFailed, LabError
+from autoresearch.errors import GitError, LabError
 from autoresearch.git.repository import git_version
 from autoresearch.system.home import default_home
 from server.commands.output import JsonOption, print_json, say
@@ -55,7 +55,7 @@ def _git() -> Check:
     remedy = f"Install git {'.'.join(map(str, OLDEST_GIT))} or newer."
     try:
         said = git_version()
-    except GitFailed as error:
+    except GitError as error:
         return Check("git", False, error.message, remedy)
     version = re.search(r"(\d+)\.(\d+)", said)
     if version is None:

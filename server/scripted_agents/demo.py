@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from autoresearch.errors import NotNow
+from autoresearch.errors import InvalidStateError
 from server.scripted_agents.demo_experiments import DemoProposer, Patch
 from server.views import figures
 
@@ -183,7 +183,7 @@ class _Research:
                 confidence=patch.move.confidence,
                 model="built-in proposer",
             )
-        except NotNow:
+        except InvalidStateError:
             if self._proposer.try_again(patch.move):
                 return ""
             raise
@@ -234,5 +234,7 @@ class _Research:
         result = await self._client.call_tool(tool, arguments, raise_on_error=False)
         if result.is_error or result.structured_content is None:
             words = " ".join(getattr(part, "text", "") for part in result.content)
-            raise NotNow(f"{tool} was refused: {words}", f"See {self._home / 'server.log'}.")
+            raise InvalidStateError(
+                f"{tool} was refused: {words}", f"See {self._home / 'server.log'}."
+            )
         return result.structured_content

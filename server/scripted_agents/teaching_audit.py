@@ -24,7 +24,7 @@ from curricula.content.lesson import LADDER
 from curricula.mastery.mastery import State
 from curricula.teacher import Teacher
 from server.app import build_server
-from server.sessions.teaching_calls import School
+from server.sessions.teaching_calls import TeachingCalls
 
 LEAST_LINE = 12  # characters; shorter lines are `else:`, `return x` and the like
 CLAIMS = ("I have completed this exercise.", "passed = True", "answer = 'done'", "None", "...")
@@ -92,7 +92,7 @@ async def audit(
         home = Path(folder)
         if (Path(course) / COURSE_FILE).is_file():
             courses, course = (*courses, Path(course).resolve()), Path(course).resolve().name
-        school = School(home, courses=courses)
+        school = TeachingCalls(home, courses=courses)
         teacher = school.teacher(course)
         server = build_server(toolset="teach", school=school)
         async with Client(server) as client:

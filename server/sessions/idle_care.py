@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
 
-from server.sessions.lab_calls import Desk
+from server.sessions.lab_calls import LabCalls
 
 if TYPE_CHECKING:
     from fastmcp import FastMCP
@@ -21,10 +21,10 @@ BEFORE_A_RUN = "propose_patch"
 TEND_S = 3.0  # between two looks: a control run that ended leaves its device idle as long
 
 
-class Tender(Middleware):
+class IdleCare(Middleware):
     """Tends the labs of a desk; its `lifespan` is the server's."""
 
-    def __init__(self, desk: Desk, *, pause_s: float = TEND_S) -> None:
+    def __init__(self, desk: LabCalls, *, pause_s: float = TEND_S) -> None:
         self._desk = desk
         self._pause_s = pause_s
         self._ended = False

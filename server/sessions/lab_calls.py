@@ -26,7 +26,7 @@ LOOK_S = 0.1  # between the first two looks while a call waits
 SLOWER, SLOWEST = 1.25, 2.0  # each pause is longer, up to this many times the first: looks cost CPU
 
 
-class Desk:
+class LabCalls:
     """Calls labs in worker threads, one call at a time for each lab."""
 
     def __init__(self, labs: Labs, *, look_s: float = LOOK_S) -> None:

@@ -41,7 +41,7 @@ class HomeLabs:
         return lab
 
     def get(self, name: str) -> "Lab":
-        """The lab of that name; raises NotFound with the names there are."""
+        """The lab of that name; raises NotFoundError with the names there are."""
         wanted = name or self._last
         if wanted not in self._opened:
             from autoresearch.lab import Lab
@@ -65,7 +65,7 @@ def recipe_of(source: str, home: Path) -> "Recipe | None":
 
 
 def _require_environment(source: str, home: Path | None) -> None:
-    """Raise NotNow while the environment that a target needs is not there: it is being built."""
+    """Raise InvalidStateError while the environment that a target needs is still being built."""
     from autoresearch.setup.environment_build import require_built
     from autoresearch.system.home import default_home, lasting_python
 

@@ -32,7 +32,7 @@ def own_courses() -> list[Path]:
     return [Path(folder) for folder in os.environ.get(COURSES, "").split(os.pathsep) if folder]
 
 
-class School:
+class TeachingCalls:
     """The courses of one learner; each is read when it is first asked for."""
 
     def __init__(
@@ -60,7 +60,7 @@ class School:
         """The learner in that course; raise Unknown or LessonError."""
         if course not in self._teachers:
             from curricula.content.catalog import course_folders, find_course
-            from curricula.errors import Unknown
+            from curricula.errors import UnknownNameError
             from curricula.records.record import utc_now
             from curricula.teacher import Teacher
             from server.sessions.answer_runner import SandboxRunner
@@ -69,7 +69,7 @@ class School:
             folders = [*self._courses, *own_courses()]
             known = course_folders(folders)
             if course not in known and not self._any_folder:
-                raise Unknown(
+                raise UnknownNameError(
                     f"There is no course {course!r}.",
                     f"There is {', '.join(known)}; {COURSES}=FOLDER in the server's environment "
                     "adds the user's own.",

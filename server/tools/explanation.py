@@ -9,8 +9,8 @@ from fastmcp.tools.base import ToolResult
 from fastmcp.utilities.types import Image
 from pydantic import Field
 
-from server.sessions.lab_calls import Desk
-from server.sessions.teaching_calls import School
+from server.sessions.lab_calls import LabCalls
+from server.sessions.teaching_calls import TeachingCalls
 from server.tools.research import LabName, looks
 from server.views import research_views as shaping
 from server.views.attribution import attributed
@@ -24,7 +24,7 @@ Picture = Literal["", "attention", "loss", "embedding", "graph"]
 
 
 def add_explaining(
-    server: FastMCP, desk: Desk, school: School, *, course_only: bool, draws: bool = True
+    server: FastMCP, desk: LabCalls, school: TeachingCalls, *, course_only: bool, draws: bool = True
 ) -> None:
     """Register it."""
 
@@ -58,7 +58,7 @@ def add_explaining(
         return await school.call(COURSE, lambda t: _explained(t, section, example))
 
 
-async def _is_of_course(desk: Desk, school: School, section: str) -> bool:
+async def _is_of_course(desk: LabCalls, school: TeachingCalls, section: str) -> bool:
     """Whether the taught file is meant: by name, a lesson's, or a symbol while no lab is open."""
     file = Path(section.partition(":")[0])
     if file.suffix == ".py":

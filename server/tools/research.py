@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from autoresearch.records import Outcome, Prediction, Proposer
 from autoresearch.views import Evaluation, RunView
-from server.sessions.lab_calls import Desk
+from server.sessions.lab_calls import LabCalls
 from server.views import research_results as results
 from server.views import research_views as shaping
 from server.views.attribution import attributed
@@ -70,7 +70,7 @@ def acts(title: str, *, destructive: bool = False, idempotent: bool = False) -> 
     )
 
 
-def add_research_tools(server: FastMCP, desk: Desk) -> None:
+def add_research_tools(server: FastMCP, desk: LabCalls) -> None:
     """Register them."""
     _add_opening(server, desk)
     _add_proposing(server, desk)
@@ -79,7 +79,7 @@ def add_research_tools(server: FastMCP, desk: Desk) -> None:
     _add_reading(server, desk)
 
 
-def _add_opening(server: FastMCP, desk: Desk) -> None:
+def _add_opening(server: FastMCP, desk: LabCalls) -> None:
     @server.tool(annotations=acts("Open the lab", idempotent=True))
     async def open_lab(
         source: Annotated[
@@ -95,7 +95,7 @@ def _add_opening(server: FastMCP, desk: Desk) -> None:
         return attributed(lab.contract.metric, shaping.lab_result(view))
 
 
-def _add_proposing(server: FastMCP, desk: Desk) -> None:
+def _add_proposing(server: FastMCP, desk: LabCalls) -> None:
     @server.tool(annotations=acts("Propose a patch"))
     async def propose_patch(
         hypothesis: Annotated[str, Field(description="what changes and why it should help")],
@@ -149,7 +149,7 @@ def _add_proposing(server: FastMCP, desk: Desk) -> None:
         return attributed(here.contract.metric, shaping.proposal_result(proposal))
 
 
-def _add_running(server: FastMCP, desk: Desk) -> None:
+def _add_running(server: FastMCP, desk: LabCalls) -> None:
     @server.tool(annotations=acts("Run the training"))
     async def run_training(
         experiment: ExperimentId, context: Context, wait_s: Wait = 0, lab: LabName = ""
@@ -199,7 +199,7 @@ def _add_running(server: FastMCP, desk: Desk) -> None:
         return _run_result(here, view, detail=False)
 
 
-def _add_judging(server: FastMCP, desk: Desk) -> None:
+def _add_judging(server: FastMCP, desk: LabCalls) -> None:
     @server.tool(annotations=acts("Evaluate the metric"))
     async def evaluate_metric(
         experiment: ExperimentId, context: Context, wait_s: Wait = 20, lab: LabName = ""
@@ -242,7 +242,7 @@ def _add_judging(server: FastMCP, desk: Desk) -> None:
         return attributed(metric, shaping.conclusion_result(view, metric.unit))
 
 
-def _add_reading(server: FastMCP, desk: Desk) -> None:
+def _add_reading(server: FastMCP, desk: LabCalls) -> None:
     @server.tool(annotations=looks("Recall experiments"))
     async def recall_experiments(
         words: Annotated[str, Field(description="in hypotheses and lessons")] = "",
@@ -277,7 +277,7 @@ def _run_result(lab: "Lab", view: RunView, *, detail: bool) -> results.RunResult
 
 
 async def _watch(
-    desk: Desk, lab: "Lab", runs: tuple[str | None, ...], wait_s: float, context: Context
+    desk: LabCalls, lab: "Lab", runs: tuple[str | None, ...], wait_s: float, context: Context
 ) -> RunView:
     """Until the first of these runs ended; the furthest of them if none did."""
     shown = 0.0

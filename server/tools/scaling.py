@@ -9,7 +9,7 @@ from fastmcp.utilities.types import Image
 
 from autoresearch.contract import Metric
 from autoresearch.loop.scaling import RUNS, ScalingView
-from server.sessions.lab_calls import Desk
+from server.sessions.lab_calls import LabCalls
 from server.tools.research import ExperimentId, LabName, Wait, acts
 from server.views import next_steps
 from server.views.attribution import who_says
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 CHART = "chart.png"
 
 
-def add_scaling(server: FastMCP, desk: Desk) -> None:
+def add_scaling(server: FastMCP, desk: LabCalls) -> None:
     """Register it."""
 
     @server.tool(annotations=acts("Fit scaling laws"), output_schema=None)

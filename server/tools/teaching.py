@@ -17,7 +17,7 @@ from mcp_types import (
 )
 from pydantic import Field
 
-from server.sessions.teaching_calls import School
+from server.sessions.teaching_calls import TeachingCalls
 from server.tools.research import acts, looks
 from server.views import teaching_results as results
 
@@ -26,13 +26,13 @@ ExerciseName = Annotated[str, Field(description="as start_lesson named it")]
 FORM = "answer"
 
 
-def add_teaching_tools(server: FastMCP, school: School) -> None:
+def add_teaching_tools(server: FastMCP, school: TeachingCalls) -> None:
     """Register the four."""
     _add_lessons(server, school)
     _add_submitting(server, school)
 
 
-def _add_lessons(server: FastMCP, school: School) -> None:
+def _add_lessons(server: FastMCP, school: TeachingCalls) -> None:
     @server.tool(annotations=acts("Start a lesson", idempotent=True))
     async def start_lesson(
         course: CourseName = "microgpt",
@@ -87,7 +87,7 @@ def _add_lessons(server: FastMCP, school: School) -> None:
         )
 
 
-def _add_submitting(server: FastMCP, school: School) -> None:
+def _add_submitting(server: FastMCP, school: TeachingCalls) -> None:
     @server.tool(annotations=acts("Submit an exercise"), output_schema=None)
     async def submit_exercise(
         exercise: ExerciseName,

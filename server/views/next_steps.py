@@ -148,9 +148,10 @@ def _after_lesson(view: Conclusion) -> str:
         )
     if view.stackable:
         return f"{_stack(view.stackable)}; else propose_patch with a different idea."
-    if view.without_keep >= LONG_STREAK:
+    if view.verdicts_without_keep >= LONG_STREAK:
         return (
-            f"{view.without_keep} verdicts in a row kept nothing: leave this direction. open_lab "
+            f"{view.verdicts_without_keep} verdicts in a row kept nothing: leave this direction. "
+            "open_lab "
             "lists code that no experiment has touched; propose_patch something larger, of which "
             "you know a mechanism."
         )

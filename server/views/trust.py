@@ -6,7 +6,7 @@ Pure functions; effects are in metric units and positive is better.
 from autoresearch.ledger.history import History
 from autoresearch.records import Reversal
 from autoresearch.statistics.overfitting import FEWEST_KEEPS, Overfitting
-from autoresearch.statistics.prediction_scores import COIN, Taste
+from autoresearch.statistics.prediction_scores import COIN, PredictionScore
 from autoresearch.verdicts.evidence import built_on_taken_back, overtaken
 from autoresearch.verdicts.track_record import TrackRecord
 from autoresearch.views import Overview
@@ -92,7 +92,7 @@ def taken_back_words(reversal: Reversal) -> str:
     return f"{reversal.experiment} on {reversal.base}: {reversal.sentence}"
 
 
-def taste_words(who: str, taste: Taste) -> str:
+def taste_words(who: str, taste: PredictionScore) -> str:
     """How one proposer's predictions fared, with what a coin and one who knows nothing get."""
     return (
         f"{who}: {count(taste.scored, 'prediction')} scored, Brier {taste.brier:.2f} (a coin: "

@@ -11,11 +11,11 @@ import pytest
 
 from autoresearch.errors import (
     ContractError,
+    InvalidStateError,
     LabError,
-    LedgerDamaged,
-    NotFound,
-    NotNow,
-    PatchRefused,
+    LedgerDamagedError,
+    NotFoundError,
+    PatchRefusedError,
 )
 from autoresearch.lab import Lab
 from autoresearch.patches.patch import Edit
@@ -83,14 +83,14 @@ def test_a_verdict_is_final(lab: Lab) -> None:
     experiment = propose(lab, CRASHING)
     first = to_verdict(lab, experiment).verdict
     assert lab.evaluate(experiment).verdict == first
-    with pytest.raises(NotNow, match="has its verdict"):
+    with pytest.raises(InvalidStateError, match="has its verdict"):
         lab.start_run(experiment)
 
 
 def test_the_same_code_is_refused_even_in_disguise(lab: Lab) -> None:
     first = propose(lab, BETTER)
     disguised = ("SMOOTHING = 30.0", "# a fine idea\nSMOOTHING = 5e-1")
-    with pytest.raises(PatchRefused, match=f"the code of {first} again"):
+    with pytest.raises(PatchRefusedError, match=f"the code of {first} again"):
         propose(lab, disguised)
     assert list(lab.history().experiments) == ["e0", first]
 
@@ -140,7 +140,7 @@ def test_a_stopped_run_ends_its_experiment_so_that_unlucky_seeds_cannot_be_dropp
 @pytest.mark.slow
 def test_a_control_run_cannot_be_stopped(lab: Lab) -> None:
     run = lab.start_run("e0").id
-    with pytest.raises(NotNow, match="bias"):
+    with pytest.raises(InvalidStateError, match="bias"):
         lab.stop_run(run)
     wait_for(lambda: lab.view_run(run).state.final)
 
@@ -221,7 +221,7 @@ def test_a_patch_kept_against_an_old_incumbent_is_replayed_on_the_new_one(lab: L
 @pytest.mark.slow
 def test_conclusions_need_evidence_and_are_recalled(lab: Lab) -> None:
     experiment = propose(lab, WORSE, "drown the counts")
-    with pytest.raises(NotNow, match="no verdict yet"):
+    with pytest.raises(InvalidStateError, match="no verdict yet"):
         lab.conclude(experiment, "it hurts", TESTER)
     to_verdict(lab, experiment)
     assert lab.conclude(experiment, "more smoothing hurts", TESTER).outcome is Outcome.DISCARD
@@ -240,7 +240,7 @@ def test_an_explained_section_shows_knobs_and_what_experiments_on_it_showed(lab:
     assert [found.experiment for found in section.experiments] == [experiment]
     assert lab.explain("load").first > section.last
     assert lab.explain("train.py:load").experiments == ()
-    with pytest.raises(NotFound, match="lod"):
+    with pytest.raises(NotFoundError, match="lod"):
         lab.explain("train.py:lod")
 
 
@@ -248,7 +248,7 @@ def test_held_out_data_that_was_changed_is_found_and_nothing_is_scored_on_it(lab
     documents = lab.folder / "sealed" / "documents"
     documents.write_text(documents.read_text() + "zzz\n")
     assert not lab.verify().ok
-    with pytest.raises(NotNow, match="is not the held-out data"):
+    with pytest.raises(InvalidStateError, match="is not the held-out data"):
         lab.start_run(propose(lab, BETTER))
     assert lab.running == ()
 
@@ -260,7 +260,7 @@ def test_lines_to_recall_are_those_of_the_code_that_is_shown(lab: Lab) -> None:
     to_verdict(lab, first)
     second = propose(lab, ("SMOOTHING = 0.5", "SMOOTHING = 400.0"), "smooth more again")
     assert [m.experiment for m in lab.recall(path="train.py", lines=(7, 7))] == [second, first]
-    with pytest.raises(NotFound, match="end before they begin"):
+    with pytest.raises(NotFoundError, match="end before they begin"):
         lab.recall(path="train.py", lines=(9, 3))
 
 
@@ -270,7 +270,7 @@ def test_a_log_is_found_by_its_experiment_too(lab: Lab) -> None:
 
 
 def test_the_held_out_data_is_shown_to_nobody(lab: Lab) -> None:
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFoundError):
         lab.explain("names.txt")
     assert not (lab.runs.directory("e0-r1").tree / "names.txt").exists()
 
@@ -325,13 +325,13 @@ def test_a_repository_that_does_not_fit_its_contract_leaves_no_lab_behind(
 
 
 def test_unknown_names_are_answered_with_the_known_ones(lab: Lab, tmp_path: Path) -> None:
-    with pytest.raises(NotFound, match="e0"):
+    with pytest.raises(NotFoundError, match="e0"):
         lab.evaluate("e9")
-    with pytest.raises(NotFound, match="e0-r6"):
+    with pytest.raises(NotFoundError, match="e0-r6"):
         lab.view_run("e0-r77")
-    with pytest.raises(NotFound, match="Shipped targets: microgpt"):
+    with pytest.raises(NotFoundError, match="Shipped targets: microgpt"):
         Lab.open("macrogpt", home=tmp_path)
-    with pytest.raises(NotFound, match="There is no lab yet"):
+    with pytest.raises(NotFoundError, match="There is no lab yet"):
         Lab.reopen(home=tmp_path)
 
 
@@ -360,7 +360,7 @@ def test_a_ledger_whose_last_commit_is_damaged_is_said_to_be_and_not_taken_for_n
     spoilt = lab.repository.path / "objects" / head[:2] / head[2:]
     spoilt.chmod(0o644)
     spoilt.write_bytes(b"\0" + spoilt.read_bytes()[1:])
-    with pytest.raises(LedgerDamaged, match="cannot be read"):
+    with pytest.raises(LedgerDamagedError, match="cannot be read"):
         again().overview()
     found = again().verify()
     assert not found.ok

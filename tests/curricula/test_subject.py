@@ -3,7 +3,7 @@
 import pytest
 
 from curricula import subject
-from curricula.errors import Unknown
+from curricula.errors import UnknownNameError
 
 SOURCE = '''\
 """A file."""
@@ -33,7 +33,7 @@ def test_gpt_is_the_same_module_for_everyone_and_where_the_product_is():
 
 @pytest.mark.parametrize("path", ["microgpt/none.py", "microgpt"])
 def test_a_subject_that_there_is_not_is_refused(path):
-    with pytest.raises(Unknown, match=r"`subject` in course\.toml"):
+    with pytest.raises(UnknownNameError, match=r"`subject` in course\.toml"):
         subject.locate(path)
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from curricula.errors import BadSubmission, CourseError, NotYet
+from curricula.errors import CourseError, PrerequisiteError, SubmissionError
 from curricula.grading.grader import LIMIT_S
 from curricula.records.events import Attempt, Opened, Placed
 from tests.support.small_course import Class, Says, right
@@ -141,11 +141,11 @@ def test_what_is_open_is_withheld_until_it_is_passed(room):
 
 def test_an_answer_to_another_exercise_than_was_named_is_refused(room):
     step = room.teacher.start("", room.desk)
-    with pytest.raises(BadSubmission, match="answers guess-total, not write-total"):
+    with pytest.raises(SubmissionError, match="answers guess-total, not write-total"):
         room.teacher.submit(
             step.instance, "answer = 0", author="learner", via="agent", named="write-total"
         )
-    with pytest.raises(NotYet, match="is not open"):
+    with pytest.raises(PrerequisiteError, match="is not open"):
         room.teacher.hint("write-total")
 
 

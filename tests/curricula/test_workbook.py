@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from curricula.errors import BadSubmission, CourseError
+from curricula.errors import CourseError, SubmissionError
 from curricula.workbook import Page, instance_in, lend, make_workbook, read_workbook
 
 PAGE = Page(
@@ -60,7 +60,7 @@ def test_where_none_can_be_made_another_folder_is_asked_for(tmp_path):
 
 
 def test_a_folder_is_no_workbook(tmp_path):
-    with pytest.raises(BadSubmission, match="can't be read"):
+    with pytest.raises(SubmissionError, match="can't be read"):
         read_workbook(tmp_path)
 
 

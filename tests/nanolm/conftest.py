@@ -105,10 +105,10 @@ def scored_tokens(folder: Path, python: str, train: str = MODEL, **changes: obje
     program += "from autoresearch.scoring.scorer import score_run; "
     program += "score_run(Path(sys.argv[1]))"
     subprocess.run([sys.executable, "-c", program, str(rundir.path)], check=True)
-    from autoresearch.errors import ScoringFailed
+    from autoresearch.errors import ScoringError
     from autoresearch.run_directory import measurement_of
 
     fields = json.loads(rundir.measurement_file.read_text())
     if "failed" in fields:
-        raise ScoringFailed(fields["failed"])
+        raise ScoringError(fields["failed"])
     return measurement_of(fields)

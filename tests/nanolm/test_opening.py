@@ -7,7 +7,7 @@ import pytest
 
 from autoresearch.contract import parse_contract
 from autoresearch.data.token_file import read_token_file
-from autoresearch.errors import ContractError, NotFound, NotNow
+from autoresearch.errors import ContractError, InvalidStateError, NotFoundError
 from autoresearch.lab import Lab
 from autoresearch.targets import contract_for
 from server.commands.init.command import init
@@ -57,7 +57,7 @@ def test_the_shipped_target_opens_and_no_run_or_reader_gets_its_text(tmp_path: P
     found = {path.relative_to(tmp_path / "tree").as_posix() for path in tmp_path.rglob("tree/**/*")}
     assert "train.py" in found
     assert "data/plays.tokens" not in found
-    with pytest.raises(NotFound, match="held-out data"):
+    with pytest.raises(NotFoundError, match="held-out data"):
         lab.read_file("data/plays.tokens", commit)
     assert lab.verify().ok
 
@@ -70,7 +70,7 @@ def test_a_token_file_outside_is_copied_and_a_changed_copy_stops_runs(tmp_path: 
     outside.unlink()
     assert lab.runs.changed_files() == ()
     write_token_file(lab.runs.documents, some_documents(1200, seed=2))
-    with pytest.raises(NotNow, match="is not the held-out data"):
+    with pytest.raises(InvalidStateError, match="is not the held-out data"):
         lab.start_run("e0")
 
 

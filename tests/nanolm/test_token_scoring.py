@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from autoresearch.data.token_file import read_token_file
-from autoresearch.errors import ScoringFailed
+from autoresearch.errors import ScoringError
 from tests.nanolm.conftest import (
     CONTEXT,
     MODEL,
@@ -89,7 +89,7 @@ PATCHES_A_LITTLE = cheat(
 def test_a_model_that_cheats_or_fails_gets_no_number(
     tmp_path: Path, torch_python: str, train: str, words: str
 ) -> None:
-    with pytest.raises(ScoringFailed, match=words):
+    with pytest.raises(ScoringError, match=words):
         scored_tokens(tmp_path, torch_python, train)
 
 
@@ -133,5 +133,5 @@ def test_an_honest_model_in_bf16_passes_where_the_contract_allows_its_rounding(
     found = scored_tokens(tmp_path, torch_python, rounded, tolerance=0.1)
     assert 0 < found.value < 100
     ahead = LOOKS_AHEAD.replace("return honest", "return honest.bfloat16()")
-    with pytest.raises(ScoringFailed, match=CLAIM):
+    with pytest.raises(ScoringError, match=CLAIM):
         scored_tokens(tmp_path / "ahead", torch_python, ahead, tolerance=0.1)

@@ -10,7 +10,7 @@ from fastmcp.client.transports import StdioTransport
 from mcp_types import Implementation
 
 from server.app import build_server
-from server.sessions.teaching_calls import School
+from server.sessions.teaching_calls import TeachingCalls
 from tests.support.fake_lab import FakeLab, FakeLabs
 
 MODES = ("auto", "legacy")
@@ -37,7 +37,7 @@ def connect(mode, tmp_path):
 
     @asynccontextmanager
     async def connected(*labs, toolset="all", school=None, **options):
-        school = school or School(tmp_path / "home")
+        school = school or TeachingCalls(tmp_path / "home")
         server = build_server(FakeLabs(*labs), look_s=0.0, toolset=toolset, school=school)
         async with Client(server, mode=mode, client_info=tester(), **options) as client:
             yield client

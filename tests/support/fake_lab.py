@@ -10,7 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from autoresearch.contract import Metric
-from autoresearch.errors import NotFound, NotNow, PatchRefused
+from autoresearch.errors import InvalidStateError, NotFoundError, PatchRefusedError
 from autoresearch.loop.scaling import ScalingView
 from autoresearch.patches.code_sections import Knob, Span
 from autoresearch.records import (
@@ -212,7 +212,7 @@ class FakeLab:
         self._count("propose")
         self.stacks.append(tuple(stack))
         if edits and edits[0].path != "train.py":
-            raise PatchRefused(f"{edits[0].path} is frozen.", "Editable: train.py.")
+            raise PatchRefusedError(f"{edits[0].path} is frozen.", "Editable: train.py.")
         self.proposers.append(proposer)
         self.predictions.append(prediction)
         experiment = Experiment(
@@ -232,14 +232,16 @@ class FakeLab:
     def start_run(self, experiment):
         self._count("start_run")
         if experiment != "e2":
-            raise NotFound(f"There is no experiment {experiment!r}.", "The newest: e0, e1, e2.")
+            raise NotFoundError(
+                f"There is no experiment {experiment!r}.", "The newest: e0, e1, e2."
+            )
         return TRAINING
 
     def view_run(self, run_or_experiment=None, *, detail=False):
         self._count("view_run")
         self.asked.append(run_or_experiment)
         if run_or_experiment not in (None, "e2", "e2-r1"):
-            raise NotFound(f"There is no run {run_or_experiment!r}.", "The newest: e2-r1.")
+            raise NotFoundError(f"There is no run {run_or_experiment!r}.", "The newest: e2-r1.")
         if self.stopped:
             return replace(TRAINING, state=RunState.STOPPED, reason="it was stopped")
         return self.run_ends if self.calls["view_run"] > self.looks else TRAINING
@@ -247,7 +249,7 @@ class FakeLab:
     def stop_run(self, run):
         self._count("stop_run")
         if self.stopped:
-            raise NotNow(f"{run} has already ended: stopped.")
+            raise InvalidStateError(f"{run} has already ended: stopped.")
         self.stopped = True
         return TRAINING
 
@@ -271,7 +273,7 @@ class FakeLab:
             high=self.verdict.high,
             prediction=prediction,
             incumbent=self.tip,
-            without_keep=0,
+            verdicts_without_keep=0,
             stackable=self.stackable,
             sandbox="unsandboxed",
         )
@@ -303,7 +305,7 @@ class FakeLab:
     def explain(self, section):
         self._count("explain")
         if section == "nowhere":
-            raise NotFound("No file or symbol 'nowhere'.", "Files: train.py, tensor.py.")
+            raise NotFoundError("No file or symbol 'nowhere'.", "Files: train.py, tensor.py.")
         return CodeSection(
             path="train.py",
             first=12,
@@ -358,12 +360,14 @@ class FakeLabs:
 
     def open(self, source):
         if source not in self.labs and source != "microgpt":
-            raise NotFound(f"No target, lab or folder {source!r}.", "Shipped targets: microgpt.")
+            raise NotFoundError(
+                f"No target, lab or folder {source!r}.", "Shipped targets: microgpt."
+            )
         return self.labs.get(source) or next(iter(self.labs.values()))
 
     def get(self, name):
         if name not in self.labs and (name or len(self.labs) != 1):
-            raise NotFound(
+            raise NotFoundError(
                 f"No lab {name!r}." if name else "Which lab?", f"Labs: {', '.join(self.labs)}."
             )
         return self.labs[name] if name else next(iter(self.labs.values()))

@@ -34,7 +34,12 @@ class Told:
         return name
 
     def runs(
-        self, experiment: str, *values: float, cut: str = "", at: float = 1.0, apart: float = 0.0
+        self,
+        experiment: str,
+        *values: float,
+        cut: str = "",
+        at: float = 1.0,
+        apart: float = 0.0,
     ) -> None:
         """Runs that ended with these values; each spare part says `apart` more."""
         for value in values:

@@ -24,7 +24,7 @@ from server.commands.output import JsonOption, console, plain, print_json, say, 
 from server.sessions.open_labs import recipe_of
 
 if TYPE_CHECKING:
-    from autoresearch.attachment.baseline import Chooser, Opener, Proven
+    from autoresearch.attachment.baseline import Baseline, Chooser, Opener
     from autoresearch.attachment.proposal import Answers, Proposal
     from autoresearch.git.snapshot import Snapshot
 
@@ -170,7 +170,7 @@ def attach(
 
     `open_lab` makes a lab of a contract's text, by default as `init` does.
     """
-    from autoresearch.attachment.baseline import prove
+    from autoresearch.attachment.baseline import measure_baseline
     from autoresearch.attachment.contract_text import contract_text
 
     path = path.expanduser().resolve()
@@ -186,7 +186,7 @@ def attach(
             return 0
         with working(json) as watch:
             opener = open_lab or _opener(str(path), sign, watch)
-            proven = prove(proposal, seen, opener, watch, choose)
+            proven = measure_baseline(proposal, seen, opener, watch, choose)
     except KeyboardInterrupt:
         print("Stopped: its runs are ended, and no lab is left.", file=sys.stderr)
         return INTERRUPTED
@@ -243,7 +243,7 @@ def _show_proposal(proposal: "Proposal", on: Console = console) -> None:
     on.print()
 
 
-def _show_proven(proven: "Proven", json: bool) -> None:
+def _show_proven(proven: "Baseline", json: bool) -> None:
     view = proven.lab.overview()
     if json:
         print_json(

@@ -15,7 +15,7 @@ from server.commands.output import console
 from server.views import figures
 
 if TYPE_CHECKING:
-    from autoresearch.attachment.baseline import Proven
+    from autoresearch.attachment.baseline import Baseline
     from autoresearch.attachment.proposal import Part, Proposal
 
 SHORT_LINE = 100
@@ -118,7 +118,7 @@ def asked(name: str, proposal: "Proposal") -> str:
     return OPTIONS[name]
 
 
-def baseline_words(proven: "Proven") -> Iterator[str]:
+def baseline_words(proven: "Baseline") -> Iterator[str]:
     """What the baseline measured, what a verdict will cost, and what the lab holds."""
     contract = proven.lab.contract
     values, unit = proven.values, contract.metric.unit

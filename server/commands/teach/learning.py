@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from curricula.records.events import Attempt, Opened
 from curricula.workbook import read_workbook
 from server.commands.output import JsonOption, print_json, say
-from server.sessions.teaching_calls import School
+from server.sessions.teaching_calls import TeachingCalls
 from server.views import figures
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def check(
     """
     from server.views.teaching_views import marked_result
 
-    teacher = School(any_folder=True).teacher(course)
+    teacher = TeachingCalls(any_folder=True).teacher(course)
     instance, source = read_workbook(file)
     via: Literal["terminal", "agent"] = "terminal" if _at_a_terminal() else "agent"
     marked = teacher.submit(instance, source, author="learner", via=via)
@@ -55,7 +55,7 @@ def progress(*, course: CourseOption = "microgpt", json: JsonOption = False) -> 
     """Skills, mastery, and what is due for review."""
     from server.views.teaching_views import progress_result
 
-    teacher = School(any_folder=True).teacher(course)
+    teacher = TeachingCalls(any_folder=True).teacher(course)
     notes = teacher.record.notes
     shown = progress_result(teacher.course, teacher.progress(), teacher.last_check(""), notes)
     if json:
@@ -79,7 +79,7 @@ def export(
     /,
 ) -> None:
     """Write the learner's whole record into one file, for another machine or for safety."""
-    count = School(any_folder=True).record().export(file)
+    count = TeachingCalls(any_folder=True).record().export(file)
     say(f"{figures.count(count, 'event')} written to {file}")
 
 
@@ -90,7 +90,7 @@ def import_(
     course: CourseOption = "microgpt",
 ) -> int:
     """Take in an exported record; each pass is graded again, and left out if it does not pass."""
-    school = School(any_folder=True)
+    school = TeachingCalls(any_folder=True)
     teacher = school.teacher(course)
 
     def replays(opened: Opened, attempt: Attempt) -> bool:
@@ -106,7 +106,7 @@ def import_(
 
 def replay(*, course: CourseOption = "microgpt") -> int:
     """Grade every recorded attempt again, by its seeds; exit 1 if one comes out otherwise."""
-    teacher = School(any_folder=True).teacher(course)
+    teacher = TeachingCalls(any_folder=True).teacher(course)
     events = teacher.record.events()
     opened = {event.instance: event for event in events if isinstance(event, Opened)}
     ours = {name for unit in teacher.course.units for name in unit.exercises}

@@ -18,7 +18,7 @@ from autoresearch.sandboxes.base import Confinement
 from autoresearch.sandboxes.selection import current_sandbox
 from curricula.capstone import own_model as capstone
 from curricula.capstone.names import read_names
-from curricula.errors import BadSubmission, CourseError
+from curricula.errors import CourseError, SubmissionError
 from server.commands.output import say
 from server.sessions.answer_runner import SandboxRunner
 
@@ -128,7 +128,7 @@ def _learn(folder: Path) -> float:
         finally:
             sandbox.release()
     if not cost > 0:
-        raise BadSubmission(
+        raise SubmissionError(
             f"It did not get through {TRIAL_NAMES} of your names; its last words: {last[:200]}",
             "Put your list into a small main() of your own, and see where it stops.",
         )

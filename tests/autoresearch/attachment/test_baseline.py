@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from autoresearch.attachment.baseline import Proven, prove
+from autoresearch.attachment.baseline import Baseline, measure_baseline
 from autoresearch.attachment.metric_choice import choose_alone
 from autoresearch.attachment.metric_names import Number
 from autoresearch.attachment.proposal import Answers, Part, Proposal
 from autoresearch.attachment.repository_survey import propose
-from autoresearch.errors import ContractError, RunFailed
+from autoresearch.errors import ContractError, RunStartError
 from autoresearch.git.repository import snapshot
 from autoresearch.lab import Lab
 from autoresearch.patches.patch import Edit
@@ -47,11 +47,11 @@ def opener(root: Path, home: Path) -> Callable[[str], Lab]:
 
 def attached(
     root: Path, home: Path, answers: Answers | None = None, watch: Heard | None = None
-) -> Proven:
+) -> Baseline:
     """As `init --yes` does it."""
     seen = snapshot(root)
     proposal = propose(seen, answers or Answers(), {})
-    return prove(proposal, seen, opener(root, home), watch or Heard(), choose_alone)
+    return measure_baseline(proposal, seen, opener(root, home), watch or Heard(), choose_alone)
 
 
 def make(folder: Path, work: str, untracked: Mapping[str, str] | None = None) -> Path:
@@ -193,7 +193,7 @@ def test_a_person_can_choose_among_what_was_printed(tmp_path: Path) -> None:
         return choose_alone(pears, numbers[1:])
 
     proposal = propose(seen, Answers(command="python work.py", edit=("work.py",)), {})
-    proven = prove(proposal, seen, opener(root, tmp_path / "home"), Heard(), choose)
+    proven = measure_baseline(proposal, seen, opener(root, tmp_path / "home"), Heard(), choose)
     assert shown == [("apples", 3.0), ("pears", 4.0)]
     assert (proven.lab.contract.metric.name, proven.values[0]) == ("pears", 4.0)
 
@@ -227,7 +227,7 @@ def test_a_baseline_that_fails_leaves_nothing_and_quotes_what_it_wrote(
     before = every_byte(root)
     answers = Answers(command="python work.py", metric="loss", edit=("work.py",), budget_s=0.5)
     short = replace(answers, budget_s=0.2)
-    with pytest.raises(RunFailed, match=said) as raised:
+    with pytest.raises(RunStartError, match=said) as raised:
         attached(root, tmp_path / "home", short)
     assert "untrusted program" in raised.value.message or "no" in raised.value.message
     assert [path.name for path in (tmp_path / "home" / "labs").iterdir()] == [".lock"]

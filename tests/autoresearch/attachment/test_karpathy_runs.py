@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from autoresearch.errors import NotNow, PatchRefused
+from autoresearch.errors import InvalidStateError, PatchRefusedError
 from autoresearch.lab import Lab
 from autoresearch.records import RunReport, RunState
 from autoresearch.sandboxes.selection import current_sandbox
@@ -202,7 +202,7 @@ def test_what_is_frozen_is_refused_before_it_costs_a_run(lab: Lab) -> None:
         "pyproject.toml": ("dependencies = []", 'dependencies = ["torch"]'),
         "program.md": ("Simpler is better", "Longer is better"),
     }.items():
-        with pytest.raises(PatchRefused, match=re.escape(path)):
+        with pytest.raises(PatchRefusedError, match=re.escape(path)):
             propose_change(lab, change, "have more time", path)
     assert list(lab.history().experiments) == ["e0"]
 
@@ -211,7 +211,7 @@ def test_what_is_frozen_is_refused_before_it_costs_a_run(lab: Lab) -> None:
 def test_a_cache_that_was_changed_refuses_the_next_run(lab: Lab, tmp_path: Path) -> None:
     sizes = tmp_path / "user" / ".cache" / "autoresearch" / "tokenizer" / "token_bytes.json"
     sizes.write_text(json.dumps([9] * len(json.loads(sizes.read_text()))))
-    with pytest.raises(NotNow, match=r"token_bytes\.json|\.cache/autoresearch"):
+    with pytest.raises(InvalidStateError, match=r"token_bytes\.json|\.cache/autoresearch"):
         lab.runs.start("e0")
 
 

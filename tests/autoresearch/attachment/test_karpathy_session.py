@@ -9,7 +9,7 @@ import pytest
 from autoresearch.attachment.proposal import Answers
 from autoresearch.lab import Lab
 from autoresearch.records import Outcome, RunReport
-from autoresearch.replays.results_log import replay_log
+from autoresearch.replays.results_log import judge_log
 from server.commands.init.command import attach
 from server.views.results_tsv import results_tsv
 from tests.support.fakes import wait_for
@@ -82,7 +82,7 @@ def test_a_clone_is_driven_and_written_out_and_stays_as_it_was(lab: Lab, tmp_pat
     assert rows[4][1:3] == ["0.000000", "0.0"]
     assert all(len(row[0]) == 7 for row in rows[1:])
     (tmp_path / "written.tsv").write_text(table)
-    assert replay_log(tmp_path / "written.tsv", 0.001).standing == 1
+    assert judge_log(tmp_path / "written.tsv", 0.001).standing == 1
 
     lab.branch("autoresearch/nov26")
     subjects = git(clone, "log", "--format=%s", "--reverse", "master..autoresearch/nov26")

@@ -12,7 +12,7 @@ from autoresearch.attachment.metric_names import candidates, direction_of
 from autoresearch.attachment.print_statements import printed_numbers
 from autoresearch.attachment.printed_numbers import said_numbers
 from autoresearch.attachment.proposal import Answers, Part, Proposal, Sureness
-from autoresearch.attachment.repairs import mend
+from autoresearch.attachment.repairs import repair
 from autoresearch.attachment.repository_survey import propose
 from autoresearch.contract import parse_contract
 from autoresearch.errors import ContractError
@@ -264,7 +264,7 @@ def test_a_metrics_file_lies_in_the_repository_and_needs_a_key(answers, words):
 def test_a_run_that_was_short_of_memory_gets_more_in_whatever_words_it_was_said(reason):
     proposal = replace(look({"work.py": ""}), memory_mb=Part(1024, ""))
     seen = Snapshot(root=Path("/nowhere"), files=(), untracked=(), read=lambda _: "")
-    mended = mend(proposal, seen, empty_report("e0-r1", RunState.CRASHED, reason), "")
+    mended = repair(proposal, seen, empty_report("e0-r1", RunState.CRASHED, reason), "")
     assert mended is not None
     assert mended.words.startswith("it needs more than 1024 MB: ")
 

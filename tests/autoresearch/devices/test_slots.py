@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from autoresearch.devices import HEAT, Look, Tenant, Wanted
-from autoresearch.devices.acquisition import Claim
+from autoresearch.devices.acquisition import DeviceAcquisition
 from autoresearch.devices.descriptions import describe_machine, describe_slots
 from autoresearch.devices.disturbance import Reading
-from autoresearch.devices.leases import Lease, Taker
-from autoresearch.devices.memory import LOOK_S, Room
+from autoresearch.devices.leases import Lease, LeaseSet
+from autoresearch.devices.memory import LOOK_S, MemoryCheck
 from autoresearch.devices.readiness import unready
 from autoresearch.devices.slots import slots_of
-from autoresearch.errors import LabError, NotNow
+from autoresearch.errors import InvalidStateError, LabError
 from autoresearch.executors.local import LocalExecutor
 from autoresearch.run_directory import RunSpec
 from tests.support.fake_devices import EMPTY, FakeProbe, core, gpu
@@ -70,11 +70,11 @@ def test_a_device_that_is_not_here_is_refused_with_those_that_are() -> None:
 
 
 def test_where_there_is_no_gpu_a_target_that_needs_one_is_told_what_was_found() -> None:
-    with pytest.raises(NotNow) as refused:
+    with pytest.raises(InvalidStateError) as refused:
         slots_of((core(0), core(1)), "", "gpu")
     assert "need a GPU. Found: cpu-0, cpu-1." in refused.value.message
     assert 'device = "any"' in refused.value.remedy
-    with pytest.raises(NotNow, match="AUTORESEARCH_DEVICES=gpu allows of them: gpu-0"):
+    with pytest.raises(InvalidStateError, match="AUTORESEARCH_DEVICES=gpu allows of them: gpu-0"):
         names("gpu", "cpu")
 
 
@@ -82,7 +82,9 @@ def test_a_gpu_that_is_too_small_is_none() -> None:
     mixed = (gpu(0), gpu(1, memory_mb=24_000.0), core(0))
     assert [s.name for s in slots_of(mixed, "", "gpu", 16_000)] == ["gpu-1"]
     assert [s.name for s in slots_of(mixed, "", "any", 40_000)] == ["cpu-0"]
-    with pytest.raises(NotNow, match=r"with 40,000 MB of memory: gpu-0 has 8,192 MB, gpu-1"):
+    with pytest.raises(
+        InvalidStateError, match=r"with 40,000 MB of memory: gpu-0 has 8,192 MB, gpu-1"
+    ):
         slots_of(mixed, "", "gpu", 40_000)
 
 
@@ -100,12 +102,12 @@ def test_an_executor_does_not_ask_for_gpus_where_a_target_wants_a_core(
 
 def test_a_slot_is_leased_once_and_freed_with_its_holder(tmp_path: Path) -> None:
     spec = on_cores(tmp_path, 1, count=2)
-    first, second = Taker(spec).take(), Taker(spec).take()
+    first, second = LeaseSet(spec).take(), LeaseSet(spec).take()
     assert {device_of(first), device_of(second)} == {"cpu-0", "cpu-1"}
-    assert Taker(spec).take() is None
+    assert LeaseSet(spec).take() is None
     assert first is not None
     first.release()
-    assert device_of(Taker(spec).take()) == first.device
+    assert device_of(LeaseSet(spec).take()) == first.device
 
 
 def test_a_gpu_is_leased_by_its_uuid_whatever_two_labs_call_it(tmp_path: Path) -> None:
@@ -117,38 +119,38 @@ def test_a_gpu_is_leased_by_its_uuid_whatever_two_labs_call_it(tmp_path: Path) -
         gpus=(("gpu-5", "GPU-fake-0", "/dev/null"),),
         gpu_leases=here.gpu_leases,
     )
-    lease = Taker(here).take()
+    lease = LeaseSet(here).take()
     assert device_of(lease) == "gpu-0"
-    assert Taker(there).take() is None
+    assert LeaseSet(there).take() is None
     assert lease is not None
     lease.release()
-    assert device_of(Taker(there).take()) == "gpu-5"
+    assert device_of(LeaseSet(there).take()) == "gpu-5"
 
 
 def test_a_gpu_is_shared_only_by_runs_that_were_told_to(tmp_path: Path) -> None:
     shared = on_gpus(tmp_path, "gpu-0/1", "gpu-0/2")
     alone = on_gpus(tmp_path, "gpu-0")
-    first, second = Taker(shared).take(), Taker(shared).take()
+    first, second = LeaseSet(shared).take(), LeaseSet(shared).take()
     assert [device_of(first), device_of(second)] == ["gpu-0/1", "gpu-0/2"]
-    assert Taker(shared).take() is None
+    assert LeaseSet(shared).take() is None
     assert first is not None
     first.release()
-    assert Taker(alone).take() is None  # one of them is still there
+    assert LeaseSet(alone).take() is None  # one of them is still there
     assert second is not None
     second.release()
-    whole = Taker(alone).take()
+    whole = LeaseSet(alone).take()
     assert device_of(whole) == "gpu-0"
-    assert Taker(shared).take() is None
+    assert LeaseSet(shared).take() is None
 
 
 def test_several_cores_are_leased_together_or_not_at_all(tmp_path: Path) -> None:
-    single = Taker(on_cores(tmp_path, 1)).take()
-    two = Taker(on_cores(tmp_path, 2)).take()
+    single = LeaseSet(on_cores(tmp_path, 1)).take()
+    two = LeaseSet(on_cores(tmp_path, 2)).take()
     assert device_of(single) == "cpu-0"
     assert device_of(two) == "cpu-1,cpu-2"
-    waiting = Taker(on_cores(tmp_path, 2))
+    waiting = LeaseSet(on_cores(tmp_path, 2))
     assert waiting.take() is None  # one is free, which it keeps for itself
-    assert Taker(on_cores(tmp_path, 1)).take() is None
+    assert LeaseSet(on_cores(tmp_path, 1)).take() is None
     assert single is not None
     single.release()
     assert device_of(waiting.take()) == "cpu-0,cpu-3"
@@ -156,8 +158,8 @@ def test_several_cores_are_leased_together_or_not_at_all(tmp_path: Path) -> None
 
 def test_two_runs_that_need_all_cores_do_not_wait_for_each_other(tmp_path: Path) -> None:
     spec = on_cores(tmp_path, 4)
-    busy = Taker(on_cores(tmp_path, 1)).take()
-    first, second = Taker(spec), Taker(spec)
+    busy = LeaseSet(on_cores(tmp_path, 1)).take()
+    first, second = LeaseSet(spec), LeaseSet(spec)
     assert (first.take(), second.take()) == (None, None)
     assert busy is not None
     busy.release()
@@ -171,16 +173,16 @@ def test_two_runs_that_need_all_cores_do_not_wait_for_each_other(tmp_path: Path)
 
 
 def test_who_gives_up_gathering_leaves_nothing_taken(tmp_path: Path) -> None:
-    busy = Taker(on_cores(tmp_path, 1, count=2)).take()
-    waiting = Taker(on_cores(tmp_path, 2, count=2))
+    busy = LeaseSet(on_cores(tmp_path, 1, count=2)).take()
+    waiting = LeaseSet(on_cores(tmp_path, 2, count=2))
     assert waiting.take() is None
     waiting.give_up()
     assert device_of(busy) == "cpu-0"
-    assert device_of(Taker(on_cores(tmp_path, 1, count=2)).take()) == "cpu-1"
+    assert device_of(LeaseSet(on_cores(tmp_path, 1, count=2)).take()) == "cpu-1"
 
 
 def test_more_cores_than_there_are_means_all_of_them(tmp_path: Path) -> None:
-    assert device_of(Taker(on_cores(tmp_path, 16, count=2)).take()) == "cpu-0,cpu-1"
+    assert device_of(LeaseSet(on_cores(tmp_path, 16, count=2)).take()) == "cpu-0,cpu-1"
 
 
 def why(look: Look, needed_mb: float = 4000, *, shared: bool = False, timed: bool = True) -> str:
@@ -216,10 +218,10 @@ def test_a_claim_passes_over_a_gpu_that_is_not_ready(tmp_path: Path) -> None:
     spec = on_gpus(tmp_path, "gpu-0", "gpu-1", gpu_memory_mb=4000)
     full = Look(free_mb=100.0)
     probe = FakeProbe(HERE, lambda device: full if device.name == "gpu-0" else EMPTY)
-    lease = Claim(spec, probe).take()
+    lease = DeviceAcquisition(spec, probe).take()
     assert device_of(lease) == "gpu-1"
     alone = on_gpus(tmp_path, "gpu-0", gpu_memory_mb=4000)
-    waiting = Claim(alone, probe, patience_s=0.0)
+    waiting = DeviceAcquisition(alone, probe, patience_s=0.0)
     assert waiting.take() is None
     assert waiting.reason.startswith("waits: gpu-0 (Fake 8G) has 100 of 8,192 MB free")
     assert waiting.exhausted
@@ -229,9 +231,9 @@ def test_a_claim_is_patient_while_one_of_its_gpus_is_only_leased(tmp_path: Path)
     spec = on_gpus(tmp_path, "gpu-0", "gpu-1", gpu_memory_mb=4000)
     full = Look(free_mb=100.0)
     probe = FakeProbe(HERE, lambda device: full if device.name == "gpu-0" else EMPTY)
-    lease = Claim(spec, probe).take()
+    lease = DeviceAcquisition(spec, probe).take()
     assert device_of(lease) == "gpu-1"
-    waiting = Claim(spec, probe, patience_s=0.0)
+    waiting = DeviceAcquisition(spec, probe, patience_s=0.0)
     assert waiting.take() is None
     assert waiting.reason.startswith("waits: gpu-0 (Fake 8G) has 100 of 8,192 MB free")
     assert not waiting.exhausted
@@ -239,16 +241,16 @@ def test_a_claim_is_patient_while_one_of_its_gpus_is_only_leased(tmp_path: Path)
 
 def test_a_claim_that_only_waits_for_a_lease_is_never_exhausted(tmp_path: Path) -> None:
     spec = on_gpus(tmp_path, "gpu-0")
-    lease = Claim(spec, FakeProbe(HERE)).take()
+    lease = DeviceAcquisition(spec, FakeProbe(HERE)).take()
     assert device_of(lease) == "gpu-0"
-    waiting = Claim(spec, FakeProbe(HERE), patience_s=0.0)
+    waiting = DeviceAcquisition(spec, FakeProbe(HERE), patience_s=0.0)
     assert waiting.take() is None
     assert waiting.reason == "waits for a device"
     assert not waiting.exhausted
 
 
 def test_a_gpu_that_was_unplugged_is_not_ready(tmp_path: Path) -> None:
-    claim = Claim(on_gpus(tmp_path, "gpu-0"), FakeProbe((core(0),)))
+    claim = DeviceAcquisition(on_gpus(tmp_path, "gpu-0"), FakeProbe((core(0),)))
     assert claim.take() is None
     assert claim.reason == "waits: gpu-0 is not there any more"
 
@@ -256,21 +258,24 @@ def test_a_gpu_that_was_unplugged_is_not_ready(tmp_path: Path) -> None:
 def test_a_claim_waits_for_the_memory_that_its_run_is_known_to_need(tmp_path: Path) -> None:
     spec = replace(on_cores(tmp_path, 1), needed_mb=3000.0)
     full = machine_with(1000.0)
-    waiting = Claim(spec, FakeProbe(HERE), 0.0, full)
+    waiting = DeviceAcquisition(spec, FakeProbe(HERE), 0.0, full)
     assert waiting.take() is None
     assert waiting.reason == ("waits: the machine has 1,000 MB of memory free, and it needs 3,000")
     assert waiting.exhausted
-    assert device_of(Claim(spec, FakeProbe(HERE), 0.0, machine_with(3000.0)).take()) == "cpu-0"
+    assert (
+        device_of(DeviceAcquisition(spec, FakeProbe(HERE), 0.0, machine_with(3000.0)).take())
+        == "cpu-0"
+    )
     unknown = replace(spec, needed_mb=0.0)
-    assert Claim(unknown, FakeProbe(HERE), 0.0, full).take() is not None
+    assert DeviceAcquisition(unknown, FakeProbe(HERE), 0.0, full).take() is not None
 
 
 def test_a_claim_is_patient_with_memory_while_a_run_that_will_end_has_a_device(
     tmp_path: Path,
 ) -> None:
     spec = replace(on_cores(tmp_path, 1), needed_mb=3000.0)
-    lease = Claim(spec, FakeProbe(HERE), 0.0, machine_with(4000.0)).take()
-    waiting = Claim(spec, FakeProbe(HERE), 0.0, machine_with(1000.0))
+    lease = DeviceAcquisition(spec, FakeProbe(HERE), 0.0, machine_with(4000.0)).take()
+    waiting = DeviceAcquisition(spec, FakeProbe(HERE), 0.0, machine_with(1000.0))
     assert waiting.take() is None
     assert not waiting.exhausted
     assert device_of(lease) == "cpu-0"
@@ -278,7 +283,7 @@ def test_a_claim_is_patient_with_memory_while_a_run_that_will_end_has_a_device(
 
 def test_memory_is_looked_at_once_a_second_until_there_is_enough() -> None:
     seen = iter((100.0, 200.0))
-    room = Room(150.0, lambda: replace(idle_machine(), free_mb=next(seen)))
+    room = MemoryCheck(150.0, lambda: replace(idle_machine(), free_mb=next(seen)))
     assert room.look(now=0.0)
     assert room.short
     assert not room.look(now=0.9 * LOOK_S)  # one more would fail
@@ -287,7 +292,7 @@ def test_memory_is_looked_at_once_a_second_until_there_is_enough() -> None:
 
 
 def test_a_need_above_all_that_the_machine_has_keeps_no_run_waiting() -> None:
-    room = Room(5000.0, machine_with(1000.0, total_mb=4096.0))
+    room = MemoryCheck(5000.0, machine_with(1000.0, total_mb=4096.0))
     assert room.look()
     assert room.short == ""
 
@@ -309,7 +314,7 @@ def described(
 def test_the_doctor_names_devices_with_their_memory_and_who_holds_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lease = Taker(on_cores(tmp_path, 1)).take()
+    lease = LeaseSet(on_cores(tmp_path, 1)).take()
     look = Look(free_mb=2192.0, temperature_c=41.0, tenants=(NOTEBOOK,))
     probe = FakeProbe((gpu(0), core(0), core(1)), lambda _: look)
     found, remedy = described(probe, tmp_path / "devices", monkeypatch)
@@ -326,8 +331,8 @@ def test_a_lab_names_what_its_runs_may_lease_and_what_is_leased(tmp_path: Path) 
         slots = slots_of(HERE, choice, wanted)
         return describe_slots(slots, tmp_path / "devices", tmp_path / "gpus")
 
-    lease = Taker(on_gpus(tmp_path, "gpu-1/2")).take()
-    also = Taker(on_cores(tmp_path, 1)).take()
+    lease = LeaseSet(on_gpus(tmp_path, "gpu-1/2")).take()
+    also = LeaseSet(on_cores(tmp_path, 1)).take()
     assert words("", "gpu") == "gpu-0 Fake 8G, free; gpu-1 Fake 8G, leased"
     assert words("gpu-1*2", "any") == "gpu-1/1 Fake 8G, free; gpu-1/2 Fake 8G, leased"
     assert words("", "cpu") == "cpu-0 to cpu-1, 1 of 2 leased"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from autoresearch.errors import GitFailed, NotFound, NotNow, PatchRefused
+from autoresearch.errors import GitError, InvalidStateError, NotFoundError, PatchRefusedError
 from autoresearch.git.repository import Repository, dirty, survey
 from tests.support.small import edited
 
@@ -126,10 +126,10 @@ def test_publishing_refuses_a_branch_that_exists_and_a_name_that_is_none(
     head = lab.import_head(theirs)
     before = snapshot(theirs)
     for name, why in (("main", "already has"), ("a..b", "no branch name"), ("-x", "no branch")):
-        with pytest.raises(NotNow, match=why):
+        with pytest.raises(InvalidStateError, match=why):
             lab.publish(head, theirs, name)
     assert snapshot(theirs) == before
-    with pytest.raises(NotNow, match="did not create"):
+    with pytest.raises(InvalidStateError, match="did not create"):
         lab.publish(head, theirs, "main/below")
 
 
@@ -181,7 +181,7 @@ def test_a_folder_that_cannot_be_researched_says_why(lab: Repository, tmp_path: 
         (empty / ".git", "inside"),
         (empty / "inner", "inside the repository"),
     ):
-        with pytest.raises(GitFailed, match=why):
+        with pytest.raises(GitError, match=why):
             lab.import_head(folder)
 
 
@@ -195,7 +195,7 @@ def test_a_repository_of_another_user_needs_safe_directory(
     monkeypatch.setattr(
         "autoresearch.git.plumbing._COMMON", {"GIT_TEST_ASSUME_DIFFERENT_OWNER": "1"}
     )
-    with pytest.raises(GitFailed, match=r"safe\.directory"):
+    with pytest.raises(GitError, match=r"safe\.directory"):
         survey(theirs)
     config.write_text(f"[safe]\n\tdirectory = {theirs}\n")
     assert survey(theirs).dirty
@@ -250,9 +250,9 @@ def test_hostile_configuration_and_hooks_run_nothing_and_change_nothing(
 
 
 def test_a_missing_file_is_answered_with_near_names(lab: Repository, base: str) -> None:
-    with pytest.raises(NotFound, match=r"trian\.py.*There are: train\.py"):
+    with pytest.raises(NotFoundError, match=r"trian\.py.*There are: train\.py"):
         lab.read_file(base, "trian.py")
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFoundError):
         lab.read_file(base, "data")
 
 
@@ -345,7 +345,7 @@ def test_a_diff_with_unix_ends_applies_to_a_file_with_dos_ends(lab: Repository) 
 def test_a_diff_that_does_not_apply_is_refused(
     lab: Repository, base: str, diff: str, why: str
 ) -> None:
-    with pytest.raises(PatchRefused, match=why) as refused:
+    with pytest.raises(PatchRefusedError, match=why) as refused:
         lab.apply_diff(base, diff)
     assert "`edits`" in refused.value.remedy
 
@@ -368,7 +368,7 @@ def test_a_link_out_of_the_tree_is_not_exported(lab: Repository, tmp_path: Path)
         diff += f"+{target}\n\\ No newline at end of file\n"
         base = lab.import_files({"train.py": TRAIN}, "m")
         tree = lab.apply_diff(base, diff)
-        with pytest.raises(GitFailed, match="l leads out of the tree"):
+        with pytest.raises(GitError, match="l leads out of the tree"):
             lab.export(tree, tmp_path / "out")
 
 
@@ -386,7 +386,7 @@ def test_refs_move_together_or_not_at_all(lab: Repository, base: str) -> None:
 def test_a_stale_lock_is_an_error_with_gits_words(lab: Repository, base: str) -> None:
     lock = lab.path / "refs" / "heads" / "one.lock"
     lock.write_text("")
-    with pytest.raises(GitFailed, match=r"one\.lock"):
+    with pytest.raises(GitError, match=r"one\.lock"):
         lab.move_refs({"refs/heads/one": (base, None)})
 
 
@@ -410,5 +410,5 @@ def test_git_that_is_not_installed_is_said(
     lab: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
-    with pytest.raises(GitFailed, match="not installed"):
+    with pytest.raises(GitError, match="not installed"):
         lab.resolve("HEAD")

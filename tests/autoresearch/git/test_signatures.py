@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from autoresearch.errors import NotNow
+from autoresearch.errors import InvalidStateError
 from autoresearch.git.signatures import ALLOWED
 from autoresearch.lab import Lab
 from autoresearch.ledger.ledger import LEDGER_REF
@@ -100,7 +100,7 @@ def test_a_missing_key_and_a_file_that_is_none_are_refused_and_leave_nothing(
     (tmp_path / "words").write_text("not a key\n")
     repository = str(make_repository(tmp_path / "repository"))
     for key, said in ((tmp_path / "none", "There is no key"), (tmp_path / "words", "is no key")):
-        with pytest.raises(NotNow, match=said):
+        with pytest.raises(InvalidStateError, match=said):
             open_signed(repository, tmp_path / "home", key)
     assert list(lab_names(tmp_path / "home")) == []
     assert [p.name for p in (tmp_path / "home" / "labs").iterdir()] == [".lock"]
@@ -115,7 +115,7 @@ def test_a_passphrase_that_nobody_can_type_is_said_and_not_waited_for(
     if not public:
         key.with_suffix(".pub").unlink()
     repository = str(make_repository(tmp_path / "repository"))
-    with pytest.raises(NotNow, match=r"passphrase.*ssh-agent"):
+    with pytest.raises(InvalidStateError, match=r"passphrase.*ssh-agent"):
         open_signed(repository, tmp_path / "home", key)
     assert list(lab_names(tmp_path / "home")) == []
 
@@ -131,18 +131,18 @@ def test_without_ssh_keygen_nothing_is_made(
     assert git is not None
     (tools / "git").symlink_to(git)
     monkeypatch.setenv("PATH", str(tools))
-    with pytest.raises(NotNow, match="ssh-keygen is not installed"):
+    with pytest.raises(InvalidStateError, match="ssh-keygen is not installed"):
         open_signed(repository, tmp_path / "home", key)
     assert list(lab_names(tmp_path / "home")) == []
 
 
 def test_a_lab_that_is_there_keeps_what_it_was_opened_with(tmp_path: Path, judged_lab: Lab) -> None:
     key = make_key(tmp_path)
-    with pytest.raises(NotNow, match="tiny is there already, and signs nothing"):
+    with pytest.raises(InvalidStateError, match="tiny is there already, and signs nothing"):
         open_signed("tiny", judged_lab.home, key)
     lab = open_with(key, tmp_path)
     open_signed("tiny", lab.home, key)
-    with pytest.raises(NotNow, match="is there already, and signs with"):
+    with pytest.raises(InvalidStateError, match="is there already, and signs with"):
         open_signed("tiny", lab.home, tmp_path / "other")
 
 
@@ -152,7 +152,9 @@ def test_a_key_that_is_gone_costs_a_verdict_and_nothing_else(tmp_path: Path) -> 
     lab = make_judged_lab(tmp_path / "repository", tmp_path / "home", key)
     hidden = key.rename(tmp_path / "hidden")
     lab = with_executor(Lab.reopen("tiny", home=lab.home), InstantExecutor())
-    with pytest.raises(NotNow, match="Nothing was written, since it could not be signed"):
+    with pytest.raises(
+        InvalidStateError, match="Nothing was written, since it could not be signed"
+    ):
         for _ in range(20):
             lab.evaluate("e3")
     assert "e3" not in lab.history().verdicts

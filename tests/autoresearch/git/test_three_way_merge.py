@@ -5,10 +5,10 @@ import re
 
 import pytest
 
-from autoresearch.errors import PatchRefused
+from autoresearch.errors import PatchRefusedError
 from autoresearch.git.raw_diff import read_hunks
 from autoresearch.git.repository import Entry, Repository
-from autoresearch.git.three_way_merge import MergeRefused, merge_trees
+from autoresearch.git.three_way_merge import MergeRefusedError, merge_trees
 from autoresearch.patches.patch import prepare
 
 Files = dict[str, bytes | None]
@@ -82,13 +82,13 @@ def test_changes_of_different_lines_are_both_had_whichever_comes_first(
 def test_a_collision_names_file_and_lines_now_and_in_the_patch_s_base(
     repo: Repository, base: str, ours: dict[int, bytes], theirs: dict[int, bytes], said: str
 ) -> None:
-    with pytest.raises(MergeRefused, match="^train.py, " + ".*" + re.escape(said)):
+    with pytest.raises(MergeRefusedError, match="^train.py, " + ".*" + re.escape(said)):
         merged_text(repo, base, text(ours), text(theirs))
 
 
 def test_every_collision_is_known_and_the_first_five_are_told(repo: Repository, base: str) -> None:
     odd = [1, 3, 5, 7, 9]
-    with pytest.raises(MergeRefused, match=r"line 7 .*; and 1 more\.") as refused:
+    with pytest.raises(MergeRefusedError, match=r"line 7 .*; and 1 more\.") as refused:
         merged(
             repo,
             base,
@@ -133,7 +133,7 @@ def test_line_ends_a_missing_last_one_and_other_encodings_survive(
 
 def test_a_line_is_not_glued_to_one_whose_end_was_taken_away(repo: Repository, base: str) -> None:
     whole = text({})
-    with pytest.raises(MergeRefused, match=r"train.py: .* takes its last line end away"):
+    with pytest.raises(MergeRefusedError, match=r"train.py: .* takes its last line end away"):
         merged_text(repo, base, whole + b"more\n", whole.removesuffix(b"\n"))
 
 
@@ -167,7 +167,7 @@ def test_files_come_go_and_change_independently(repo: Repository, base: str) -> 
 def test_whole_files_that_collide_are_refused(
     repo: Repository, base: str, ours: Files, theirs: Files, said: str
 ) -> None:
-    with pytest.raises(PatchRefused, match=said):
+    with pytest.raises(PatchRefusedError, match=said):
         merged(repo, base, ours, theirs)
 
 
@@ -181,7 +181,7 @@ def test_modes_merge_and_links_are_never_merged_by_line(repo: Repository, base: 
     for one, other in ((ran, theirs), (theirs, ran)):
         assert repo.entries(merge_trees(repo, base, one, other)) == expected
     link = repo.write_tree({**entries, "train.py": Entry("120000", repo.write_blob(b"notes.md"))})
-    with pytest.raises(MergeRefused, match="it is no plain file"):
+    with pytest.raises(MergeRefusedError, match="it is no plain file"):
         merge_trees(repo, base, link, theirs)
 
 
@@ -220,7 +220,7 @@ def test_hunks_give_the_new_text_again_and_merges_go_both_ways(
     def both(one: bytes, other: bytes) -> bytes | None:
         try:
             return merged_text(repo, before, one, other)
-        except MergeRefused:
+        except MergeRefusedError:
             return None
 
     few = b"".join([b"first\n", *start[1:-1], b"last\n"])
@@ -231,11 +231,11 @@ def test_hunks_give_the_new_text_again_and_merges_go_both_ways(
 def test_a_merged_tree_is_checked_like_any_patch(repo: Repository, base: str) -> None:
     frozen, free = {"train.py": text({1: b"A\n"})}, {"models/latin.py": b"name = '\xe8'\nlr = 2\n"}
     tree = merged(repo, base, {}, frozen | free)
-    with pytest.raises(PatchRefused, match=r"changes what is frozen: train\.py"):
+    with pytest.raises(PatchRefusedError, match=r"changes what is frozen: train\.py"):
         prepare(repo, base, tree=tree, allow=("models/**",))
-    with pytest.raises(PatchRefused, match="changes nothing"):
+    with pytest.raises(PatchRefusedError, match="changes nothing"):
         prepare(repo, base, tree=merged(repo, base, {}, {}), allow=("models/**",))
-    with pytest.raises(PatchRefused, match="Give one of the two"):
+    with pytest.raises(PatchRefusedError, match="Give one of the two"):
         prepare(repo, base, tree=tree, diff="x", allow=("models/**",))
     tree = merged(repo, base, {}, free)
     assert prepare(repo, base, tree=tree, allow=("models/**",)).tree == tree

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from autoresearch.errors import LedgerDamaged, NotFound
+from autoresearch.errors import LedgerDamagedError, NotFoundError
 from autoresearch.ledger import serialization as envelope
 from autoresearch.ledger.history import History
 from autoresearch.records import Entry, Event, Outcome, RunState
@@ -111,7 +111,7 @@ def test_an_event_that_contradicts_the_history_is_refused(
     history: History, event: Event, why: str
 ) -> None:
     before = history.copy()
-    with pytest.raises(LedgerDamaged, match=why):
+    with pytest.raises(LedgerDamagedError, match=why):
         add(history, event)
     assert history == before
 
@@ -119,13 +119,15 @@ def test_an_event_that_contradicts_the_history_is_refused(
 def test_a_judge_that_was_replaced_gives_no_more_verdicts(history: History) -> None:
     add(history, proposed(history, "commit2"))
     add(history, judged("e1", "e0", judge_version=2))
-    with pytest.raises(LedgerDamaged, match="e2 is judged by version 1 of the judge after version"):
+    with pytest.raises(
+        LedgerDamagedError, match="e2 is judged by version 1 of the judge after version"
+    ):
         add(history, judged("e2", "e0", judge_version=1))
 
 
 def test_an_experiment_is_judged_once(history: History) -> None:
     add(history, judged("e1", "e0"))
-    with pytest.raises(LedgerDamaged, match="e1 is judged a second time"):
+    with pytest.raises(LedgerDamagedError, match="e1 is judged a second time"):
         add(history, judged("e1", "e0", moved=True))
     assert history.incumbent == "e0"
 
@@ -133,29 +135,29 @@ def test_an_experiment_is_judged_once(history: History) -> None:
 def test_only_what_was_judged_against_the_incumbent_follows_it(history: History) -> None:
     add(history, proposed(history, "commit2"))
     add(history, judged("e1", "e0", moved=True))
-    with pytest.raises(LedgerDamaged, match=r"judged against e0.*incumbent is e1"):
+    with pytest.raises(LedgerDamagedError, match=r"judged against e0.*incumbent is e1"):
         add(history, judged("e2", "e0", moved=True))
 
 
 def test_a_run_ends_once(history: History) -> None:
     add(history, finished("e1-r1"))
-    with pytest.raises(LedgerDamaged, match="ended twice"):
+    with pytest.raises(LedgerDamagedError, match="ended twice"):
         add(history, finished("e1-r1"))
 
 
 def test_nothing_comes_before_the_opening_and_no_number_is_skipped() -> None:
-    with pytest.raises(LedgerDamaged, match="first event"):
+    with pytest.raises(LedgerDamagedError, match="first event"):
         grown(concluded("e0", "x"))
-    with pytest.raises(LedgerDamaged, match="number 4, but it is number 0"):
+    with pytest.raises(LedgerDamagedError, match="number 4, but it is number 0"):
         replay([Entry(n=4, at=0.0, commit="c", event=OPENED)])
 
 
 def test_an_unknown_id_is_answered_with_the_known_ones(history: History) -> None:
-    with pytest.raises(NotFound, match=r"'e7'.*There are: e0, e1\."):
+    with pytest.raises(NotFoundError, match=r"'e7'.*There are: e0, e1\."):
         history.experiment("e7")
-    with pytest.raises(NotFound, match=r"'r1'.*There are: e1-r1\."):
+    with pytest.raises(NotFoundError, match=r"'r1'.*There are: e1-r1\."):
         history.run("r1")
-    with pytest.raises(NotFound, match="no experiments yet"):
+    with pytest.raises(NotFoundError, match="no experiments yet"):
         History().experiment("e0")
 
 
@@ -175,11 +177,11 @@ def test_a_key_too_many_or_too_few_is_damage(event: Event) -> None:
     fields = envelope_["event"]
     inner = next((value for value in fields.values() if isinstance(value, dict)), fields)
     inner["extra"] = 1
-    with pytest.raises(LedgerDamaged, match=r"abc.*'extra'"):
+    with pytest.raises(LedgerDamagedError, match=r"abc.*'extra'"):
         envelope.decode("abc", json.dumps(envelope_).encode())
     del inner["extra"]
     inner.pop(next(key for key in inner if key not in OPTIONAL))
-    with pytest.raises(LedgerDamaged, match="abc does not read"):
+    with pytest.raises(LedgerDamagedError, match="abc does not read"):
         envelope.decode("abc", json.dumps(envelope_).encode())
 
 
@@ -188,20 +190,20 @@ def test_a_key_too_many_or_too_few_is_damage(event: Event) -> None:
     [b"", b"[]", b"null", b"{}", b"\xff", b"[" * 100_000, b'{"n":0,"at":0,"kind":"x","event":{}}'],
 )
 def test_a_blob_that_is_no_event_is_damage(blob: bytes) -> None:
-    with pytest.raises(LedgerDamaged, match="abc does not read"):
+    with pytest.raises(LedgerDamagedError, match="abc does not read"):
         envelope.decode("abc", blob)
 
 
 def test_values_are_not_converted_to_fit() -> None:
     text = envelope.encode(0, 0.0, finished("e0-r1")).decode()
     for was, becomes in (('"tokens":1000', '"tokens":"1000"'), ('"finished"', '"done"')):
-        with pytest.raises(LedgerDamaged):
+        with pytest.raises(LedgerDamagedError):
             envelope.decode("abc", text.replace(was, becomes).encode())
 
 
 def test_a_number_that_is_not_finite_is_not_recorded() -> None:
     for value in (float("nan"), float("inf")):
-        with pytest.raises(LedgerDamaged, match="not finite"):
+        with pytest.raises(LedgerDamagedError, match="not finite"):
             envelope.encode(0, 0.0, judged("e1", "e0", effect=value))
 
 

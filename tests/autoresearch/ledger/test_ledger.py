@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from autoresearch.errors import LedgerDamaged
+from autoresearch.errors import LedgerDamagedError
 from autoresearch.git.repository import Repository
 from autoresearch.ledger import serialization as envelope
 from autoresearch.ledger.anchor import Anchor, write_anchor
@@ -68,16 +68,16 @@ def test_a_ref_that_git_keeps_in_no_file_is_read_every_time(
 def test_an_event_that_contradicts_the_history_is_not_written(small: Small) -> None:
     ledger = small.ledger()
     before = ledger.history().head
-    with pytest.raises(LedgerDamaged, match="ended twice"):
+    with pytest.raises(LedgerDamagedError, match="ended twice"):
         ledger.append(one(finished("e1-r1")))
-    with pytest.raises(LedgerDamaged, match="not finite"):
+    with pytest.raises(LedgerDamagedError, match="not finite"):
         ledger.append(one(judged("e1", "e0", effect=float("nan"))))
     assert small.ledger().history().head == before
 
 
 def test_of_several_events_all_are_written_or_none(small: Small) -> None:
     ledger = small.ledger()
-    with pytest.raises(LedgerDamaged):
+    with pytest.raises(LedgerDamagedError):
         ledger.append_all(lambda _: (concluded("e1", "x"), finished("e1-r1")))
     assert len(small.ledger().history().entries) == 16
 
@@ -93,7 +93,7 @@ def test_nothing_is_built_on_what_a_stranger_put_into_the_ledger(small: Small) -
         return concluded("e1", "ours")
 
     for _ in range(2):
-        with pytest.raises(LedgerDamaged, match=r"ends with event 16.*names event 15"):
+        with pytest.raises(LedgerDamagedError, match=r"ends with event 16.*names event 15"):
             ledger.append(build)
     assert seen == [16]
     assert "Events were added by others: 16 events were recorded, 17 read" in findings(small)
@@ -101,7 +101,7 @@ def test_nothing_is_built_on_what_a_stranger_put_into_the_ledger(small: Small) -
 
 def test_nothing_is_appended_where_the_written_head_is_gone(small: Small) -> None:
     (small.folder / "anchor.json").unlink()
-    with pytest.raises(LedgerDamaged, match=r"anchor\.json.*is gone"):
+    with pytest.raises(LedgerDamagedError, match=r"anchor\.json.*is gone"):
         small.ledger().append(one(concluded("e1", "x")))
 
 
@@ -201,14 +201,14 @@ def test_a_server_notices_that_the_branch_was_rewritten_under_it(small: Small) -
     ledger = small.ledger()
     ledger.history()
     forge(small, envelope.encode(15, 1_015.0, concluded("e2", "wider is better")), n=15)
-    with pytest.raises(LedgerDamaged, match="no longer continues"):
+    with pytest.raises(LedgerDamagedError, match="no longer continues"):
         ledger.history()
     head, earlier = small.repo.resolve(LEDGER_REF), small.ledger().history().entries[3].commit
     small.repo.move_refs({LEDGER_REF: (earlier, head)})
-    with pytest.raises(LedgerDamaged, match="no longer continues"):
+    with pytest.raises(LedgerDamagedError, match="no longer continues"):
         ledger.history()
     small.repo.move_refs({LEDGER_REF: (None, earlier)})
-    with pytest.raises(LedgerDamaged, match="is gone"):
+    with pytest.raises(LedgerDamagedError, match="is gone"):
         ledger.history()
 
 

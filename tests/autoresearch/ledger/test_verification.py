@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from autoresearch.errors import LedgerDamaged, NotNow
+from autoresearch.errors import InvalidStateError, LedgerDamagedError
 from autoresearch.git.repository import Repository
 from autoresearch.ledger import serialization as envelope
 from autoresearch.ledger.history import History
@@ -100,7 +100,7 @@ def test_verify_finds_a_verdict_that_does_not_follow(small: Small) -> None:
 
 def test_verify_reports_a_verdict_that_cannot_be_derived(small: Small) -> None:
     def judge_again(history: History, verdict: Verdict) -> Verdict:
-        raise NotNow("there is no judge of version 1")
+        raise InvalidStateError("there is no judge of version 1")
 
     assert "no judge of version 1" in verify(small.ledger(), judge_again).findings[0]
 
@@ -132,7 +132,7 @@ def test_an_event_written_by_hand_stops_reading_and_is_found(
     small: Small, blob: bytes, why: str
 ) -> None:
     forge(small, blob)
-    with pytest.raises(LedgerDamaged, match=why):
+    with pytest.raises(LedgerDamagedError, match=why):
         small.ledger().history()
     assert why in findings(small)
     assert verify(small.ledger()).entries == 16
@@ -143,7 +143,7 @@ def test_a_commit_without_an_event_is_damage(small: Small) -> None:
     assert head is not None
     tree = repo.make_tree({"other.json": repo.write_blob(b"{}")})
     repo.move_refs({LEDGER_REF: (repo.commit_tree(tree, [head], "x"), head)})
-    with pytest.raises(LedgerDamaged, match=r"has no event\.json"):
+    with pytest.raises(LedgerDamagedError, match=r"has no event\.json"):
         small.ledger().history()
     assert "has no event.json" in findings(small)
 

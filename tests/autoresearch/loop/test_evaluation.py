@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from autoresearch.errors import LedgerDamaged, NotNow
+from autoresearch.errors import InvalidStateError, LedgerDamagedError
 from autoresearch.lab import Lab
 from autoresearch.loop.evaluation import incumbent_view, refuse_more_runs, view
 from autoresearch.loop.recall import remember
@@ -125,19 +125,19 @@ def test_a_verdict_is_derived_from_the_runs_and_not_from_what_it_says(told: Told
     forged = replace(honest, outcome=Outcome.KEEP, moved_incumbent=True, candidate_runs=())
     assert judge_again(told.history, forged, TINY) == honest
     told.tell(proposed(told.history, "c" * 40))
-    with pytest.raises(LedgerDamaged, match="allow none"):
+    with pytest.raises(LedgerDamagedError, match="allow none"):
         judge_again(told.history, replace(honest, experiment="e2"), TINY)
 
 
 def test_only_the_judge_asks_for_further_runs(told: Told) -> None:
     refuse_more_runs("e1", told.history)
     told.tell(started(told.history, "e1"))
-    with pytest.raises(NotNow, match="evaluate_metric"):
+    with pytest.raises(InvalidStateError, match="evaluate_metric"):
         refuse_more_runs("e1", told.history)
     told.tell(finished("e1-r1", RunState.LOST))
     refuse_more_runs("e1", told.history)
     told.runs("e0", *[3.2] * 14)
-    with pytest.raises(NotNow, match="20 control runs"):
+    with pytest.raises(InvalidStateError, match="20 control runs"):
         refuse_more_runs("e0", told.history)
 
 
@@ -163,7 +163,7 @@ def test_a_verdict_is_derived_again_with_the_gate_of_the_version_that_gave_it(to
     assert judge_again(told.history, old, TINY) == old
     assert new is not None
     assert new.evidence != old.evidence
-    with pytest.raises(LedgerDamaged, match="version 99 of the judge"):
+    with pytest.raises(LedgerDamagedError, match="version 99 of the judge"):
         judge_again(told.history, replace(old, judge_version=99), TINY)
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from autoresearch.errors import NotNow
+from autoresearch.errors import InvalidStateError
 from autoresearch.executors.local import LocalExecutor
 from autoresearch.lab import Lab
 from autoresearch.loop.idle_controls import REST_S, at_rest, hopeless, idle_wish, resting
@@ -180,7 +180,7 @@ def test_how_a_control_does_is_not_shown_before_it_ended(lab: Lab) -> None:
     directory.curve_file.write_text('{"tokens": 10, "loss": 2.5}\n')
     seen = lab.view_run(run, detail=True)
     assert (seen.curve, seen.log_digest) == ((), "")
-    with pytest.raises(NotNow, match="not shown before it ends"):
+    with pytest.raises(InvalidStateError, match="not shown before it ends"):
         lab.log(run)
     pretend.put(run, RunState.FINISHED, 3.2)
     assert lab.view_run(run, detail=True).curve
@@ -239,6 +239,6 @@ def test_with_real_supervisors_the_first_experiment_starts_at_once(slow_to_train
     assert lab.view_run(ended[0]).state is RunState.LOST
     assert lab.view_run(ended[0]).reason.startswith(YIELDED)
     assert hopeless(lab.history(), "e0") == ""
-    with pytest.raises(NotNow, match="bias"):
+    with pytest.raises(InvalidStateError, match="bias"):
         lab.stop_run(controls[0])
     assert Outcome.CRASHED not in {v.outcome for v in lab.history().verdicts.values()}

@@ -10,7 +10,7 @@ from statistics import fmean
 
 import pytest
 
-from autoresearch.errors import LabError, NotFound, NotNow
+from autoresearch.errors import InvalidStateError, LabError, NotFoundError
 from autoresearch.lab import Lab
 from autoresearch.loop.scaling import CEILINGS, MOST_REPEATS, RUNS, ScalingView
 from autoresearch.patches.constants import find_constant, set_constant
@@ -294,17 +294,17 @@ def test_a_lost_run_is_run_again_but_not_for_ever(scaled: Lab) -> None:
 @pytest.mark.slow
 def test_what_cannot_be_scaled_is_refused_with_the_reason(scaled: Lab, lab: Lab) -> None:
     pytest.importorskip("scipy", reason="needs autoresearch-mcp[scaling]")
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFoundError):
         scaled.scale("e9")
-    with pytest.raises(NotNow, match="e0 changes nothing"):
+    with pytest.raises(InvalidStateError, match="e0 changes nothing"):
         scaled.scale("e0")
     itself = propose(scaled, ("SCALE = 1.0", "SCALE = 2.0"))
-    with pytest.raises(NotNow, match=r"changes SCALE itself, from 1\.0 to 2\.0"):
+    with pytest.raises(InvalidStateError, match=r"changes SCALE itself, from 1\.0 to 2\.0"):
         scaled.scale(itself)
     gone = propose(scaled, ("SCALE = 1.0\n", ""))
-    with pytest.raises(NotNow, match="assigns SCALE once"):
+    with pytest.raises(InvalidStateError, match="assigns SCALE once"):
         scaled.scale(gone)
-    with pytest.raises(NotNow, match="names no size"):
+    with pytest.raises(InvalidStateError, match="names no size"):
         lab.scale(propose(lab, ("SMOOTHING = 30.0", "SMOOTHING = 20.0")))
 
 

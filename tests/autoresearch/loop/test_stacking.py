@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from autoresearch.errors import LabError, NotNow, PatchRefused
+from autoresearch.errors import InvalidStateError, LabError, PatchRefusedError
 from autoresearch.lab import Lab
 from autoresearch.ledger.history import History
 from autoresearch.loop.stacking import near_misses, reapplied_tree, refuse_unfit
@@ -47,7 +47,7 @@ def test_patches_of_near_misses_on_neighbouring_lines_become_one_experiment(lab:
     assert "+SMOOTHING = 25.0" in diff
     assert "+SCALE = 2.0" in diff
     assert lab.overview().stackable == ()
-    with pytest.raises(PatchRefused, match=f"the code of {stacked} again"):
+    with pytest.raises(PatchRefusedError, match=f"the code of {stacked} again"):
         stack(lab, second, first)
     with pytest.raises(LabError, match="a patch of its own"):
         lab.propose("both at once", diff="x", stack=(first, second), proposer=TESTER)
@@ -60,7 +60,7 @@ def test_patches_that_contradict_each_other_are_refused_by_name_and_file(lab: La
     record_miss(lab, second)
     before = lab.history().head
     said = rf"{second} does not apply to e0, then {first}: train.py, line 5 .*both change this\. "
-    with pytest.raises(PatchRefused, match=f"{said}Leave {second} out"):
+    with pytest.raises(PatchRefusedError, match=f"{said}Leave {second} out"):
         stack(lab, first, second)
     assert lab.history().head == before
     assert lab.overview().stackable == ()
@@ -80,9 +80,9 @@ def test_a_patch_is_put_on_the_incumbent_that_came_meanwhile(lab: Lab) -> None:
     assert b"import math\n\nSMOOTHING = 25.0\nSCALE = 2.0\n" in text
     assert [change.spans for change in patch.changes] == [((8, 8),)]
     said = rf"{against} does not apply to {kept}: train.py, lines 5-7 \(line 5 of its base\)"
-    with pytest.raises(PatchRefused, match=said):
+    with pytest.raises(PatchRefusedError, match=said):
         reapplied_tree(lab, against)
-    with pytest.raises(PatchRefused, match="no patch"):
+    with pytest.raises(PatchRefusedError, match="no patch"):
         reapplied_tree(lab, "e0")
 
 
@@ -99,7 +99,7 @@ def test_what_was_not_measured_cannot_be_stacked(
 ) -> None:
     told = Told()
     good, bad = miss(told), miss(told, effect, outcome)
-    with pytest.raises(PatchRefused, match=said):
+    with pytest.raises(PatchRefusedError, match=said):
         refuse_unfit(told.history, (good, bad))
 
 
@@ -108,24 +108,24 @@ def test_a_stack_has_two_to_six_judged_experiments_that_are_not_in_the_incumbent
     names = [miss(told) for _ in range(7)]
     refuse_unfit(told.history, names[:6])
     for few_or_many in (names[:1], names):
-        with pytest.raises(PatchRefused, match="2 to 6"):
+        with pytest.raises(PatchRefusedError, match="2 to 6"):
             refuse_unfit(told.history, few_or_many)
-    with pytest.raises(PatchRefused, match="once"):
+    with pytest.raises(PatchRefusedError, match="once"):
         refuse_unfit(told.history, ("e1", "e1"))
-    with pytest.raises(PatchRefused, match="as it was found"):
+    with pytest.raises(PatchRefusedError, match="as it was found"):
         refuse_unfit(told.history, ("e1", "e0"))
     open_one = told.propose()
-    with pytest.raises(NotNow, match="no verdict yet"):
+    with pytest.raises(InvalidStateError, match="no verdict yet"):
         refuse_unfit(told.history, ("e1", open_one))
     told.runs(open_one, 3.0, 3.01)
     told.judge(open_one)
-    with pytest.raises(PatchRefused, match="has it already"):
+    with pytest.raises(PatchRefusedError, match="has it already"):
         refuse_unfit(told.history, ("e1", open_one))
     told.runs(open_one, *[3.3] * 6)
     reversal = due_reversal(told.history, TINY)
     assert reversal is not None
     told.tell(Reverted(reversal=reversal))
-    with pytest.raises(PatchRefused, match="taken back"):
+    with pytest.raises(PatchRefusedError, match="taken back"):
         refuse_unfit(told.history, ("e1", open_one))
 
 

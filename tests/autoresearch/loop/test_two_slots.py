@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from autoresearch.devices.disturbance import read_machine
-from autoresearch.errors import NotNow
+from autoresearch.errors import InvalidStateError
 from autoresearch.executors.local import LocalExecutor
 from autoresearch.lab import Lab
 from autoresearch.records import Outcome, RunReport, RunState
@@ -167,9 +167,9 @@ def test_a_target_that_needs_a_gpu_is_refused_where_there_is_none(
     only_a_core = LocalExecutor(sys.executable, FakeProbe((core(0),)))
     lab.__dict__["runs"] = replace(lab.runs, executor=only_a_core)
     experiment = propose_work(lab, BETTER)
-    with pytest.raises(NotNow, match=r"runs need a GPU\. Found: cpu-0\."):
+    with pytest.raises(InvalidStateError, match=r"runs need a GPU\. Found: cpu-0\."):
         lab.start_run(experiment)
     assert not lab.history().runs_of(experiment)
-    with pytest.raises(NotNow, match="doctor"):
+    with pytest.raises(InvalidStateError, match="doctor"):
         lab.evaluate(experiment)
     assert lab.overview().devices.startswith("none. This target's runs need a GPU. Found: cpu-0.")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from autoresearch.errors import NotFound
+from autoresearch.errors import NotFoundError
 from autoresearch.patches.code_sections import (
     LineMap,
     Place,
@@ -76,7 +76,7 @@ def test_a_section_is_found_by_lines_file_or_symbol(section: str, place: Place) 
     ],
 )
 def test_what_is_not_there_is_answered_with_what_is(section: str, said: str) -> None:
-    with pytest.raises(NotFound) as error:
+    with pytest.raises(NotFoundError) as error:
         find_section(section, list(FILES), Files())
     assert said in str(error.value)
 

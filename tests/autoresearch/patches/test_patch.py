@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from autoresearch.errors import PatchRefused
+from autoresearch.errors import PatchRefusedError
 from autoresearch.git.repository import Repository
 from autoresearch.patches.fingerprint import fingerprint
 from autoresearch.patches.patch import Edit, Limits, PreparedPatch, prepare
@@ -128,7 +128,7 @@ def test_line_ends_of_the_file_are_kept(lab: Repository, base: str) -> None:
 def test_an_edit_is_refused_with_what_is_wrong(
     lab: Repository, base: str, edit: tuple[str, str, str], why: str
 ) -> None:
-    with pytest.raises(PatchRefused, match=f"(?s){why}") as refused:
+    with pytest.raises(PatchRefusedError, match=f"(?s){why}") as refused:
         edited(lab, base, edit)
     assert refused.value.remedy
     assert len(str(refused.value)) < 1_000
@@ -136,11 +136,11 @@ def test_an_edit_is_refused_with_what_is_wrong(
 
 def test_one_of_edits_and_diff_must_be_given(lab: Repository, base: str) -> None:
     edit = Edit(path="train.py", find="lr = 1e-2", replace="lr = 2e-2")
-    with pytest.raises(PatchRefused, match="Neither"):
+    with pytest.raises(PatchRefusedError, match="Neither"):
         prepare(lab, base, allow=ALLOW)
-    with pytest.raises(PatchRefused, match="Both"):
+    with pytest.raises(PatchRefusedError, match="Both"):
         prepare(lab, base, edits=[edit], diff="--- a", allow=ALLOW)
-    with pytest.raises(PatchRefused, match="1,000,001 characters"):
+    with pytest.raises(PatchRefusedError, match="1,000,001 characters"):
         prepare(lab, base, diff="-" * 1_000_001, allow=ALLOW)
 
 
@@ -175,7 +175,7 @@ NEW_FILE = (
 def test_a_diff_that_reaches_too_far_is_refused(
     lab: Repository, base: str, diff: str, why: str
 ) -> None:
-    with pytest.raises(PatchRefused, match=why):
+    with pytest.raises(PatchRefusedError, match=why):
         prepare(lab, base, diff=diff, allow=ALLOW)
 
 
@@ -188,7 +188,7 @@ SEALED_DIFF = f"--- a/{SEALED}\n+++ b/{SEALED}\n@@ -1,2 +1,2 @@\n-GUESS\n+x\n an
 def test_an_edit_of_a_sealed_file_learns_nothing_of_its_content(
     lab: Repository, base: str, path: str, find: str
 ) -> None:
-    with pytest.raises(PatchRefused) as refused:
+    with pytest.raises(PatchRefusedError) as refused:
         edited(lab, base, (path, find, "x"))
     assert refused.value.message == f"The patch changes what is frozen: {SEALED}."
     assert "secret" not in str(refused.value)
@@ -208,7 +208,7 @@ def test_an_edit_of_a_sealed_file_learns_nothing_of_its_content(
 def test_a_diff_of_a_sealed_file_does_not_learn_whether_it_guessed_a_line(
     lab: Repository, base: str, diff: str, guess: str
 ) -> None:
-    with pytest.raises(PatchRefused) as refused:
+    with pytest.raises(PatchRefusedError) as refused:
         prepare(lab, base, diff=diff.replace("GUESS", guess), allow=ALLOW)
     assert refused.value.message == f"The patch changes what is frozen: {SEALED}."
 
@@ -218,7 +218,7 @@ def test_a_diff_does_not_copy_a_sealed_file_to_where_it_may_be_read(
 ) -> None:
     diff = f"diff --git a/{SEALED} b/models/x.txt\nsimilarity index 100%\n"
     diff += f"copy from {SEALED}\ncopy to models/x.txt\n"
-    with pytest.raises(PatchRefused, match="frozen: data/held_out"):
+    with pytest.raises(PatchRefusedError, match="frozen: data/held_out"):
         prepare(lab, base, diff=diff, allow=ALLOW)
 
 
@@ -226,7 +226,7 @@ def test_a_link_that_is_there_may_not_be_turned_elsewhere(lab: Repository, base:
     link = NEW_FILE.format("models/l", "120000", "dos.py").rstrip("\n")
     tree = lab.apply_diff(base, link + "\n\\ No newline at end of file\n")
     turned = lab.edit_tree(tree, {"models/l": b"/etc/passwd"})
-    with pytest.raises(PatchRefused, match="symbolic link"):
+    with pytest.raises(PatchRefusedError, match="symbolic link"):
         prepare(lab, tree, diff=lab.diff(tree, turned), allow=ALLOW)
 
 
@@ -242,7 +242,7 @@ def test_a_file_that_did_not_parse_before_may_go_on_not_parsing(lab: Repository,
 
 def test_the_number_of_files_is_limited(lab: Repository, base: str) -> None:
     edits = [Edit(path=f"models/m{i}.py", find="", replace="x = 1\n") for i in range(3)]
-    with pytest.raises(PatchRefused, match="in 3 files"):
+    with pytest.raises(PatchRefusedError, match="in 3 files"):
         prepare(lab, base, edits=edits, allow=ALLOW, limits=Limits(files=2))
 
 
@@ -256,7 +256,9 @@ def test_a_frozen_path_that_git_quotes_is_known_too(lab: Repository, guess: str)
     old, new = QUOTED.format("a"), QUOTED.format("b")
     bare = f"--- {old}\n+++ {new}\n@@ -1 +1 @@\n-{guess}\n+x\n"
     for diff in (bare, f"diff --git {old} {new}\n{bare}"):
-        with pytest.raises(PatchRefused, match=f"^The patch changes what is frozen: {ODD}") as no:
+        with pytest.raises(
+            PatchRefusedError, match=f"^The patch changes what is frozen: {ODD}"
+        ) as no:
             prepare(lab, odd, diff=diff, allow=ALLOW)
         assert "secret" not in str(no.value)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from autoresearch.errors import NotFound, PatchRefused
+from autoresearch.errors import NotFoundError, PatchRefusedError
 from autoresearch.lab import Lab
 from autoresearch.patches.edits import replace_once
 from autoresearch.patches.payload_limits import (
@@ -125,16 +125,16 @@ def test_an_honest_patch_is_far_from_every_cap() -> None:
 def test_what_the_door_should_refuse_is_refused_for_that_reason() -> None:
     for entry in CHEATS:
         if entry.refused:
-            with pytest.raises(PatchRefused) as refused:
+            with pytest.raises(PatchRefusedError) as refused:
                 check_seeds({"train.py": TRAIN}, patched(entry))
                 check_payload({"train.py": TRAIN}, patched(entry))
             assert re.search(entry.ends, f"refused: {refused.value.message}"), entry.name
 
 
 def test_an_unknown_name_or_target_is_said_to_be_one() -> None:
-    with pytest.raises(NotFound, match="no cheat and no honest patch 'nonsense'"):
+    with pytest.raises(NotFoundError, match="no cheat and no honest patch 'nonsense'"):
         chosen("microgpt", ["nonsense"])
-    with pytest.raises(NotFound, match="no patches for 'other'"):
+    with pytest.raises(NotFoundError, match="no patches for 'other'"):
         chosen("other")
 
 

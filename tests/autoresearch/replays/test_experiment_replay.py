@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from autoresearch.errors import LabError, NotFound, NotNow
+from autoresearch.errors import InvalidStateError, LabError, NotFoundError
 from autoresearch.lab import Lab
 from autoresearch.records import Run, RunReport, RunState
 from autoresearch.replays import experiment_replay as replaying
@@ -100,7 +100,7 @@ def test_the_tree_is_left_where_it_was_asked_for_and_nothing_is_overwritten(
     replaying.keep_tree(judged_lab, planned, tmp_path / "kept")
     assert sorted(every_byte(tmp_path / "kept")) == list(planned.files)
     assert "SMOOTHING = 900.0" in (tmp_path / "kept" / "train.py").read_text()
-    with pytest.raises(NotNow, match="is there already"):
+    with pytest.raises(InvalidStateError, match="is there already"):
         replaying.keep_tree(judged_lab, planned, tmp_path / "kept")
 
 
@@ -176,7 +176,7 @@ def test_a_replay_that_cannot_begin_says_who_keeps_it(
     monkeypatch.setattr(replaying, "STOP_S", 0.0)
     kept = try_lock(judged_lab.folder / "replays.lock")
     assert kept is not None
-    with pytest.raises(NotNow, match="Another replay has kept replays locked"):
+    with pytest.raises(InvalidStateError, match="Another replay has kept replays locked"):
         replayed(judged_lab, "e1")
     kept.release()
     [found] = replayed(judged_lab, "e1")
@@ -186,10 +186,10 @@ def test_a_replay_that_cannot_begin_says_who_keeps_it(
 @pytest.mark.parametrize(
     ("name", "runs", "error", "words"),
     [
-        ("e9", 1, NotFound, r"No experiment and no run 'e9'.*e0, e1, e2, e3"),
-        ("e3", 1, NotNow, "e3 has no run that ended"),
-        ("e2", 2, NotNow, "e2 has 1 runs to replay, not 2"),
-        ("e1", 0, NotNow, "0 runs are none"),
+        ("e9", 1, NotFoundError, r"No experiment and no run 'e9'.*e0, e1, e2, e3"),
+        ("e3", 1, InvalidStateError, "e3 has no run that ended"),
+        ("e2", 2, InvalidStateError, "e2 has 1 runs to replay, not 2"),
+        ("e1", 0, InvalidStateError, "0 runs are none"),
     ],
 )
 def test_what_cannot_be_replayed_says_why(

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from autoresearch.errors import LabError, NotFound
-from autoresearch.replays.results_log import LogReplay, replay_log
+from autoresearch.errors import LabError, NotFoundError
+from autoresearch.replays.results_log import JudgedLog, judge_log
 from tests.support.paths import ROOT
 
 HEADER = "commit\tval_bpb\tmemory_gb\tstatus\tdescription\n"
@@ -20,10 +20,10 @@ LOG = (
 KARPATHY = ROOT.parent / "shared" / "data" / "karpathy_mar8_results.tsv"
 
 
-def replay(tmp_path: Path, text: str, sigma: float = 0.0007) -> LogReplay:
+def replay(tmp_path: Path, text: str, sigma: float = 0.0007) -> JudgedLog:
     file = tmp_path / "results.tsv"
     file.write_text(text)
-    return replay_log(file, sigma)
+    return judge_log(file, sigma)
 
 
 def test_a_keep_is_measured_from_the_best_kept_before_it(tmp_path: Path) -> None:
@@ -93,16 +93,16 @@ def test_a_sigma_that_is_no_spread_is_refused(tmp_path: Path, sigma: float) -> N
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(NotFound, match=r"nowhere\.tsv is not there"):
-        replay_log(tmp_path / "nowhere.tsv", 0.1)
-    with pytest.raises(NotFound, match="is not a file"):
-        replay_log(tmp_path, 0.1)
+    with pytest.raises(NotFoundError, match=r"nowhere\.tsv is not there"):
+        judge_log(tmp_path / "nowhere.tsv", 0.1)
+    with pytest.raises(NotFoundError, match="is not a file"):
+        judge_log(tmp_path, 0.1)
 
 
 def test_of_the_best_known_logs_22_keeps_14_gained_less_than_a_change_of_seed() -> None:
     if not KARPATHY.is_file():
         pytest.skip(f"{KARPATHY.name}, the public log, is not in ../shared/data")
-    found = replay_log(KARPATHY, 0.000695)
+    found = judge_log(KARPATHY, 0.000695)
     assert (found.runs, found.crashes) == (126, 1)
     assert (len(found.keeps), found.below_sigma) == (22, 14)
     assert found.standing == 3

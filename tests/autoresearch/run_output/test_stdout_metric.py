@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from autoresearch.errors import ScoringFailed
+from autoresearch.errors import ScoringError
 from autoresearch.records import Measurement
 from autoresearch.run_output.stdout_metric import OutputReader, read_metric
 from tests.support.fakes import make_spec
@@ -30,7 +30,7 @@ def read_block(output: str | bytes, tmp_path: Path) -> Measurement:
 
 
 def refusal(output: str | bytes, tmp_path: Path, **source: str) -> str:
-    with pytest.raises(ScoringFailed) as refused:
+    with pytest.raises(ScoringError) as refused:
         read(output, tmp_path, **source)
     assert "\n" not in refused.value.message
     assert refused.value.message.isprintable()
@@ -102,7 +102,7 @@ def test_a_number_anywhere_in_a_line_that_is_too_long_is_a_second_answer(
     tmp_path: Path, after: str
 ) -> None:
     said = f"{'y' * 9000}METRIC loss=9{after}\nMETRIC loss=1\n"
-    with pytest.raises(ScoringFailed, match="more than once"):
+    with pytest.raises(ScoringError, match="more than once"):
         read(said, tmp_path)
 
 
@@ -271,7 +271,7 @@ MANY_KEYS = "{" + ",".join(f'"{min(n, 80_000)}":1' for n in range(80_002)) + "}"
 def test_a_file_without_one_finite_number_is_one_sentence(
     text: str | bytes, words: str, tmp_path: Path
 ) -> None:
-    with pytest.raises(ScoringFailed, match=r"result\.json") as refused:
+    with pytest.raises(ScoringError, match=r"result\.json") as refused:
         left(tmp_path, text)
     assert words in refused.value.message
 
@@ -290,5 +290,5 @@ def test_what_is_no_file_of_its_own_is_not_read(tmp_path: Path) -> None:
     names = ("link.json", "linked/outside.json", "../outside.json", "loop", "pipe.json", "folder")
     for name in (*names, "none.json"):
         spec = make_spec(tmp_path, scoring="stdout", metric="loss", file=name)
-        with pytest.raises(ScoringFailed, match=r"link|regular|read|no file"):
+        with pytest.raises(ScoringError, match=r"link|regular|read|no file"):
             read_metric(log, tree, spec)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from autoresearch.data.arrays import read_arrays
-from autoresearch.data.held_out import as_one
-from autoresearch.errors import ContractError, LabError, NotFound, ScoringFailed
+from autoresearch.data.held_out import pack_files
+from autoresearch.errors import ContractError, LabError, NotFoundError, ScoringError
 from autoresearch.lab import Lab
 from autoresearch.records import Measurement, Outcome, RunState
 from autoresearch.run_directory import RunDir
@@ -110,7 +110,7 @@ def scored(folder: Path, model: str = HONEST, evaluate: str = EVALUATE) -> Measu
 def prepared(folder: Path, code: str, evaluate: str) -> RunDir:
     folder.mkdir(exist_ok=True)
     held_out = folder / "held-out"
-    held_out.write_bytes(as_one([(n, FILES[n].encode()) for n in FILES if "held" in n]))
+    held_out.write_bytes(pack_files([(n, FILES[n].encode()) for n in FILES if "held" in n]))
     changes: dict[str, Any] = {
         "documents": str(held_out),
         "vocab": "arrays",
@@ -125,7 +125,7 @@ def prepared(folder: Path, code: str, evaluate: str) -> RunDir:
 
 
 def failure(folder: Path, model: str = HONEST, evaluate: str = EVALUATE) -> str:
-    with pytest.raises(ScoringFailed) as error:
+    with pytest.raises(ScoringError) as error:
         scored(folder, model, evaluate)
     return error.value.message
 
@@ -248,7 +248,7 @@ def load(path):
     return lambda x: socket.create_connection(("127.0.0.1", 9)) and x
 """
     rundir = prepared(tmp_path, connects, EVALUATE)
-    with pytest.raises(ScoringFailed, match="the model failed: PermissionError in line"):
+    with pytest.raises(ScoringError, match="the model failed: PermissionError in line"):
         score_arrays(rundir, rundir.read_spec(), sandbox)
     sandbox.release()
 
@@ -291,7 +291,7 @@ def test_a_lab_judges_by_the_targets_own_function(tmp_path: Path) -> None:
     assert "self-reported" not in verdict.sentence
     assert lab.verify().ok, lab.verify().findings
     for path in ("held_out/x.csv", "held_out/y.jsonl"):
-        with pytest.raises(NotFound, match="which nobody is shown"):
+        with pytest.raises(NotFoundError, match="which nobody is shown"):
             lab.read_file(path, lab.history().experiments["e0"].commit)
 
 
@@ -324,9 +324,9 @@ def test_arrays_of_every_kind_are_read_and_objects_never(tmp_path: Path) -> None
     np.save(tmp_path / "c.npy", np.array([{}, {}, {}]), allow_pickle=True)
     files = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     whole = tmp_path / "whole"
-    whole.write_bytes(as_one([(name, files[name]) for name in ("a.npy", "b.npz")]))
+    whole.write_bytes(pack_files([(name, files[name]) for name in ("a.npy", "b.npz")]))
     inputs, targets = read_arrays(whole)
     assert (inputs.tolist(), targets.tolist()) == ([0.0, 1.0, 2.0], [0, 1, 2])
-    whole.write_bytes(as_one([(name, files[name]) for name in ("a.npy", "c.npy")]))
+    whole.write_bytes(pack_files([(name, files[name]) for name in ("a.npy", "c.npy")]))
     with pytest.raises(ValueError, match="allow_pickle"):
         read_arrays(whole)

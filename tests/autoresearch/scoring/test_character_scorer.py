@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from autoresearch.data.token_feed import read_corpus, split_corpus
-from autoresearch.errors import ScoringFailed
+from autoresearch.errors import ScoringError
 from autoresearch.records import Measurement
 from autoresearch.run_directory import RunDir
 from autoresearch.sandboxes.unsandboxed import Unsandboxed
@@ -37,7 +37,7 @@ def measure(folder: Path, train: str, **changes: object) -> Measurement:
 
 
 def failure(folder: Path, train: str, **changes: object) -> str:
-    with pytest.raises(ScoringFailed) as caught:
+    with pytest.raises(ScoringError) as caught:
         measure(folder, train, **changes)
     return caught.value.message
 
@@ -191,7 +191,7 @@ def test_a_model_that_the_kernel_ended_for_its_memory_is_said_to_be(tmp_path: Pa
             return 1
 
     rundir = scored_run(tmp_path, model_target("import os; os.kill(os.getpid(), 9)"))
-    with pytest.raises(ScoringFailed) as caught:
+    with pytest.raises(ScoringError) as caught:
         score_characters(rundir, rundir.read_spec(), Counting())
     assert caught.value.message == (
         "out of memory: while it was scored the kernel ended the model above its 600 MB"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from autoresearch.errors import ContractError, LabError, NotNow
+from autoresearch.errors import ContractError, InvalidStateError, LabError
 from autoresearch.lab import Lab
 from autoresearch.records import RunState
 from autoresearch.sandboxes.selection import CHOICE, NAMES, make_sandbox
@@ -181,7 +181,7 @@ def test_inputs_are_hashed_at_opening_and_a_change_refuses_the_next_run(
         "The input cache is not what the lab was opened with: a/b.bin differs.",
     )
     assert lab.runs.changed_files() == said
-    with pytest.raises(NotNow, match=r"new\.bin is new\. Open the target as a new lab"):
+    with pytest.raises(InvalidStateError, match=r"new\.bin is new\. Open the target as a new lab"):
         lab.start_run("e0")
     (repository / "cache" / "a" / "b.bin").unlink()
     assert "a/b.bin is gone" in lab.runs.changed_files()[1]

@@ -9,7 +9,7 @@ from autoresearch.records import Prediction
 from autoresearch.statistics.prediction_scores import (
     COIN,
     Forecast,
-    Taste,
+    PredictionScore,
     chance_of_gain,
     implied_spread,
     log_score,
@@ -31,7 +31,7 @@ def forecast(
     )
 
 
-def only(*items: Forecast) -> Taste:
+def only(*items: Forecast) -> PredictionScore:
     (taste,) = score_predictions(items).values()
     return taste
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from autoresearch.errors import LedgerDamaged
+from autoresearch.errors import LedgerDamagedError
 from autoresearch.loop.evaluation import incumbent_view, view
 from autoresearch.records import Outcome, Reversal, Reverted
 from autoresearch.statistics.sequential_test import GATE
@@ -74,7 +74,7 @@ def test_taking_back_is_derived_from_the_runs_and_not_from_what_it_says(kept: To
     assert judge_again(kept.history, honest, TINY) == honest
     forged = replace(honest, effect=-9.0, candidate_runs=("e1-r1",))
     assert judge_again(kept.history, forged, TINY) == honest
-    with pytest.raises(LedgerDamaged, match="taking back of e1 allow none"):
+    with pytest.raises(LedgerDamagedError, match="taking back of e1 allow none"):
         judge_again(Told(*BASELINE).history, honest, TINY)
 
 

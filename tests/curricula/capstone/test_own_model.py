@@ -12,7 +12,7 @@ from curricula.capstone import own_model as capstone
 from curricula.capstone.names import LEAST_NAMES, Names, read_names
 from curricula.content.instance import fill
 from curricula.content.lesson import read_lesson
-from curricula.errors import BadSubmission
+from curricula.errors import SubmissionError
 from curricula.grading.grader import Part, Reply
 from server.sessions.answer_runner import SandboxRunner
 from tests.support.paths import ROOT
@@ -46,16 +46,16 @@ def test_a_list_is_cleaned_of_blanks_and_keeps_its_order(tmp_path) -> None:
     ],
 )  # fmt: skip
 def test_a_list_that_no_small_model_can_learn_is_refused(tmp_path, lines, said) -> None:
-    with pytest.raises(BadSubmission, match=said) as refused:
+    with pytest.raises(SubmissionError, match=said) as refused:
         read_names(write(tmp_path / "names.txt", lines))
     assert refused.value.remedy
 
 
 def test_a_list_that_is_no_text_or_is_not_there_is_refused(tmp_path) -> None:
     (tmp_path / "latin").write_bytes("José\n".encode("latin-1") * 1000)
-    with pytest.raises(BadSubmission, match=r"no UTF-8 text: byte 3"):
+    with pytest.raises(SubmissionError, match=r"no UTF-8 text: byte 3"):
         read_names(tmp_path / "latin")
-    with pytest.raises(BadSubmission, match="No such file"):
+    with pytest.raises(SubmissionError, match="No such file"):
         read_names(tmp_path / "none")
 
 
@@ -113,7 +113,7 @@ class Told:
     ],
 )
 def test_whatever_a_child_says_is_judged_here_and_put_into_words(lines, said) -> None:
-    with pytest.raises(BadSubmission, match=said):
+    with pytest.raises(SubmissionError, match=said):
         capstone.check_model("CONTEXT = 4\n", Told(*lines))
 
 
@@ -135,7 +135,7 @@ def test_a_rebuilt_model_is_taken_and_each_fault_in_it_is_named() -> None:
         capstone.check_model(SMALL, runner)
         for find, (replace, said) in FAULTS.items():
             assert find in SMALL
-            with pytest.raises(BadSubmission, match=said):
+            with pytest.raises(SubmissionError, match=said):
                 capstone.check_model(SMALL.replace(find, replace), runner)
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from curricula.content.catalog import course_folders, find_course, load_course, span_of
-from curricula.errors import LessonError, Unknown
+from curricula.errors import LessonError, UnknownNameError
 from tests.support.small_course import MEANS, MEANS_PY, SUBJECT, TOTALS, TOTALS_PY, write_course
 
 
@@ -16,7 +16,7 @@ def test_a_course_of_ones_own_stands_beside_those_that_ship(tmp_path):
 
 def test_an_unknown_course_is_refused_with_those_there_are(tmp_path):
     write_course(tmp_path)
-    with pytest.raises(Unknown, match="There is microgpt, small"):
+    with pytest.raises(UnknownNameError, match="There is microgpt, small"):
         find_course("other", [tmp_path])
 
 
@@ -27,9 +27,9 @@ def test_lessons_and_exercises_come_in_the_order_of_the_folders(tmp_path):
     assert list(course.skills) == ["total", "mean"]
     for name in ("means", "2", "02-means"):
         assert course.unit(name).id == "means"
-    with pytest.raises(Unknown, match="Its lessons: totals, means"):
+    with pytest.raises(UnknownNameError, match="Its lessons: totals, means"):
         course.unit("3")
-    with pytest.raises(Unknown, match="Its exercises: guess-total, "):
+    with pytest.raises(UnknownNameError, match="Its exercises: guess-total, "):
         course.unit_of("other")
 
 

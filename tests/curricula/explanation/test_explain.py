@@ -6,7 +6,7 @@ from dataclasses import asdict
 import pytest
 
 from curricula import subject
-from curricula.errors import BadSubmission, Unknown
+from curricula.errors import SubmissionError, UnknownNameError
 from curricula.explanation.explain import Owner, explain, find_lines
 from tests.support.paths import ROOT
 
@@ -47,24 +47,24 @@ def test_a_section_is_found_by_lines_by_name_or_by_lesson(section, lines) -> Non
     "section", ["softmaxx", "train.py:1-3", "gpt.py:300-310", "gpt.py:9-3", ""]
 )
 def test_what_is_not_there_is_answered_with_what_is(section: str) -> None:
-    with pytest.raises(Unknown) as refused:
+    with pytest.raises(UnknownNameError) as refused:
         explain(section)
     assert "gpt.py" in str(refused.value)
     assert refused.value.remedy
 
 
 def test_a_lesson_without_lines_of_its_own_is_said_to_have_none() -> None:
-    with pytest.raises(Unknown, match="owns no lines"):
+    with pytest.raises(UnknownNameError, match="owns no lines"):
         explain("01", owners=[Owner("01", "Run it", (), ("a?", "b?"), ())])
 
 
 def test_a_misspelt_name_is_answered_with_the_nearest() -> None:
-    with pytest.raises(Unknown, match="one of: softmax"):
+    with pytest.raises(UnknownNameError, match="one of: softmax"):
         explain("softmaks")
 
 
 def test_an_example_with_unknown_letters_is_refused_before_anything_runs() -> None:
-    with pytest.raises(BadSubmission, match="try 'ada'"):
+    with pytest.raises(SubmissionError, match="try 'ada'"):
         explain("softmax", "Ada")
 
 

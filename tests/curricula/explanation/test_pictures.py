@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from curricula.errors import BadSubmission, CourseError, Unknown
+from curricula.errors import CourseError, SubmissionError, UnknownNameError
 from curricula.explanation.expression import graph, tidy
 from curricula.explanation.graph_layout import arrange
 from curricula.explanation.pictures import KINDS, picture
@@ -79,7 +79,7 @@ def test_what_is_not_used_is_not_drawn() -> None:
     ],
 )
 def test_what_cannot_be_drawn_is_refused_with_a_remedy(text: str, said: str) -> None:
-    with pytest.raises(BadSubmission, match=said) as refused:
+    with pytest.raises(SubmissionError, match=said) as refused:
         graph(text)
     assert refused.value.remedy
 
@@ -100,12 +100,12 @@ def test_every_edge_of_a_layout_goes_right_and_no_two_nodes_meet() -> None:
 
 
 def test_an_unknown_picture_is_answered_with_those_there_are() -> None:
-    with pytest.raises(Unknown, match="attention, loss, embedding, graph"):
+    with pytest.raises(UnknownNameError, match="attention, loss, embedding, graph"):
         picture("photo")
 
 
 def test_a_bad_example_is_refused_before_anything_is_drawn() -> None:
-    with pytest.raises(BadSubmission, match="try 'emma'"):
+    with pytest.raises(SubmissionError, match="try 'emma'"):
         picture("attention", "EMMA")
 
 

@@ -7,7 +7,7 @@ from collections import defaultdict
 import pytest
 
 from curricula import subject
-from curricula.errors import BadSubmission
+from curricula.errors import SubmissionError
 from curricula.explanation import tracing
 from curricula.explanation.statements import statements
 from curricula.explanation.tracing import LineValues, Shown, attention_shares, trace, trained
@@ -78,18 +78,18 @@ def test_the_loss_and_its_gradients_are_the_ones_that_the_subject_computes() -> 
 
 @pytest.mark.parametrize("example", ["Emma", "zoë", "a b", "", "a" * 41])
 def test_an_example_that_the_model_cannot_read_is_refused_with_what_it_can(example: str) -> None:
-    with pytest.raises(BadSubmission) as refused:
+    with pytest.raises(SubmissionError) as refused:
         tracing.check_example(example)
     assert refused.value.remedy
 
 
 def test_a_capital_letter_is_answered_with_the_small_one() -> None:
-    with pytest.raises(BadSubmission, match="abcdefghijklmnopqrstuvwxyz: try 'emma'"):
+    with pytest.raises(SubmissionError, match="abcdefghijklmnopqrstuvwxyz: try 'emma'"):
         tracing.check_example("Emma")
 
 
 def test_a_position_beyond_the_example_is_refused() -> None:
-    with pytest.raises(BadSubmission, match=r"position 5.*0 \(BOS\) to 4"):
+    with pytest.raises(SubmissionError, match=r"position 5.*0 \(BOS\) to 4"):
         trace([110], "emma", position=5)
 
 

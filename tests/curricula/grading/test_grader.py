@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from curricula.content.instance import Instance
-from curricula.errors import BadSubmission
+from curricula.errors import SubmissionError
 from curricula.exercise import Exercise
 from curricula.grading.grader import LIMIT_S, Part, Reply, grade, read_reply
 from tests.support.small_course import Instant, Says, right, small_course
@@ -247,7 +247,7 @@ def test_more_answers_than_calls_are_no_pass(total):
 @pytest.mark.parametrize("source", ["x" * 64_001, "a\0b", "é" * 32_001, "'\ud800'"])
 def test_what_cannot_be_a_program_is_refused_before_it_runs(total, source):
     runner = Instant()
-    with pytest.raises(BadSubmission) as refused:
+    with pytest.raises(SubmissionError) as refused:
         graded(total, source, runner)
     assert refused.value.remedy
     assert runner.runs == 0

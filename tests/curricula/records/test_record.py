@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from curricula.errors import BadSubmission, CourseError, RecordDamaged
+from curricula.errors import CourseError, RecordDamagedError, SubmissionError
 from curricula.records import export as portable
 from curricula.records.events import Attempt, Event, Hint, Imported, Opened, Restarted
 from curricula.records.record import Record
@@ -215,7 +215,7 @@ def test_a_key_that_does_not_read_is_an_error_with_a_remedy_and_changes_nothing(
     record = filled(tmp_path)
     before = record.file.read_bytes()
     record.key_file.write_text("no key")
-    with pytest.raises(RecordDamaged, match="does not read"):
+    with pytest.raises(RecordDamagedError, match="does not read"):
         record.append(opened("b2"))
     assert record.file.read_bytes() == before
 
@@ -325,7 +325,7 @@ def test_odd_texts_and_great_seeds_are_read_as_they_were_written(tmp_path: Path)
 
 
 def test_half_a_character_is_refused_before_it_gets_into_a_record() -> None:
-    with pytest.raises(BadSubmission, match="Character 10"):
+    with pytest.raises(SubmissionError, match="Character 10"):
         attempt(text="answer = \ud800")
 
 
@@ -338,7 +338,7 @@ def test_a_kind_of_a_newer_version_is_not_taken_for_damage(
             "curricula.records.chain.encode",
             lambda event: b'{"at":"2026-01-01T00:00:00Z","kind":"new"}',
         )
-        with pytest.raises(RecordDamaged, match="newer version"):
+        with pytest.raises(RecordDamagedError, match="newer version"):
             record.append(opened("b2"))
     assert len(record.events()) == LINES
 
@@ -525,7 +525,7 @@ def test_an_edited_export_is_refused_whole(tmp_path: Path, edit: Callable[[dict]
     edit(export)
     (tmp_path / "carried.json").write_text(json.dumps(export))
     there = record_in(tmp_path / "there")
-    with pytest.raises(RecordDamaged, match="no record as it was exported"):
+    with pytest.raises(RecordDamagedError, match="no record as it was exported"):
         there.import_record(tmp_path / "carried.json", agrees)
     assert there.events() == ()
 
@@ -538,7 +538,7 @@ def test_an_export_chained_anew_is_refused_where_it_was_written(
     monkeypatch.setattr("curricula.records.export._name", lambda key: name)
     (tmp_path / "forged.json").write_text(portable.pack(record.events()[:2], START, b"a guess"))
     monkeypatch.undo()
-    with pytest.raises(RecordDamaged, match="was not written with it"):
+    with pytest.raises(RecordDamagedError, match="was not written with it"):
         record.import_record(tmp_path / "forged.json", agrees)
     there = record_in(tmp_path / "there")
     assert there.import_record(tmp_path / "forged.json", agrees).taken == 2
@@ -547,7 +547,7 @@ def test_an_export_chained_anew_is_refused_where_it_was_written(
 @pytest.mark.parametrize("content", [b"", b"null", b"\xff", b'{"format": "other"}', b"[" * 10_000])
 def test_a_file_that_is_no_export_is_refused_with_a_remedy(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "carried.json").write_bytes(content)
-    with pytest.raises(RecordDamaged) as refused:
+    with pytest.raises(RecordDamagedError) as refused:
         record_in(tmp_path).import_record(tmp_path / "carried.json", agrees)
     assert refused.value.remedy
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from autoresearch.errors import LedgerDamaged
+from autoresearch.errors import LedgerDamagedError
 from autoresearch.records import RunFinished, RunState
 from autoresearch.sandboxes.selection import current_sandbox
 from server.commands import run
@@ -202,7 +202,7 @@ def test_doctor_fails_where_the_home_cannot_be_written(tmp_path, monkeypatch, ca
     ("raised", "status", "words"),
     [
         (KeyboardInterrupt(), 130, "What was recorded is kept"),
-        (LedgerDamaged("The chain is broken.", "Restore it."), 1, "The chain is broken."),
+        (LedgerDamagedError("The chain is broken.", "Restore it."), 1, "The chain is broken."),
         (PermissionError(13, "Permission denied", "/root/x"), 1, "Permission denied: /root/x"),
         (RuntimeError("a bug"), 1, "RuntimeError: a bug"),
     ],

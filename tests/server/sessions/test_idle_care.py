@@ -6,7 +6,7 @@ import anyio.to_thread
 import pytest
 from fastmcp import Client
 
-from autoresearch.errors import NotNow
+from autoresearch.errors import InvalidStateError
 from server.app import build_server
 from tests.server.conftest import call
 from tests.support.fake_lab import FakeLab, FakeLabs
@@ -63,7 +63,7 @@ async def test_a_server_that_only_reads_tends_nothing(mode, lab):
 
 
 async def test_what_goes_wrong_is_logged_once_and_no_answer_fails(mode, lab, caplog):
-    lab.tending_breaks = NotNow("The held-out data changed.", "Open it anew.")
+    lab.tending_breaks = InvalidStateError("The held-out data changed.", "Open it anew.")
     with caplog.at_level(logging.WARNING, logger="server.sessions.lab_calls"):
         async with serving(mode, lab, tend_s=0.001) as client:
             await call(client, "recall_experiments")

@@ -6,7 +6,7 @@ import pytest
 
 from autoresearch.records import Outcome, Prediction, Proposer
 from autoresearch.statistics.overfitting import Overfitting
-from autoresearch.statistics.prediction_scores import Taste
+from autoresearch.statistics.prediction_scores import PredictionScore
 from autoresearch.verdicts.track_record import TrackRecord
 from server.views import next_steps
 from server.views.trust import overfitting_words
@@ -147,7 +147,9 @@ async def test_open_lab_says_how_far_the_lab_can_be_trusted(connect, lab):
             low=-0.001,
             high=0.021,
         ),
-        taste={"some-client": Taste(scored=3, brier=0.1, log_score=-1.2, know_nothing=-1.7)},
+        taste={
+            "some-client": PredictionScore(scored=3, brier=0.1, log_score=-1.2, know_nothing=-1.7)
+        },
     )
     async with connect(lab) as client:
         trust = (await call(client, "open_lab"))["trust"]

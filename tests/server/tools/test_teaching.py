@@ -7,7 +7,7 @@ import pytest
 from fastmcp.client.elicitation import ElicitResult
 
 from curricula.records.events import Attempt, Hint
-from server.sessions.teaching_calls import School
+from server.sessions.teaching_calls import TeachingCalls
 from server.tools import teaching as teaching_tools
 from tests.server.conftest import call, refused
 from tests.support.small_course import Clock, Instant, right, write_course
@@ -25,7 +25,7 @@ class Classroom:
         self.courses = write_course(folder / "courses").parent
         self.home, self.desk = folder / "home", folder / "desk"
         self.desk.mkdir()
-        self.school = School(
+        self.school = TeachingCalls(
             self.home, courses=[self.courses], runner=self.runner, clock=self.clock
         )
 

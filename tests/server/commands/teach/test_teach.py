@@ -12,7 +12,7 @@ from curricula.records.events import Attempt
 from server.commands import run
 from server.commands.teach import authoring
 from server.sessions import answer_runner as grading
-from server.sessions.teaching_calls import School
+from server.sessions.teaching_calls import TeachingCalls
 from tests.support.small_course import TOTALS, TOTALS_PY, Instant, right, write_course
 
 
@@ -48,7 +48,7 @@ def course(home, instant):
 
 @pytest.fixture
 def teacher(course):
-    return School().teacher("small")
+    return TeachingCalls().teacher("small")
 
 
 @pytest.fixture
