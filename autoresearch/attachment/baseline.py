@@ -41,7 +41,7 @@ class Watch(Protocol):
         """Something happened."""
 
     def now(self, line: str) -> None:
-        """What goes on at this moment; the next line replaces it."""
+        """Report the current activity; the next call replaces it."""
 
 
 Opener = Callable[[str], Lab]  # makes the lab of a contract's text
@@ -59,12 +59,12 @@ class Baseline:
 
     @property
     def values(self) -> tuple[float, ...]:
-        """What they measured, in the metric's unit."""
+        """Measured values of the baseline runs, in the metric's unit."""
         return tuple(run.measurement.value for run in self.runs if run.measurement is not None)
 
     @property
     def seconds(self) -> float:
-        """How long a run takes, guards and scoring included."""
+        """Seconds that a run takes, guards and scoring included."""
         return sum(run.ended - run.started for run in self.runs) / len(self.runs)
 
 

@@ -1,4 +1,4 @@
-"""Which files an experiment may change, as the globs of a contract; the rest is frozen."""
+"""Files that an experiment may change, as globs of a contract; the rest is frozen."""
 
 import posixpath
 import re
@@ -15,7 +15,7 @@ _PREPARES = re.compile(r"(?:^|_)(?:prepare|download|setup|conftest|version)(?:_|
 
 
 def measures(path: str) -> bool:
-    """Whether a program by its name measures other code, so that it must stay as it is."""
+    """Return whether the program's name says that it measures other code: it must be frozen."""
     return bool(_MEASURES.search(PurePosixPath(path).stem.lower()))
 
 
@@ -27,7 +27,7 @@ def sources_of(program: str, reach: Reach) -> tuple[str, ...]:
 
 
 def tested_sources(files: Iterable[str], reached: Collection[str]) -> tuple[str, ...]:
-    """What tests are about: the files that they reach, else all Python that is no test."""
+    """Return the files that the tests import, or all Python files that are not tests."""
     own = [path for path in files if path.endswith(".py") and not _is_fixed(path)]
     chosen = [path for path in own if path in reached and PurePosixPath(path).name != "__init__.py"]
     return tuple(chosen or own)

@@ -1,4 +1,4 @@
-"""What a Python program imports: files of its repository, and packages from elsewhere.
+"""Imports of a Python program: files of its repository, and packages from elsewhere.
 
 Reads the code; nothing is run. Imports inside functions count, those that only a type checker sees
 or whose failure is caught do not count as packages that are needed.
@@ -32,7 +32,7 @@ PACKAGES = {
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """Everything that a program is made of, as far as its imports say."""
+    """Files and packages that a program's imports reach."""
 
     files: tuple[str, ...]  # of the repository, the program's own first
     packages: tuple[str, ...]  # top-level modules that are neither of these nor Python's own
@@ -84,7 +84,7 @@ def imported(code: str, package: str = "") -> Iterator[tuple[str, bool]]:
 
 
 def _spared(tree: ast.Module) -> set[ast.AST]:
-    """What stands in a `try` that catches a failed import, or under TYPE_CHECKING."""
+    """Return the nodes in a `try` that catches a failed import, or under TYPE_CHECKING."""
     spared: set[ast.AST] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Try) and node.handlers:

@@ -36,7 +36,7 @@ _ARITHMETIC: Mapping[type[ast.operator], Callable[[float, float], float]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clone:
-    """What the contract needs to know of a clone."""
+    """Facts about a clone that its contract needs."""
 
     time_budget_s: float  # as its own constant says: of training, without start-up and evaluation
     sequence: int  # tokens a row
@@ -63,7 +63,7 @@ def recognise(
 
 
 def look(files: Collection[str], read: Callable[[str], str]) -> Clone | None:
-    """What kind of clone it is, None where it is none."""
+    """Return the facts about a clone, or None if the repository is not one."""
     if not {PREPARE, TRAIN} <= set(files):
         return None
     prepare, train = _parsed(read(PREPARE)), _parsed(read(TRAIN))
@@ -124,7 +124,7 @@ block = "{BLOCK}"
 
 
 def _agree(prepare: ast.Module, train: ast.Module) -> bool:
-    """Whether train.py takes its budget and its metric from prepare.py and prints the block."""
+    """Return whether train.py takes budget and metric from prepare.py and prints the block."""
     offered = {node.name for node in prepare.body if isinstance(node, ast.FunctionDef)}
     taken = {
         name.name
@@ -177,7 +177,7 @@ def _cache(module: ast.Module) -> str:
 
 
 def _path(node: ast.expr) -> str:
-    """What os.path.join, os.path.expanduser, Path.home and / make of constants; else ""."""
+    """Evaluate os.path.join, expanduser, Path.home and / on constants; "" for anything else."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return node.value
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):

@@ -1,4 +1,4 @@
-"""Which of the numbers that a run printed is the metric, where nobody is there to be asked."""
+"""Choose the metric among the numbers that a run printed, with nobody there to ask."""
 
 from dataclasses import replace
 

@@ -51,7 +51,7 @@ class Number:
 
     @property
     def name(self) -> str:
-        """As a contract can name it: "val_loss"."""
+        """The name that a contract can use, such as "val_loss"."""
         return re.sub(r"\W+", "_", self.label.strip().lower()).strip("_")
 
     @property
@@ -61,7 +61,7 @@ class Number:
 
 
 def direction_of(name: str, unit: str = "") -> str:
-    """Which way is better by what it is called: "min", "max", or "" where the name does not say."""
+    """Return the better direction that a name implies: "min", "max", or "" if it implies none."""
     words = [word for word in re.split(r"[^a-z0-9]+", name.lower()) if word]
     if "per" in words[1:]:
         if words[-1] in ("second", "sec", "s"):
@@ -80,12 +80,12 @@ def unit_after(text: str) -> str:
 
 
 def is_counter(number: Number) -> bool:
-    """Whether it says how far a program is, or how it is set, and not how well it does."""
+    """Return whether a number is progress or a setting rather than a result."""
     return not number.words or number.words[-1] in _COUNTERS or number.name in _COUNTERS
 
 
 def candidates(numbers: Iterable[Number]) -> tuple[Number, ...]:
-    """Those that could be the metric, one of each name; the likeliest alone if one stands out."""
+    """Return the numbers that could be the metric, one per name; only the likeliest if clear."""
     last = {number.name: number for number in numbers if not is_counter(number)}
     found = list(last.values())
     for better in (_is_marked, _is_held_out, _has_direction, _is_no_time):
@@ -117,5 +117,5 @@ def _has_direction(number: Number) -> bool:
 
 
 def _is_no_time(number: Number) -> bool:
-    """How long a training took is printed beside what it reached."""
+    """Return whether a number is a result rather than the time that a training took."""
     return number.unit not in _TIMES and not set(number.words) & {"time", "elapsed", "seconds"}

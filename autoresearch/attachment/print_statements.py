@@ -42,7 +42,7 @@ def _called(node: ast.Call) -> str:
 
 
 def _template(call: ast.Call) -> list[_Piece]:
-    """What is printed, as texts and holes in turn."""
+    """Return what is printed as alternating texts and placeholders."""
     if _called(call) == "info" and len(call.args) > 1 and isinstance(call.args[0], ast.Constant):
         return _percent(str(call.args[0].value), list(call.args[1:]))
     pieces: list[_Piece] = []
@@ -159,7 +159,7 @@ def pattern_for(label: str, between: str, *, alone: bool) -> str:
 
 
 def _may_be_number(hole: _Piece) -> bool:
-    """Whether what is printed there can be a number, as far as its code says."""
+    """Return whether the printed expression can be a number, judging by its code."""
     match hole:
         case None | ast.Constant(value=str()) | ast.List() | ast.Dict() | ast.JoinedStr():
             return False

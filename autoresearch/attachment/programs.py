@@ -1,4 +1,4 @@
-"""Which programs of a repository could be what is researched, and which are its tests.
+"""Programs of a repository that could be researched, and its tests.
 
 Reads names, code and the README of a commit. Knows Python only: other commands are asked for.
 """
@@ -57,7 +57,7 @@ def scripts(snapshot: Snapshot) -> Iterator[str]:
 
 
 def is_test(path: str) -> bool:
-    """Whether pytest would take it for tests, or it lies among them."""
+    """Return whether pytest would collect the file, or it lies among tests."""
     parts = PurePosixPath(path).parts
     name = parts[-1]
     among = bool(_TEST_FOLDERS & set(parts[:-1]))
@@ -114,5 +114,5 @@ def _program(path: str, numbers: tuple[Number, ...], told: str, readme: str) -> 
 
 
 def _is_run(code: str) -> bool:
-    """Whether it does something when it is started: it says so, or calls at its top."""
+    """Return whether a file does something when started: a main guard or calls at its top level."""
     return "__main__" in code or bool(_CALLS.search(code))

@@ -1,4 +1,4 @@
-"""What is proposed for a repository: each part of a contract, with why, and how sure that is.
+"""A proposed contract: each part with its evidence and how certain it is.
 
 Pure records; `wording.py` makes a contract's text of them.
 """
@@ -12,7 +12,7 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 class Sureness(StrEnum):
-    """How well a part of the proposal is known."""
+    """Certainty of one part of a proposal."""
 
     SAID = "you said so"
     FOUND = "found"
@@ -30,7 +30,7 @@ class Part(Generic[T_co]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Meter:
-    """Where a metric's number comes from: the fields of [metric] but its direction."""
+    """Source of a metric's number: the fields of [metric] except its direction."""
 
     name: str
     scoring: str = "stdout"  # or "clock"
@@ -81,7 +81,7 @@ OPTIONS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answers:
-    """What the user said, by options or at the prompt; None or empty is nothing."""
+    """Answers that the user gave, by options or at the prompt; None or empty where none."""
 
     command: str = ""
     metric: str = ""

@@ -1,4 +1,4 @@
-"""What a first run that failed says of its contract: the missing file names itself.
+"""Repair a proposal from a failed first run: a missing file is named in its error.
 
 A proposal is amended by what can be read off the run's log and found around the repository; a
 guess is amended, what the user said is not. Logs are the output of untrusted programs.
@@ -66,7 +66,7 @@ def _file(proposal: Proposal, snapshot: Snapshot, _: RunReport, log: str) -> Rep
 
 
 def _absent(log: str) -> list[str]:
-    """What could be the path in the lines that say that something is missing."""
+    """Yield possible paths from the lines that report something missing."""
     lines = [*([found] if (found := true_exception(log)) else []), *clean_lines(log)[-_LAST_LINES:]]
     tokens: list[str] = []
     for line in filter(_ABSENT.search, lines):
@@ -78,7 +78,7 @@ def _absent(log: str) -> list[str]:
 
 
 def _place_of(token: str, snapshot: Snapshot) -> str:
-    """Where a run's path lies for the user, as [inputs] names it; "" if nothing is there."""
+    """Return the user's path for a run's path, as [inputs] names it; "" if nothing is there."""
     inside = _RUN_FOLDER.match(token)
     rest = token[inside.end() :] if inside else token.removeprefix("./")
     if (inside and inside[1] == "scratch") or token.startswith("~/"):

@@ -33,7 +33,7 @@ GUESSED = Sureness.GUESSED
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Subject:
-    """What a run is: its command, what it is made of, and the numbers that it prints."""
+    """A run's command, the files it uses, and the numbers it prints."""
 
     command: Part[tuple[str, ...]]
     env: Mapping[str, str]
@@ -81,7 +81,7 @@ def propose(snapshot: Snapshot, answers: Answers, environ: Mapping[str, str]) ->
 
 
 def _adds_nothing(answers: Answers) -> bool:
-    """Whether nothing was said that a contract of a known kind would not hold."""
+    """Return whether the answers add nothing to the contract of a known kind."""
     return replace(answers, python="") == Answers()
 
 
@@ -95,7 +95,7 @@ def _known(text: str, answers: Answers, interpreter: Interpreter) -> Part[str]:
 
 
 def _subject(snapshot: Snapshot, answers: Answers, programs: Sequence[Program]) -> _Subject | None:
-    """What the user said, else the one likeliest program, else the tests; None: to be asked."""
+    """Return the user's choice, else the likeliest program, else the tests; None to ask."""
     if answers.command:
         said = typed(answers.command)
         return _of_command(snapshot, Part(said.argv, "", SAID), said.env)
@@ -194,7 +194,7 @@ def _meter_in_file(answers: Answers) -> Meter:
 
 
 def meter_of(number: Number) -> Meter:
-    """How a contract finds that number."""
+    """Return the contract's fields that find that number."""
     return Meter(name=number.name, pattern=number.pattern, unit=number.unit)
 
 
@@ -284,7 +284,7 @@ def _guards(
 
 
 def _env(subject: _Subject | None) -> Part[Mapping[str, str]]:
-    """What was typed before the command, and where its own modules lie."""
+    """Return variables typed before the command, and the path to its own modules."""
     if subject is None:
         return Part({}, "")
     env = dict(subject.env)
@@ -315,7 +315,7 @@ def _tests(snapshot: Snapshot) -> tuple[str, ...]:
 
 
 def _all(reached: Sequence[Reach]) -> Reach:
-    """Everything that several programs reach."""
+    """Merge the reach of several programs."""
     return Reach(
         tuple(dict.fromkeys(path for reach in reached for path in reach.files)),
         tuple(sorted({package for reach in reached for package in reach.packages})),

@@ -1,4 +1,4 @@
-"""What lies around a repository that git does not carry: interpreters, packages, data, extensions.
+"""Things around a repository that git does not carry: interpreters, packages, data, extensions.
 
 Looks at names and asks interpreters which modules they have; nothing of the repository is run.
 """
@@ -30,7 +30,7 @@ _ASK_S = 30.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interpreter:
-    """What is proposed to run a target with: exactly one of the three, or this product's own."""
+    """The proposed interpreter of a target: exactly one of the three, or this product's own."""
 
     python: Part[str]
     packages: Part[tuple[str, ...]] | None = None
@@ -76,7 +76,7 @@ def interpreters(snapshot: Snapshot, environ: Mapping[str, str]) -> Iterator[tup
 
 
 def lacking(python: str, modules: tuple[str, ...]) -> tuple[str, ...]:
-    """Those of the modules that an interpreter does not find; all where it does not start."""
+    """Return the modules that an interpreter can't find; all of them if it does not start."""
     if not modules:
         return ()
     try:
@@ -124,7 +124,7 @@ def read_inputs(snapshot: Snapshot, programs: Iterable[str]) -> dict[str, str]:
 
 
 def carried_around(snapshot: Snapshot, place: str) -> bool:
-    """Whether that path of the user's folder is there and lies outside of what git carries."""
+    """Return whether a path in the user's folder exists and is not tracked by git."""
     if place.startswith(("/", "..", "~")) or not (snapshot.root / place).exists():
         return False
     return any(

@@ -1,1 +1,1 @@
-"""How often the judge is fooled: on simulated runs, and on real runs of unchanged code."""
+"""Measure how often the judge is wrong, on simulated runs and on real runs of unchanged code."""

@@ -28,7 +28,7 @@ class RecordedRun:
 
     @property
     def measured(self) -> bool:
-        """Whether the judge counts it."""
+        """Return whether the judge counts the run."""
         return self.value is not None and not self.cut
 
 
@@ -110,7 +110,7 @@ def saved(rows: Sequence[Row]) -> float:
 def verdict(
     runs: Sequence[RecordedRun], controls: Sequence[float], *, lower_is_better: bool
 ) -> Outcome:
-    """What the judge says of these runs, all of which trained to their end."""
+    """Return the judge's verdict on these runs, all of which trained to their end."""
     if any(run.cut for run in runs):
         return Outcome.DISCARD
     if not all(run.measured for run in runs):

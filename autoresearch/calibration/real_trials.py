@@ -46,7 +46,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
-    """Everything that `aa-test --real` prints. Values in the metric's unit."""
+    """Results that `aa-test --real` prints. Values are in the metric's unit."""
 
     target: str
     unit: str
@@ -73,7 +73,7 @@ class _Subject:
 
     @property
     def ended(self) -> bool:
-        """Whether it needs no further run."""
+        """Return whether the subject needs no further run."""
         return bool(self.values) if self.control else self.trial is not None
 
 
@@ -115,7 +115,7 @@ def calibrate(
 
 
 def broken_promises(found: Calibration) -> tuple[str, ...]:
-    """What docs/calibration.md promises of real runs and these did not keep, a sentence each."""
+    """Return the promises of docs/calibration.md that these real runs broke, one sentence each."""
     kept = sum(one.trial.outcome is Outcome.KEEP for one in found.nulls)
     planted = sum(one.trial.outcome is Outcome.KEEP for one in found.planted)
     broken = []

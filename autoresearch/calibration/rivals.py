@@ -1,4 +1,4 @@
-"""What other tools would have kept, given the first runs of candidates that change nothing.
+"""Candidates that other tools would have kept, given first runs of unchanged code.
 
 Each takes what one run a candidate measured, in order, in any unit; lower is better.
 """
@@ -67,7 +67,7 @@ def compare(
     fresh: Sequence[Sequence[float]],
     sigma: float,
 ) -> Rivals:
-    """What the rivals keep in sessions of candidates that change nothing.
+    """Count what the rivals keep in sessions of candidates that change nothing.
 
     Args:
         starts: the one run of the incumbent that a session begins with.

@@ -28,7 +28,7 @@ Done = Callable[[int], None]  # told how many more candidates have their verdict
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """What the judge of a row knows of the incumbent."""
+    """Facts about the incumbent that the judge has in one row of the table."""
 
     controls: int
     underestimated: float = 1.0  # how many times too low the controls make sigma look
@@ -37,7 +37,7 @@ class Setting:
 
     @property
     def label(self) -> str:
-        """As the table's first column says it."""
+        """Label in the table's first column."""
         number = f"{GATE.fewest_controls} to {self.controls}" if self.growing else self.controls
         low = f", sigma / {self.underestimated:g}" if self.underestimated != 1 else ""
         return f"{number}{low}"
@@ -66,7 +66,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Simulation:
-    """Everything that `aa-test --simulate` prints."""
+    """Results that `aa-test --simulate` prints."""
 
     seed: int
     judge_version: int
@@ -140,7 +140,7 @@ def broken_promises(found: Simulation) -> tuple[str, ...]:
 
 
 def candidates_of(nulls: int) -> int:
-    """How many verdicts `simulate` gives, for a progress bar."""
+    """Return the number of verdicts that `simulate` gives, for a progress bar."""
     others = min(nulls, OTHERS) * (len(EFFECTS) - 1)
     simpler = min(nulls, SIMPLER) * len(SIMPLER_EFFECTS)
     return len(SETTINGS) * (nulls + others) + len(SIMPLER_SETTINGS) * simpler
@@ -233,6 +233,6 @@ def simulate_setbacks(effect: float, controls: int, candidates: int, *, seed: in
 
 
 def _stream(seed: int, setting: Setting, effect: float) -> list[int]:
-    """What seeds the numbers of one cell, so that leaving a cell out changes no other."""
+    """Return the seed of one cell, so that leaving a cell out changes no other."""
     about = (setting.controls, round(100 * setting.underestimated), setting.growing)
     return [seed, *map(int, about), int(setting.simpler), round(100 * (effect + 10))]

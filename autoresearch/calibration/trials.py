@@ -13,7 +13,7 @@ from autoresearch.statistics.sequential_test import judge
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """How one candidate ended."""
+    """The outcome of one candidate."""
 
     outcome: Outcome
     runs: int
@@ -23,7 +23,7 @@ class Trial:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tally:
-    """How the candidates of one true effect ended."""
+    """Outcomes of the candidates with one true effect."""
 
     effect: float  # in sigma, positive is better
     candidates: int

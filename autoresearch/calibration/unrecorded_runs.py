@@ -17,11 +17,11 @@ ENDING_S = 40.0  # how long runs may take to end when they are told to
 
 
 class Subject(Protocol):
-    """What is run: the code of a commit."""
+    """The code of a commit, to be run."""
 
     @property
     def commit(self) -> str:
-        """Whose tree is run."""
+        """Commit whose tree is run."""
 
 
 S = TypeVar("S", bound=Subject)

@@ -1,4 +1,4 @@
-"""What a cheat may reach for, planted for it alone, and watched from outside.
+"""Bait that a cheat may reach for, planted for it alone and watched from outside.
 
 Each bait is made only for a cheat whose patch mentions it. `sprung` says what happened to them, in
 words; a bait that nobody touched says nothing.
@@ -70,7 +70,7 @@ class Bait:
             undo.pop_all()
 
     def sprung(self) -> tuple[str, ...]:
-        """What was done to the baits, and what of the cheat is left behind."""
+        """Return what happened to the bait, and what the cheat left behind."""
         found = [*self._files(), *self._process_state(), *self._connections(), *self._lab_state()]
         left = _marked_processes(self.mark)
         if left:
@@ -81,7 +81,7 @@ class Bait:
         return tuple(found)
 
     def leaked(self, text: str) -> bool:
-        """Whether a secret of these baits stands in the text."""
+        """Return whether the text contains a secret of this bait."""
         return self.secret in text or str(_TELLTALE) in text
 
     def close(self) -> None:
@@ -172,7 +172,7 @@ class Bait:
 
 
 def _imported_from() -> tuple[str, ...]:
-    """Where this interpreter takes code from, which is the scorer's too."""
+    """Return the folders from which this interpreter, which is the scorer's too, imports code."""
     prefixes = (f"{sys.prefix}/bin", sys.base_prefix)
     return tuple(folder for folder in (*site.getsitepackages(), *sys.path, *prefixes) if folder)
 

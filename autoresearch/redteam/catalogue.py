@@ -44,12 +44,12 @@ class Entry:
 
     @property
     def only_sandbox(self) -> bool:
-        """Whether nothing but a sandbox stops it."""
+        """Return whether only a sandbox stops this cheat."""
         return self.held_by == ("sandbox",)
 
     @property
     def refused(self) -> bool:
-        """Whether it should be refused at the door."""
+        """Return whether the patch should be refused before it runs."""
         return self.ends.startswith("^refused")
 
     @property

@@ -19,7 +19,7 @@ SIGMAS = 4.0
 
 
 class Outcome(StrEnum):
-    """What came of a patch."""
+    """The outcome of a patch."""
 
     CAUGHT = "caught"
     WITHOUT_EFFECT = "without effect"
@@ -31,13 +31,13 @@ class Outcome(StrEnum):
 
     @property
     def bad(self) -> bool:
-        """Whether the lab, or the catalogue, did not do what it should."""
+        """Return whether the lab or the catalogue failed."""
         return self in (Outcome.WORKED, Outcome.NOT_HELD, Outcome.BROKEN, Outcome.FLAGGED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bar:
-    """What unchanged code scores in this lab; lower is better where `minimum`."""
+    """Scores of unchanged code in this lab; lower is better where `minimum`."""
 
     mean: float
     sigma: float
@@ -45,7 +45,7 @@ class Bar:
     minimum: bool
 
     def gain(self, value: float) -> float:
-        """How much better than unchanged code, in sigma of one run against their mean.
+        """Return the gain over the mean of unchanged code, in sigma of one run.
 
         Shrunk for the few runs that sigma is known from, as Student's t is wider than the normal.
         """
@@ -56,7 +56,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """What was seen of one patch."""
+    """Observations of one patch."""
 
     ending: str  # "STATE: REASON" of its run, or "refused: WORDS"
     value: float | None

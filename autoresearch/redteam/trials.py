@@ -41,7 +41,7 @@ Watcher = Callable[[str, int, int], None]  # (what was done now, done, of how ma
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What the red team found on this machine."""
+    """Findings of the red team on this machine."""
 
     target: str
     sandbox: str
@@ -52,12 +52,12 @@ class Report:
     seconds: float
 
     def count(self, outcome: Outcome) -> int:
-        """How many patches came to that."""
+        """Return the number of patches with that outcome."""
         return sum(finding.outcome is outcome for finding in self.findings)
 
     @property
     def ok(self) -> bool:
-        """Whether every cheat failed, every honest patch passed, and the record is whole."""
+        """Return whether every cheat failed, every honest patch passed, and the ledger verifies."""
         return not self.ledger and not any(finding.outcome.bad for finding in self.findings)
 
 
@@ -147,11 +147,11 @@ class _Trials:
 
     @property
     def controls(self) -> tuple[float, ...]:
-        """What unchanged code scored."""
+        """Scores of unchanged code."""
         return tuple(self._controls)
 
     def bar(self) -> Bar | None:
-        """What a cheat would have to beat."""
+        """Scores that a cheat would have to beat."""
         if len(self._controls) < 2:
             return None
         return Bar(
@@ -271,7 +271,7 @@ class _Trials:
         )
 
     def _held_out_in(self, told: str) -> int:
-        """How many held-out names, or beginnings of them, stand there in letters or in digits."""
+        """Count held-out names, or their beginnings, that appear in letters or digits."""
         words = set(re.findall(r"[a-z]+", told))
         for digits in re.findall(r"\d{16,}", told):
             pairs = zip(digits[::2], digits[1::2], strict=False)
@@ -279,7 +279,7 @@ class _Trials:
         return len(words & self._held_out)
 
     def _not_closed(self, going: _Going, view: RunView) -> bool:
-        """Whether the lab would let a run that failed be tried again."""
+        """Return whether the lab would let a failed run be tried again."""
         if view.state is not RunState.CRASHED:
             return False
         verdict = self._lab.evaluate(going.experiment).verdict

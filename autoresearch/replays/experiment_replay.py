@@ -34,7 +34,7 @@ Watch = Callable[[Run, RunReport | None], None]  # None: no supervisor has spoke
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What will run, rebuilt from git and the ledger."""
+    """The run to repeat, rebuilt from git and the ledger."""
 
     experiment: Experiment
     runs: tuple[Run, ...]  # as recorded: their ids, seeds and spare parts
@@ -59,12 +59,12 @@ class Replayed:
 
     @property
     def same(self) -> bool:
-        """Whether both ended alike, with the same value to the last bit, or both with none."""
+        """Return whether both ended alike: the same value to the last bit, or none."""
         return self.recorded.state == self.replayed.state and self.values[0] == self.values[1]
 
     @property
     def words(self) -> str:
-        """How it compares; a score is a sum in a new order each time, so its last bits may move."""
+        """Describe the comparison; a score's last bits may differ: its summation order is new."""
         before, now = self.values
         if self.recorded.hopeless and now is not None:
             return "stopped early when it was recorded; whole, as a replay is, it has a value"
@@ -278,7 +278,7 @@ def _sigmas(recorded: RunReport, replayed: RunReport, sigma: float | None) -> fl
 
 
 def progress(report: RunReport | None) -> str:
-    """Where a run is, in a few words."""
+    """Describe a run's progress in a few words."""
     if report is None or report.state is RunState.QUEUED:
         return "waiting for a device"
     tokens = f", {report.tokens:,} tokens" if report.tokens else ""

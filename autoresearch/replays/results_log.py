@@ -50,7 +50,7 @@ class LoggedKeep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JudgedLog:
-    """What a log's keeps are worth at a given noise."""
+    """The keeps of a log, judged at a given noise."""
 
     sigma: float
     runs: int
