@@ -1,4 +1,4 @@
-"""What an author writes down of an exercise: how it is drawn, checked, solved, and got wrong.
+"""An exercise as its author defines it: how it is drawn, checked, solved and answered wrongly.
 
 Its words (task, starter, hints) stand in the lesson's markdown; here is what a machine needs. All
 of it stays in the grader's process: a learner's code sees no reference, solution or mutant.
@@ -27,7 +27,7 @@ class Kind(StrEnum):
 
     @property
     def counts(self) -> bool:
-        """Whether a pass counts for mastery; the others are practice."""
+        """Return whether a pass counts for mastery; other kinds are practice."""
         return self in (Kind.WRITE, Kind.BUG, Kind.TRANSFER)
 
 

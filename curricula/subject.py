@@ -66,7 +66,7 @@ def load(path: str = "microgpt/gpt.py") -> ModuleType:
 
 
 def locate(path: str) -> Path:
-    """Where the subject lies; raise Unknown where it does not."""
+    """Return the subject's path; raise UnknownNameError if there is none."""
     file = (ROOT / path).resolve()
     if not file.is_file():
         raise UnknownNameError(
@@ -133,7 +133,7 @@ def _named(node: ast.stmt, prefix: str) -> dict[str, tuple[int, int]]:
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """How a program ended, and what it printed."""
+    """Exit of a program, and its output."""
 
     code: int
     lines: tuple[str, ...]

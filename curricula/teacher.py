@@ -51,7 +51,7 @@ class Teacher:
         self._clock = clock
 
     def progress(self) -> Standing:
-        """Where the learner stands now."""
+        """Return the learner's standing now."""
         return self._standing(self.record.events())
 
     def start(self, lesson: str, folder: Path, *, placement: bool = False) -> Step:
@@ -156,7 +156,7 @@ class Teacher:
         return f"{instance.statement}\n\n{instance.starter}".strip()
 
     def open_exercises(self) -> tuple[str, ...]:
-        """Those that were opened and not passed on that instance, the newest first."""
+        """Return the exercises opened and not yet passed on that instance, the newest first."""
         return tuple(dict.fromkeys(one.exercise for one in reversed(self.openings().unpassed())))
 
     def withheld(self) -> tuple[range, ...]:
@@ -173,11 +173,11 @@ class Teacher:
         return self.course.instance(opened.exercise, str(opened.task_seed))
 
     def replays(self, opened: Opened, attempt: Attempt) -> bool:
-        """Whether a stored attempt, graded again, comes to what was recorded."""
+        """Return whether a recorded attempt, graded again, gives the recorded result."""
         return self._graded(opened, attempt).passed == attempt.passed
 
     def last_check(self, instance: str) -> Marked | None:
-        """What came of the learner's newest attempt, for who has not seen it.
+        """Return the result of the learner's newest attempt.
 
         That is whoever was not there: it was made outside the agent, or on the instance named.
         """
@@ -191,7 +191,7 @@ class Teacher:
         return self._marked(opened, self._graded(opened, last), last)
 
     def openings(self) -> Openings:
-        """What the record holds of this course's exercises, as it is now."""
+        """Return the record's instances of this course's exercises, as of now."""
         return Openings(self.course, self.record)
 
     def _graded(self, opened: Opened, attempt: Attempt) -> Grade:
@@ -200,7 +200,7 @@ class Teacher:
         return grade(instance, attempt.submission, str(attempt.case_seed), self._runner)
 
     def exercise_infos(self) -> Mapping[str, ExerciseInfo]:
-        """What mastery needs to know of each exercise."""
+        """Return the facts about each exercise that mastery needs."""
         return {
             name: ExerciseInfo(
                 skill=exercise.skill,

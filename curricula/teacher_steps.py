@@ -1,4 +1,4 @@
-"""What the teacher answers: the next step, a mark, a hint; for tools and commands to word."""
+"""The teacher's answers as records: the next step, a mark, a hint. Others put them in words."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +12,7 @@ from curricula.records.events import Via
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """What to teach now, and the exercise that follows."""
+    """The section to teach now, and the exercise that follows."""
 
     lesson: str
     title: str
@@ -33,7 +33,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Marked:
-    """What came of a submission."""
+    """Result of a submission."""
 
     exercise: str
     lesson: str

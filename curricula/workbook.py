@@ -20,7 +20,7 @@ _WIDTH = 96
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """What a new workbook says above the starter."""
+    """Text of a new workbook above the starter."""
 
     course: str
     lesson: str
@@ -78,7 +78,7 @@ def lend(folder: Path, subject: Path, reads: Sequence[str]) -> Path:
 
 
 def _free_or_of(path: Path, instance: str) -> bool:
-    """Whether nothing has that name yet, or the workbook of that instance."""
+    """Return whether the name is free or is that of the instance's workbook."""
     if not (path.exists() or path.is_symlink()):
         return True
     try:

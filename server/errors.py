@@ -50,7 +50,7 @@ class Refusal(ToolError, ResourceError):
 
 
 def refusal(error: LabError | CourseError) -> Refusal:
-    """What was wrong and what to do; expected, so it is logged quietly."""
+    """Turn an expected error into a tool error with message and remedy, logged quietly."""
     return Refusal(str(error), log_level=logging.INFO)
 
 

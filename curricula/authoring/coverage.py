@@ -1,4 +1,4 @@
-"""Which lines of the taught file the exercises really run: by tracing, not by claim.
+"""Lines of the taught file that the exercises run, found by tracing.
 
 Every line of code should be owned by one lesson and run while an instance of one of that lesson's
 exercises is drawn and answered, through the references, which are made of the file's own functions.
@@ -20,7 +20,7 @@ _DRAWS = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LessonCoverage:
-    """What one lesson owns of the file, and what of that its exercises ran."""
+    """Lines of the file that one lesson owns, and those of them that its exercises ran."""
 
     lesson: str
     owned: frozenset[int]
@@ -58,13 +58,13 @@ class Coverage:
 
     @property
     def share(self) -> float:
-        """Of all lines of code, those that are owned and run."""
+        """Share of all lines of code that are owned and run."""
         good = frozenset().union(*(lesson.owned & lesson.touched for lesson in self.lessons))
         return len(good & self.lines) / len(self.lines)
 
     @property
     def ok(self) -> bool:
-        """Whether every line is owned once, and run by its owner's exercises."""
+        """Return whether every line is owned once and run by its owner's exercises."""
         return not self.unowned and not self.twice and not any(one.missed for one in self.lessons)
 
 

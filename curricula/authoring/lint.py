@@ -1,4 +1,4 @@
-"""What an author has to mend before a course can be taught: file, line, remedy."""
+"""Problems that an author must fix before a course can be taught: file, line, remedy."""
 
 import contextlib
 import io
@@ -16,7 +16,7 @@ DRAWS = 20
 
 
 def lint(folder: Path, draws: int = DRAWS) -> list[Problem]:
-    """Everything that is wrong with the course in that folder; each exercise is drawn so often."""
+    """Return all problems of the course in that folder; each exercise is drawn `draws` times."""
     course, problems = load_course(folder)
     if course is None:
         return problems

@@ -36,7 +36,7 @@ class Shown:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tried:
-    """What came of trying one exercise."""
+    """Result of trying one exercise."""
 
     lesson: str
     exercise: str
@@ -48,7 +48,7 @@ class Tried:
 
     @property
     def ok(self) -> bool:
-        """Whether the grader tells right from wrong here."""
+        """Return whether the grader tells right answers from wrong ones."""
         return not self.refused and not self.survived
 
 
@@ -125,7 +125,7 @@ def _failures(
 
 
 def _passes(wrong: Wrong, fresh: Sequence[Instance], runner: Runner) -> Iterator[str]:
-    """Those of these sources that pass, in words. One child tries them all, if none ends it."""
+    """Describe the sources that pass. One child tries them all, if none of them ends it."""
     tried = [(what, source(i), i) for what, source in wrong.items() for i in fresh]
     instances, sources = [i for _, _, i in tried], [source for _, source, _ in tried]
     grades = _grades(instances, sources, runner)
@@ -152,7 +152,7 @@ def _shown(mutant: Mutant, grades: Sequence[Grade]) -> Shown:
 
 
 def _always_wrong(course: Course, instance: Instance) -> Wrong:
-    """What must fail whatever was drawn, and its source for an instance."""
+    """Yield sources that must fail on every instance, with their descriptions."""
     path, entry = course.about.subject, instance.exercise.entry
     found: Wrong = {"the starter": lambda instance: instance.starter}
     if path:

@@ -19,7 +19,7 @@ class Names:
 
     @property
     def different(self) -> int:
-        """How many different names there are."""
+        """Number of different names."""
         return len(set(self.lines))
 
     @property

@@ -141,7 +141,7 @@ PARTS = ("missing", "documents", "value", "deep", "weights", "logits", "slopes",
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """What fits a model that costs so much a token."""
+    """Sizes that fit a model of a given cost per token."""
 
     tokens: int  # of a run
     seconds: int  # that a run takes, about
@@ -198,7 +198,7 @@ def _unfit(wrong: Sequence[str]) -> SubmissionError:
 
 
 def _judged(name: str, answer: Any) -> str:  # noqa: ANN401 - an Answer, whose value is untrusted
-    """What is wrong with one part's answer, "" if nothing is."""
+    """Describe the problem with one part's answer; "" if there is none."""
     try:
         return _JUDGES[name](answer.value)
     except (TypeError, ValueError, IndexError, KeyError, AttributeError):
@@ -287,7 +287,7 @@ def constants(source: str) -> dict[str, float]:
 
 
 def sizes(cost: float, context: int, names: Names, *, seconds: float) -> Sizes:
-    """What a model takes that costs `cost` CPU seconds a token, training in `seconds`."""
+    """Return the sizes for a model of `cost` CPU seconds per token that trains in `seconds`."""
     digits = 10 ** max(0, math.floor(math.log10(max(1.0, seconds / cost))) - 1)
     tokens = max(10 * LONGEST, int(seconds / cost) // digits * digits)
     took = tokens * cost
@@ -303,7 +303,7 @@ def sizes(cost: float, context: int, names: Names, *, seconds: float) -> Sizes:
 
 
 def folder_files(source: str, names: Names) -> dict[str, str]:
-    """What is needed to train by hand: file by path."""
+    """Return the files needed to train by hand, by path."""
     return {
         "gpt.py": source,
         "train.py": (_TEMPLATES / "train.py.txt").read_text(encoding="utf-8"),
@@ -313,7 +313,7 @@ def folder_files(source: str, names: Names) -> dict[str, str]:
 
 
 def target_files(folder: str, source: str, names: Names, fit: Sizes) -> dict[str, str]:
-    """What makes it a target: the contract, the brief, and words to the learner."""
+    """Return the files that make it a target: contract, brief, and a page for the learner."""
     p: Mapping[str, Any] = {
         "name": target_name(folder),
         "names": f"{names.different:,}",
@@ -340,7 +340,7 @@ def target_name(folder: str) -> str:
 
 
 def _knobs(source: str) -> list[tuple[str, float, float, bool]]:
-    """Those constants that the file has, their ranges wide enough for what they are now."""
+    """Return the file's constants with ranges that include their present values."""
     now = constants(source)
     found = [
         (name, min(low, now[name]), max(high, now[name]), log and now[name] > 0)

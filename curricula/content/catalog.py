@@ -75,7 +75,7 @@ class Course:
 
     @property
     def name(self) -> str:
-        """What finds it again: its folder's name."""
+        """Name of the course: its folder's name."""
         return self.folder.name
 
     @property
@@ -104,7 +104,7 @@ class Course:
         )
 
     def instance(self, exercise: str, seed: str) -> Instance:
-        """That exercise with the parameters of that seed."""
+        """Return the exercise's instance with the parameters of that seed."""
         unit = self.unit_of(exercise)
         return Instance(unit.exercises[exercise], unit.task(exercise), seed)
 
@@ -191,7 +191,7 @@ def _line_in(error: BaseException, file: Path) -> int:
 
 
 def _mismatches(unit: Unit, file: Path) -> Iterator[Problem]:
-    """Where the words and the code of a lesson do not fit each other."""
+    """Yield mismatches between a lesson's text and its code."""
     front, told = unit.lesson.front, {task.id: task for task in unit.lesson.tasks}
     for task in unit.lesson.tasks:
         if told[task.id] is not task:

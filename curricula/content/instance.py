@@ -42,7 +42,7 @@ class Instance:
 
     @cached_property
     def params(self) -> Params:
-        """What was drawn, as plain data."""
+        """Parameters that were drawn, as plain data."""
         drawn = self.exercise.draw(Random(f"{self.exercise.id}/task/{self.seed}"))
         params: Params = json.loads(as_json(drawn))
         return params
@@ -54,7 +54,7 @@ class Instance:
 
     @property
     def starter(self) -> str:
-        """What the learner finds in the workbook."""
+        """Starter code that the learner finds in the workbook."""
         return self.fill(self.task.starter)
 
     def hint(self, level: int) -> str:

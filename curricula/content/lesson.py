@@ -48,7 +48,7 @@ class Problem:
 
 
 class FrontMatter(BaseModel):
-    """What stands between the two `---` at the top."""
+    """Front matter of a lesson, between the two `---` lines at its top."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

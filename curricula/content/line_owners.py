@@ -1,11 +1,11 @@
-"""Which lesson owns which lines of the taught file, in the form that `explain` takes."""
+"""Lines of the taught file that each lesson owns, in the form that `explain` takes."""
 
 from curricula.content.catalog import Course
 from curricula.explanation.explain import Owner
 
 
 def owners_of(course: Course) -> tuple[Owner, ...]:
-    """What each lesson says about the lines that are its own."""
+    """Return each lesson's text on the lines it owns."""
     return tuple(
         Owner(
             lesson=unit.id,

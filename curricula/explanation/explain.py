@@ -41,7 +41,7 @@ LINES = re.compile(r"^(?P<first>\d+)(?:-(?P<last>\d+))?$")
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """What a lesson says about the lines that are its own."""
+    """A lesson's text on the lines it owns."""
 
     lesson: str  # its id
     title: str
@@ -227,7 +227,7 @@ def _root(expression: str) -> str:
 
 
 def _owners_of(lines: Sequence[int], owners: Sequence[Owner]) -> list[Owner]:
-    """Those that own some of the lines, the one that owns most first."""
+    """Return the owners of these lines, the one with the most lines first."""
     shares = [(len({n for s in owner.spans for n in s} & set(lines)), owner) for owner in owners]
     return [owner for share, owner in sorted(shares, key=lambda pair: -pair[0]) if share]
 
@@ -243,7 +243,7 @@ def _inside(lines: Sequence[int], source: str) -> str:
 
 
 def _whence(values: Sequence[LineValues], every: Sequence[Statement]) -> str:
-    """What the values are of, in the words for each function that needs some."""
+    """Yield the origin of the values, in words for each function that needs some."""
     shown = {line.line for line in values}
     functions = dict.fromkeys(one.function for one in every if one.first in shown)
     return " ".join(WHENCE[name] for name in functions if name in WHENCE)
@@ -259,7 +259,7 @@ def _why_no_values(lines: Sequence[int], hidden: set[int], every: Sequence[State
 
 
 def _fitted(found: Explained) -> Explained:
-    """As many of the values as fit into MOST_ALL bytes; the first of them first."""
+    """Return the first values that fit into MOST_ALL bytes."""
     values = list(found.values)
     while values:
         short = replace(found, values=tuple(values), left_out=_cut_values(found, values))

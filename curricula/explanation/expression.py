@@ -112,7 +112,7 @@ class _Reader:
         raise SubmissionError(f"{ast.unparse(node)!r} is not allowed.", f"{ALLOWED} {SAMPLE}")
 
     def nodes(self, result: Any) -> tuple[Node, ...]:  # noqa: ANN401 -- a Value
-        """What `result` was made from, and it, in the order in which they were made."""
+        """Return `result` and the nodes it was made from, in the order of creation."""
         used, stack = {id(result)}, [result]
         while stack:
             for parent in stack.pop().parents:

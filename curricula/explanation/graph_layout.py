@@ -1,4 +1,4 @@
-"""Where the nodes of a small graph are drawn: in layers, from what is given to what comes out.
+"""Layout of a small graph's nodes in layers, from inputs to output.
 
 Pure. An edge that passes a layer keeps a place free in it, so that no line runs through a box.
 """
@@ -48,7 +48,7 @@ def arrange(parents: Sequence[Sequence[int]]) -> Layout:
 
 
 def _layers(parents: Sequence[Sequence[int]]) -> list[int]:
-    """As far right as the longest way to it; what is given stands just before its first use."""
+    """Return each node's layer: its longest path from an input; inputs stand before their use."""
     layer = [0] * len(parents)
     for node, its_parents in enumerate(parents):
         layer[node] = max((layer[p] + 1 for p in its_parents), default=0)

@@ -88,7 +88,7 @@ class Tracer:
             sys.settrace(None)
 
     def called(self, frame: FrameType, event: str, _: object) -> "Visit | None":
-        """What the interpreter asks of every call: whether to follow it."""
+        """Decide for the interpreter whether to trace a call."""
         code = frame.f_code
         name = "" if code.co_qualname == "<module>" else code.co_qualname
         if event != "call" or code.co_filename != self.path or name not in self.functions:
@@ -106,7 +106,7 @@ class Visit:
         self.at: Note | None = None
 
     def __call__(self, frame: FrameType, event: str, value: object) -> "Visit":
-        """What the interpreter calls at every line and return of this call."""
+        """Handle the interpreter's event at every line and return of this call."""
         tracer = self.tracer
         if event == "line":
             note = tracer.at.get(frame.f_lineno)
@@ -178,7 +178,7 @@ def seen(expressions: Sequence[Readable], frame: FrameType, late: bool) -> list[
 
 
 def snapshot(name: str, value: Any, late: bool) -> Told | None:
-    """What is to be told of a value now; of Values the grad is read later, if it comes later."""
+    """Return the data to report of a value now; a Value's grad may be read later."""
     text = ""
     shape: list[int | None] = []
     leaves: list[Any] = []

@@ -1,4 +1,4 @@
-"""What lines of gpt.py hold while it really runs: traced in a child process, on an example.
+"""Values of gpt.py's lines in a real run: traced in a child process, on an example.
 
 The child (`tracer.py`) runs the subject by path on trained weights, forward and backward, and for
 the lines of `train` two steps of Adam. Here the request is made and the answer is typed.
@@ -46,7 +46,7 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class LineValues:
-    """What a statement held: what it read before, and what it bound or returned after."""
+    """Values of a statement: those read before it, and those bound or returned after it."""
 
     line: int  # its first
     runs: int  # how often it ran in all
@@ -91,7 +91,7 @@ def check_example(example: str) -> str:
 
 
 def positions(example: str) -> int:
-    """How many positions the model reads of it: BOS and its letters, up to the context."""
+    """Return how many positions the model reads: BOS and the letters, up to the context."""
     return min(context(), len(example) + 1)
 
 
@@ -122,7 +122,7 @@ def trace(
 
 
 def attention_shares(example: str) -> list[list[list[float]]]:
-    """What each head looked at: [head][position][earlier position], each row sums to 1.
+    """Return the attention weights as [head][position][earlier position]; each row sums to 1.
 
     As gpt.py's own `shares` were, in the last layer; rows grow with the position.
     """
@@ -197,7 +197,7 @@ def _shown(one: dict[str, Any]) -> Shown:
 
 
 def _cut(shape: list[int | None], shown: int) -> bool:
-    """Whether a list of that shape holds more than was shown."""
+    """Return whether a list of that shape holds more than was shown."""
     total = 1
     for size in shape:
         if size is None:

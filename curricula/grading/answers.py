@@ -13,7 +13,7 @@ _DEEPEST = 50  # lists in lists
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What one call gave: plain data, or the error that came instead."""
+    """Result of one call: plain data, or the error that was raised instead."""
 
     value: Any = None
     error: Mapping[str, Any] | None = None
@@ -48,7 +48,7 @@ def _close(expected: float, got: float, tolerance: float) -> bool:
 
 
 def difference(expected: Plain, got: Plain, tolerance: float) -> str:
-    """How an answer differs, as far as that gives nothing away; "" where it does not."""
+    """Describe how an answer differs without giving the right one away; "" if it does not."""
     if same(expected, got, tolerance):
         return ""
     if isinstance(expected, Sequence) and not isinstance(expected, str):
@@ -81,7 +81,7 @@ def _named(value: Plain) -> str:
 
 
 def finite(value: Any) -> bool:  # noqa: ANN401 - whatever JSON can say
-    """Whether it holds no NaN and no infinity."""
+    """Return whether the value holds no NaN and no infinity."""
     if isinstance(value, float):
         return math.isfinite(value)
     if isinstance(value, Mapping):
@@ -92,7 +92,7 @@ def finite(value: Any) -> bool:  # noqa: ANN401 - whatever JSON can say
 
 
 def shallow(value: Any) -> bool:  # noqa: ANN401 - whatever JSON can say
-    """Whether it is nested so little that everything here can walk it."""
+    """Return whether the value is nested shallowly enough to be walked."""
     level = [value]
     for _ in range(_DEEPEST):
         level = [

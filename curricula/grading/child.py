@@ -33,7 +33,7 @@ def answer_all(job: Any, out: TextIO) -> None:
 
 
 def prepare(part: Any) -> Callable[..., Any]:
-    """What to call with a case's arguments."""
+    """Return the callable for a case's arguments."""
     module = sys.modules["workbook"] = type(sys)("workbook")
     space: dict[str, Any] = module.__dict__
     exec(compile(part["source"], "workbook", "exec", dont_inherit=True), space)
@@ -61,7 +61,7 @@ def answer(call: Callable[..., Any], case: Any) -> str:
 
 
 def strange(value: Any) -> str:
-    """What kept an answer from being numbers, texts, lists and dicts, in words."""
+    """Describe the part of an answer that is not a number, text, list or dict."""
     if value is ...:
         return "the answer is `...`, which stands for what is still to be written"
     if isinstance(value, (list, tuple)):

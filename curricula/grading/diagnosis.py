@@ -1,4 +1,4 @@
-"""Which belief a wrong answer shows: the one whose own answers are the same on every call."""
+"""Diagnose the misconception behind a wrong answer: the one that gives the same answers."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -9,7 +9,7 @@ from curricula.grading.answers import Answer, difference, error_words, finite, s
 
 
 def violated(exercise: Exercise, p: Params, case: Case, answer: Answer) -> str:
-    """What is wrong with one answer, in words that do not hold the right one; "" if nothing is."""
+    """Describe the problem with one answer without giving the right one; "" if there is none."""
     if answer.error is not None:
         return f"it raised {error_words(answer.error)}"
     if not finite(answer.value):
@@ -47,7 +47,7 @@ def diagnose(
 
 
 def _by_entries(exercise: Exercise, p: Params, case: Case, answer: Answer) -> tuple[str, list[int]]:
-    """Of a list that was wrong in more than one way: the belief behind most of its wrong entries.
+    """Return the misconception behind most wrong entries of a list that is wrong in several ways.
 
     One of them must be its alone: entries that several beliefs agree on show none of these.
     """

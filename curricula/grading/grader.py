@@ -33,7 +33,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """What came back: lines of JSON as `child.py` writes them, and how it ended."""
+    """A child's reply: lines of JSON as `child.py` writes them, and how the child ended."""
 
     lines: tuple[str, ...]
     ended: str  # "exit", "time" or "size"
@@ -49,7 +49,7 @@ class Runner(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grade:
-    """What came of one attempt."""
+    """Grade of one attempt."""
 
     passed: bool
     words: str  # one sentence: what was seen, never what would be right
@@ -84,7 +84,7 @@ def check_submission(source: str) -> None:
 
 
 def part_of(instance: Instance, source: str, case_seed: str) -> Part:
-    """What the child is asked for one attempt."""
+    """Return the request to the child for one attempt."""
     exercise = instance.exercise
     return Part(
         source=source,
@@ -113,7 +113,7 @@ def read_reply(reply: Reply, parts: Sequence[Part]) -> list[list[Answer] | str]:
 
 
 def _answer(said: dict[str, Any]) -> Answer:
-    """What one line says; the learner's code may have written it, so its form is not trusted."""
+    """Parse one line of the reply, which the learner's code may have written: trust no form."""
     if "error" in said:
         error = said["error"]
         return Answer(error=error if isinstance(error, dict) and shallow(error) else {})
@@ -183,7 +183,7 @@ def _cut_short(cases: Sequence[Case], answers: Sequence[Answer], reply: Reply) -
 
 
 def _where(places: Sequence[int]) -> str:
-    """Which entries a belief was read from, where it does not explain all that differs."""
+    """Name the entries that show the misconception, if it does not explain all differences."""
     if not places:
         return ""
     listed = ", ".join(str(place + 1) for place in places)
@@ -191,7 +191,7 @@ def _where(places: Sequence[int]) -> str:
 
 
 def _is_value(cases: Sequence[Case]) -> bool:
-    """Whether the answer is asked for as a value, and so nothing is called."""
+    """Return whether the answer is a value, so that nothing is called."""
     return len(cases) == 1 and not cases[0]
 
 

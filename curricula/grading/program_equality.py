@@ -1,4 +1,4 @@
-"""Whether two submissions are one program: compared without layout, comments and chosen names."""
+"""Compare two submissions as programs, without layout, comments and chosen names."""
 
 import ast
 import builtins

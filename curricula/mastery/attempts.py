@@ -17,7 +17,7 @@ FREE_HINTS = 2  # the highest level of a hint that leaves a pass its worth
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExerciseInfo:
-    """What mastery needs to know of an exercise."""
+    """Facts about an exercise that mastery needs."""
 
     skill: str
     kind: Kind
@@ -39,23 +39,23 @@ class Try:
 
     @property
     def own(self) -> bool:
-        """Whether the learner wrote it."""
+        """Return whether the learner wrote the answer."""
         return self.attempt.author == "learner"
 
     @property
     def chance(self) -> bool:
-        """Whether it could count for mastery; failing it was then a miss."""
+        """Return whether the attempt could count for mastery, so that a failure is a miss."""
         return self.info.kind.counts and not self.padding
 
     @property
     def counts(self) -> bool:
-        """Whether it does count for mastery."""
+        """Return whether the attempt counts for mastery."""
         return self.attempt.passed and self.chance
 
 
 @dataclass(slots=True)
 class _Instance:
-    """What has happened on one instance so far."""
+    """Events on one instance so far."""
 
     hint: int = 0
     tries: int = 0

@@ -1,4 +1,4 @@
-"""How many passes outweigh so many misses: what keeps mastery from those who guess.
+"""Number of passes that outweigh a number of misses, so that guessing earns no mastery.
 
 A learner who guesses passes an attempt with a chance of at most GUESS, whatever happened before.
 Then the chance of `k` passes within their first `n` attempts on a skill is at most

@@ -51,7 +51,7 @@ RULE = f"{_whole(PASSES)}, {_OUTSIDE}"  # what a skill takes, unless many misses
 
 
 class State(StrEnum):
-    """How far a learner has come with a skill."""
+    """A learner's state in one skill."""
 
     NEW = "new"  # nothing was tried
     PRACTISED = "practised"  # tried; nothing passed that goes beyond practice
@@ -101,7 +101,7 @@ class LessonStanding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """What a record says of a learner in one course."""
+    """A learner's standing in one course, by the record."""
 
     skills: Mapping[str, SkillStanding]
     lessons: Mapping[str, LessonStanding]
@@ -122,7 +122,7 @@ def standing(
     lessons: Mapping[str, Sequence[str]] | None = None,
     course: str = "",
 ) -> Standing:
-    """What these events say at that time.
+    """Return the standing that these events give at that time.
 
     `lessons` maps each lesson to those that it builds on; without it, none builds on another.
     `course` leaves out what was opened in another course.
@@ -195,7 +195,7 @@ def _pass(one: Try) -> Pass:
 
 
 def _missing(passes: Sequence[Pass], missed: int) -> list[str]:
-    """What mastery still takes, in words: nothing if it is reached."""
+    """Yield what is still missing for mastery, as sentences; nothing if it is reached."""
     needed, missing = passes_needed(missed), []
     lacking = needed - len(passes)
     if not passes:
@@ -245,7 +245,7 @@ def _due(found: Sequence[Try]) -> datetime | None:
 
 
 def _ratings(found: Sequence[Try]) -> list[tuple[datetime, "Rating"]]:
-    """What rates a skill's card: the learner's first try on each instance, and a pass after it."""
+    """Yield the ratings of a skill's card: the first try on each instance, and a pass after it."""
     from fsrs import Rating
 
     ratings: list[tuple[datetime, Rating]] = []

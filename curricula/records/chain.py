@@ -79,7 +79,7 @@ def _checked(line: bytes, number: int, prev: str, key: bytes | None) -> tuple[st
 
 
 def behind(read: Read, head: tuple[int, str] | None) -> str:
-    """What is wrong if the file does not reach its head."""
+    """Describe the damage if the file does not reach its head."""
     count = len(read.events)
     if head is None:
         return f"After line {count}, {FILE} can't be checked: its head is gone." if count else ""

@@ -1,4 +1,4 @@
-"""What a learner's record is made of: small frozen facts, each with the time it was written at."""
+"""Events of a learner's record: small frozen facts, each with the time it was written."""
 
 import hashlib
 import json

@@ -46,7 +46,7 @@ class _File(BaseModel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Package:
-    """What an exported record holds."""
+    """Content of an exported record."""
 
     events: tuple[Event, ...]
     digest: str
@@ -54,7 +54,7 @@ class Package:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Import:
-    """What came of an import."""
+    """Result of an import."""
 
     taken: int  # events that were new here
     known: int  # events that were here already
@@ -129,7 +129,7 @@ def _mac(key: bytes, digest: str) -> str:
 
 
 def unknown(events: Iterable[Event], here: Iterable[Event]) -> list[Event]:
-    """Those events that are not here; of several equal ones, as many as are more than here."""
+    """Return the events that are not here; of equal ones, only the surplus."""
     known, new = Counter(content_id(event) for event in here), []
     for event in events:
         found = content_id(event)

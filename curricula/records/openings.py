@@ -1,4 +1,4 @@
-"""Which instances of a course's exercises a learner's record holds, and which of them are open."""
+"""Instances of a course's exercises in a learner's record, and which of them are open."""
 
 from random import SystemRandom
 
@@ -25,7 +25,7 @@ class Openings:
         return [e for e in self._events if isinstance(e, Opened) and e.course == ours]
 
     def unpassed(self) -> list[Opened]:
-        """Those that the learner has not passed."""
+        """Instances that the learner has not passed."""
         passed = {
             event.instance
             for event in self._events

@@ -62,13 +62,13 @@ class Record:
 
     @property
     def damaged(self) -> str:
-        """Which line is the first wrong one and what to do; "" where all is as it was written."""
+        """Name the first damaged line and the remedy; "" if the record is undamaged."""
         damage = self._read().damage
         return f"{damage} {_REMEDY}" if damage else ""
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a reader of the record should be told, in sentences; often nothing."""
+        """Return notices for a reader of the record, as sentences; often none."""
         read = self._read()
         said = [self.damaged] if read.damage else []
         if read.torn or (self.folder / TORN).exists():

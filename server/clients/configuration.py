@@ -1,4 +1,4 @@
-"""What Claude Code and Codex need in their configuration, merged into what is there already.
+"""Configuration of Claude Code and Codex, merged into what is already there.
 
 Pure functions from a file's text to its new text; `apply` alone writes. Nothing that another
 program put there is changed, and a file that cannot be understood is refused, not overwritten.
@@ -36,7 +36,7 @@ class Plan:
 
     @property
     def changes(self) -> bool:
-        """Whether writing it would change anything."""
+        """Return whether writing the plan would change anything."""
         return self.text != self.before
 
 

@@ -27,7 +27,7 @@ class Launch:
 
 
 def launch_command(toolset: str = "all") -> Launch:
-    """How a client starts the server: what works from here, now and after a restart."""
+    """Return the command with which a client starts the server, now and after a restart."""
     found = _launch()
     asked = () if toolset == "all" else ("serve", "--toolset", toolset)
     return Launch(found.command, (*found.args, *asked))
@@ -52,7 +52,7 @@ def installed_from() -> str | None:
 
 
 def source_named(direct_url: dict[str, object]) -> str:
-    """What `uvx --from` takes, out of an installer's direct_url.json (PEP 610)."""
+    """Return the argument of `uvx --from`, from an installer's direct_url.json (PEP 610)."""
     url = str(direct_url["url"])
     vcs = direct_url.get("vcs_info")
     if isinstance(vcs, dict):

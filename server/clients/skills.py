@@ -33,7 +33,7 @@ class SkillPlan:
 
     @property
     def changes(self) -> bool:
-        """Whether writing it would change anything."""
+        """Return whether writing the plan would change anything."""
         return any(plan.changes for plan in self.plans)
 
 
@@ -77,7 +77,7 @@ def files_of(name: str) -> dict[str, str]:
 
 
 def plan_skills(folder: Path, names: Sequence[str], *, force: bool = False) -> SkillsPlan:
-    """What copying these skills there would do; with `force`, over the user's changes too."""
+    """Plan the copying of these skills; with `force`, over the user's changes too."""
     noted = _read_note(folder / NOTE)
     skills, written = [], dict(noted)
     for name in names:
@@ -100,7 +100,7 @@ def _note(folder: Path, written: Mapping[str, str]) -> Plan:
 
 
 def _read_note(path: Path) -> dict[str, str]:
-    """What was noted; a note that was damaged counts as none: then every file is the user's."""
+    """Return the note; a damaged one counts as none, so that every file is the user's."""
     try:
         noted = json.loads(_read(path) or "{}")
     except json.JSONDecodeError:

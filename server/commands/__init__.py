@@ -75,7 +75,7 @@ def build_app() -> App:
 
 
 def _teach() -> App:
-    """What learners and authors of courses run in a terminal."""
+    """Build the commands that learners and course authors run in a terminal."""
     teach = App(
         name="teach",
         help="Courses: for who learns by one, and for who writes one. Lessons and hints come from "

@@ -26,7 +26,7 @@ FIRST_START_S = 300.0  # a first start may have to download everything
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the server said when it was started as the client will start it."""
+    """The server's answer when started as the client will start it."""
 
     tools: int
     readers: tuple[str, ...]

@@ -159,7 +159,7 @@ def _last_line(result: DemoResult) -> str:
 
 
 def figures_of(result: DemoResult) -> dict[str, object]:
-    """What `--json` prints of a demo."""
+    """Return the figures that `--json` prints of a demo."""
     return {
         "home": str(result.home),
         "baseline": result.baseline,

@@ -1,4 +1,4 @@
-"""What the commands print with: one console, tables, JSON, and the options they share."""
+"""Output of the commands: one console, tables, JSON, and shared options."""
 
 import dataclasses
 import json

@@ -49,18 +49,18 @@ class Trial:
 
     @property
     def kept(self) -> bool:
-        """Whether it moved the incumbent."""
+        """Return whether the trial moved the incumbent."""
         return self.outcome == "keep"
 
     @property
     def fooled(self) -> bool:
-        """Whether it is a cheat that the judge took for a gain, overtaken or not."""
+        """Return whether the trial is a cheat that the judge took for a gain, overtaken or not."""
         return self.cheat and self.outcome in ("keep", "overtaken")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoResult:
-    """Everything that the report and the chart show."""
+    """Data that the report and the chart show."""
 
     home: Path
     target: str
@@ -81,12 +81,12 @@ class DemoResult:
 
     @property
     def cheats(self) -> tuple[Trial, ...]:
-        """What should have been caught."""
+        """Trials that should have been caught."""
         return tuple(trial for trial in self.trials if trial.cheat)
 
     @property
     def gain(self) -> float:
-        """How much better the incumbent is than the code as it came; positive is better."""
+        """Gain of the incumbent over the original code; positive is better."""
         change = self.baseline - self.final
         return change if self.lower_is_better else -change
 

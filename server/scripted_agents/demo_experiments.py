@@ -39,7 +39,7 @@ class Patch:
 
     @property
     def cheat(self) -> bool:
-        """Whether it is the one that should be caught."""
+        """Return whether the patch is the one that should be caught."""
         return self.move.knob == CHEAT_NAME
 
 
@@ -171,7 +171,7 @@ class DemoProposer:
         return True
 
     def learn(self, move: Move, *, kept: bool) -> None:
-        """What was kept is pushed once more, next."""
+        """Try a kept change once more, further in the same direction."""
         if kept and move.pushes > 0:
             pushed = replace(
                 move,

@@ -40,7 +40,7 @@ def write_report(result: DemoResult, path: Path, *, chart: Path | None, again: s
 
 
 def _trust(home: Path) -> list[tuple[str, str]]:
-    """What the demo's lab says of its own conclusions; nothing where it has gone."""
+    """Return the demo lab's trust in its own conclusions; nothing if the lab is gone."""
     if len(list(lab_names(home))) != 1:
         return []
     from autoresearch.lab import Lab
@@ -49,7 +49,7 @@ def _trust(home: Path) -> list[tuple[str, str]]:
 
 
 def _predicted_well(result: DemoResult) -> tuple[int, int]:
-    """How many predictions had the direction right, of how many whose interval leaves out 0."""
+    """Return (right directions, predictions whose interval excludes 0)."""
     told = [
         (trial.confidence >= 0.5, trial.low > 0)
         for trial in result.trials

@@ -34,7 +34,7 @@ SURFACES = ("gpt.py", "microgpt/gpt.py:1-200", "exercises.py", "curricula/grader
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Audit:
-    """What the agent reached, and what it was told that it should not be."""
+    """Findings of the audit: what the agent reached, and what leaked to it."""
 
     calls: int
     submissions: int
@@ -45,7 +45,7 @@ class Audit:
 
     @property
     def ok(self) -> bool:
-        """Whether it got nothing."""
+        """Return whether the agent got nothing."""
         return not (self.passed or self.mastered or self.leaked or self.tampered)
 
 
@@ -236,7 +236,7 @@ def _leaks(
 
 
 def _open_text(course: Course, instances: list[Instance]) -> Iterator[str]:
-    """What learners are given to read: lessons without hints, tasks, starters, the taught file."""
+    """Return the text given to learners: lessons without hints, tasks, starters, taught file."""
     for unit in course.units:
         yield from unit.lesson.sections.values()
         yield from (text for _, text in unit.lesson.explanations)
@@ -248,7 +248,7 @@ def _open_text(course: Course, instances: list[Instance]) -> Iterator[str]:
 
 
 def _says_something(line: str) -> bool:
-    """Whether a line tells more than that there is a function, a loop over something, an import."""
+    """Return whether a line reveals more than a function header, a loop or an import."""
     opening = line.removesuffix(":")
     try:
         tree = ast.parse(line if opening == line else f"{line} pass")

@@ -1,1 +1,1 @@
-"""Where calls meet labs and learners: threads, locks, and the process that runs answers."""
+"""Calls to labs and learners: threads, locks, and the process that runs answers."""

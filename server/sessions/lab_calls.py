@@ -1,4 +1,4 @@
-"""Where a tool's call meets a lab: worker threads, one lock a lab, and waiting without blocking.
+"""Calls of tools to a lab: worker threads, one lock per lab, and waiting without blocking.
 
 The lab's methods are short and synchronous. A wait is a loop of short looks, so a call that its
 client cancels ends between two looks and never touches the run.
@@ -48,7 +48,7 @@ class LabCalls:
 
     @property
     def in_use(self) -> bool:
-        """Whether any lab was asked for in this session."""
+        """Return whether any lab was asked for in this session."""
         return bool(self._used)
 
     async def tend(self) -> None:

@@ -1,4 +1,4 @@
-"""Which labs this process works in: the home's labs, opened when first asked for.
+"""Labs that this process works in: the home's labs, opened when first asked for.
 
 Does not know tools or threads. The lab's own code is imported with the first lab, so that the
 server answers before git and SQLite are needed.
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Labs(Protocol):
-    """Where the tools get their labs from; tests hand in their own."""
+    """Source of the tools' labs; tests pass their own."""
 
     def open(self, source: str) -> "Lab":
         """Create or open the lab of a shipped target, a lab's name, or a repository's path."""
@@ -52,7 +52,7 @@ class HomeLabs:
 
 
 def recipe_of(source: str, home: Path) -> "Recipe | None":
-    """What the environment of a target, or of the lab that is there, is made of, if it has one."""
+    """Return the recipe of a target's or an existing lab's environment, if it has one."""
     from autoresearch.lab import Lab
     from autoresearch.setup.lab_creation import find_source, needed_environment, target_recipe
 

@@ -1,4 +1,4 @@
-"""Where teaching tools and commands meet a learner: course, record and the child that runs answers.
+"""Calls of teaching tools and commands to a learner: course, record, and the answers' child.
 
 The learner of this home is `me`; the record lies in the home folder, so it is the same from every
 client. Nothing here decides anything.

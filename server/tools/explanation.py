@@ -59,7 +59,7 @@ def add_explaining(
 
 
 async def _is_of_course(desk: LabCalls, school: TeachingCalls, section: str) -> bool:
-    """Whether the taught file is meant: by name, a lesson's, or a symbol while no lab is open."""
+    """Return whether the taught file is meant: by name, lesson, or symbol with no lab open."""
     file = Path(section.partition(":")[0])
     if file.suffix == ".py":
         return file in (TAUGHT, Path(TAUGHT.name))

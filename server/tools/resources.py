@@ -1,4 +1,4 @@
-"""What is long or rarely read, as resources: ledger, log, curve, diff, contract, brief."""
+"""Resources for what is long or rarely read: ledger, log, curve, diff, contract, brief."""
 
 import json
 from dataclasses import asdict

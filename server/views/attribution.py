@@ -1,4 +1,4 @@
-"""Who says a lab's numbers, wherever they are shown, if the lab does not compute them itself.
+"""Attribution of a lab's numbers, wherever they are shown, if the lab does not compute them.
 
 One place for the words: tools send their answers through `attributed`, commands print `who_says`.
 """

@@ -1,4 +1,4 @@
-"""What a good researcher does next, as one sentence that names the tool and its arguments.
+"""The next step of a good researcher, as one sentence that names the tool and its arguments.
 
 Pure functions of what the lab answered. They keep an agent looping: none of them ever says stop,
 and none repeats what training code wrote.
@@ -258,7 +258,7 @@ def _call(tool: str, **arguments: str | int) -> str:
 def taste(
     prediction: Prediction | None, effect: float | None, low: float | None, high: float | None
 ) -> str:
-    """How the prediction fared, as a clause; "" where there is nothing to compare.
+    """Describe the prediction's success as a clause; "" if there is nothing to compare.
 
     Whether it improved is said only where the 95 % interval lies on one side of 0.
     """

@@ -1,4 +1,4 @@
-"""What the tools answer: small typed results, each with a `summary` and a `next_step`.
+"""Results of the research tools: small and typed, each with a `summary` and a `next_step`.
 
 A model reads the names and values in here and nothing else. Fields that are None are left out.
 Effects are in metric units and positive is better. What training code wrote is in fields whose
@@ -43,7 +43,7 @@ class Shown(BaseModel):
 
 
 class Result(Shown):
-    """What every answer begins with."""
+    """Fields that every result begins with."""
 
     summary: Annotated[str, Field(description="what is so now, in one sentence")]
     next_step: Annotated[str, Field(description="what a good researcher does now")]
@@ -87,7 +87,7 @@ class Memory(Shown):
 
 
 class TrustShown(Shown):
-    """How far the lab's conclusions and its proposers' predictions hold."""
+    """Reliability of the lab's conclusions and its proposers' predictions."""
 
     false_keeps: str | None = None
     overfitting: str | None = None
@@ -178,14 +178,14 @@ class ControlsShown(Shown):
 
 
 class PredictionShown(Shown):
-    """What was expected before any run."""
+    """A prediction made before any run."""
 
     effect: float
     confidence: float
 
 
 class EvaluationResult(Result):
-    """How far an experiment is on its way to a verdict."""
+    """An experiment's progress towards its verdict."""
 
     experiment: str
     hypothesis: str

@@ -273,14 +273,14 @@ def incumbent_words(tip: Incumbent, unit: str) -> str:
 
 
 def _which_runs(tip: Incumbent) -> str:
-    """Those that an experiment was kept on were chosen for being good, so that is said."""
+    """Note if the mean rests on the runs that the experiment was kept on: they were selected."""
     if tip.chosen:
         return f"the {count(tip.runs, 'run')} it was kept on"
     return f"{count(tip.runs, 'run')}{' since it was kept' if len(tip.kept) > 1 else ''}"
 
 
 def measured_runs(view: Evaluation) -> int:
-    """Of the experiment itself; of e0 all that it has."""
+    """Return the measured runs of the experiment; for e0, all of them."""
     own = view.controls.count if view.controls.experiment == view.experiment else 0
     return own + sum(one.value is not None for one in view.runs)
 
@@ -291,7 +291,7 @@ def loudly(sandbox: str) -> str:
 
 
 def prediction_shown(prediction: Prediction | None) -> results.PredictionShown | None:
-    """What was expected, if anything was."""
+    """Return the prediction, if there is one."""
     if prediction is None:
         return None
     return results.PredictionShown(effect=prediction.effect, confidence=prediction.confidence)
@@ -340,7 +340,7 @@ def _state(view: RunView) -> str:
 
 
 def _sandboxes(found: Sequence[Remembered]) -> str:
-    """What held the runs of these experiments, by name."""
+    """Name the sandboxes that the runs of these experiments had."""
     return ", ".join(sorted({one.sandbox for one in found if one.sandbox}))
 
 

@@ -41,7 +41,7 @@ def span(found: Interval, digits: int) -> str:
 
 
 def law(found: Law, view: ScalingView) -> str:
-    """As a formula, with the interval of its exponent."""
+    """Format the law as a formula, with the interval of its exponent."""
     assert view.fit is not None
     x0, fallen = view.fit.x0, found.exponent
     return (

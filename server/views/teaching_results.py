@@ -1,4 +1,4 @@
-"""What the teaching tools answer. Texts of a lesson are markdown for the agent to teach from."""
+"""Results of the teaching tools. A lesson's texts are markdown for the agent to teach from."""
 
 from typing import Annotated
 
@@ -8,7 +8,7 @@ from server.views.research_results import Result, Shown
 
 
 class SkillShown(Shown):
-    """Where the learner stands in one skill."""
+    """The learner's standing in one skill."""
 
     skill: str
     can: Annotated[str, Field(description="what one can do with it")]
@@ -27,7 +27,7 @@ class SectionShown(Shown):
 
 
 class CheckShown(Shown):
-    """What came of an answer: what was seen, and what may be said of it."""
+    """Result of an answer: what was observed, and what may be said about it."""
 
     exercise: str
     passed: bool
@@ -47,7 +47,7 @@ class LastCheckShown(CheckShown):
 
 
 class LessonResult(Result):
-    """Where the learner is, what to teach now, and the exercise that follows."""
+    """The learner's place, the section to teach now, and the exercise that follows."""
 
     course: str
     lesson: str
@@ -75,7 +75,7 @@ class LessonResult(Result):
 
 
 class MarkedResult(CheckShown, Result):
-    """What came of a submission."""
+    """Result of a submission."""
 
     counts_for_mastery: bool
     why_not: str | None = None

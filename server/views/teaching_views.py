@@ -30,7 +30,7 @@ MARKS = {State.NEW: "·", State.PRACTISED: "░", State.PASSED: "▒", State.MAS
 def lesson_result(
     course: "Course", step: Step, last: Marked | None, notes: tuple[str, ...]
 ) -> LessonResult:
-    """What to teach now."""
+    """Return what to teach now."""
     total = len(step.done) + len(step.left)
     where = f"{step.lesson}: {len(step.done)} of {count(total, 'exercise')} passed"
     if step.placement:
@@ -61,7 +61,7 @@ def lesson_result(
 
 
 def marked_result(course: "Course", marked: Marked) -> MarkedResult:
-    """What came of a submission."""
+    """Result of a submission."""
     found = marked.grade
     passed = "passed" if found.passed else "not passed"
     if marked.already:

@@ -1,4 +1,4 @@
-"""How far a lab can be trusted, in words: expected false keeps, overfitting, scored predictions.
+"""A lab's reliability in words: expected false keeps, overfitting, scored predictions.
 
 Pure functions; effects are in metric units and positive is better.
 """
@@ -55,7 +55,7 @@ def false_keep_words(record: TrackRecord) -> str:
 
 
 def overfitting_words(found: Overfitting | None, unit: str, sigma: float | None) -> str | None:
-    """What the keeps gained on the judged part, beside the spare part that no verdict used."""
+    """Compare the keeps' gain on the judged part with that on the spare, unused part."""
     if found is None:
         return None
     apart = effect(found.excess, found.low, found.high, sigma)
@@ -73,7 +73,7 @@ def overfitting_words(found: Overfitting | None, unit: str, sigma: float | None)
 
 
 def note(taken_back: bool, built_on: str | None, late: bool = False) -> str | None:
-    """What became of an experiment, or of what is below it, after its verdict."""
+    """Describe what happened to an experiment, or to its bases, after its verdict."""
     if taken_back:
         return "kept, then taken back: its further runs did not bear it out"
     if late:
@@ -93,7 +93,7 @@ def taken_back_words(reversal: Reversal) -> str:
 
 
 def taste_words(who: str, taste: PredictionScore) -> str:
-    """How one proposer's predictions fared, with what a coin and one who knows nothing get."""
+    """Describe a proposer's prediction scores beside those of a coin and of no knowledge."""
     return (
         f"{who}: {count(taste.scored, 'prediction')} scored, Brier {taste.brier:.2f} (a coin: "
         f"{COIN:g}, lower is better), log score {taste.log_score:+.2f} (knowing nothing: "

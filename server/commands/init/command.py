@@ -136,7 +136,7 @@ def init(
 
 
 def _is_known(source: str) -> bool:
-    """Whether it needs no proposal: a shipped target, a lab, a lab's repository, a contract."""
+    """Return whether no proposal is needed: a shipped target, a lab, its repository, a contract."""
     path = Path(source).expanduser()
     if source in BESIDE or source in lab_names(default_home()) or not path.is_dir():
         return True
@@ -197,7 +197,7 @@ def attach(
 def _settled(
     seen: "Snapshot", answers: "Answers", *, taken: bool, plain: bool
 ) -> "tuple[Proposal | None, Chooser]":
-    """What to prove, and who chooses the metric if it is not known yet: a person, or a rule."""
+    """Return the proposal to measure, and who chooses an unknown metric: a person or a rule."""
     from autoresearch.attachment.metric_choice import choose_alone, refuse_unknown
     from autoresearch.attachment.repository_survey import propose
     from server.commands.init.questions import Terminal, is_terminal
@@ -228,7 +228,7 @@ def _opener(source: str, sign: Path | None, watch: Working) -> "Opener":
 
 
 def _full_path(python: str, source: str) -> str:
-    """As it was typed, from here or from the repository's folder; links are not followed."""
+    """Return the path as typed, from here or the repository's folder; links are not followed."""
     here, there = Path(python).expanduser(), Path(source).expanduser() / python
     if not python or here.is_absolute():
         return str(here) if python else ""

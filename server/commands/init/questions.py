@@ -26,7 +26,7 @@ LOOK = "look"  # at what a run prints
 
 
 def is_terminal(console: Console) -> bool:
-    """Whether there is somebody to ask."""
+    """Return whether there is a person to ask."""
     return console.is_terminal and sys.stdin.isatty()
 
 
@@ -81,7 +81,7 @@ class Terminal:
         return proposal
 
     def _ask(self, name: str, proposal: "Proposal") -> str:
-        """What was typed, "" where it is what was found."""
+        """Return the typed answer; "" to accept what was found."""
         part = getattr(proposal, name)
         found = value_of(name, part) if part is not None else ""
         if part is not None and name == "metric":

@@ -41,7 +41,7 @@ class Working:
         self._on.print(Text(f"  {line}"))
 
     def now(self, line: str) -> None:
-        """What goes on at this moment."""
+        """Return the current activity."""
         self._status.update(Text(line[:SHORT_LINE]))
 
 
@@ -109,7 +109,7 @@ def why_of(part: "Part[object]") -> str:
 
 
 def asked(name: str, proposal: "Proposal") -> str:
-    """What to give for a part that can't be known."""
+    """Return the option to give for a part that can't be known."""
     from autoresearch.attachment.proposal import OPTIONS
 
     several = proposal.choices.get(name, ())
@@ -119,7 +119,7 @@ def asked(name: str, proposal: "Proposal") -> str:
 
 
 def baseline_words(proven: "Baseline") -> Iterator[str]:
-    """What the baseline measured, what a verdict will cost, and what the lab holds."""
+    """Yield the baseline's measurement, the cost of a verdict, and what the lab guarantees."""
     contract = proven.lab.contract
     values, unit = proven.values, contract.metric.unit
     noise = measure_noise([values])

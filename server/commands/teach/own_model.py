@@ -143,7 +143,7 @@ def _number(line: str) -> float:
 
 
 def _lines(descriptor: int, deadline: float) -> Iterator[str]:
-    """What is written there, line by line, printable and cut, until it ends or time is up."""
+    """Yield the output line by line, printable and cut, until it ends or time is up."""
     rest = b""
     with os.fdopen(descriptor, "rb", buffering=0) as pipe:
         while time.monotonic() < deadline:
