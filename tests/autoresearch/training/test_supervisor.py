@@ -541,11 +541,11 @@ def test_processes_that_cannot_be_killed_are_the_candidates_fault(tmp_path: Path
         peak_mb=50.0,
         all_dead=False,
     )
-    assert failed(RunDir(tmp_path), make_spec(tmp_path), end, None) == (
-        RunState.CRASHED,
-        "processes of it could not be killed after 2.0 s",
-        None,
-    )
+    ended = failed(RunDir(tmp_path), make_spec(tmp_path), end, None)
+    assert ended is not None
+    assert ended.cause is EndCause.UNKILLABLE
+    assert ended.state is RunState.CRASHED
+    assert ended.measurement is None
 
 
 def test_a_fault_of_the_lab_is_not_the_candidates(tmp_path: Path) -> None:
