@@ -1,7 +1,7 @@
 """One ledger event as canonical JSON and back; anything else raises LedgerDamagedError."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cache
 from typing import Any, get_args
 
@@ -9,7 +9,8 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_jsonable_python
 
 from autoresearch.errors import LedgerDamagedError
-from autoresearch.records import Entry, Event
+from autoresearch.old_records import with_cause
+from autoresearch.records import Entry, Event, RunFinished
 
 KINDS: dict[str, type[Any]] = {
     "lab_opened": get_args(Event)[0],
@@ -40,6 +41,7 @@ def encode(n: int, at: float, event: Event) -> bytes:
         raise LedgerDamagedError(
             f"A {kind_of(event)} event holds a number that is not finite.",
             "Record None where nothing was measured.",
+            reason="not_finite",
         ) from error
     return text.encode(errors="replace") + b"\n"
 
@@ -54,16 +56,19 @@ def decode(commit: str, blob: bytes) -> Entry:
         if kind not in KINDS or type(n) is not int or type(at) not in (int, float):
             raise ValueError(f"kind {kind!r}, n {n!r} or at {at!r} is not one")
         event = _adapter(kind).validate_json(json.dumps(envelope["event"]), strict=True)
+        if isinstance(event, RunFinished) and "cause" not in envelope["event"]["report"]:
+            event = replace(event, report=with_cause(event.report))
     except (ValidationError, ValueError, RecursionError) as error:
         why = " ".join(str(error).split())[:300]
         raise LedgerDamagedError(
-            f"The ledger's commit {commit[:12]} does not read: {why}"
+            f"The ledger's commit {commit[:12]} does not read: {why}", reason="unreadable_event"
         ) from error
     extra = _unknown(envelope["event"], to_jsonable_python(event))
     if extra:
         raise LedgerDamagedError(
             f"The ledger's commit {commit[:12]} has a key that a {kind} event does not: {extra!r}.",
             "It was written by a newer version, or by hand.",
+            reason="unknown_key",
         )
     return Entry(n=n, at=float(at), commit=commit, event=event)
 

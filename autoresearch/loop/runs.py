@@ -21,8 +21,16 @@ from autoresearch.executors import Executor
 from autoresearch.git.repository import Repository
 from autoresearch.ledger.history import History
 from autoresearch.ledger.ledger import Ledger
-from autoresearch.records import Event, Run, RunFinished, RunReport, RunStarted, RunState
-from autoresearch.run_directory import RunDir, RunSpec, empty_report
+from autoresearch.records import (
+    EndCause,
+    Event,
+    Run,
+    RunFinished,
+    RunReport,
+    RunStarted,
+    RunState,
+)
+from autoresearch.run_directory import RunDir, RunSpec, empty_report, ended_report, with_end
 from autoresearch.run_output.curve import read_curve
 from autoresearch.run_output.log_digest import digest, true_exception
 from autoresearch.sandboxes.selection import current_sandbox
@@ -49,7 +57,7 @@ class Runs:
     split_seed: int
     devices_dir: Path
     python: str  # that runs target code, where the contract names none
-    source: Path = Path("/")  # the user's repository, where the target is one
+    source: Path | None = None  # the user's repository, where the target is one
 
     def directory(self, run: str) -> RunDir:
         """The run directory of that id, there or not."""
@@ -83,7 +91,7 @@ class Runs:
                 write_controls(directory, [self.directory(control) for control in compared])
             self.executor.submit(directory)
         except (OSError, LabError) as error:
-            lost = empty_report(run.id, RunState.LOST, f"it did not start: {error}")
+            lost = ended_report(run.id, EndCause.NEVER_STARTED, f"it did not start: {error}")
             directory.write_status(lost)
             directory.remove_leftovers()
             raise
@@ -126,15 +134,15 @@ class Runs:
     def _refuse_changed(self) -> None:
         """Raise InvalidStateError where runs could not begin or be compared with earlier ones."""
         for changed in self.changed_files():
-            raise InvalidStateError(
-                changed, "Open the target as a new lab: these scores would not compare."
-            )
+            anew = "Open the target as a new lab: these scores would not compare."
+            raise InvalidStateError(changed, anew, reason="data_changed")
         python = self.contract.run.python or self.python
         if not Path(python).exists():
             raise InvalidStateError(
                 f"{python}, which the target runs on, is gone.",
                 "Put it back; an environment of the lab's own is built again when the lab is "
                 "opened (open_lab, or `autoresearch-mcp init`).",
+                reason="python_gone",
             )
 
     def changed_files(self) -> tuple[str, ...]:
@@ -228,11 +236,14 @@ class Runs:
         history = self.ledger.history()
         known = history.run(run)
         if run in history.reports:
-            raise InvalidStateError(f"{run} has already ended: {history.reports[run].state}.")
+            raise InvalidStateError(
+                f"{run} has already ended: {history.reports[run].state}.", reason="run_ended"
+            )
         if was_kept(history, known.experiment):
             raise InvalidStateError(
                 f"{run} is a control run, and choosing which controls count would bias verdicts.",
                 f"It ends by itself within {self.contract.run.wall_ceiling_s:.0f} s.",
+                reason="control_run",
             )
         self.directory(run).stop_file.touch()
 
@@ -241,7 +252,8 @@ class Runs:
         history = self.ledger.history()
         planned = history.runs[run]
         directory = self.directory(run)
-        report = history.reports.get(run) or directory.read_status() or _just_planned(planned)
+        report = history.reports.get(run) or directory.read_status()
+        report = report or empty_report(run, RunState.QUEUED, "waiting for its supervisor")
         hidden = self.is_going_control(run)
         shown = (detail or report.state is RunState.CRASHED) and not hidden
         log = directory.log_file
@@ -267,6 +279,8 @@ class Runs:
             hopeless=report.hopeless,
             peak_mb=0.0 if hidden else report.peak_mb,
             gpu_peak_mb=0.0 if hidden else report.gpu_peak_mb,
+            cause=report.cause,
+            cut=report.cut,
         )
 
     def is_going_control(self, run: str) -> bool:
@@ -293,7 +307,7 @@ class Runs:
         if not directory.spec_file.exists():
             # The lab's lock is held while a run is started, so its starter died before the spec.
             lost = "the server ended while it was starting this run"
-            return empty_report(run, RunState.LOST, lost)
+            return ended_report(run, EndCause.NEVER_STARTED, lost)
         return None if self.executor.alive(directory) else self.executor.settle(directory)
 
     def _trusted(self, report: RunReport) -> RunReport:
@@ -301,7 +315,7 @@ class Runs:
         changed = self.changed_files() if report.measurement is not None else ()
         if not changed:
             return report
-        return replace(report, state=RunState.LOST, reason=changed[0], measurement=None)
+        return replace(with_end(report, EndCause.DATA_CHANGED, changed[0]), measurement=None)
 
     @property
     def _cpu_ceiling_s(self) -> float | None:
@@ -382,7 +396,3 @@ def _scored_by(sealed: Sealed | None) -> dict[str, Any]:
 def _filled(argv: Sequence[str], python: str) -> tuple[str, ...]:
     """A command of the contract's, with the interpreter that it names."""
     return tuple(part.replace("{python}", python) for part in argv)
-
-
-def _just_planned(run: Run) -> RunReport:
-    return empty_report(run.id, RunState.QUEUED, "waiting for its supervisor")

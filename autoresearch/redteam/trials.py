@@ -236,7 +236,9 @@ class _Trials:
                 self._controls_left += 1
                 return
             raise LabError(
-                f"Unchanged code does not run here: {view.reason}", "See autoresearch-mcp doctor."
+                f"Unchanged code does not run here: {view.reason}",
+                "See autoresearch-mcp doctor.",
+                reason="target_fails",
             )
         self._controls.append(view.value)
         self._neighbour = self._lab.runs.directory(view.id).out
@@ -267,7 +269,7 @@ class _Trials:
             log=log,
             sprung=sprung,
             repeated=view.state.repeated or self._not_closed(going, view),
-            cut="cut at " in view.reason,
+            cut=bool(view.cut),
         )
 
     def _held_out_in(self, told: str) -> int:

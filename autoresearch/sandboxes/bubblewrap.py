@@ -45,12 +45,13 @@ class Bubblewrap:
     """Starts a child in namespaces of its own."""
 
     name: Final = "bubblewrap"
+    confined: Final = True
 
     def __init__(self) -> None:
         """Raise LabError, with the remedy, where it does not work."""
         found = problem()
         if found:
-            raise LabError(found)
+            raise LabError(found, reason="sandbox_unusable")
         self._bwrap = str(binary())
         self._cgroups = cgroup.Cgroups()
         self._said: dict[int, IO[bytes]] = {}

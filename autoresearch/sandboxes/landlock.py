@@ -65,12 +65,13 @@ class Landlock:
     """Starts a child that has given up its rights."""
 
     name: Final = "landlock"
+    confined: Final = True
 
     def __init__(self) -> None:
         """Raise LabError, with the remedy, where it does not work."""
         found = problem()
         if found:
-            raise LabError(found)
+            raise LabError(found, reason="sandbox_unusable")
         self._cgroups = cgroup.Cgroups()
 
     @property

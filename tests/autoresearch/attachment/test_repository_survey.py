@@ -18,8 +18,8 @@ from autoresearch.contract import parse_contract
 from autoresearch.errors import ContractError
 from autoresearch.git.repository import snapshot
 from autoresearch.git.snapshot import Snapshot
-from autoresearch.records import RunState
-from autoresearch.run_directory import empty_report
+from autoresearch.records import EndCause
+from autoresearch.run_directory import ended_report
 from tests.support.foreign import CLONE, KERNEL, SCORE, SUITE, TRAINER, Foreign
 from tests.support.repositories import every_byte
 
@@ -253,18 +253,11 @@ def test_a_metrics_file_lies_in_the_repository_and_needs_a_key(answers, words):
         look({"work.py": ""}, answers)
 
 
-@pytest.mark.parametrize(
-    "reason",
-    [
-        "used 1100 MB of memory, over its 1024 MB",
-        "out of memory: it wanted 3.0 GiB more, its limit is 1.0 GiB, peak 600 MB",
-        "out of memory: the kernel ended it above its 1.0 GiB",
-    ],
-)
-def test_a_run_that_was_short_of_memory_gets_more_in_whatever_words_it_was_said(reason):
+@pytest.mark.parametrize("cause", [EndCause.OVER_MEMORY, EndCause.OUT_OF_MEMORY])
+def test_a_run_that_was_short_of_memory_gets_more(cause):
     proposal = replace(look({"work.py": ""}), memory_mb=Part(1024, ""))
     seen = Snapshot(root=Path("/nowhere"), files=(), untracked=(), read=lambda _: "")
-    mended = repair(proposal, seen, empty_report("e0-r1", RunState.CRASHED, reason), "")
+    mended = repair(proposal, seen, ended_report("e0-r1", cause, ""), "")
     assert mended is not None
     assert mended.words.startswith("it needs more than 1024 MB: ")
 

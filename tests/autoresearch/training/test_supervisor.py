@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from autoresearch.executors.local import LocalExecutor
-from autoresearch.records import YIELDED, RunReport, RunState
+from autoresearch.records import EndCause, RunReport, RunState
 from autoresearch.run_directory import RunDir, weigh_folder
 from autoresearch.sandboxes.cgroup import UNCOUNTED
 from autoresearch.sandboxes.selection import current_sandbox
@@ -541,11 +541,11 @@ def test_processes_that_cannot_be_killed_are_the_candidates_fault(tmp_path: Path
         peak_mb=50.0,
         all_dead=False,
     )
-    assert failed(RunDir(tmp_path), make_spec(tmp_path), end, None) == (
-        RunState.CRASHED,
-        "processes of it could not be killed after 2.0 s",
-        None,
-    )
+    ended = failed(RunDir(tmp_path), make_spec(tmp_path), end, None)
+    assert ended is not None
+    assert ended.cause is EndCause.UNKILLABLE
+    assert ended.state is RunState.CRASHED
+    assert ended.measurement is None
 
 
 def test_a_fault_of_the_lab_is_not_the_candidates(tmp_path: Path) -> None:
@@ -560,7 +560,7 @@ def test_a_control_that_is_asked_for_its_device_is_lost_and_not_stopped(tmp_path
     rundir.yield_file.touch()
     report = final_report(rundir)
     assert report.state is RunState.LOST
-    assert report.reason.startswith(YIELDED)
+    assert report.cause is EndCause.PREEMPTED
 
 
 @pytest.mark.slow
