@@ -80,7 +80,7 @@ def find_hopeless(curve: Curve, controls: Sequence[Curve]) -> Hopeless | None:
         The point and the losses there, or None if the run is not too far behind, if there are
         fewer than FEWEST_CONTROLS control runs, or if one of these lacks the end of its curve.
     """
-    if len(controls) < FEWEST_CONTROLS or not all(_whole(one) for one in controls):
+    if len(controls) < FEWEST_CONTROLS or not all(_reaches_end(one) for one in controls):
         return None
     final = fmean(loss for one in controls if (loss := _smooth(one, POINTS - 1)) is not None)
     newest = max((at for at, loss in enumerate(curve) if loss is not None), default=0)
@@ -154,5 +154,5 @@ def _smooth(curve: Curve, at: int) -> float | None:
     return next((loss for loss in reversed(curve[: at + 1]) if loss is not None), None)
 
 
-def _whole(curve: Curve) -> bool:
+def _reaches_end(curve: Curve) -> bool:
     return any(loss is not None for loss in curve[LATEST:])

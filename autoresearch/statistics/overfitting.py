@@ -68,7 +68,7 @@ def measure_overfitting(keeps: Sequence[Keep], *, lower_is_better: bool) -> Over
     excesses = [sign * (_difference(keep, 0) - _difference(keep, 1)) for keep in scored]
     narrow = max(
         quantile(T_975, apart.freedom) * apart.sigma * math.sqrt(runs),
-        _between(excesses),
+        _half_width(excesses),
     )
     return Overfitting(
         keeps=len(scored),
@@ -82,7 +82,7 @@ def measure_overfitting(keeps: Sequence[Keep], *, lower_is_better: bool) -> Over
     )
 
 
-def _between(excesses: Sequence[float]) -> float:
+def _half_width(excesses: Sequence[float]) -> float:
     """Return half the width of their sum's 95 % interval, from their spread; 0 below three."""
     if len(excesses) < FEWEST_KEEPS:
         return 0.0

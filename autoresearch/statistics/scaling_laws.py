@@ -137,7 +137,7 @@ def fit_scaling(
     if freedom < 1:
         raise LabError("There are too few runs to tell noise from law.", "Give 2 seeds a size.")
     laws = [_Profile(side, x0) for side in sides]
-    within = [_within(side, sizes) for side in sides]
+    within = [_pure_error(side, sizes) for side in sides]
     rss = sum(law.best for law in laws)
     allowed = _quantile(freedom) ** 2 * rss / freedom
     for law in laws:
@@ -263,7 +263,7 @@ def _gain_here(sides: Sequence[Sequence[Point]], sizes: Sequence[float], sign: f
     """Return the mean over sizes of the difference of means, with the variance within sizes."""
     groups = [[[p.value for p in side if p.size == size] for size in sizes] for side in sides]
     gains = [sign * (fmean(one) - fmean(other)) for one, other in zip(*groups, strict=True)]
-    within = [_within(side, sizes) for side in sides]
+    within = [_pure_error(side, sizes) for side in sides]
     freedom = sum(one.freedom for one in within)
     if freedom < 1:
         raise LabError("One run a size says nothing of the noise.", "Give 2 seeds a size.")
@@ -276,7 +276,7 @@ def _gain_here(sides: Sequence[Sequence[Point]], sizes: Sequence[float], sign: f
 
 
 @dataclass(frozen=True, slots=True)
-class _Within:
+class _PureError:
     """Sum of squares of the runs about their size's mean: pure error, which no law explains."""
 
     squares: float
@@ -284,13 +284,13 @@ class _Within:
     sizes: int
 
 
-def _within(side: Sequence[Point], sizes: Sequence[float]) -> _Within:
+def _pure_error(side: Sequence[Point], sizes: Sequence[float]) -> _PureError:
     groups = [[p.value for p in side if p.size == size] for size in sizes]
     squares = sum((value - fmean(group)) ** 2 for group in groups for value in group)
-    return _Within(squares, sum(len(group) - 1 for group in groups), len(groups))
+    return _PureError(squares, sum(len(group) - 1 for group in groups), len(groups))
 
 
-def _fits(rss: float, own: _Within, every: Sequence[_Within]) -> bool:
+def _fits(rss: float, own: _PureError, every: Sequence[_PureError]) -> bool:
     """Return whether the F test for lack of fit at 1 % accepts the law.
 
     With three sizes it always does: any three means lie on such a law.

@@ -75,7 +75,7 @@ class ReversalEvidence:
     reason: str
 
 
-class _Standing(NamedTuple):
+class _Estimate(NamedTuple):
     """A candidate's effect in sigma, and how well it is known."""
 
     effect: float
@@ -129,12 +129,12 @@ def judge(
     all_noise = pooled(noise, candidate)
     effect = _difference(controls, candidate, lower_is_better)
     low, high = interval(effect, all_noise, runs, known)
-    standing = _Standing(effect / all_noise.sigma, runs, known, all_noise.freedom)
-    test, answer = _ask(standing, gate, simpler)
+    estimate = _Estimate(effect / all_noise.sigma, runs, known, all_noise.freedom)
+    test, answer = _combine_tests(estimate, gate, simpler)
     if (
         answer.outcome is Outcome.KEEP
-        and _alike(candidate, noise, gate)
-        and not _seedless(controls, noise, gate)
+        and _are_alike(candidate, noise, gate)
+        and not _ignore_seeds(controls, noise, gate)
     ):
         answer = _withhold(answer, runs)
     wanted = min(gate.most_controls, 2 * (runs + 1))
@@ -229,38 +229,40 @@ def _difference(base: Sequence[float], runs: Sequence[float], lower_is_better: b
     return gain if lower_is_better else -gain
 
 
-def _ask(standing: _Standing, gate: Gate, simpler: bool) -> tuple[str, _Answer]:
+def _combine_tests(estimate: _Estimate, gate: Gate, simpler: bool) -> tuple[str, _Answer]:
     """Return the deciding test and its answer: either one keeps, only both together discard."""
-    gain = _test(standing, gate.gain, gate)
+    gain = _apply_test(estimate, gate.gain, gate)
     if not simpler or gate.no_worse is None or gain.outcome is Outcome.KEEP:
         return GAIN, gain
-    no_worse = _test(standing, gate.no_worse, gate)
+    no_worse = _apply_test(estimate, gate.no_worse, gate)
     if no_worse.outcome is Outcome.DISCARD and gain.outcome is not Outcome.DISCARD:
         return GAIN, gain
     reason = f"as a simplification, {gate.no_worse.shift:g} sigma worse allowed: {no_worse.reason}"
     return NON_INFERIORITY, _Answer(no_worse.outcome, no_worse.evidence, reason)
 
 
-def _test(standing: _Standing, test: Test, gate: Gate) -> _Answer:
+def _apply_test(estimate: _Estimate, test: Test, gate: Gate) -> _Answer:
     """Return one test's answer, with the evidence that decided it."""
-    effect = standing.effect + test.shift
-    cautious = effect / (quantile(test.tail, standing.freedom) / test.tail[-1])
-    kept_by, dropped_by = (_evidence(size, standing, test) for size in (cautious, effect))
-    if standing.runs < gate.fewest_runs and effect < test.screen:
-        reason = f"screened out: its first run was {-standing.effect:.1f} sigma worse"
+    effect = estimate.effect + test.shift
+    cautious = effect / (quantile(test.tail, estimate.freedom) / test.tail[-1])
+    kept_by, dropped_by = (_evidence(size, estimate, test) for size in (cautious, effect))
+    if estimate.runs < gate.fewest_runs and effect < test.screen:
+        reason = f"screened out: its first run was {-estimate.effect:.1f} sigma worse"
         return _Answer(Outcome.DISCARD, dropped_by, reason)
-    if standing.runs < gate.fewest_runs:
+    if estimate.runs < gate.fewest_runs:
         return _Answer(None, kept_by, "one run, however good, is never enough: needs another")
     so_far = f"evidence {kept_by:.1f} nats, {test.keep:g} keep"
-    left = gate.most_runs - standing.runs
+    left = gate.most_runs - estimate.runs
     if kept_by >= test.keep:
         return _Answer(Outcome.KEEP, kept_by, so_far)
     if left > 0 and dropped_by > test.drop:
         return _Answer(None, kept_by, f"{so_far}: needs another run, at most {left} more")
-    return _last_word(cautious * math.sqrt(_weight(standing)), kept_by, dropped_by, test, left)
+    return _final_answer(cautious * math.sqrt(_weight(estimate)), kept_by, dropped_by, test, left)
 
 
-def _last_word(errors: float, kept_by: float, dropped_by: float, test: Test, left: int) -> _Answer:
+def _final_answer(
+    errors: float, kept_by: float, dropped_by: float, test: Test, left: int
+) -> _Answer:
     """Return the answer if evidence discards or no run is left; `errors`: standard errors."""
     if left <= 0 and errors >= test.last_look:
         reason = f"{errors:.1f} standard errors after the last run, {test.last_look:g} keep"
@@ -268,23 +270,23 @@ def _last_word(errors: float, kept_by: float, dropped_by: float, test: Test, lef
     if dropped_by <= test.drop:
         reason = f"evidence {dropped_by:.1f} nats, {test.drop:g} drop"
         return _Answer(Outcome.DISCARD, dropped_by, reason)
-    words = f"evidence {kept_by:.1f} nats, {test.keep:g} keep, and {errors:.1f} standard errors"
+    reason = f"evidence {kept_by:.1f} nats, {test.keep:g} keep, and {errors:.1f} standard errors"
     return _Answer(
-        Outcome.INCONCLUSIVE, kept_by, f"{words} after the last run, {test.last_look:g} keep"
+        Outcome.INCONCLUSIVE, kept_by, f"{reason} after the last run, {test.last_look:g} keep"
     )
 
 
-def _weight(standing: _Standing) -> float:
+def _weight(estimate: _Estimate) -> float:
     """Return the inverse variance of the difference of the two means, in 1 / sigma^2."""
-    return 1 / (1 / standing.runs + 1 / standing.controls)
+    return 1 / (1 / estimate.runs + 1 / estimate.controls)
 
 
-def _evidence(effect: float, standing: _Standing, test: Test) -> float:
+def _evidence(effect: float, estimate: _Estimate, test: Test) -> float:
     """Return the log likelihood ratio, nats, of a shifted effect of `test.gain` and one of 0."""
-    return _weight(standing) * test.gain * (effect - test.gain / 2)
+    return _weight(estimate) * test.gain * (effect - test.gain / 2)
 
 
-def _alike(runs: Sequence[float], noise: Noise, gate: Gate) -> bool:
+def _are_alike(runs: Sequence[float], noise: Noise, gate: Gate) -> bool:
     """Return whether the runs hardly differ, although runs with other seeds do by the noise.
 
     They must be close by that noise and by their own size; else no code that got 100 times faster
@@ -296,7 +298,7 @@ def _alike(runs: Sequence[float], noise: Noise, gate: Gate) -> bool:
     return spread < ALIKE * noise.sigma and spread <= gate.alike_share * abs(mean(runs))
 
 
-def _seedless(controls: Sequence[float], noise: Noise, gate: Gate) -> bool:
+def _ignore_seeds(controls: Sequence[float], noise: Noise, gate: Gate) -> bool:
     """Return whether so many control runs are alike that seeds do not move the incumbent either.
 
     The code may fix its seed, or the metric have few values: then it does not count against a
@@ -307,7 +309,7 @@ def _seedless(controls: Sequence[float], noise: Noise, gate: Gate) -> bool:
     several = max(gate.alike_controls, math.ceil(ALIKE_CONTROLS * len(controls)))
     ordered = sorted(controls)
     windows = (ordered[n : n + several] for n in range(len(ordered) - several + 1))
-    return any(_alike(window, noise, gate) for window in windows)
+    return any(_are_alike(window, noise, gate) for window in windows)
 
 
 def _withhold(answer: _Answer, runs: int) -> _Answer:
