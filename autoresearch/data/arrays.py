@@ -42,7 +42,7 @@ def _read(suffix: str, data: bytes) -> Numbers:
             found = found[found.files[0]]
     elif suffix == ".csv":
         lines = data.decode().splitlines()
-        found = np.loadtxt(lines[_headed(lines) :], delimiter=",", ndmin=1)
+        found = np.loadtxt(lines[_header_lines(lines) :], delimiter=",", ndmin=1)
     elif suffix == ".jsonl":
         found = np.array([json.loads(line) for line in data.splitlines() if line.strip()])
     else:
@@ -52,7 +52,7 @@ def _read(suffix: str, data: bytes) -> Numbers:
     return np.asarray(found)
 
 
-def _headed(lines: Sequence[str]) -> int:
+def _header_lines(lines: Sequence[str]) -> int:
     """Return the number of header lines: 1 or 0."""
     try:
         [float(part) for part in lines[0].split(",")]

@@ -9,7 +9,7 @@ from autoresearch.data.token_feed import Corpus, read_corpus, split_corpus, toke
 from autoresearch.data.token_file import read_token_file
 
 
-class Served(Protocol):
+class ServedCorpus(Protocol):
     """A corpus whose documents can be served to a training."""
 
     @property
@@ -31,7 +31,7 @@ class Served(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Lines:
+class LineCorpus:
     """A text file with one document a line; characters are the tokens."""
 
     corpus: Corpus
@@ -55,6 +55,6 @@ class Lines:
         yield from token_stream(self.corpus, split.training, seed=seed, budget=budget)
 
 
-def open_corpus(vocab: str, path: Path) -> Served:
+def open_corpus(vocab: str, path: Path) -> ServedCorpus:
     """Open a corpus by the contract's `vocab`; raise ValueError if the file holds none."""
-    return read_token_file(path) if vocab == "tokens" else Lines(read_corpus(path))
+    return read_token_file(path) if vocab == "tokens" else LineCorpus(read_corpus(path))

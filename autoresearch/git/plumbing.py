@@ -16,7 +16,7 @@ NAME = "autoresearch"
 EMAIL = "autoresearch@localhost"
 TIMEOUT_S = 60.0
 LONG_TIMEOUT_S = 3600.0  # whole histories: packing, fsck, archives
-WORDS = 600  # characters of git's message in an error
+MOST_CHARS = 600  # characters of git's message in an error
 
 _QUIET = (
     *("-c", f"core.hooksPath={os.devnull}"),
@@ -135,15 +135,15 @@ class Git:
             ) from None
 
 
-def words(output: bytes) -> str:
-    """Return git's output as text, at most WORDS characters."""
+def output_text(output: bytes) -> str:
+    """Return git's output as text, at most MOST_CHARS characters."""
     text = output.decode(errors="replace").strip()
-    return text if len(text) <= WORDS else text[:WORDS] + " …"
+    return text if len(text) <= MOST_CHARS else text[:MOST_CHARS] + " …"
 
 
 def failure(args: Sequence[str], done: subprocess.CompletedProcess[bytes]) -> GitError:
     """Return the error for a command that did not exit with 0."""
-    said = words(done.stderr or done.stdout or b"") or f"exit status {done.returncode}"
+    said = output_text(done.stderr or done.stdout or b"") or f"exit status {done.returncode}"
     return GitError(f"`git {args[0]}` failed: {said}")
 
 

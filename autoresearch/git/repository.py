@@ -21,7 +21,7 @@ from typing import NamedTuple
 from autoresearch.errors import GitError, NotFoundError, PatchRefusedError
 from autoresearch.git import signatures as signing
 from autoresearch.git import unified_diff as difftext
-from autoresearch.git.plumbing import LONG_TIMEOUT_S, Git, failure, words
+from autoresearch.git.plumbing import LONG_TIMEOUT_S, Git, failure, output_text
 from autoresearch.git.raw_diff import OPTIONS, PLAIN, Hunk, RawChange, read_changes, read_hunks
 from autoresearch.git.snapshot import Snapshot
 from autoresearch.git.user_repository import Source, Survey
@@ -288,7 +288,7 @@ class Repository:
                     return self.git.run("write-tree", env=env).decode().strip()
                 said = said or done.stderr
         raise PatchRefusedError(
-            f"The diff does not apply to the base: {_told(said)}.",
+            f"The diff does not apply to the base: {_error_line(said)}.",
             "Look at the file as it is in the base, and make the diff against that; "
             "or use `edits`, which need no line numbers.",
         )
@@ -319,7 +319,7 @@ class Repository:
             terminal=False,
         )
         if made.returncode:
-            raise signing.refusal(sign, words(made.stderr))
+            raise signing.refusal(sign, output_text(made.stderr))
         return made.stdout.decode().strip()
 
     def move_refs(self, moves: Moves) -> bool:
@@ -346,7 +346,7 @@ class Repository:
         done = self.git.attempt(*tolerated, *check, timeout_s=LONG_TIMEOUT_S)
         if not done.returncode:
             return None
-        return words(done.stdout + done.stderr) or f"exit status {done.returncode}"
+        return output_text(done.stdout + done.stderr) or f"exit status {done.returncode}"
 
     def names(self, *args: str) -> tuple[str, ...]:
         """Return the names that a git command lists with -z."""
@@ -368,9 +368,9 @@ def _refuse_leading_out(member: tarfile.TarInfo) -> None:
         )
 
 
-def _told(said: bytes) -> str:
+def _error_line(said: bytes) -> str:
     """Return git's error messages as one line."""
-    lines = [line.removeprefix("error: ") for line in words(said).splitlines()]
+    lines = [line.removeprefix("error: ") for line in output_text(said).splitlines()]
     return "; ".join(lines)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autoresearch.errors import GitError, InvalidStateError
-from autoresearch.git.plumbing import LONG_TIMEOUT_S, Git, words
+from autoresearch.git.plumbing import LONG_TIMEOUT_S, Git, output_text
 from autoresearch.git.snapshot import Snapshot
 
 
@@ -45,7 +45,7 @@ class Source:
         asked = ("--is-bare-repository", "--is-inside-work-tree", "--show-object-format")
         done = git.attempt("rev-parse", *asked)
         if done.returncode:
-            raise _not_usable(path, words(done.stderr))
+            raise _not_usable(path, output_text(done.stderr))
         bare, inside, object_format = done.stdout.decode().split()
         if bare == "true" or inside == "false":
             raise GitError(
@@ -141,7 +141,7 @@ class Source:
         )
         if created.returncode:
             raise InvalidStateError(
-                f"git did not create the branch {branch!r}: {words(created.stderr)}",
+                f"git did not create the branch {branch!r}: {output_text(created.stderr)}",
                 "Give another name.",
             )
 
