@@ -1,7 +1,7 @@
-"""Do the records of experiments say what their commits hold? Read in bulk, for `verify`.
+"""Checks that records of experiments match their commits, read in bulk for `verify`.
 
-What is asked of an experiment is what `prepare` made sure of when it was proposed; nothing of its
-record is believed but its commit's id and its base.
+They repeat what `prepare` ensured when the experiment was proposed. Of the record, only the
+commit's id and the base are trusted.
 """
 
 import re
@@ -20,12 +20,12 @@ from autoresearch.records import Experiment, FileChange
 
 Files = Mapping[str, bytes]  # editable files by path
 Changes = Mapping[str, tuple[RawChange, ...]]  # by commit
-Simpler = Callable[[Files, Files], int]  # what `Experiment.simpler` is, from both states
+Simpler = Callable[[Files, Files], int]  # computes `Experiment.simpler` from both states
 _ID = re.compile(r"[0-9a-f]{40}")
 
 
 class Note(str):
-    """A sentence on what could not be compared, though nothing is wrong with it."""
+    """A sentence about something that could not be compared, which is no finding."""
 
     __slots__ = ()
 
@@ -33,7 +33,7 @@ class Note(str):
 def check_experiments(
     repo: Repository, history: History, simpler: Simpler | None = None
 ) -> Iterator[str]:
-    """What does not agree, a sentence each; `simpler` is not checked without its function."""
+    """Yield each disagreement as a sentence; `simpler` is not checked without its function."""
     if history.opened is None or "e0" not in history.experiments:
         return
     misnamed = [e for e in history.experiments.values() if not _ID.fullmatch(e.commit)]
@@ -41,7 +41,7 @@ def check_experiments(
         yield from (f"{e.id} names no commit: {e.commit[:60]!r}." for e in misnamed)
         return
     first = history.experiments["e0"]
-    text: bytes | None = history.opened.contract.encode()  # where it was given beside its files
+    text: bytes | None = history.opened.contract.encode()  # if it was given beside the files
     if not text:
         [text] = repo.read_many([f"{first.commit}:{FILE_NAME}"])
     if text is None or sha256(text) != history.opened.contract_sha256:
@@ -79,7 +79,7 @@ def _wrong_opening(repo: Repository, history: History, contract: Contract) -> It
 
 
 def _standing(repo: Repository, history: History) -> tuple[list[Experiment], list[str]]:
-    """The experiments whose commits stand on their bases' alone, and a sentence on each other."""
+    """Return experiments whose only parent is their base's commit, and a sentence on each other."""
     experiments = list(history.experiments.values())
     standing, strays = [], []
     commits = read_commits(repo, [e.commit for e in experiments])
@@ -113,7 +113,7 @@ def _wrong_code(
     simpler: Simpler | None,
     made_by: str,
 ) -> Iterator[str]:
-    """Compare fingerprints and sizes; an experiment's files are its base's and its changes."""
+    """Compare fingerprints and sizes; an experiment's files are its base's with its changes."""
     files = {first.id: _editable(repo, contract, first)}
     if fingerprint(files[first.id]) != first.fingerprint:
         if made_by != version("autoresearch-mcp"):
@@ -147,7 +147,7 @@ def _editable(repo: Repository, contract: Contract, experiment: Experiment) -> F
 def _new_contents(
     repo: Repository, experiments: Sequence[Experiment], changes: Changes
 ) -> dict[str, dict[str, bytes]]:
-    """The changed and added files of each experiment, by its id."""
+    """Return the changed and added files of each experiment, by its id."""
     asked = [
         (experiment, change.path)
         for experiment in experiments

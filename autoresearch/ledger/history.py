@@ -1,4 +1,4 @@
-"""What the ledger's events add up to: pure replay, no git, no files, no clock.
+"""The history: the ledger's events folded into one state. Pure; no git, no files, no clock.
 
 An event that contradicts what came before it raises LedgerDamagedError before anything changes.
 """
@@ -28,7 +28,7 @@ from autoresearch.records import (
 
 @dataclass(slots=True)
 class History:
-    """The state after `entries`. Treat what it hands out as read-only."""
+    """The state after `entries`. Treat its contents as read-only."""
 
     entries: list[Entry] = field(default_factory=list)
     opened: LabOpened | None = None
@@ -38,66 +38,66 @@ class History:
     verdicts: dict[str, Verdict] = field(default_factory=dict)  # one an experiment
     lessons: dict[str, tuple[Concluded, ...]] = field(default_factory=dict)
     kept: tuple[str, ...] = ()  # the kept line, e0 first
-    reversals: dict[str, Reversal] = field(default_factory=dict)  # of what was kept once
+    reversals: dict[str, Reversal] = field(default_factory=dict)  # of experiments once kept
     proposed_at: dict[str, float] = field(default_factory=dict)
     _runs_of: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def head(self) -> str | None:
-        """The ledger's last commit."""
+        """The ledger's last commit, None without events."""
         return self.entries[-1].commit if self.entries else None
 
     @property
     def incumbent(self) -> str | None:
-        """The experiment at the tip of the kept line."""
+        """The experiment at the end of the kept line, None before e0."""
         return self.kept[-1] if self.kept else None
 
     @property
     def incumbent_commit(self) -> str | None:
-        """The incumbent's code."""
+        """The commit of the incumbent's code."""
         return self.experiments[self.kept[-1]].commit if self.kept else None
 
     @property
     def next_experiment(self) -> str:
-        """The id of the experiment proposed next."""
+        """The id of the next experiment."""
         return f"e{len(self.experiments)}"
 
     def next_run(self, experiment: str) -> str:
-        """The id of the experiment's next run."""
+        """Return the id of the experiment's next run."""
         return f"{experiment}-r{len(self._runs_of.get(experiment, ())) + 1}"
 
     def experiment(self, name: str) -> Experiment:
-        """One experiment; NotFoundError names the valid ids."""
+        """Return one experiment; raise NotFoundError, listing the valid ids, if there is none."""
         if name not in self.experiments:
             raise NotFoundError(f"There is no experiment {name!r}.", self._ids("experiments"))
         return self.experiments[name]
 
     def run(self, name: str) -> Run:
-        """One run; NotFoundError names the valid ids."""
+        """Return one run; raise NotFoundError, listing the valid ids, if there is none."""
         if name not in self.runs:
             raise NotFoundError(f"There is no run {name!r}.", self._ids("runs"))
         return self.runs[name]
 
     def runs_of(self, experiment: str) -> tuple[Run, ...]:
-        """The experiment's runs, in the order they were planned."""
+        """Return the experiment's runs, in the order they were planned."""
         return tuple(self.runs[name] for name in self._runs_of.get(experiment, ()))
 
     def reports_of(self, experiment: str) -> tuple[RunReport, ...]:
-        """Reports of those of its runs that ended."""
+        """Return the reports of the experiment's runs that ended."""
         names = self._runs_of.get(experiment, ())
         return tuple(self.reports[name] for name in names if name in self.reports)
 
     def peak_mb(self, experiment: str) -> float:
-        """The most memory that a run of it took which ended well; 0.0 where nothing is known."""
+        """Return the peak memory in MB of its runs that finished; 0.0 where nothing is known."""
         reports = self.reports_of(experiment)
         return max((r.peak_mb for r in reports if r.state is RunState.FINISHED), default=0.0)
 
     def unfinished(self) -> tuple[Run, ...]:
-        """Runs that were started and have no report yet."""
+        """Return the runs that were started and have no report yet."""
         return tuple(run for name, run in self.runs.items() if name not in self.reports)
 
     def copy(self) -> "History":
-        """An independent one, so that a reader's is not changed under it."""
+        """Return an independent copy, so that a reader's history does not change under it."""
         return History(
             entries=list(self.entries),
             opened=self.opened,
@@ -113,7 +113,7 @@ class History:
         )
 
     def apply(self, entry: Entry) -> None:
-        """Add one entry; LedgerDamagedError if it contradicts the ones before."""
+        """Fold in one entry; raise LedgerDamagedError if it contradicts the ones before."""
         if entry.n != len(self.entries):
             raise LedgerDamagedError(
                 f"The ledger's commit {entry.commit[:12]} says it is number {entry.n}, "
@@ -124,13 +124,13 @@ class History:
         self.entries.append(entry)
 
     def check(self, event: Event) -> None:
-        """LedgerDamagedError if the event cannot come next."""
+        """Raise LedgerDamagedError if the event cannot come next."""
         contradiction = self._contradiction(event)
         if contradiction:
             raise LedgerDamagedError(f"Event {len(self.entries)}: {contradiction}")
 
     def _contradiction(self, event: Event) -> str:  # noqa: PLR0911 (one a kind)
-        """Why the event cannot come next; empty if it can."""
+        """Return the reason why the event cannot come next, or ""."""
         match event:
             case LabOpened():
                 return "the lab was opened already." if self.entries else ""

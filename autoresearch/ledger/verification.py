@@ -1,6 +1,6 @@
-"""Read the whole ledger again and compare it with everything that should agree with it.
+"""Verification: read the whole ledger again and compare it with all that should agree with it.
 
-Whatever was done to the lab's folder, this ends in findings and not in an error.
+Whatever was done to the lab's folder, the result is a list of findings and never an error.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,34 +17,34 @@ from autoresearch.ledger.history import History
 from autoresearch.ledger.ledger import FILE, INCUMBENT_REF, LEDGER_REF, SIGNED, Ledger
 from autoresearch.records import Entry, Judged, Proposed, Reversal, Reverted, Ruling, Verdict
 
-Check = Callable[[History], Iterable[str]]  # findings, a sentence each, and Notes
+Check = Callable[[History], Iterable[str]]  # yields findings, a sentence each, and Notes
 GOOD = "G"  # git's letter for a signature by a key that is allowed
-# What deriving something from a forged record may end in.
+# Errors that deriving something from a forged record may raise.
 _CONTRADICTIONS = (LabError, ArithmeticError, AssertionError, LookupError, TypeError, ValueError)
 
 
 class JudgeAgain(Protocol):
-    """Derives a verdict or a reversal anew."""
+    """Derives a verdict or a reversal again."""
 
     def __call__(self, history: History, word: Ruling, /) -> Ruling:
-        """The word as the judge of its version gives it on the history before it."""
+        """Return the ruling that its version of the judge gives on the history before it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
-    """What was found; `ok` when there are no findings."""
+    """The result of a verification; `ok` if there are no findings."""
 
     ok: bool
-    entries: int  # events that replay
+    entries: int  # events that could be folded
     experiments: int
     verdicts: int  # verdicts and reversals derived again
-    anchor: str  # which head, recorded outside git, the chain was compared with
+    anchor: str  # the head, recorded outside git, that the chain was compared with
     cache: str  # "agrees" or "rebuilt"
     findings: tuple[str, ...]  # a sentence each
-    head: str = ""  # HASH:COUNT, for a person to write down elsewhere; "" where nothing replays
-    signed: int = 0  # verdicts and reversals whose signature is good
+    head: str = ""  # HASH:COUNT, for a person to record elsewhere; "" without readable events
+    signed: int = 0  # verdicts and reversals with a good signature
     signer: str = ""  # the key's fingerprint; "" where the lab does not sign
-    notes: tuple[str, ...] = ()  # what could not be compared, though nothing is wrong with it
+    notes: tuple[str, ...] = ()  # comparisons that could not be made, which are no findings
 
 
 def verify(
@@ -54,10 +54,20 @@ def verify(
     written: Written | None = None,
     checks: Sequence[Check] = (),
 ) -> Verification:
-    """Check objects, chain, records, verdicts, signatures, refs, anchor, cache; never the reader.
+    """Check objects, chain, records, verdicts, signatures, refs, anchor and cache of a ledger.
 
-    `judge_again` derives a verdict or a reversal anew from the history before it; without it none
-    is derived. `written` is a head that was written down elsewhere. `checks` are asked last.
+    Args:
+        ledger: The ledger, which is only read (its cache may be rebuilt).
+        judge_again: Derives a verdict or a reversal from the history before it; without it, none
+            is derived again.
+        written: A head that was recorded elsewhere.
+        checks: Further checks, made last on the folded history.
+
+    Returns:
+        The findings, whatever the ledger's state.
+
+    Raises:
+        InvalidStateError: Another process held the ledger's lock for too long.
     """
     findings: list[str] = []
     heads = _read_heads(ledger)
@@ -101,7 +111,7 @@ def verify(
 
 
 def _guarded(ask: Callable[[], Iterable[str]]) -> list[str]:
-    """The answers, and as the last of them why there are no more."""
+    """Collect findings; an error ends them and becomes the last finding."""
     found: list[str] = []
     try:
         found += ask()
@@ -121,11 +131,11 @@ def _unsound(ledger: Ledger) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Heads:
-    """What an append moves, as it was at one moment."""
+    """The refs and the anchor that an append moves, at one moment."""
 
     ledger: str | None
     incumbent: str | None
-    anchor: Anchor | LedgerDamagedError | None  # the error if it does not read
+    anchor: Anchor | LedgerDamagedError | None  # the error if it is unreadable
 
 
 def _read_heads(ledger: Ledger) -> _Heads:
@@ -142,7 +152,7 @@ def _read_heads(ledger: Ledger) -> _Heads:
 
 
 def _read(ledger: Ledger, head: str | None) -> tuple[list[tuple[str, ...]], Iterator[Entry]]:
-    """The chain and its entries, decoded one by one, so that those before a damaged one count."""
+    """Return the chain and its entries, decoded lazily: those before a damaged one count."""
     if head is None:
         return [], iter(())
     chain = ledger.repo.parents(head)
@@ -203,7 +213,7 @@ def _wrong_incumbent(branch: str | None, history: History) -> list[str]:
 def _compare_anchor(
     ledger: Ledger, anchor: Anchor | LedgerDamagedError | None, history: History
 ) -> tuple[str, list[str]]:
-    """Which anchor was used, and what it shows."""
+    """Return a description of the anchor that was used, and findings."""
     if isinstance(anchor, LedgerDamagedError):
         return "unreadable", [anchor.message]
     if anchor is None:
@@ -211,7 +221,7 @@ def _compare_anchor(
         return f"none, there is no anchor at {ledger.anchor_path}", found
     used = anchor
     if anchor.next is not None and anchor.next.at(history.head, len(history.entries)):
-        used = anchor.next  # whoever appended died before it could write that down
+        used = anchor.next  # the writer died before it could record that
     said = f"{(used.head or 'nothing')[:12]} as event {used.count - 1}"
     return f"{said}, from {ledger.anchor_path.name}", _off_anchor(history, used)
 
@@ -230,7 +240,7 @@ def _off_anchor(history: History, anchor: Anchor) -> list[str]:
 
 
 def _off_written(history: History, written: Written) -> list[str]:
-    """Later events are no finding here: the head was written down some time ago."""
+    """Compare with a head recorded elsewhere; later events are expected and no finding."""
     found = [e for e in history.entries if e.commit.startswith(written.head)]
     if any(written.count in (None, entry.n + 1) for entry in found):
         return []
@@ -245,14 +255,14 @@ def _shown(written: Written) -> str:
 
 
 class _Signer:
-    """Checks signatures, where the first event says by its own that the lab signs."""
+    """Checks signatures if the first event's own signature shows that the lab signs."""
 
     def __init__(self, ledger: Ledger, history: History) -> None:
         self._ledger, self._history = ledger, history
         self.key, self.good = "", 0
 
     def findings(self) -> Iterator[str]:
-        """What is wrong with them; `good` and `key` say what is right."""
+        """Yield findings on signatures; set `good` to the number of good ones and `key`."""
         due = [entry for entry in self._history.entries if isinstance(entry.event, SIGNED)]
         if not due:
             return
