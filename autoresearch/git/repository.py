@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from autoresearch.errors import GitError, NotFoundError, PatchRefusedError
 from autoresearch.git import signatures as signing
-from autoresearch.git import unified_diff as difftext
+from autoresearch.git import unified_diff
 from autoresearch.git.plumbing import LONG_TIMEOUT_S, Git, failure, output_text
 from autoresearch.git.raw_diff import OPTIONS, PLAIN, Hunk, RawChange, read_changes, read_hunks
 from autoresearch.git.snapshot import Snapshot
@@ -269,7 +269,7 @@ class Repository:
 
     def apply_diff(self, base: str, diff: str) -> str:
         """Apply a diff to `base` and return the tree; raise PatchRefusedError if it fails."""
-        patch = difftext.clean(diff)
+        patch = unified_diff.clean(diff)
         form = ("apply", "--cached", "--recount", "--whitespace=nowarn", f"-p{patch.strip}", "-")
         attempts = (
             (patch.text, ()),

@@ -52,20 +52,20 @@ def check_experiments(
     except ContractError as error:
         yield f"The contract of e0 does not read: {error.message}"
         return
-    yield from _wrong_opening(repo, history, contract)
-    standing, strays = _standing(repo, history)
+    yield from _check_opening(repo, history, contract)
+    sound, strays = _split_by_parent(repo, history)
     yield from strays
     made_by = history.opened.product_version
-    changes = changes_of(repo, [e.commit for e in standing])
-    outside = outside_of(repo, [e.commit for e in standing], contract.edit.allow)
-    for experiment in standing:
-        yield from _wrong_changes(experiment, changes[experiment.commit])
+    changes = changes_of(repo, [e.commit for e in sound])
+    outside = outside_of(repo, [e.commit for e in sound], contract.edit.allow)
+    for experiment in sound:
+        yield from _check_changes(experiment, changes[experiment.commit])
         for path in outside[experiment.commit]:
             yield f"{experiment.id} changes {path}, which is frozen."
-    yield from _wrong_code(repo, contract, first, standing, changes, simpler, made_by)
+    yield from _check_code(repo, contract, first, sound, changes, simpler, made_by)
 
 
-def _wrong_opening(repo: Repository, history: History, contract: Contract) -> Iterator[str]:
+def _check_opening(repo: Repository, history: History, contract: Contract) -> Iterator[str]:
     assert history.opened is not None
     commit = history.experiments["e0"].commit
     if history.opened.source_commit not in ("", commit):
@@ -78,10 +78,10 @@ def _wrong_opening(repo: Repository, history: History, contract: Contract) -> It
         yield f"{' and '.join(paths)} of e0 is not the data that the lab was opened with."
 
 
-def _standing(repo: Repository, history: History) -> tuple[list[Experiment], list[str]]:
+def _split_by_parent(repo: Repository, history: History) -> tuple[list[Experiment], list[str]]:
     """Return experiments whose only parent is their base's commit, and a sentence on each other."""
     experiments = list(history.experiments.values())
-    standing, strays = [], []
+    sound, strays = [], []
     commits = read_commits(repo, [e.commit for e in experiments])
     for experiment, commit in zip(experiments, commits, strict=True):
         if commit is None:
@@ -89,13 +89,13 @@ def _standing(repo: Repository, history: History) -> tuple[list[Experiment], lis
         elif experiment.base is None:
             continue
         elif commit.parents == (history.experiments[experiment.base].commit,):
-            standing.append(experiment)
+            sound.append(experiment)
         else:
             strays.append(f"The commit of {experiment.id} does not stand on {experiment.base}.")
-    return standing, strays
+    return sound, strays
 
 
-def _wrong_changes(experiment: Experiment, changes: Sequence[RawChange]) -> Iterator[str]:
+def _check_changes(experiment: Experiment, changes: Sequence[RawChange]) -> Iterator[str]:
     found = tuple(
         FileChange(path=one.path, added=one.added, removed=one.removed, spans=one.spans)
         for one in changes
@@ -104,11 +104,11 @@ def _wrong_changes(experiment: Experiment, changes: Sequence[RawChange]) -> Iter
         yield f"The changes that are recorded of {experiment.id} are not those of its patch."
 
 
-def _wrong_code(
+def _check_code(
     repo: Repository,
     contract: Contract,
     first: Experiment,
-    standing: Sequence[Experiment],
+    sound: Sequence[Experiment],
     changes: Changes,
     simpler: Simpler | None,
     made_by: str,
@@ -121,8 +121,8 @@ def _wrong_code(
         else:
             yield "The fingerprint that is recorded of e0 is not that of its code."
         return
-    new = _new_contents(repo, standing, changes)
-    for experiment in standing:
+    new = _new_contents(repo, sound, changes)
+    for experiment in sound:
         before = files.get(experiment.base or "")
         if before is None:
             continue  # something is wrong with its base, and that was said

@@ -120,7 +120,7 @@ class History:
                 f"but it is number {len(self.entries)} in the chain."
             )
         self.check(entry.event)
-        self._take(entry.event, entry.at)
+        self._fold(entry.event, entry.at)
         self.entries.append(entry)
 
     def check(self, event: Event) -> None:
@@ -193,15 +193,15 @@ class History:
             return f"{name} is taken back, but the incumbent is {self.incumbent}."
         if reversal.base != self.kept[-2]:
             return f"{name} is taken back to {reversal.base}, but was kept on {self.kept[-2]}."
-        stranger = self._without_end(reversal)
+        stranger = self._unfinished_run(reversal)
         return f"taking back {name} rests on {stranger}, which has no end." if stranger else ""
 
-    def _without_end(self, word: Verdict | Reversal) -> str:
-        groups = (word.candidate_runs, word.control_runs, *word.noise_runs)
+    def _unfinished_run(self, ruling: Verdict | Reversal) -> str:
+        groups = (ruling.candidate_runs, ruling.control_runs, *ruling.noise_runs)
         return next((run for group in groups for run in group if run not in self.reports), "")
 
     def _wrong_evidence(self, verdict: Verdict) -> str:
-        stranger = self._without_end(verdict)
+        stranger = self._unfinished_run(verdict)
         if stranger:
             return f"the verdict on {verdict.experiment} rests on {stranger}, which has no end."
         if verdict.moved_incumbent and verdict.base != self.incumbent:
@@ -214,7 +214,7 @@ class History:
     def _unknown(self, experiment: str) -> str:
         return "" if experiment in self.experiments else f"experiment {experiment} is unknown."
 
-    def _take(self, event: Event, at: float) -> None:
+    def _fold(self, event: Event, at: float) -> None:
         match event:
             case LabOpened():
                 self.opened = event

@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 from autoresearch.errors import InvalidStateError, LedgerDamagedError
 from autoresearch.git.repository import Moves, Repository
 from autoresearch.git.signatures import Signer
-from autoresearch.ledger import serialization as envelope
+from autoresearch.ledger import serialization
 from autoresearch.ledger.anchor import Anchor, read_anchor, write_anchor
 from autoresearch.ledger.history import History
 from autoresearch.ledger.search_index import SearchIndex
@@ -115,7 +115,7 @@ class Ledger:
             self.repo.remove_locks((LEDGER_REF, INCUMBENT_REF, "HEAD"))
             for _ in range(ATTEMPTS):
                 before = self._read()
-                self._refuse_strange(before)
+                self._require_recorded_head(before)
                 events = build(before)
                 if not events:
                     return ()
@@ -153,7 +153,7 @@ class Ledger:
         """Return the head recorded outside git; None if there is no such file."""
         return read_anchor(self.anchor_path)
 
-    def _refuse_strange(self, history: History) -> None:
+    def _require_recorded_head(self, history: History) -> None:
         """Raise LedgerDamagedError unless the ledger is at the recorded head."""
         anchor, count = self.anchor(), len(history.entries)
         if anchor is None and not count:
@@ -171,16 +171,16 @@ class Ledger:
         after = before.copy()
         for event in events:
             n, at = len(after.entries), self._clock()
-            blob = envelope.encode(n, at, event)
+            blob = serialization.encode(n, at, event)
             after.check(event)
             tree = self.repo.make_tree({FILE: self.repo.write_blob(blob)})
             parents = [after.head] if after.head else []
             if isinstance(event, Proposed):
                 parents.append(event.experiment.commit)
-            subject = f"{n} {envelope.kind_of(event)}"
+            subject = f"{n} {serialization.kind_of(event)}"
             sign = self.signer.key if self.signer and isinstance(event, SIGNED) else None
             commit = self.repo.commit_tree(tree, parents, subject, at=at, sign=sign)
-            after.apply(envelope.decode(commit, blob))
+            after.apply(serialization.decode(commit, blob))
         return after
 
     def _moves(self, before: History, after: History) -> Moves:
@@ -209,5 +209,5 @@ def extended(repo: Repository, history: History, head: str | None) -> History:
     for (commit, *_), blob in zip(chain, blobs, strict=True):
         if blob is None:
             raise LedgerDamagedError(f"The ledger's commit {commit[:12]} has no {FILE}.")
-        after.apply(envelope.decode(commit, blob))
+        after.apply(serialization.decode(commit, blob))
     return after

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from filelock import FileLock
 
-from autoresearch.ledger import serialization as envelope
+from autoresearch.ledger import serialization
 from autoresearch.records import Concluded, Entry, Experiment, Judged, Outcome, Proposed
 
 SCHEMA = 2  # increase it when a table changes
@@ -132,7 +132,7 @@ def _clear(db: sqlite3.Connection) -> None:
 
 
 def _record(entry: Entry) -> str:
-    return envelope.encode(entry.n, entry.at, entry.event).decode()
+    return serialization.encode(entry.n, entry.at, entry.event).decode()
 
 
 def _add(db: sqlite3.Connection, entry: Entry) -> None:

@@ -10,7 +10,7 @@ from typing import Protocol
 from autoresearch.errors import GitError, LabError, LedgerDamagedError
 from autoresearch.git.bulk_reads import find_foreign_config, read_commits, signatures
 from autoresearch.git.signatures import ALLOWED
-from autoresearch.ledger import serialization as envelope
+from autoresearch.ledger import serialization
 from autoresearch.ledger.anchor import Anchor, Written
 from autoresearch.ledger.experiment_checks import Note
 from autoresearch.ledger.history import History
@@ -26,7 +26,7 @@ _CONTRADICTIONS = (LabError, ArithmeticError, AssertionError, LookupError, TypeE
 class JudgeAgain(Protocol):
     """Derives a verdict or a reversal again."""
 
-    def __call__(self, history: History, word: Ruling, /) -> Ruling:
+    def __call__(self, history: History, ruling: Ruling, /) -> Ruling:
         """Return the ruling that its version of the judge gives on the history before it."""
 
 
@@ -71,35 +71,35 @@ def verify(
     """
     findings: list[str] = []
     heads = _read_heads(ledger)
-    findings += _guarded(lambda: _unsound(ledger))
-    history, words = History(), 0
+    findings += _collect(lambda: _check_repository(ledger))
+    history, rulings = History(), 0
     try:
         chain, entries = _read(ledger, heads.ledger)
         for parents, entry in zip(chain, entries, strict=True):
-            findings += _wrong_parents(history, parents, entry)
+            findings += _check_parents(history, parents, entry)
             if judge_again and isinstance(entry.event, Judged | Reverted):
-                findings += _wrong_word(history, entry.event, judge_again)
-                words += 1
+                findings += _check_ruling(history, entry.event, judge_again)
+                rulings += 1
             history.apply(entry)
     except (LedgerDamagedError, GitError) as error:
         findings.append(error.message)
-    findings += _wrong_incumbent(heads.incumbent, history)
+    findings += _check_incumbent(heads.incumbent, history)
     anchor, dropped = _compare_anchor(ledger, heads.anchor, history)
     findings += dropped
     if written is not None:
-        anchor = f"{anchor}; and {_shown(written)}, as given"
-        findings += _off_written(history, written)
+        anchor = f"{anchor}; and {_head_text(written)}, as given"
+        findings += _compare_recorded(history, written)
     signer = _Signer(ledger, history)
-    findings += _guarded(signer.findings)
+    findings += _collect(signer.findings)
     for check in checks:
-        findings += _guarded(lambda check=check: check(history))  # type: ignore[misc]
+        findings += _collect(lambda check=check: check(history))  # type: ignore[misc]
     notes = tuple(str(found) for found in findings if isinstance(found, Note))
     findings = [found for found in findings if not isinstance(found, Note)]
     return Verification(
         ok=not findings,
         entries=len(history.entries),
         experiments=len(history.experiments),
-        verdicts=words,
+        verdicts=rulings,
         anchor=anchor,
         cache=ledger.cache.compare(history.entries),
         findings=tuple(findings),
@@ -110,7 +110,7 @@ def verify(
     )
 
 
-def _guarded(ask: Callable[[], Iterable[str]]) -> list[str]:
+def _collect(ask: Callable[[], Iterable[str]]) -> list[str]:
     """Collect findings; an error ends them and becomes the last finding."""
     found: list[str] = []
     try:
@@ -122,7 +122,7 @@ def _guarded(ask: Callable[[], Iterable[str]]) -> list[str]:
     return found
 
 
-def _unsound(ledger: Ledger) -> Iterator[str]:
+def _check_repository(ledger: Ledger) -> Iterator[str]:
     said = ledger.repo.fsck()
     if said:
         yield f"git fsck: {said}"
@@ -162,12 +162,12 @@ def _read(ledger: Ledger, head: str | None) -> tuple[list[tuple[str, ...]], Iter
         for (commit, *_), blob in zip(chain, blobs, strict=True):
             if blob is None:
                 raise LedgerDamagedError(f"The ledger's commit {commit[:12]} has no {FILE}.")
-            yield envelope.decode(commit, blob)
+            yield serialization.decode(commit, blob)
 
     return chain, decoded()
 
 
-def _wrong_parents(history: History, parents: tuple[str, ...], entry: Entry) -> list[str]:
+def _check_parents(history: History, parents: tuple[str, ...], entry: Entry) -> list[str]:
     due = [entry.commit, *([history.head] if history.head else [])]
     if isinstance(entry.event, Proposed):
         due.append(entry.event.experiment.commit)
@@ -177,30 +177,30 @@ def _wrong_parents(history: History, parents: tuple[str, ...], entry: Entry) -> 
     return [f"Event {entry.n} ({entry.commit[:12]}) does not have {what} as its last parent."]
 
 
-def _wrong_word(history: History, event: Judged | Reverted, judge_again: JudgeAgain) -> list[str]:
-    word: Verdict | Reversal
+def _check_ruling(history: History, event: Judged | Reverted, judge_again: JudgeAgain) -> list[str]:
+    ruling: Verdict | Reversal
     again: Verdict | Reversal
     try:
         if isinstance(event, Judged):
-            what, word = f"The verdict on {event.verdict.experiment}", event.verdict
+            what, ruling = f"The verdict on {event.verdict.experiment}", event.verdict
             again = judge_again(history, event.verdict)
         else:
-            what, word = f"The reversal of {event.reversal.experiment}", event.reversal
+            what, ruling = f"The reversal of {event.reversal.experiment}", event.reversal
             again = judge_again(history, event.reversal)
     except _CONTRADICTIONS as error:
         said = error.message if isinstance(error, LabError) else f"{type(error).__name__}: {error}"
         return [f"{what} cannot be derived again: {said}"]
-    if again == word:
+    if again == ruling:
         return []
     differing = [
-        f"{name} {getattr(word, name)!r} is {getattr(again, name, None)!r} when derived again"
-        for name in type(word).__slots__
-        if getattr(again, name, None) != getattr(word, name)
+        f"{name} {getattr(ruling, name)!r} is {getattr(again, name, None)!r} when derived again"
+        for name in type(ruling).__slots__
+        if getattr(again, name, None) != getattr(ruling, name)
     ]
     return [f"{what} does not follow: {'; '.join(differing)}."]
 
 
-def _wrong_incumbent(branch: str | None, history: History) -> list[str]:
+def _check_incumbent(branch: str | None, history: History) -> list[str]:
     if branch == history.incumbent_commit:
         return []
     return [
@@ -223,10 +223,10 @@ def _compare_anchor(
     if anchor.next is not None and anchor.next.at(history.head, len(history.entries)):
         used = anchor.next  # the writer died before it could record that
     said = f"{(used.head or 'nothing')[:12]} as event {used.count - 1}"
-    return f"{said}, from {ledger.anchor_path.name}", _off_anchor(history, used)
+    return f"{said}, from {ledger.anchor_path.name}", _compare_head(history, used)
 
 
-def _off_anchor(history: History, anchor: Anchor) -> list[str]:
+def _compare_head(history: History, anchor: Anchor) -> list[str]:
     count = len(history.entries)
     if anchor.count > count:
         return [
@@ -239,18 +239,18 @@ def _off_anchor(history: History, anchor: Anchor) -> list[str]:
     return []
 
 
-def _off_written(history: History, written: Written) -> list[str]:
+def _compare_recorded(history: History, written: Written) -> list[str]:
     """Compare with a head recorded elsewhere; later events are expected and no finding."""
     found = [e for e in history.entries if e.commit.startswith(written.head)]
     if any(written.count in (None, entry.n + 1) for entry in found):
         return []
     return [
-        f"The head {_shown(written)} that was written down elsewhere is not in the ledger: it was "
+        f"The head {_head_text(written)} that was written down elsewhere is not in the ledger: it was "
         "rewritten, or its tail was dropped."
     ]
 
 
-def _shown(written: Written) -> str:
+def _head_text(written: Written) -> str:
     return written.head[:12] + (f":{written.count}" if written.count is not None else "")
 
 
@@ -280,7 +280,7 @@ class _Signer:
         if letter != GOOD:
             yield f"The signature of the first event is not good ({letter or 'none'})."
         for entry, commit in zip(due[1:], commits[1:], strict=True):
-            what = f"{_named(entry)} (event {entry.n})"
+            what = f"{_name_of(entry)} (event {entry.n})"
             if commit is None or not commit.signed:
                 yield f"{what} is not signed, and in this lab it must be."
             elif found.get(entry.commit) != [GOOD, self.key]:
@@ -289,10 +289,10 @@ class _Signer:
                 self.good += 1
 
 
-def _named(entry: Entry) -> str:
+def _name_of(entry: Entry) -> str:
     match entry.event:
         case Judged(verdict=verdict):
             return f"the verdict on {verdict.experiment}"
         case Reverted(reversal=reversal):
             return f"the reversal of {reversal.experiment}"
-    return envelope.kind_of(entry.event)
+    return serialization.kind_of(entry.event)
