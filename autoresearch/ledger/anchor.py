@@ -34,7 +34,7 @@ class Anchor:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
+class RecordedHead:
     """A head that a person, or their agent, recorded elsewhere."""
 
     head: str  # the first digits, or all
@@ -70,7 +70,7 @@ def write_anchor(path: Path, anchor: Anchor) -> None:
     new.replace(path)
 
 
-def parse_written(text: str) -> Written:
+def parse_recorded_head(text: str) -> RecordedHead:
     """Parse HASH or HASH:COUNT, as `verify` prints it; raise LabError for anything else."""
     found = _WRITTEN.fullmatch(text.strip().lower())
     if found is None:
@@ -79,7 +79,7 @@ def parse_written(text: str) -> Written:
             f"Give HASH:COUNT as `autoresearch-mcp verify` printed it, or at least {SHORTEST} "
             "digits of the hash.",
         )
-    return Written(head=found[1], count=int(found[2]) if found[2] else None)
+    return RecordedHead(head=found[1], count=int(found[2]) if found[2] else None)
 
 
 def _anchor(fields: Any) -> Anchor:  # noqa: ANN401 - any JSON

@@ -11,7 +11,7 @@ from autoresearch.errors import GitError, LabError, LedgerDamagedError
 from autoresearch.git.bulk_reads import find_foreign_config, read_commits, signatures
 from autoresearch.git.signatures import ALLOWED
 from autoresearch.ledger import serialization
-from autoresearch.ledger.anchor import Anchor, Written
+from autoresearch.ledger.anchor import Anchor, RecordedHead
 from autoresearch.ledger.experiment_checks import Note
 from autoresearch.ledger.history import History
 from autoresearch.ledger.ledger import FILE, INCUMBENT_REF, LEDGER_REF, SIGNED, Ledger
@@ -51,7 +51,7 @@ def verify(
     ledger: Ledger,
     judge_again: JudgeAgain | None = None,
     *,
-    written: Written | None = None,
+    written: RecordedHead | None = None,
     checks: Sequence[Check] = (),
 ) -> Verification:
     """Check objects, chain, records, verdicts, signatures, refs, anchor and cache of a ledger.
@@ -239,7 +239,7 @@ def _compare_head(history: History, anchor: Anchor) -> list[str]:
     return []
 
 
-def _compare_recorded(history: History, written: Written) -> list[str]:
+def _compare_recorded(history: History, written: RecordedHead) -> list[str]:
     """Compare with a head recorded elsewhere; later events are expected and no finding."""
     found = [e for e in history.entries if e.commit.startswith(written.head)]
     if any(written.count in (None, entry.n + 1) for entry in found):
@@ -250,7 +250,7 @@ def _compare_recorded(history: History, written: Written) -> list[str]:
     ]
 
 
-def _head_text(written: Written) -> str:
+def _head_text(written: RecordedHead) -> str:
     return written.head[:12] + (f":{written.count}" if written.count is not None else "")
 
 
