@@ -245,8 +245,8 @@ def _compare_recorded(history: History, written: RecordedHead) -> list[str]:
     if any(written.count in (None, entry.n + 1) for entry in found):
         return []
     return [
-        f"The head {_head_text(written)} that was written down elsewhere is not in the ledger: it was "
-        "rewritten, or its tail was dropped."
+        f"The head {_head_text(written)} that was written down elsewhere is not in the ledger: "
+        "it was rewritten, or its tail was dropped."
     ]
 
 
