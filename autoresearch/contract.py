@@ -1,7 +1,7 @@
-"""Load and check autoresearch.toml: what may be edited, how it runs, how it is scored.
+"""The contract, autoresearch.toml: what may be edited, how a run is started, how it is scored.
 
-Every mistake in it becomes one ContractError that names the key's path and what would fix it.
-Whether the named files exist is the lab's question, since they lie in a commit.
+Every mistake in it becomes one ContractError that names the key's path and the fix. Whether the
+named files exist is checked when a lab is created, since they lie in a commit.
 """
 
 import hashlib
@@ -14,24 +14,24 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from autoresearch.errors import ContractError
 
 FILE_NAME = "autoresearch.toml"
-DEFAULT_MEMORY_MB = 4096  # of a run whose contract does not say
+DEFAULT_MEMORY_MB = 4096  # for a run whose contract sets no limit
 
 
 class Section(BaseModel):
-    """A table of the contract: unknown keys are errors."""
+    """A table of the contract; unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Target(Section):
-    """What is researched."""
+    """The name and description of the code under research."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
     description: Annotated[str, Field(max_length=500)] = ""
 
 
 class Brief(Section):
-    """Where the human's own words lie."""
+    """The file with the human's instructions to researchers."""
 
     path: str
 
@@ -67,27 +67,27 @@ class Budget(Section):
 
     @property
     def amount(self) -> float:
-        """The budget in its unit."""
+        """The size of the budget in its unit."""
         amount = self.tokens or self.cpu_s or self.wall_s
         assert amount is not None
         return amount
 
     def describe(self) -> str:
-        """For people: "250,000 training tokens within 15 CPU-seconds"."""
+        """Return a text for people: "250,000 training tokens within 15 CPU-seconds"."""
         if self.tokens is not None:
             return f"{self.tokens:,} training tokens within {self.cpu_s:g} CPU-seconds"
         return f"{self.amount:g} {'CPU-' if self.unit == 'cpu_s' else ''}seconds"
 
 
 class Inputs(Section):
-    """What git does not carry and a run may read, and whether it may use the network."""
+    """Files outside git that a run may read, and whether it may use the network."""
 
-    read_only: tuple[str, ...] = ()  # paths: in the repository, in full, or from ~
+    read_only: tuple[str, ...] = ()  # paths: in the repository, absolute, or from ~
     network: bool = False
 
 
 class Environment(Section):
-    """What uv installs into an environment of the lab's own, in which the target runs."""
+    """Packages that uv installs into an environment of the lab's own, in which the target runs."""
 
     packages: tuple[str, ...] = ()  # as pip names them; or
     lock: Literal["", "uv.lock"] = ""  # the project's lock file; the project is not installed
@@ -101,7 +101,7 @@ class Environment(Section):
 
 
 class RunTable(Section):
-    """How a run is started and bounded."""
+    """The command of a run and its limits."""
 
     command: Annotated[tuple[str, ...], Field(min_length=1)]
     python: str = ""  # an interpreter; empty: the one this product runs on
@@ -111,7 +111,7 @@ class RunTable(Section):
     device: Literal["cpu", "gpu", "any"] = "cpu"  # "any": a GPU where there is one
     cpus: Annotated[int, Field(ge=1, le=256)] = 1  # cores and threads, at most those there are
     gpu_memory_mb: Annotated[int, Field(ge=0)] = 0  # that must be free before a run starts
-    early_stop: bool = False  # end a run whose curve is hopeless beside the incumbent's
+    early_stop: bool = False  # stop a run whose curve is far behind the incumbent's
     guard_s: Annotated[float, Field(gt=0)] = 300.0  # for all guards together
     budget: Budget
 
@@ -124,7 +124,7 @@ class RunTable(Section):
 
     @property
     def wall_ceiling_s(self) -> float:
-        """When a run is killed whatever it says: start-up, then the budget with room to wait."""
+        """Wall seconds after which a run is killed: start-up, then the budget with room to wait."""
         if self.budget.wall_s is not None:
             return self.startup_s + self.budget.wall_s
         assert self.budget.cpu_s is not None
@@ -132,19 +132,19 @@ class RunTable(Section):
 
 
 class Metric(Section):
-    """The number that is researched, and who says it.
+    """The metric under research, and its source.
 
     `sealed`: the lab computes it from a model that sees inputs only. `clock`: the lab's own clock
-    is the metric, which is named wall_s or cpu_s. `stdout`: the run's own word.
+    measures it, named wall_s or cpu_s. `stdout`: the run reports it itself.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]*$")]
     unit: str = ""
     direction: Literal["min", "max"]
     scoring: Literal["sealed", "stdout", "clock"]
-    # At most one of these, with "stdout"; without any, one line `METRIC name=value` is read.
-    pattern: str = ""  # a regular expression with one group, of one line of the output
-    file: str = ""  # a JSON file that the run leaves in its tree, with the metric's name as a key
+    # At most one of these, with "stdout"; without any, one line `METRIC name=value` is expected.
+    pattern: str = ""  # a regular expression with one group, matched to each line of the output
+    file: str = ""  # a JSON file that the run leaves in its tree, with the metric's name as key
     block: str = ""  # a line such as "---" before the one block of `key: value` lines
 
     @model_validator(mode="after")
@@ -171,33 +171,33 @@ class Metric(Section):
 
     @property
     def provenance(self) -> str:
-        """Who says the number, as every result words it."""
+        """The source of the number, as every result words it."""
         words = {"stdout": "self-reported", "clock": "measured by the lab's clock"}
         return words.get(self.scoring, self.scoring)
 
     def attributed(self, sentence: str) -> str:
-        """A sentence of the judge's, with who says its numbers where they are not sealed."""
+        """Return a sentence of the judge's with its numbers' source, unless they are sealed."""
         return sentence if self.scoring == "sealed" else f"{sentence}; {self.provenance}"
 
 
 class Sealed(Section):
-    """How the lab scores a model that never sees its targets."""
+    """The scoring of a model that never sees its targets."""
 
     entry: Annotated[str, Field(pattern=r"^[\w./-]+\.py:[A-Za-z_]\w*$")]
-    data: str  # in the repository; a token file may lie outside: in full, or from ~
+    data: str  # in the repository; a token file may lie outside: absolute, or from ~
     vocab: Literal["characters", "tokens", "arrays"]
     checkpoint: Annotated[str, Field(pattern=r"^[\w][\w.-]*$")]
     checkpoint_mb: Annotated[float, Field(gt=0)] = 64.0
     held_out: Annotated[int, Field(ge=100)] = 2000
     bulk: bool = False
     score_s: Annotated[float, Field(gt=0)] = 60.0
-    # With vocab = "tokens": rows of so many positions are scored on the device, and so many secret
-    # positions must cost the same, within so many nats, where only what precedes them is shown.
+    # With vocab = "tokens": rows of `context` positions are scored on the device, and `samples`
+    # secret positions must cost the same within `tolerance` nats by their prefixes alone.
     context: Annotated[int, Field(ge=0, le=2**17)] = 0
     samples: Annotated[int, Field(ge=64, le=2**16)] = 1024
     tolerance: Annotated[float, Field(gt=0, le=1)] = 1e-3
-    # With vocab = "arrays": data are the model's inputs, and a frozen function of the target's own
-    # is given targets and answers, rows of .npy, .npz, .csv or .jsonl.
+    # With vocab = "arrays": `data` are the model's inputs, and a frozen function of the target's
+    # own evaluates targets and answers, rows of .npy, .npz, .csv or .jsonl.
     targets: str = ""
     function: Annotated[str, Field(pattern=r"^([\w./-]+\.py:[A-Za-z_]\w*)?$")] = ""
 
@@ -215,12 +215,12 @@ class Sealed(Section):
 
     @property
     def outside(self) -> bool:
-        """Whether the data lie outside the repository."""
+        """True if the data lie outside the repository."""
         return self.data.startswith(("/", "~"))
 
 
 class Knob(Section):
-    """The range in which a searcher may turn one named value."""
+    """The range in which a search may set one named value."""
 
     low: float
     high: float
@@ -228,7 +228,7 @@ class Knob(Section):
 
 
 class Scaling(Section):
-    """The constant in an editable file that sets the size, and the sizes to fit a power law to."""
+    """The constant in an editable file that sets the model size, and the sizes to fit a law to."""
 
     knob: Annotated[str, Field(pattern=r"^[A-Za-z_]\w*$")]
     sizes: Annotated[tuple[float, ...], Field(min_length=3)]
@@ -264,21 +264,32 @@ class Contract(Section):
 
     @property
     def sealed_paths(self) -> tuple[str, ...]:
-        """The repository's files that no run and no reader sees."""
+        """Files in the repository that no run and no reader sees."""
         if self.sealed is None or self.sealed.outside:
             return ()
         return (self.sealed.data, *filter(None, [self.sealed.targets]))
 
     @property
     def environment_paths(self) -> tuple[str, ...]:
-        """The files that say what is installed."""
+        """Files that define the environment's packages."""
         if self.environment is None or not self.environment.lock:
             return ()
         return (self.environment.lock, "pyproject.toml")
 
 
 def parse_contract(text: bytes, origin: str = FILE_NAME) -> Contract:
-    """Raise ContractError with every mistake, one a line."""
+    """Parse and check a contract.
+
+    Args:
+        text: The content of autoresearch.toml.
+        origin: The file's name in messages.
+
+    Returns:
+        The contract, with defaults filled in.
+
+    Raises:
+        ContractError: It is no TOML, or has mistakes; the message lists all, one a line.
+    """
     try:
         tables = tomllib.loads(text.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -297,7 +308,7 @@ def parse_contract(text: bytes, origin: str = FILE_NAME) -> Contract:
 
 
 def sha256(text: bytes) -> str:
-    """The hash by which ledger events name a file's contents."""
+    """Return the SHA-256 (hex) by which ledger events identify a file's content."""
     return hashlib.sha256(text).hexdigest()
 
 

@@ -1,11 +1,14 @@
-"""The roles that a child process can take, each imported only when it is taken."""
+"""Roles of child processes, each imported only when it is needed."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 
 def run_role(name: str, arguments: Sequence[str]) -> int:
-    """Run a role to its end and return its exit status; `name` comes from our own code."""
+    """Run a role and return its exit status.
+
+    `name` comes from our own code only; ValueError for any other.
+    """
     if name == "snippets":
         from autoresearch.sandboxes.snippets import serve
 

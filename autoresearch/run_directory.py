@@ -1,4 +1,4 @@
-"""The run directory: the truth about one run, readable while it is written.
+"""The run directory: the state of one run in files, readable while they are written.
 
     spec.json      what to do; written once, before the supervisor starts
     status.json    RunReport so far; replaced by atomic rename
@@ -38,7 +38,7 @@ from autoresearch.records import EndCause, Measurement, RunReport, RunState
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSpec:
-    """Everything a supervisor needs; it reads nothing else of the lab's."""
+    """The whole input of a supervisor; it reads nothing else of the lab's."""
 
     run: str
     seed: int
@@ -86,16 +86,16 @@ class RunSpec:
 
     @property
     def sealed(self) -> bool:
-        """Whether a model is scored, rather than a number read that the run or a clock gives."""
+        """True if a model is scored, rather than a number read from the run or from a clock."""
         return self.scoring == "sealed"
 
     @property
     def serves_tokens(self) -> bool:
-        """Whether the lab has the data to train on; else the target brings its own."""
+        """True if the lab serves the training data; else the target brings its own."""
         return self.sealed and self.vocab != "arrays"
 
     def links(self, tree: Path, home: Path) -> tuple[tuple[Path, Path], ...]:
-        """Each input, and where a process with that tree and that home folder sees it."""
+        """Return (source, place) of each input, for a process with that tree and home folder."""
         return tuple((Path(source), _seen_at(place, tree, home)) for source, place in self.inputs)
 
 
@@ -107,12 +107,12 @@ class RunDir:
 
     @property
     def spec_file(self) -> Path:
-        """What to do."""
+        """The run's input, a RunSpec."""
         return self.path / "spec.json"
 
     @property
     def status_file(self) -> Path:
-        """The report so far."""
+        """The RunReport so far."""
         return self.path / "status.json"
 
     @property
@@ -132,37 +132,37 @@ class RunDir:
 
     @property
     def log_file(self) -> Path:
-        """What the training printed, capped."""
+        """Output of the training, capped."""
         return self.path / "log"
 
     @property
     def processes_file(self) -> Path:
-        """Pid and start of every process."""
+        """Pid and start time of every process."""
         return self.path / "processes.json"
 
     @property
     def measurement_file(self) -> Path:
-        """What the scorer found, or why it failed."""
+        """The scorer's measurement, or the reason why it failed."""
         return self.path / "measurement.json"
 
     @property
     def error_file(self) -> Path:
-        """What went wrong with our own processes."""
+        """Errors of our own processes."""
         return self.path / "supervisor.err"
 
     @property
     def seen_file(self) -> Path:
-        """The curve as its supervisor saw it."""
+        """The curve as the supervisor read it."""
         return self.path / "seen.json"
 
     @property
     def controls_file(self) -> Path:
-        """What its curve is compared with."""
+        """The curves that its own is compared with."""
         return self.path / "controls.json"
 
     @property
     def scratch(self) -> Path:
-        """Home and temporary folder of researched code."""
+        """Home and temporary folder of the code under research."""
         return self.path / "scratch"
 
     @property
@@ -177,7 +177,7 @@ class RunDir:
 
     @property
     def out(self) -> Path:
-        """What the training leaves."""
+        """The training's output folder."""
         return self.path / "out"
 
     @property
@@ -191,7 +191,7 @@ class RunDir:
         write_json(self.spec_file, dataclasses.asdict(spec))
 
     def read_spec(self) -> RunSpec:
-        """Raise FileNotFoundError where there is none."""
+        """Return the spec; raise FileNotFoundError if there is none."""
         fields: dict[str, Any] = json.loads(self.spec_file.read_text())
         fields.update((k, _frozen(v)) for k, v in fields.items() if isinstance(v, list))
         return RunSpec(**fields)
@@ -201,7 +201,7 @@ class RunDir:
         write_json(self.status_file, dataclasses.asdict(report))
 
     def read_status(self) -> RunReport | None:
-        """None until the supervisor wrote its first status."""
+        """Return the report so far, None before the supervisor's first."""
         try:
             fields = json.loads(self.status_file.read_text())
         except FileNotFoundError:
@@ -215,9 +215,9 @@ class RunDir:
         return report if told else with_cause(report)
 
     def keep_only(self, checkpoint: str) -> None:
-        """Remove all that the training left but its checkpoint and its curve.
+        """Remove all files that the training left, except its checkpoint and its curve.
 
-        Even the names of files could tell the model what it must not know.
+        Even file names could tell the model what it must not know.
         """
         with contextlib.suppress(OSError):
             if not self.out.is_symlink():
@@ -227,7 +227,7 @@ class RunDir:
                     remove_tree(path)
 
     def remove_leftovers(self) -> None:
-        """Remove what nobody needs after the end, as far as it lets itself be removed."""
+        """Remove the folders that nobody needs after the end, as far as possible."""
         others = (self.path / "guard", self.path / "evaluation")
         for folder in (self.tree, self.scratch, self.committed, *others):
             remove_tree(folder)
@@ -238,17 +238,17 @@ def _seen_at(place: str, tree: Path, home: Path) -> Path:
 
 
 def measurement_of(fields: dict[str, Any]) -> Measurement:
-    """A measurement as JSON gives it back."""
+    """Return the measurement in the fields that JSON gives back."""
     return Measurement(**{key: _frozen(value) for key, value in fields.items()})
 
 
 def _frozen(value: Any) -> Any:  # noqa: ANN401 - what JSON can hold
-    """Lists, at any depth, as the tuples that they were."""
+    """Turn lists, at any depth, back into tuples."""
     return tuple(map(_frozen, value)) if isinstance(value, list) else value
 
 
 def empty_report(run: str, state: RunState, reason: str) -> RunReport:
-    """The report of a run that took nothing and left nothing."""
+    """Return the report of a run that used nothing and left nothing."""
     now = time.time()
     return RunReport(
         run=run,
@@ -276,7 +276,7 @@ def with_end(report: RunReport, cause: EndCause, reason: str) -> RunReport:
 
 
 def weigh_folder(folder: Path, most: int) -> tuple[float, int]:
-    """MB on disk and number of entries below a folder; stops looking at `most` entries."""
+    """Return MB on disk and number of entries below a folder, counting `most` entries at most."""
     size, count, waiting = 0, 0, [folder]
     while waiting and count < most:
         with contextlib.suppress(OSError), os.scandir(waiting.pop()) as entries:
@@ -292,9 +292,9 @@ def weigh_folder(folder: Path, most: int) -> tuple[float, int]:
 
 
 def remove_tree(folder: Path) -> None:
-    """Remove a folder as far as it lets itself be removed, however deep or unwritable it is.
+    """Remove a folder as far as possible, however deep or unwritable it is.
 
-    Every folder below is moved up before it is emptied: no recursion, and no path grows too long.
+    Every folder below is moved up before it is emptied: no recursion, and no path gets too long.
     """
     with contextlib.suppress(OSError):
         if not stat.S_ISDIR(folder.lstat().st_mode):
@@ -322,7 +322,7 @@ def remove_tree(folder: Path) -> None:
 
 
 def write_json(path: Path, fields: object, *, durable: bool = True) -> None:
-    """Replace a file by atomic rename; `durable` also against a loss of power."""
+    """Replace a file by atomic rename; if `durable`, also safe against a loss of power."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     with temporary.open("w") as file:
         json.dump(fields, file)

@@ -1,1 +1,1 @@
-"""The little that the lab and the teacher share: the base of their errors. It imports nothing."""
+"""Code that the lab and the teacher share: the base of their errors. It imports nothing."""

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 
 class ExplainedError(Exception):
-    """Say what was wrong, and in `remedy` what is allowed and what to do next.
+    """An error with an explanation and a remedy.
 
     Attributes:
         message: What was wrong, as one or more sentences.

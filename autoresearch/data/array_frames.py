@@ -1,8 +1,8 @@
-"""Arrays over a pipe, as float64 or int64: for processes that must not unpickle each other's words.
+"""Arrays framed for a pipe, as float64 or int64, between processes that must not unpickle objects.
 
-Given as text to other interpreters too, so it imports only the standard library and numpy.
+Also passed as source text to other interpreters: it imports only the standard library and numpy.
 
-    kind b"f" or b"i", uint8 dimensions, four int64 lengths, of which so many count, content
+        kind b"f" or b"i", uint8 dimensions, four int64 lengths (only that many count), content
 """
 
 import struct
@@ -16,14 +16,14 @@ MOST_NUMBERS = 2**24  # in one array: 128 MB
 
 
 def packed(array: "np.ndarray[Any, Any]") -> bytes:
-    """Head and content."""
+    """Return the head and the content of an array, as bytes."""
     kind, dtype = (b"f", "<f8") if array.dtype.kind == "f" else (b"i", "<i8")
     lengths = (*array.shape, *(0,) * (MOST_DIMENSIONS - array.ndim))
     return HEAD.pack(kind, array.ndim, *lengths) + np.ascontiguousarray(array, dtype).tobytes()
 
 
 def shape_of(head: bytes) -> tuple[str, tuple[int, ...]]:
-    """Type and shape of what follows; ValueError where no such array may follow."""
+    """Return the dtype and shape of the array that follows; raise ValueError if none may follow."""
     kind, dimensions, *lengths = HEAD.unpack(head)
     shape = tuple(lengths[:dimensions])
     size = 1
@@ -36,7 +36,7 @@ def shape_of(head: bytes) -> tuple[str, tuple[int, ...]]:
 
 
 def size_of(shape: tuple[int, ...]) -> int:
-    """Bytes of the content."""
+    """Return the size of the content in bytes."""
     size = 8
     for length in shape:
         size *= length

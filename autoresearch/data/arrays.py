@@ -1,4 +1,4 @@
-"""Held-out inputs and targets as arrays, of files that hold numbers and nothing else."""
+"""Held-out inputs and targets, read from files that hold only numbers."""
 
 import io
 import json
@@ -16,9 +16,10 @@ KINDS = (".npy", ".npz", ".csv", ".jsonl")
 
 
 def read_arrays(path: Path) -> tuple[Numbers, Numbers]:
-    """Inputs and targets, a row each for each other; ValueError, in a sentence, where they differ.
+    """Return the inputs and the targets, with one row of each for every example.
 
-    No object is ever unpickled.
+    No object is ever unpickled. Raises ValueError, with one sentence, if the two do not match or
+    are too large.
     """
     inputs, targets = (_read(suffix, data) for suffix, data in unpack_files(path.read_bytes()))
     if not inputs.ndim or not targets.ndim or len(inputs) != len(targets) or not len(inputs):
@@ -41,7 +42,7 @@ def _read(suffix: str, data: bytes) -> Numbers:
             found = found[found.files[0]]
     elif suffix == ".csv":
         lines = data.decode().splitlines()
-        found = np.loadtxt(lines[_headed(lines) :], delimiter=",", ndmin=1)
+        found = np.loadtxt(lines[_header_lines(lines) :], delimiter=",", ndmin=1)
     elif suffix == ".jsonl":
         found = np.array([json.loads(line) for line in data.splitlines() if line.strip()])
     else:
@@ -51,8 +52,8 @@ def _read(suffix: str, data: bytes) -> Numbers:
     return np.asarray(found)
 
 
-def _headed(lines: Sequence[str]) -> int:
-    """How many lines name the columns: one or none."""
+def _header_lines(lines: Sequence[str]) -> int:
+    """Return the number of header lines: 1 or 0."""
     try:
         [float(part) for part in lines[0].split(",")]
     except (IndexError, ValueError):

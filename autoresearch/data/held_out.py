@@ -1,4 +1,4 @@
-"""The files of a commit that are held out, kept as one file beside the ledger, with one hash."""
+"""Held-out files of a commit, packed into one file beside the ledger, with one hash."""
 
 import json
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ Files = Sequence[tuple[str, bytes]]
 
 
 def pack_files(files: Files) -> bytes:
-    """A single file as it is; several behind a line with the suffix and size of each."""
+    """Return one file as it is, and several behind a line with the suffix and size of each."""
     if len(files) == 1:
         return files[0][1]
     head = json.dumps([(PurePath(name).suffix, len(data)) for name, data in files])
@@ -16,7 +16,7 @@ def pack_files(files: Files) -> bytes:
 
 
 def unpack_files(whole: bytes) -> list[tuple[str, bytes]]:
-    """(suffix, content) of each of several."""
+    """Return (suffix, content) of each file in a pack of several."""
     head, _, rest = whole.partition(b"\n")
     found = []
     for suffix, size in json.loads(head):

@@ -1,9 +1,9 @@
-"""Serves a run its training tokens through a pipe, and knows which documents are held out.
+"""Training tokens served to a run through a pipe, and the split into training and held-out parts.
 
-A documents file is UTF-8 text, one document a line, stripped, empty lines dropped. Ids are the
-places of characters in the sorted set of all characters; one more id, the last, stands at the
-begin of every document and after the last one. On the pipe: little-endian uint16, nothing else.
-Held-out documents never go through it, nor does any training line with the same text.
+A documents file is UTF-8 text, one document a line, stripped, empty lines dropped. A character's id
+is its index in the sorted set of all characters; one more id, BOS, the last, precedes every
+document and follows the last one. The pipe carries little-endian uint16 and nothing else. Held-out
+documents are never sent, nor is any training line with the same text.
 """
 
 import array
@@ -24,41 +24,45 @@ _CHUNK_BYTES = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """The documents of a file and their characters, sorted."""
+    """The documents of a file and its characters, sorted."""
 
     documents: tuple[str, ...]
     characters: str
 
     @property
     def bos(self) -> int:
-        """The id between documents."""
+        """The id between documents, and the largest."""
         return len(self.characters)
 
     @property
     def vocab(self) -> int:
-        """How many ids there are."""
+        """Number of token ids, BOS included."""
         return len(self.characters) + 1
 
     def ids(self) -> dict[str, int]:
-        """The id of each character."""
+        """Return the id of each character."""
         return {character: n for n, character in enumerate(self.characters)}
 
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Which documents train, which are scored, and the rest of the held-out tenth in parts."""
+    """Training documents, scored documents, and the rest of the held-out tenth in spare parts."""
 
     training: tuple[str, ...]
     held_out: tuple[str, ...]
-    spare: tuple[tuple[str, ...], ...]  # each a quarter as large as what is scored
+    spare: tuple[tuple[str, ...], ...]  # each a quarter as large as `held_out`
 
     def spare_part(self, number: int) -> tuple[str, ...]:
-        """One of the spare parts, going round; empty where there is none."""
+        """Return the spare part of that number, modulo their number; () if there are none."""
         return self.spare[number % len(self.spare)] if self.spare else ()
 
 
 def read_corpus(path: Path) -> Corpus:
-    """Raise ValueError if there are too few documents or too many different characters."""
+    """Read a documents file.
+
+    Raises:
+        ValueError: There are fewer than 2 documents, or more than 65,535 distinct characters.
+    """
     lines = path.read_text(encoding="utf-8").split("\n")
     documents = tuple(line for line in map(str.strip, lines) if line)
     corpus = Corpus(documents, "".join(sorted(set("".join(documents)))))
@@ -70,7 +74,13 @@ def read_corpus(path: Path) -> Corpus:
 
 
 def split_corpus(corpus: Corpus, *, split_seed: int, held_out: int) -> Split:
-    """Draw a tenth of the different documents; the first `held_out` of the draw are scored."""
+    """Split a corpus by a secret seed.
+
+    Args:
+        corpus: The documents.
+        split_seed: The lab's secret: it draws a tenth of the distinct documents.
+        held_out: Number of documents, from the first drawn on, that are scored.
+    """
     drawn = list(dict.fromkeys(corpus.documents))
     random.Random(split_seed).shuffle(drawn)
     drawn = drawn[: max(1, round(len(drawn) * HELD_OUT_SHARE))]
@@ -84,10 +94,17 @@ def split_corpus(corpus: Corpus, *, split_seed: int, held_out: int) -> Split:
 def token_stream(
     corpus: Corpus, training: Sequence[str], *, seed: int, budget: int | None
 ) -> Iterator[bytes]:
-    """Encoded documents in an order drawn from `seed`, reshuffled each time they run out.
+    """Yield encoded training documents in an order drawn from `seed`, reshuffled after each epoch.
 
-    A document of n characters costs n + 1 of the budget; the first that would exceed it ends the
-    stream. Without a budget there is no end.
+    Args:
+        corpus: The corpus that defines the ids.
+        training: The documents to serve.
+        seed: The run's seed.
+        budget: Number of predictions to serve, None for no end. A document of n characters costs
+            n + 1; the first that would exceed the budget ends the stream.
+
+    Yields:
+        BOS and a document as little-endian uint16; at the end of the budget a last BOS.
     """
     ids = corpus.ids()
     bos = array.array("H", [corpus.bos])
@@ -112,10 +129,10 @@ def _little_endian(ids: "array.array[int]") -> bytes:
 
 
 class Feed:
-    """The writing end of the pipe, never blocking; `fileno` is None when there is no more.
+    """The writing end of the pipe, never blocking; `fileno` is None once all is written.
 
-    It keeps the reading end too, only to ask what was never read; so a reader that leaves is not
-    noticed, its pipe just stays full.
+    It keeps the reading end open too, only to see how much was never read. So a reader that exits
+    is not noticed: its pipe just stays full.
     """
 
     def __init__(self, writing_end: int, reading_end: int) -> None:
@@ -127,16 +144,16 @@ class Feed:
         self._written = 0
 
     def serve(self, stream: Iterator[bytes | memoryview]) -> None:
-        """Take the stream to write; separate from the pipe, so that a child can start first."""
+        """Set the stream to write; apart from opening the pipe, so that a child can start first."""
         self._stream = stream
 
     @property
     def fileno(self) -> int | None:
-        """Where to wait for room, None at the end."""
+        """Descriptor that becomes writable when the pipe has room; None at the end."""
         return self._fd
 
     def pump(self) -> bool:
-        """Write what the pipe has room for; whether there can be more."""
+        """Write as much as the pipe has room for; return whether there can be more."""
         if self._fd is None:
             return False
         if not self._pending:
@@ -154,11 +171,11 @@ class Feed:
 
     @property
     def tokens(self) -> int:
-        """Tokens that the reader took, in units of the budget (predictions, not ids)."""
+        """Number of tokens that the reader took, in units of the budget (predictions, not ids)."""
         return max(0, (self._written - self._unread()) // 2 - 1)
 
     def abandon(self) -> None:
-        """Close after the reader died: what lies in the pipe was never taken."""
+        """Close after the reader died; tokens still in the pipe do not count as taken."""
         self._written -= self._unread()
         self.close()
         if self._asked is not None:
@@ -166,7 +183,7 @@ class Feed:
             self._asked = None
 
     def close(self) -> None:
-        """End the stream for the reader, who can still take what lies in the pipe."""
+        """End the stream; the reader can still take what lies in the pipe."""
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None
@@ -181,7 +198,7 @@ class Feed:
         return b"".join(pieces)
 
     def _unread(self) -> int:
-        """Bytes that lie in the pipe; taken to be none where the system does not say."""
+        """Return the number of bytes in the pipe; 0 where the system does not report it."""
         if self._asked is None:
             return 0
         size = array.array("i", [0])

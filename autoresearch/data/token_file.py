@@ -1,15 +1,15 @@
-"""A corpus of token ids in one file: mapped into memory, split by the lab's secret, served.
+"""A corpus of token ids in one file: memory-mapped, split by the lab's secret, served.
 
-The lab needs no tokenizer: who made the file had one, and wrote down how many bytes each token
-stands for. Little-endian throughout:
+The lab needs no tokenizer: whoever made the file had one, and recorded the number of bytes that
+each token stands for. Little-endian throughout:
 
-    header    4,096 bytes: a JSON object with `format`, `vocab` (BOS included), `documents`,
-              `tokens`, and words for people; padded with spaces
+        header    4,096 bytes: a JSON object with `format`, `vocab` (BOS included), `documents`,
+                  `tokens`, and text for people; padded with spaces
     sizes     uint16[vocab - 1]     bytes of each token; BOS, the last id, counts as one
     ends      uint64[documents]     where each document ends, in tokens
     ids       uint16[tokens]        the documents one after the other, no BOS among them
 
-Standard library only, since supervisors start with it.
+Standard library only, since supervisors import it.
 """
 
 import json
@@ -26,49 +26,49 @@ from autoresearch.data.token_feed import HELD_OUT_SHARE
 FORMAT = "autoresearch tokens 1"
 _HEADER = 4096
 _LARGEST_VOCAB = 2**16
-_SPARE_PARTS = 4  # at most so many times what is scored is held out, the scored part included
+_SPARE_PARTS = 4  # at most this many times what is scored is held out, the scored part included
 
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Places of documents: which train, which are scored, and the spare parts."""
+    """Indices of training documents, scored documents, and spare parts."""
 
     training: tuple[int, ...]
     held_out: tuple[int, ...]
-    spare: tuple[tuple[int, ...], ...]  # each a quarter as large as what is scored
+    spare: tuple[tuple[int, ...], ...]  # each a quarter as large as `held_out`
 
     def spare_part(self, number: int) -> tuple[int, ...]:
-        """One of the spare parts, going round; empty where there is none."""
+        """Return the spare part of that number, modulo their number; () if there are none."""
         return self.spare[number % len(self.spare)] if self.spare else ()
 
 
 @dataclass(frozen=True, slots=True)
 class TokenFile:
-    """The parts of a token file, none of them copied."""
+    """A mapped token file; no part of it is copied."""
 
     vocab: int  # BOS included
-    sizes: tuple[int, ...]  # bytes by id, BOS's among them
+    sizes: tuple[int, ...]  # bytes of each token by id, BOS included
     ends: Sequence[int]
-    ids: memoryview  # of bytes, two for each token
+    ids: memoryview  # bytes, two for each token
 
     @property
     def bos(self) -> int:
-        """The id between documents."""
+        """The id between documents, and the largest."""
         return self.vocab - 1
 
     def document(self, place: int) -> memoryview:
-        """A document's ids as little-endian bytes."""
+        """Return a document's ids as little-endian uint16 bytes."""
         begin = self.ends[place - 1] if place else 0
         return self.ids[2 * begin : 2 * self.ends[place]]
 
     @property
     def different(self) -> int:
-        """How many different documents there are; reads all of them."""
+        """Number of distinct documents; reads all of them."""
         return len({blake2b(self.document(n), digest_size=16).digest() for n in self._places})
 
     @property
     def problem(self) -> str:
-        """Why the whole of it can't be used, "" where it can; reads all of it."""
+        """Reason why it can't be used, or ""; reads the whole file."""
         same = len(self.ends) - self.different
         if same:
             return f"holds {same} documents twice, so that held-out text would be trained on"
@@ -80,7 +80,7 @@ class TokenFile:
     def split(self, *, split_seed: int, held_out: int) -> Split:
         """Draw a tenth of the documents, at most four times what is scored; the first are scored.
 
-        Documents are all different: the opening of a lab checks it.
+        All documents are distinct: the creation of a lab checks it.
         """
         drawn = list(self._places)
         random.Random(split_seed).shuffle(drawn)
@@ -97,9 +97,10 @@ class TokenFile:
     def stream(
         self, *, split_seed: int, held_out: int, seed: int, budget: int | None
     ) -> Iterator[bytes | memoryview]:
-        """Training documents with BOS around each, in an order drawn from `seed`, without an end.
+        """Yield training documents, each after a BOS, in an order drawn from `seed`, without end.
 
-        A document of n tokens costs n + 1 of the budget; the last is cut where the budget ends.
+        A document of n tokens costs n + 1 of the budget (predictions); the last one is cut where
+        the budget ends.
         """
         bos = self.bos.to_bytes(2, "little")
         order = random.Random(seed)
@@ -123,7 +124,7 @@ class TokenFile:
 
 
 def read_token_file(path: Path) -> TokenFile:
-    """Map a token file; raise ValueError where it is none, or is not whole."""
+    """Map a token file; raise ValueError if it is none or incomplete."""
     if sys.byteorder != "little":
         raise ValueError("token files are little-endian, as this machine is not")
     with path.open("rb") as file:

@@ -1,1 +1,1 @@
-"""Everything that starts git: the lab's own repository and the user's, which is only read."""
+"""Git: the lab's own repository, and the user's, which is only read. Only this room starts git."""

@@ -1,4 +1,4 @@
-"""Read the lab's repository in bulk, for `verify`: many commits in one start of git."""
+"""Bulk reads of the lab's repository for `verify`: many commits with one start of git."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from autoresearch.git.repository import ATTRIBUTES, Repository
 
 TIMEOUT_S = 3600.0
 HEAD = "ref: refs/heads/autoresearch/incumbent\n"
-# What `git init` writes, by platform, and what a person's backup to a remote may add.
+# Settings that `git init` writes, by platform, and that a person's backup to a remote may add.
 _SETTINGS = (
     *("core.repositoryformatversion", "core.filemode", "core.bare", "core.ignorecase"),
     *("core.precomposeunicode", "core.symlinks", "remote.", "branch."),
@@ -21,21 +21,21 @@ _NAMES = ("-r", "--name-only", "-z", "--no-renames")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Commit:
-    """What a commit says of itself."""
+    """The header of a commit object."""
 
     tree: str
     parents: tuple[str, ...]
-    signed: bool  # whether it carries a signature; not whether that is a good one
+    signed: bool  # whether it carries a signature, good or not
 
 
 def read_commits(repo: Repository, commits: Sequence[str]) -> list[Commit | None]:
-    """What many commits say of themselves; None for what is no commit."""
+    """Return the headers of many commits, in order; None for an id that names no commit."""
     contents = repo.read_objects(commits, b"commit")
     return [None if content is None else _commit(content) for content in contents]
 
 
 def changes_of(repo: Repository, commits: Sequence[str]) -> dict[str, tuple[RawChange, ...]]:
-    """What each commit changed of its first parent."""
+    """Return, by commit, its changes against its first parent."""
     return {
         commit: read_changes(text)
         for commit, text in _diffs(repo, list(dict.fromkeys(commits)), OPTIONS)
@@ -45,7 +45,7 @@ def changes_of(repo: Repository, commits: Sequence[str]) -> dict[str, tuple[RawC
 def outside_of(
     repo: Repository, commits: Sequence[str], allow: Sequence[str]
 ) -> dict[str, tuple[str, ...]]:
-    """The paths that each commit changed of its first parent and that no glob matches."""
+    """Return, by commit, the paths that it changed and that no glob in `allow` matches."""
     globs = [f":(exclude,glob){glob}" for glob in allow]
     diffs = _diffs(repo, list(dict.fromkeys(commits)), (*_NAMES, "--", ".", *globs))
     return {
@@ -55,7 +55,10 @@ def outside_of(
 
 
 def signatures(repo: Repository, commits: Sequence[str], allowed: Path) -> dict[str, list[str]]:
-    """Git's own check of signed commits: [its letter, the key's fingerprint]; G is good."""
+    """Return git's check of signed commits: [its letter, the key's fingerprint]; "G" is good.
+
+    `allowed` is the file of allowed signers.
+    """
     options = (*signing.OPTIONS, "-c", f"gpg.ssh.allowedSignersFile={allowed}")
     check = ("log", "--no-walk=unsorted", "--stdin", "--format=%H %G? %GF")
     out = repo.git.run(*options, *check, stdin=_lines(commits), timeout_s=TIMEOUT_S)
@@ -64,7 +67,7 @@ def signatures(repo: Repository, commits: Sequence[str], allowed: Path) -> dict[
 
 
 def find_foreign_config(repo: Repository) -> Iterator[str]:
-    """What the lab never writes, in what tells git how to read its repository; a sentence each."""
+    """Yield git settings and files in the repository that the lab never creates, as sentences."""
     for name, due in (("HEAD", HEAD), ("info/attributes", ATTRIBUTES)):
         file = repo.path / name
         if not file.is_file() or file.read_bytes() != due.encode():
@@ -79,7 +82,7 @@ def find_foreign_config(repo: Repository) -> Iterator[str]:
 
 
 def _commit(content: bytes) -> Commit:
-    """The header of a commit object; grafts and replacements have no say in it."""
+    """Parse a commit object's header; grafts and replacements have no influence on it."""
     header = content.partition(b"\n\n")[0].decode(errors="replace").splitlines()
     fields = [line.partition(" ") for line in header if not line.startswith(" ")]
     return Commit(
@@ -92,7 +95,7 @@ def _commit(content: bytes) -> Commit:
 def _diffs(
     repo: Repository, commits: Sequence[str], options: Sequence[str]
 ) -> Iterator[tuple[str, bytes]]:
-    """Each commit and its part of what git printed; one without a parent has changed nothing.
+    """Yield each commit with its part of git's output; a commit without parent changes nothing.
 
     A part begins with the commit's id and a null byte, which no text of a patch can hold.
     """

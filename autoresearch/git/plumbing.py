@@ -1,6 +1,6 @@
-"""Start git with nothing of the user's in it, and say what it said when it fails.
+"""Start git without the user's settings, and report git's own message when it fails.
 
-Only `workspace.py` and `source.py` use this; it knows no repository layout and no experiment.
+Only the modules of this room use it; it knows no repository layout and no experiment.
 """
 
 import os
@@ -16,7 +16,7 @@ NAME = "autoresearch"
 EMAIL = "autoresearch@localhost"
 TIMEOUT_S = 60.0
 LONG_TIMEOUT_S = 3600.0  # whole histories: packing, fsck, archives
-WORDS = 600  # characters of git's own words in an error
+MOST_CHARS = 600  # characters of git's message in an error
 
 _QUIET = (
     *("-c", f"core.hooksPath={os.devnull}"),
@@ -37,7 +37,7 @@ _LAB = (
     *("-c", f"core.excludesFile={os.devnull}"),
     *("-c", "core.autocrlf=false"),
     *("-c", "core.logAllRefUpdates=false"),
-    # Only objects are believed, not what somebody wrote down about them.
+    # Only objects are trusted, not caches about them.
     *("-c", "core.commitGraph=false"),
     *("-c", "core.multiPackIndex=false"),
 )
@@ -59,14 +59,14 @@ _COMMON = {
 
 @dataclass(frozen=True, slots=True)
 class Git:
-    """How to call git on one repository: the lab's own, or the user's."""
+    """Options and environment for git on one repository: the lab's own, or the user's."""
 
     options: tuple[str, ...]
     env: Mapping[str, str]
 
     @classmethod
     def lab(cls, bare: Path) -> "Git":
-        """The lab's repository: no configuration but what is written here."""
+        """Return git for the lab's bare repository, with no configuration but what is set here."""
         env = {
             **_environment(keep=()),
             "GIT_CONFIG_NOSYSTEM": "1",
@@ -79,7 +79,7 @@ class Git:
 
     @classmethod
     def user(cls, path: Path) -> "Git":
-        """The user's repository: their safe.directory and excludes hold, their hooks do not run."""
+        """Return git for the user's repository: safe.directory holds, their hooks do not run."""
         env = _environment(keep=("GIT_CONFIG", "GIT_CEILING_DIRECTORIES"))
         return cls(("-C", str(path), *_QUIET, *_NO_LFS), env)
 
@@ -91,7 +91,7 @@ class Git:
         env: Mapping[str, str] | None = None,
         timeout_s: float = TIMEOUT_S,
     ) -> bytes:
-        """What git printed; GitError, with its words, when it did not end with 0."""
+        """Run git and return what it printed; raise GitError with its message if it fails."""
         done = self.attempt(*args, stdin=stdin, stdout=stdout, env=env, timeout_s=timeout_s)
         if done.returncode:
             raise failure(args, done)
@@ -106,9 +106,10 @@ class Git:
         timeout_s: float = TIMEOUT_S,
         terminal: bool = True,
     ) -> subprocess.CompletedProcess[bytes]:
-        """The same, for callers to whom a failure is an answer.
+        """Run git and return the finished process, whatever its exit status.
 
-        Without a `terminal` nothing that git starts can ask a question.
+        Without a `terminal`, no program that git starts can prompt. Raises GitError if git is not
+        installed or exceeds `timeout_s` seconds.
         """
         try:
             return subprocess.run(
@@ -136,20 +137,20 @@ class Git:
             ) from None
 
 
-def words(output: bytes) -> str:
-    """What git wrote, short enough for an error, without its own labels."""
+def output_text(output: bytes) -> str:
+    """Return git's output as text, at most MOST_CHARS characters."""
     text = output.decode(errors="replace").strip()
-    return text if len(text) <= WORDS else text[:WORDS] + " …"
+    return text if len(text) <= MOST_CHARS else text[:MOST_CHARS] + " …"
 
 
 def failure(args: Sequence[str], done: subprocess.CompletedProcess[bytes]) -> GitError:
-    """The error for a command that did not end with 0."""
-    said = words(done.stderr or done.stdout or b"") or f"exit status {done.returncode}"
+    """Return the error for a command that did not exit with 0."""
+    said = output_text(done.stderr or done.stdout or b"") or f"exit status {done.returncode}"
     return GitError(f"`git {args[0]}` failed: {said}", reason="command_failed")
 
 
 def _environment(keep: Sequence[str]) -> dict[str, str]:
-    """The process's environment without GIT_*, which a hook or an editor may have set."""
+    """Return this process's environment without GIT_*, which a hook or an editor may have set."""
     kept = {
         key: value
         for key, value in os.environ.items()

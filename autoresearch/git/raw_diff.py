@@ -1,4 +1,4 @@
-"""Read what changed between two commits, trees or files, from what git's diff printed."""
+"""Parser for git's raw diffs between two commits, trees or files."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -27,25 +27,25 @@ class RawChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hunk:
-    """Lines `first` up to but without `after` of the old text give way to `lines`; 0-based."""
+    """A replacement of the old text's lines [first, after) by `lines`; 0-based."""
 
     first: int
-    after: int  # equal to `first` where lines are only put in
+    after: int  # equal to `first` for an insertion
     lines: tuple[bytes, ...]  # with their line ends
-    new_first: int = field(compare=False)  # where they stand in the new text, 0-based
+    new_first: int = field(compare=False)  # first line in the new text, 0-based
 
     @property
     def grows(self) -> bool:
-        """Whether it puts in more lines than it takes out."""
+        """True if it adds more lines than it removes."""
         return len(self.lines) > self.after - self.first
 
 
 def read_hunks(out: bytes, new: Sequence[bytes]) -> tuple[Hunk, ...]:
-    """The hunks of a diff of one file without context; `new` are the lines of the new text."""
+    """Return the hunks of one file's diff without context; `new` are the new text's lines."""
     hunks = []
     for found in _BOTH.finditer(out):  # other lines start with -, +, a backslash or a header's word
         first, count, new_first, new_count = (1 if n is None else int(n) for n in found.groups())
-        # Where there are none, git names the line before.
+        # For an empty side, git names the line before.
         first, new_first = first - (count > 0), new_first - (new_count > 0)
         hunks.append(
             Hunk(
@@ -59,7 +59,7 @@ def read_hunks(out: bytes, new: Sequence[bytes]) -> tuple[Hunk, ...]:
 
 
 def read_changes(out: bytes) -> tuple[RawChange, ...]:
-    """Every changed path in what `git diff-tree` printed with OPTIONS."""
+    """Return every changed path in the output of `git diff-tree` with OPTIONS."""
     tables, _, patch = out.decode(errors="surrogateescape").partition("\0\0")
     fields = tables.rstrip("\0").split("\0") if tables else []
     count = 2 * sum(field.startswith(":") for field in fields[::2])

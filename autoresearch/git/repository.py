@@ -1,7 +1,7 @@
-"""The lab's own bare repository: experiments are commits made without a working tree.
+"""The lab's own bare repository: experiments are commits, made without a working tree.
 
 Commits are built in a temporary index, so nothing is checked out and nothing of the user's is
-touched. It knows git objects and refs, not what an experiment means.
+touched. It knows git objects and refs, but not experiments.
 """
 
 import difflib
@@ -20,8 +20,8 @@ from typing import NamedTuple
 
 from autoresearch.errors import GitError, NotFoundError, PatchRefusedError
 from autoresearch.git import signatures as signing
-from autoresearch.git import unified_diff as difftext
-from autoresearch.git.plumbing import LONG_TIMEOUT_S, Git, failure, words
+from autoresearch.git import unified_diff
+from autoresearch.git.plumbing import LONG_TIMEOUT_S, Git, failure, output_text
 from autoresearch.git.raw_diff import OPTIONS, PLAIN, Hunk, RawChange, read_changes, read_hunks
 from autoresearch.git.snapshot import Snapshot
 from autoresearch.git.user_repository import Source, Survey
@@ -29,9 +29,9 @@ from autoresearch.git.user_repository import Source, Survey
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 ZERO = "0" * 40
 FIXED_DATE_S = 1_767_225_600  # of root commits, so that the same files give the same commit
-# The files' own .gitattributes must not drop, expand or convert anything on the way to a run.
+# The target's .gitattributes must not drop, expand or convert anything on the way to a run.
 ATTRIBUTES = "* -export-ignore -export-subst -text -ident -filter -working-tree-encoding !diff\n"
-# Flaws of old histories that say nothing about damage.
+# Flaws of old histories that do not indicate damage.
 _OLD_FLAWS = ("badTimezone", "missingSpaceBeforeDate", "zeroPaddedDate", "missingNameBeforeEmail")
 _NAMES = ("diff-tree", "-r", "--name-only", "-z", "--no-renames")
 
@@ -39,28 +39,28 @@ Moves = Mapping[str, tuple[str | None, str | None]]  # ref: (new, old); None is 
 
 
 def git_version() -> str:
-    """What `git --version` says; GitError where there is no git."""
+    """Return the output of `git --version`; raise GitError if git is not installed."""
     return Git((), os.environ).run("--version").decode().strip()
 
 
 def survey(source: Path) -> Survey:
-    """The user's HEAD, and by name what the lab does not take; reads only."""
+    """Return the user's HEAD and the names that it leaves out; only reads."""
     return Source.open(source).survey()
 
 
 def snapshot(source: Path) -> Snapshot:
-    """The user's HEAD to be read, and by name what lies around it; reads only."""
+    """Return the user's HEAD, readable, and the names around it; only reads."""
     return Source.open(source).snapshot()
 
 
 def dirty(source: Path) -> tuple[str, ...]:
-    """Files of the user's that differ from their HEAD, untracked ones included."""
+    """Return the user's files that differ from their HEAD, untracked ones included."""
     found = survey(source)
     return found.dirty + found.untracked
 
 
 class Entry(NamedTuple):
-    """What a tree says of one path; the mode is git's, the id that of a blob or a submodule."""
+    """A path's mode and object id in a tree; the id is a blob's or a submodule's."""
 
     mode: str
     id: str
@@ -88,13 +88,13 @@ class Repository:
 
     @property
     def git(self) -> Git:
-        """How git is called here."""
+        """Git, set up for this repository."""
         return Git.lab(self.path)
 
     # Taking code in and giving it back
 
     def import_head(self, source: Path) -> str:
-        """Copy the user's HEAD and its history; their repository is only read."""
+        """Copy the user's HEAD and its history, which is only read; return its id."""
         theirs = Source.open(source)
         cut = theirs.shallow_file()
         if cut is not None:
@@ -107,7 +107,7 @@ class Repository:
         return theirs.head
 
     def import_files(self, files: Mapping[str, Path | bytes], message: str) -> str:
-        """A root commit of these files; the same files and message give the same commit."""
+        """Commit these files as a root; the same files and message give the same commit id."""
         contents = {
             name: file if isinstance(file, bytes) else file.read_bytes()
             for name, file in files.items()
@@ -116,7 +116,7 @@ class Repository:
         return self.commit_tree(tree, (), message, at=FIXED_DATE_S)
 
     def publish(self, commit: str, into: Path, branch: str) -> None:
-        """Write `commit` into the user's repository as a new branch; nothing of theirs moves."""
+        """Write `commit` into the user's repository as a new branch; no other reference moves."""
         theirs = Source.open(into)
         theirs.check_new_branch(branch)
         history = self.git.run("rev-list", "--topo-order", commit, timeout_s=LONG_TIMEOUT_S)
@@ -155,33 +155,33 @@ class Repository:
     # Reading
 
     def resolve(self, ref: str) -> str | None:
-        """The commit that a ref or an id names."""
+        """Return the commit that a ref or an id names, None if there is none."""
         done = self.git.attempt("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}")
         return None if done.returncode else done.stdout.decode().strip()
 
     def ref_stamp(self, ref: str) -> object:
-        """Equal as long as no process has moved the ref: git moves one by renaming a new file.
+        """Return a stamp that changes when a ref moves: git moves one by renaming a new file.
 
-        None where there are no such files, so that nothing is known.
+        Returns None where there is no file to compare, so that nothing is known.
         """
         stamps = tuple(map(_stamp, (self.path / ref, self.path / "packed-refs")))
         return stamps if any(stamps) else None
 
     def list_files(self, commit: str) -> tuple[str, ...]:
-        """Every path in the commit, which is given by its id."""
+        """Return every path in a commit, given by its id."""
         return _list_files(self, commit)
 
     def matching(self, commit: str, allow: Sequence[str]) -> tuple[str, ...]:
-        """The files of the commit, which is given by its id, that a glob matches."""
+        """Return the paths in a commit, given by its id, that a glob in `allow` matches."""
         return _matching(self, commit, tuple(allow)) if allow else ()
 
     def outside(self, base: str, other: str, allow: Sequence[str]) -> tuple[str, ...]:
-        """The changed paths that no glob matches."""
+        """Return the paths changed from `base` to `other` that no glob in `allow` matches."""
         globs = [f":(exclude,glob){glob}" for glob in allow]
         return self.names(*_NAMES, base, other, "--", ".", *globs)
 
     def read_file(self, commit: str, path: str) -> bytes:
-        """One file's content, by the commit's id; NotFoundError names the nearest paths."""
+        """Return one file's content, by the commit's id; NotFoundError lists the nearest paths."""
         content = _read_file(self, commit, path)
         if content is not None:
             return content
@@ -191,11 +191,11 @@ class Repository:
         raise NotFoundError(f"There is no file {path!r} here.", there, reason="file")
 
     def read_many(self, names: Sequence[str]) -> list[bytes | None]:
-        """The content of many blobs, in one go; None for what is missing or not a blob."""
+        """Return the content of many blobs at once; None for each that is missing or no blob."""
         return self.read_objects(names, b"blob")
 
     def read_objects(self, names: Sequence[str], kind: bytes) -> list[bytes | None]:
-        """The same for any kind of object: b"blob", b"tree" or b"commit"."""
+        """Return the content of many objects of one kind: b"blob", b"tree" or b"commit"."""
         asked = "".join(f"{name}\n" for name in names).encode(errors="surrogateescape")
         out = self.git.run("cat-file", "--batch", stdin=asked, timeout_s=LONG_TIMEOUT_S)
         contents: list[bytes | None] = []
@@ -213,44 +213,44 @@ class Repository:
         return contents
 
     def parents(self, head: str, after: str | None = None) -> list[tuple[str, ...]]:
-        """(commit, parent, …) along the first parents up to `head`, oldest first."""
+        """Return (commit, parent, …) along the first parents up to `head`, oldest first."""
         since = [f"^{after}"] if after else []
         walk = ("rev-list", "--first-parent", "--reverse", "--format=%H %P", "--no-commit-header")
         out = self.git.run(*walk, head, *since, timeout_s=LONG_TIMEOUT_S)
         return [tuple(line.split()) for line in out.decode().splitlines()]
 
     def changes(self, base: str, other: str) -> tuple[RawChange, ...]:
-        """What changed from one commit or tree to another, file by file."""
+        """Return the changes from one commit or tree to another, file by file."""
         return read_changes(self.git.run("diff-tree", *OPTIONS, base, other))
 
     def diff(self, base: str, other: str) -> str:
-        """The unified diff."""
+        """Return the unified diff from one commit or tree to another."""
         return self.git.run("diff-tree", "-r", "-p", *PLAIN, base, other).decode(errors="replace")
 
     def entries(self, tree: str) -> dict[str, Entry]:
-        """Every path of a commit or tree."""
+        """Return the entry of every path in a commit or tree."""
         listed = self.names("ls-tree", "-r", "-z", "--full-tree", tree)
         split = (line.split("\t", 1) for line in listed)
         return {path: Entry(told.split()[0], told.split()[2]) for told, path in split}
 
     def hunks(self, old: str, new: str, lines: Sequence[bytes]) -> tuple[Hunk, ...]:
-        """What changed from one blob to another, whose lines are given, as git's merges see it."""
+        """Return the changes between two blobs as git merges see them; `lines`: the new one's."""
         form = ("diff", "-U0", "--inter-hunk-context=0", "--histogram", "--text", *PLAIN)
         return read_hunks(self.git.run(*form, old, new), lines)
 
     # Writing
 
     def write_blob(self, content: bytes) -> str:
-        """Store content; its id."""
+        """Store content as a blob; return its id."""
         return self.git.run("hash-object", "-w", "--stdin", stdin=content).decode().strip()
 
     def make_tree(self, blobs: Mapping[str, str]) -> str:
-        """A flat tree of names and blob ids."""
+        """Store a flat tree of names and blob ids; return its id."""
         lines = "".join(f"100644 blob {blob}\t{name}\n" for name, blob in blobs.items())
         return self.git.run("mktree", stdin=lines.encode()).decode().strip()
 
     def edit_tree(self, base: str, files: Mapping[str, bytes | None]) -> str:
-        """The base's tree with new contents by path; None removes a file. Modes stay."""
+        """Store `base` with new contents by path (None removes one); return its id. Modes stay."""
         entries = self.entries(base)
         for path, content in files.items():
             known = entries.pop(path, None)
@@ -260,7 +260,7 @@ class Repository:
         return self.write_tree(entries)
 
     def write_tree(self, entries: Mapping[str, Entry]) -> str:
-        """The tree of these paths."""
+        """Store a tree of these paths; return its id."""
         lines = "".join(f"{entry.mode} {entry.id}\t{path}\0" for path, entry in entries.items())
         with self._scratch() as scratch:
             env = {"GIT_INDEX_FILE": str(scratch / "index")}
@@ -269,8 +269,8 @@ class Repository:
             return self.git.run("write-tree", env=env).decode().strip()
 
     def apply_diff(self, base: str, diff: str) -> str:
-        """The tree that the diff makes of the base; PatchRefusedError when it does not apply."""
-        patch = difftext.clean(diff)
+        """Apply a diff to `base` and return the tree; raise PatchRefusedError if it fails."""
+        patch = unified_diff.clean(diff)
         form = ("apply", "--cached", "--recount", "--whitespace=nowarn", f"-p{patch.strip}", "-")
         attempts = (
             (patch.text, ()),
@@ -289,7 +289,7 @@ class Repository:
                     return self.git.run("write-tree", env=env).decode().strip()
                 said = said or done.stderr
         raise PatchRefusedError(
-            f"The diff does not apply to the base: {_told(said)}.",
+            f"The diff does not apply to the base: {_error_line(said)}.",
             "Look at the file as it is in the base, and make the diff against that; "
             "or use `edits`, which need no line numbers.",
             reason="does_not_apply",
@@ -303,9 +303,9 @@ class Repository:
         at: float | None = None,
         sign: Path | None = None,
     ) -> str:
-        """A commit of the tree by the lab's fixed identity; `at` is now unless given.
+        """Commit a tree by the lab's fixed identity; return its id. `at`: epoch seconds, or now.
 
-        Signed with the SSH key `sign` if there is one; InvalidStateError where that fails.
+        Signs with the SSH key `sign` if one is given; raises InvalidStateError if that fails.
         """
         date = f"@{int(time.time() if at is None else at)} +0000"
         text = message.replace("\0", "").encode(errors="replace") or b"(no message)"
@@ -321,11 +321,11 @@ class Repository:
             terminal=False,
         )
         if made.returncode:
-            raise signing.refusal(sign, words(made.stderr))
+            raise signing.refusal(sign, output_text(made.stderr))
         return made.stdout.decode().strip()
 
     def move_refs(self, moves: Moves) -> bool:
-        """Move all the refs, or none; False when one of them was not where it was said to be."""
+        """Move all refs or none; return False if one was not where `moves` says."""
         lines = "".join(
             f"update {ref}\0{new or ZERO}\0{old or ZERO}\0" for ref, (new, old) in moves.items()
         )
@@ -337,21 +337,21 @@ class Repository:
         raise failure(("update-ref",), done)
 
     def remove_locks(self, refs: Sequence[str]) -> None:
-        """Remove what a killed git left over; the caller knows that no other git moves these."""
+        """Remove a killed git's lock files; the caller ensures that nobody moves these refs."""
         for ref in refs:
             (self.path / f"{ref}.lock").unlink(missing_ok=True)
 
     def fsck(self) -> str | None:
-        """None if every object is sound and connected, else git's words."""
+        """Return None if every object is sound and connected, else git's message."""
         tolerated = [option for flaw in _OLD_FLAWS for option in ("-c", f"fsck.{flaw}=ignore")]
         check = ("fsck", "--full", "--no-dangling", "--no-progress")
         done = self.git.attempt(*tolerated, *check, timeout_s=LONG_TIMEOUT_S)
         if not done.returncode:
             return None
-        return words(done.stdout + done.stderr) or f"exit status {done.returncode}"
+        return output_text(done.stdout + done.stderr) or f"exit status {done.returncode}"
 
     def names(self, *args: str) -> tuple[str, ...]:
-        """The names that git lists when it is asked with -z."""
+        """Return the names that a git command lists with -z."""
         out = self.git.run(*args, timeout_s=LONG_TIMEOUT_S)
         return tuple(name for name in out.decode(errors="surrogateescape").split("\0") if name)
 
@@ -368,9 +368,9 @@ def _refuse_leading_out(member: tarfile.TarInfo) -> None:
         raise GitError(words, "Commit the file itself.", reason="leads_out")
 
 
-def _told(said: bytes) -> str:
-    """The complaints of git as one line."""
-    lines = [line.removeprefix("error: ") for line in words(said).splitlines()]
+def _error_line(said: bytes) -> str:
+    """Return git's error messages as one line."""
+    lines = [line.removeprefix("error: ") for line in output_text(said).splitlines()]
     return "; ".join(lines)
 
 
@@ -382,7 +382,7 @@ def _stamp(path: Path) -> tuple[int, int, int] | None:
     return status.st_mtime_ns, status.st_ino, status.st_size
 
 
-# What a commit holds never changes, so it is asked for once.
+# The content of a commit never changes, so git is asked only once.
 @lru_cache(maxsize=1024)
 def _list_files(repository: Repository, commit: str) -> tuple[str, ...]:
     return repository.names("ls-tree", "-r", "-z", "--name-only", "--full-tree", commit)

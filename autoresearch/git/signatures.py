@@ -1,7 +1,7 @@
-"""Sign verdicts with an SSH key, as git does it itself; nothing here ever asks for a passphrase.
+"""SSH signatures of verdicts, made by git itself; nothing here ever asks for a passphrase.
 
-A lab signs from its first event on, so that whoever takes the key out of lab.json is contradicted
-by the ledger. Whose key it is, only a person who compares its fingerprint can say.
+A lab signs from its first event on, so that removing the key from lab.json contradicts the ledger.
+Only a person who compares the fingerprint can tell whose key it is.
 """
 
 import json
@@ -17,7 +17,7 @@ ALLOWED = "allowed_signers"
 WHO = "autoresearch@localhost"  # as the lab's commits are by
 PROGRAM = "ssh-keygen"
 OPTIONS = ("-c", "gpg.format=ssh", "-c", f"gpg.ssh.program={PROGRAM}")
-# A key with a passphrase and no agent is refused, where it would else wait for someone to type.
+# A key with a passphrase and no agent is refused; git would otherwise wait for someone to type.
 QUIET = {
     "SSH_ASKPASS": shutil.which("false") or "/bin/false",
     "SSH_ASKPASS_REQUIRE": "force",
@@ -34,7 +34,7 @@ class Signer:
 
 
 def load_signer(folder: Path) -> Signer | None:
-    """The signer that the lab in this folder was opened with; None if it does not sign."""
+    """Return the signer of the lab in this folder; None if it does not sign."""
     try:
         settings = json.loads((folder / "lab.json").read_bytes())
         key = settings.get("sign") if isinstance(settings, dict) else None
@@ -44,9 +44,14 @@ def load_signer(folder: Path) -> Signer | None:
 
 
 def prepare_signer(key: Path, folder: Path) -> Signer:
-    """Check that the key can be used and write it into `folder` as the one that is allowed.
+    """Check that a key can be used, and write it into `folder` as the allowed one.
 
-    Raises InvalidStateError with the remedy.
+    Args:
+        key: Path of a private key, or of a public one whose private half an agent holds.
+        folder: The lab's folder.
+
+    Raises:
+        InvalidStateError: ssh-keygen is missing, or the key can't be used.
     """
     key = key.expanduser().absolute()
     if shutil.which(PROGRAM) is None:
@@ -67,7 +72,7 @@ def prepare_signer(key: Path, folder: Path) -> Signer:
 
 
 def refusal(key: Path, said: str) -> InvalidStateError:
-    """The error for a commit that git did not sign, with its words."""
+    """Return the error for a commit that git did not sign, with git's message."""
     return InvalidStateError(
         f"Nothing was written, since it could not be signed with {key}: {said}",
         "A key with a passphrase must be in an ssh-agent that this process can reach "
@@ -77,7 +82,7 @@ def refusal(key: Path, said: str) -> InvalidStateError:
 
 
 def _public(key: Path) -> str:
-    """Type and key, of a public key, of the one beside a private key, or of a private key."""
+    """Return type and key from a public key, the one beside a private key, or a private key."""
     for file in (key, key.with_name(f"{key.name}.pub")):
         text = file.read_text(errors="replace").split() if file.is_file() else []
         if len(text) >= 2 and text[0].startswith(("ssh-", "ecdsa-", "sk-")):

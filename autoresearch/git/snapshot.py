@@ -1,4 +1,4 @@
-"""What a commit of the user's holds and what lies around it, as a record that needs no git."""
+"""Snapshot of a user's commit and of the files around it, as a record that needs no git."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,9 +7,9 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """The user's HEAD commit as one reads it, and by name what lies around it."""
+    """The user's HEAD commit, readable, with the names of what lies around it."""
 
     root: Path
     files: tuple[str, ...]  # of the commit
-    untracked: tuple[str, ...]  # ignored ones too; a folder that holds no tracked file ends in /
-    read: Callable[[str], str]  # a file of the commit as text; "" where there is none
+    untracked: tuple[str, ...]  # also ignored ones; a folder without tracked files ends in /
+    read: Callable[[str], str]  # return a file of the commit as text, "" if there is none

@@ -1,9 +1,9 @@
-"""Put a patch on another tree than the one it was made against: a three-way merge.
+"""Three-way merge: apply a patch to another tree than the one it was made against.
 
-Where lines changed is git's to say, by diffs without context; here they are put together. git's own
-merge is not used, since it refuses changes of lines that touch, and those are what near misses are
-full of. Two hunks commute where no base line is in both, and the order of the lines is open only
-where hunks touch and both put in more lines than they take out: that, too, is a collision.
+Git finds the changed lines, by diffs without context; this module combines them. Git's own merge is
+not used, since it refuses changes of adjacent lines, which near misses are full of. Two hunks
+commute if no base line is in both. Where hunks are adjacent and both add more lines than they
+remove, the order of the new lines is ambiguous, which is a collision too.
 """
 
 import re
@@ -16,7 +16,7 @@ from autoresearch.git.raw_diff import Hunk
 from autoresearch.git.repository import Entry, Repository
 
 PLAIN_MODES = ("100644", "100755")
-SHOWN = 5  # collisions that a refusal names
+SHOWN = 5  # collisions that a refusal lists
 _LINE = re.compile(rb"[^\n]*\n|[^\n]+")  # a carriage return is part of its line
 
 Entries = Mapping[str, Entry]
@@ -24,7 +24,7 @@ Entries = Mapping[str, Entry]
 
 @dataclass(frozen=True, slots=True)
 class Collision:
-    """Where two changes can't both be had, and why."""
+    """A place where two changes exclude each other, and the reason."""
 
     path: str
     why: str
@@ -38,7 +38,7 @@ class Collision:
 
 
 class MergeRefusedError(PatchRefusedError):
-    """Both change the same lines or files; the message names them."""
+    """Both sides change the same lines or files; the message lists them."""
 
     def __init__(self, collisions: Sequence[Collision]) -> None:
         shown = "; ".join(map(str, collisions[:SHOWN]))
@@ -51,9 +51,12 @@ class MergeRefusedError(PatchRefusedError):
 
 
 def merge_trees(repo: Repository, base: str, ours: str, theirs: str) -> str:
-    """The tree of `ours` with what changed from `base` to `theirs`; all are commits or trees.
+    """Return the tree of `ours` with the changes from `base` to `theirs` applied.
 
-    Raises MergeRefusedError with every place where both changed the same otherwise.
+    All three are commits or trees.
+
+    Raises:
+        MergeRefusedError: Both changed the same place in different ways; it lists every place.
     """
     before, present, patched = (repo.entries(name) for name in (base, ours, theirs))
     merged = dict(present)
@@ -79,9 +82,9 @@ def merge_trees(repo: Repository, base: str, ours: str, theirs: str) -> str:
 def merge_texts(
     path: str, base: bytes, ours: Sequence[Hunk], theirs: Sequence[Hunk]
 ) -> list[bytes]:
-    """The lines of the base with the hunks of both; one that both have is taken once.
+    """Return the base's lines with the hunks of both; a hunk that both have is applied once.
 
-    Raises MergeRefusedError.
+    Raises MergeRefusedError where hunks collide.
     """
     new = [hunk for hunk in theirs if hunk not in ours]
     clashes = [(mine, hunk) for mine in ours for hunk in new if _collide(mine, hunk)]
@@ -114,13 +117,13 @@ def _merge_file(
     modes = {entry.mode for entry in (old, now, new)}
     if not modes.issubset(PLAIN_MODES):
         raise MergeRefusedError([Collision(path, "both change it, and it is no plain file")])
-    # There are two modes, so where both changed it they agree.
+    # There are only two plain modes, so if both changed the mode, they agree.
     mode = new.mode if now.mode == old.mode else now.mode
     return Entry(mode, _merge_blobs(repo, path, old.id, now.id, new.id))
 
 
 def _merge_blobs(repo: Repository, path: str, old: str, now: str, new: str) -> str:
-    """The id of the merged content; what only one changed is that one's."""
+    """Return the id of the merged content; if only one side changed it, that side's."""
     if new in (old, now):
         return now
     if now == old:
@@ -153,7 +156,7 @@ def _collision(path: str, ours: Hunk, theirs: Hunk) -> Collision:
 
 
 def _file_and_folder(merged: Entries) -> list[Collision]:
-    """Names that one took for a file and the other for a folder; git would drop one of them."""
+    """Return names that are a file in one tree and a folder in the other; git would drop one."""
     # With a slash at its end a file's name sorts right before what lies below it.
     ordered = sorted(f"{path}/" for path in merged)
     return [

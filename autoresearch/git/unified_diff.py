@@ -1,7 +1,7 @@
-"""Turn a diff as a model writes it into one that git can apply; it never looks at the files.
+"""Unified diffs as a model writes them, made regular for git. Pure text: it reads no files.
 
-Tolerated: markdown fences and words around it, CRLF, a missing last newline, no a/ and b/
-prefixes, no `diff --git` lines. Wrong counts in hunk headers are git's to forgive (--recount).
+Tolerated: markdown fences and text around it, CRLF, a missing last newline, no a/ and b/
+prefixes, no `diff --git` lines. Git itself forgives wrong counts in hunk headers (--recount).
 """
 
 import re
@@ -30,14 +30,14 @@ _PREFIXED = re.compile(r"(?:[abciow]/|/dev/null$)")
 
 @dataclass(frozen=True, slots=True)
 class CleanDiff:
-    """The text for git, and how many leading folders its names carry (0 or 1)."""
+    """The text for git, and the number of leading folders in its names to strip (0 or 1)."""
 
     text: str
     strip: int
 
 
 def clean(diff: str) -> CleanDiff:
-    """Make `diff` regular; PatchRefusedError when there is no unified diff in it."""
+    """Return `diff` in regular form; raise PatchRefusedError if it is no unified diff."""
     text = diff.replace("\r\n", "\n").replace("\r", "\n")
     if "*** Begin Patch" in text:
         raise PatchRefusedError(
@@ -58,7 +58,7 @@ def clean(diff: str) -> CleanDiff:
 
 
 def unquoted(text: str) -> str:
-    """The text with every path that git quoted, such as one with letters beyond ASCII, plain."""
+    """Return the text with every path that git quoted (letters beyond ASCII) unquoted."""
     return _QUOTED.sub(lambda found: _unescaped(found[1]), text)
 
 
@@ -72,7 +72,7 @@ def _unescaped(quoted: str) -> str:
 
 
 def _without_surroundings(lines: list[str]) -> list[str]:
-    """Drop what stands before the first header, a closing fence and trailing blank lines."""
+    """Drop text before the first header, a closing fence, and trailing blank lines."""
     first = next((i for i, line in enumerate(lines) if _starts(lines, i)), None)
     if first is None:
         raise PatchRefusedError(
@@ -100,7 +100,7 @@ def _names_files(lines: list[str], i: int) -> bool:
 
 
 def _header_name(line: str) -> str:
-    """The name as a header gives it, still quoted if git quoted it."""
+    """Return the name in a file header, still quoted if git quoted it."""
     return line[4:].split("\t", maxsplit=1)[0].strip()
 
 
@@ -115,7 +115,7 @@ def _strip(lines: list[str]) -> int:
 
 
 def _with_git_headers(lines: list[str], strip: int) -> list[str]:
-    """Give every file a `diff --git` line: without it git counts the next header as a hunk's."""
+    """Give every file a `diff --git` line, or git counts the next header as a hunk's line."""
     out: list[str] = []
     in_header = False
     for i, line in enumerate(lines):
@@ -142,7 +142,7 @@ def _git_header(old: str, new: str, strip: int) -> list[str]:
 
 
 def _stripped(name: str, strip: int) -> str:
-    """Without its a/ or b/, and without quotes, inside which the escapes stay."""
+    """Return the name without a/ or b/ and without quotes; escapes stay."""
     return name.strip('"')[2:] if strip else name.strip('"')
 
 

@@ -1,22 +1,22 @@
-"""The user's repository: read without writing a byte, given one new branch when they ask for it.
+"""The user's repository: read without writing a byte; one new branch is added on request.
 
-It knows nothing of experiments; `workspace.py` decides what is taken and what is given.
+It knows nothing of experiments; `repository.py` decides what is read and what is written.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
 
 from autoresearch.errors import GitError, InvalidStateError
-from autoresearch.git.plumbing import LONG_TIMEOUT_S, Git, words
+from autoresearch.git.plumbing import LONG_TIMEOUT_S, Git, output_text
 from autoresearch.git.snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Survey:
-    """What the user's repository holds besides its HEAD commit."""
+    """HEAD, and the names of what the repository holds besides it."""
 
     head: str
-    dirty: tuple[str, ...]  # changed or staged, not taken into the lab
+    dirty: tuple[str, ...]  # changed or staged; not copied into the lab
     untracked: tuple[str, ...]  # folders end in /
     submodules: tuple[str, ...]
     lfs: tuple[str, ...]
@@ -32,12 +32,12 @@ class Source:
 
     @property
     def git(self) -> Git:
-        """How git is called there."""
+        """Git, set up for this repository."""
         return Git.user(self.path)
 
     @classmethod
     def open(cls, path: Path) -> "Source":
-        """Check that the lab can start from this folder; each reason against it has its error."""
+        """Check that a lab can start from this folder; raise GitError if it can't."""
         path = path.expanduser().resolve()
         if not path.is_dir():
             raise GitError(
@@ -49,7 +49,7 @@ class Source:
         asked = ("--is-bare-repository", "--is-inside-work-tree", "--show-object-format")
         done = git.attempt("rev-parse", *asked)
         if done.returncode:
-            raise _not_usable(path, words(done.stderr))
+            raise _not_usable(path, output_text(done.stderr))
         bare, inside, object_format = done.stdout.decode().split()
         if bare == "true" or inside == "false":
             raise GitError(
@@ -80,7 +80,7 @@ class Source:
         return cls(path, head.stdout.decode().strip())
 
     def survey(self) -> Survey:
-        """Name what HEAD does not carry, so that nobody believes it was measured."""
+        """List what HEAD does not contain, so that nobody believes it was measured."""
         status = ("status", "--porcelain=v1", "-z", "--untracked-files=normal")
         listed = self._names(*status, "--no-renames", "--ignore-submodules=all")
         tree = self._names("ls-tree", "-r", "-z", "--full-tree", self.head)
@@ -94,19 +94,19 @@ class Source:
         )
 
     def snapshot(self) -> Snapshot:
-        """What HEAD holds and what it does not, for whoever wants to know what this is."""
+        """Return the names in HEAD, the names around it, and a reader."""
         names = self._names("ls-tree", "-r", "-z", "--name-only", "--full-tree", self.head)
         around = self._names("ls-files", "-z", "--others", "--directory", "--no-empty-directory")
         return Snapshot(root=self.path, files=names, untracked=around, read=self._read)
 
     def shallow_file(self) -> Path | None:
-        """The file that lists where a shallow clone's history was cut, if it is one."""
+        """Return the file that marks where a shallow clone's history ends; None if it is full."""
         name = self.git.run("rev-parse", "--git-path", "shallow").decode().rstrip("\n")
         file = self.path / name
         return file if file.is_file() and file.stat().st_size else None
 
     def pack(self, into: Path) -> None:
-        """Copy HEAD and its whole history into a pack file; the objects share nothing."""
+        """Copy HEAD and its whole history into a pack file; no object is shared."""
         with into.open("wb") as file:
             self.git.run(
                 *("pack-objects", "--revs", "--stdout", "-q"),
@@ -116,7 +116,7 @@ class Source:
             )
 
     def check_new_branch(self, branch: str) -> None:
-        """Refuse a name that git would not take, or that is taken."""
+        """Raise InvalidStateError if git rejects the name or the branch exists."""
         if self.git.attempt("check-ref-format", "--branch", branch).returncode:
             raise InvalidStateError(
                 f"{branch!r} is no branch name that git accepts.",
@@ -131,14 +131,14 @@ class Source:
             )
 
     def has(self, commits: list[str]) -> list[str]:
-        """Those of the commits that this repository has, in the order given."""
+        """Return the commits that this repository contains, in the order given."""
         asked = "\n".join(commits).encode() + b"\n"
         found = self.git.run("cat-file", "--batch-check=%(objecttype)", stdin=asked).decode()
         pairs = zip(commits, found.splitlines(), strict=True)
         return [commit for commit, kind in pairs if kind == "commit"]
 
     def receive(self, pack: Path, commit: str, branch: str) -> None:
-        """Take the pack's objects in and create one branch; nothing else of theirs moves."""
+        """Import a pack's objects and create one branch; no other reference moves."""
         with pack.open("rb") as file:
             self.git.run("index-pack", "--stdin", "--fix-thin", stdin=file)
         self.git.run(  # complete from the user's own references on, as a fetch would check
@@ -151,7 +151,7 @@ class Source:
         )
         if created.returncode:
             raise InvalidStateError(
-                f"git did not create the branch {branch!r}: {words(created.stderr)}",
+                f"git did not create the branch {branch!r}: {output_text(created.stderr)}",
                 "Give another name.",
                 reason="branch_not_created",
             )

@@ -1,7 +1,7 @@
-"""The ledger's head as it is written down outside git, so that a dropped tail is seen.
+"""The anchor: the ledger's head recorded outside git, so that a dropped tail is noticed.
 
-Before an append the file also names where the ledger is about to go, so that a process that dies
-between the two leaves a ledger that is at one of the places named, and anything else is not ours.
+Before an append, the file also names the head that the ledger is about to have. So a process that
+dies in between leaves a ledger at one of the two heads; any other head was not written by the lab.
 """
 
 import json
@@ -20,25 +20,25 @@ _WRITTEN = re.compile(rf"([0-9a-f]{{{SHORTEST},40}})(?::([1-9][0-9]*))?")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Anchor:
-    """A head of the ledger that was written down outside git."""
+    """A head of the ledger, recorded outside git."""
 
-    head: str | None  # None: there were no events
+    head: str | None  # None if there were no events
     count: int
-    next: "Anchor | None" = None  # where an append was about to move it
+    next: "Anchor | None" = None  # the head that an append was about to set
 
     def at(self, head: str | None, count: int) -> bool:
-        """Whether the ledger may be there."""
+        """Return whether the ledger may have this head and number of events."""
         return (head, count) == (self.head, self.count) or (
             self.next is not None and self.next.at(head, count)
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
-    """A head as a person, or their agent, wrote it down elsewhere."""
+class RecordedHead:
+    """A head that a person, or their agent, recorded elsewhere."""
 
     head: str  # the first digits, or all
-    count: int | None  # None: it was not written down
+    count: int | None  # None if it was not recorded
 
 
 def read_anchor(path: Path) -> Anchor | None:
@@ -61,7 +61,7 @@ def read_anchor(path: Path) -> Anchor | None:
 
 
 def write_anchor(path: Path, anchor: Anchor) -> None:
-    """Replace the file, also against a loss of power."""
+    """Replace the file atomically and durably, even against a loss of power."""
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_name(f"{path.name}.{os.getpid()}.new")
     with new.open("w") as file:
@@ -71,8 +71,8 @@ def write_anchor(path: Path, anchor: Anchor) -> None:
     new.replace(path)
 
 
-def parse_written(text: str) -> Written:
-    """HASH or HASH:COUNT, as `verify` prints it."""
+def parse_recorded_head(text: str) -> RecordedHead:
+    """Parse HASH or HASH:COUNT, as `verify` prints it; raise LabError for anything else."""
     found = _WRITTEN.fullmatch(text.strip().lower())
     if found is None:
         raise LabError(
@@ -81,7 +81,7 @@ def parse_written(text: str) -> Written:
             "digits of the hash.",
             reason="bad_head",
         )
-    return Written(head=found[1], count=int(found[2]) if found[2] else None)
+    return RecordedHead(head=found[1], count=int(found[2]) if found[2] else None)
 
 
 def _anchor(fields: Any) -> Anchor:  # noqa: ANN401 - any JSON

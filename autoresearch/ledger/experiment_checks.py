@@ -1,7 +1,7 @@
-"""Do the records of experiments say what their commits hold? Read in bulk, for `verify`.
+"""Checks that records of experiments match their commits, read in bulk for `verify`.
 
-What is asked of an experiment is what `prepare` made sure of when it was proposed; nothing of its
-record is believed but its commit's id and its base.
+They repeat what `prepare` ensured when the experiment was proposed. Of the record, only the
+commit's id and the base are trusted.
 """
 
 import re
@@ -20,12 +20,12 @@ from autoresearch.records import Experiment, FileChange
 
 Files = Mapping[str, bytes]  # editable files by path
 Changes = Mapping[str, tuple[RawChange, ...]]  # by commit
-Simpler = Callable[[Files, Files], int]  # what `Experiment.simpler` is, from both states
+Simpler = Callable[[Files, Files], int]  # computes `Experiment.simpler` from both states
 _ID = re.compile(r"[0-9a-f]{40}")
 
 
 class Note(str):
-    """A sentence on what could not be compared, though nothing is wrong with it."""
+    """A sentence about something that could not be compared, which is no finding."""
 
     __slots__ = ()
 
@@ -33,7 +33,7 @@ class Note(str):
 def check_experiments(
     repo: Repository, history: History, simpler: Simpler | None = None
 ) -> Iterator[str]:
-    """What does not agree, a sentence each; `simpler` is not checked without its function."""
+    """Yield each disagreement as a sentence; `simpler` is not checked without its function."""
     if history.opened is None or "e0" not in history.experiments:
         return
     misnamed = [e for e in history.experiments.values() if not _ID.fullmatch(e.commit)]
@@ -41,7 +41,7 @@ def check_experiments(
         yield from (f"{e.id} names no commit: {e.commit[:60]!r}." for e in misnamed)
         return
     first = history.experiments["e0"]
-    text: bytes | None = history.opened.contract.encode()  # where it was given beside its files
+    text: bytes | None = history.opened.contract.encode()  # if it was given beside the files
     if not text:
         [text] = repo.read_many([f"{first.commit}:{FILE_NAME}"])
     if text is None or sha256(text) != history.opened.contract_sha256:
@@ -52,20 +52,20 @@ def check_experiments(
     except ContractError as error:
         yield f"The contract of e0 does not read: {error.message}"
         return
-    yield from _wrong_opening(repo, history, contract)
-    standing, strays = _standing(repo, history)
+    yield from _check_opening(repo, history, contract)
+    sound, strays = _split_by_parent(repo, history)
     yield from strays
     made_by = history.opened.product_version
-    changes = changes_of(repo, [e.commit for e in standing])
-    outside = outside_of(repo, [e.commit for e in standing], contract.edit.allow)
-    for experiment in standing:
-        yield from _wrong_changes(experiment, changes[experiment.commit])
+    changes = changes_of(repo, [e.commit for e in sound])
+    outside = outside_of(repo, [e.commit for e in sound], contract.edit.allow)
+    for experiment in sound:
+        yield from _check_changes(experiment, changes[experiment.commit])
         for path in outside[experiment.commit]:
             yield f"{experiment.id} changes {path}, which is frozen."
-    yield from _wrong_code(repo, contract, first, standing, changes, simpler, made_by)
+    yield from _check_code(repo, contract, first, sound, changes, simpler, made_by)
 
 
-def _wrong_opening(repo: Repository, history: History, contract: Contract) -> Iterator[str]:
+def _check_opening(repo: Repository, history: History, contract: Contract) -> Iterator[str]:
     assert history.opened is not None
     commit = history.experiments["e0"].commit
     if history.opened.source_commit not in ("", commit):
@@ -78,10 +78,10 @@ def _wrong_opening(repo: Repository, history: History, contract: Contract) -> It
         yield f"{' and '.join(paths)} of e0 is not the data that the lab was opened with."
 
 
-def _standing(repo: Repository, history: History) -> tuple[list[Experiment], list[str]]:
-    """The experiments whose commits stand on their bases' alone, and a sentence on each other."""
+def _split_by_parent(repo: Repository, history: History) -> tuple[list[Experiment], list[str]]:
+    """Return experiments whose only parent is their base's commit, and a sentence on each other."""
     experiments = list(history.experiments.values())
-    standing, strays = [], []
+    sound, strays = [], []
     commits = read_commits(repo, [e.commit for e in experiments])
     for experiment, commit in zip(experiments, commits, strict=True):
         if commit is None:
@@ -89,13 +89,13 @@ def _standing(repo: Repository, history: History) -> tuple[list[Experiment], lis
         elif experiment.base is None:
             continue
         elif commit.parents == (history.experiments[experiment.base].commit,):
-            standing.append(experiment)
+            sound.append(experiment)
         else:
             strays.append(f"The commit of {experiment.id} does not stand on {experiment.base}.")
-    return standing, strays
+    return sound, strays
 
 
-def _wrong_changes(experiment: Experiment, changes: Sequence[RawChange]) -> Iterator[str]:
+def _check_changes(experiment: Experiment, changes: Sequence[RawChange]) -> Iterator[str]:
     found = tuple(
         FileChange(path=one.path, added=one.added, removed=one.removed, spans=one.spans)
         for one in changes
@@ -104,16 +104,16 @@ def _wrong_changes(experiment: Experiment, changes: Sequence[RawChange]) -> Iter
         yield f"The changes that are recorded of {experiment.id} are not those of its patch."
 
 
-def _wrong_code(
+def _check_code(
     repo: Repository,
     contract: Contract,
     first: Experiment,
-    standing: Sequence[Experiment],
+    sound: Sequence[Experiment],
     changes: Changes,
     simpler: Simpler | None,
     made_by: str,
 ) -> Iterator[str]:
-    """Compare fingerprints and sizes; an experiment's files are its base's and its changes."""
+    """Compare fingerprints and sizes; an experiment's files are its base's with its changes."""
     files = {first.id: _editable(repo, contract, first)}
     if fingerprint(files[first.id]) != first.fingerprint:
         if made_by != version("autoresearch-mcp"):
@@ -121,8 +121,8 @@ def _wrong_code(
         else:
             yield "The fingerprint that is recorded of e0 is not that of its code."
         return
-    new = _new_contents(repo, standing, changes)
-    for experiment in standing:
+    new = _new_contents(repo, sound, changes)
+    for experiment in sound:
         before = files.get(experiment.base or "")
         if before is None:
             continue  # something is wrong with its base, and that was said
@@ -147,7 +147,7 @@ def _editable(repo: Repository, contract: Contract, experiment: Experiment) -> F
 def _new_contents(
     repo: Repository, experiments: Sequence[Experiment], changes: Changes
 ) -> dict[str, dict[str, bytes]]:
-    """The changed and added files of each experiment, by its id."""
+    """Return the changed and added files of each experiment, by its id."""
     asked = [
         (experiment, change.path)
         for experiment in experiments

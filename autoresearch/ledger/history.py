@@ -1,4 +1,4 @@
-"""What the ledger's events add up to: pure replay, no git, no files, no clock.
+"""The history: the ledger's events folded into one state. Pure; no git, no files, no clock.
 
 An event that contradicts what came before it raises LedgerDamagedError before anything changes.
 """
@@ -36,7 +36,7 @@ class Contradiction:
 
 @dataclass(slots=True)
 class History:
-    """The state after `entries`. Treat what it hands out as read-only."""
+    """The state after `entries`. Treat its contents as read-only."""
 
     entries: list[Entry] = field(default_factory=list)
     opened: LabOpened | None = None
@@ -46,36 +46,36 @@ class History:
     verdicts: dict[str, Verdict] = field(default_factory=dict)  # one an experiment
     lessons: dict[str, tuple[Concluded, ...]] = field(default_factory=dict)
     kept: tuple[str, ...] = ()  # the kept line, e0 first
-    reversals: dict[str, Reversal] = field(default_factory=dict)  # of what was kept once
+    reversals: dict[str, Reversal] = field(default_factory=dict)  # of experiments once kept
     proposed_at: dict[str, float] = field(default_factory=dict)
     _runs_of: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def head(self) -> str | None:
-        """The ledger's last commit."""
+        """The ledger's last commit, None without events."""
         return self.entries[-1].commit if self.entries else None
 
     @property
     def incumbent(self) -> str | None:
-        """The experiment at the tip of the kept line."""
+        """The experiment at the end of the kept line, None before e0."""
         return self.kept[-1] if self.kept else None
 
     @property
     def incumbent_commit(self) -> str | None:
-        """The incumbent's code."""
+        """The commit of the incumbent's code."""
         return self.experiments[self.kept[-1]].commit if self.kept else None
 
     @property
     def next_experiment(self) -> str:
-        """The id of the experiment proposed next."""
+        """The id of the next experiment."""
         return f"e{len(self.experiments)}"
 
     def next_run(self, experiment: str) -> str:
-        """The id of the experiment's next run."""
+        """Return the id of the experiment's next run."""
         return f"{experiment}-r{len(self._runs_of.get(experiment, ())) + 1}"
 
     def experiment(self, name: str) -> Experiment:
-        """One experiment; NotFoundError names the valid ids."""
+        """Return one experiment; raise NotFoundError, listing the valid ids, if there is none."""
         if name not in self.experiments:
             raise NotFoundError(
                 f"There is no experiment {name!r}.", self._ids("experiments"), reason="experiment"
@@ -83,31 +83,31 @@ class History:
         return self.experiments[name]
 
     def run(self, name: str) -> Run:
-        """One run; NotFoundError names the valid ids."""
+        """Return one run; raise NotFoundError, listing the valid ids, if there is none."""
         if name not in self.runs:
             raise NotFoundError(f"There is no run {name!r}.", self._ids("runs"), reason="run")
         return self.runs[name]
 
     def runs_of(self, experiment: str) -> tuple[Run, ...]:
-        """The experiment's runs, in the order they were planned."""
+        """Return the experiment's runs, in the order they were planned."""
         return tuple(self.runs[name] for name in self._runs_of.get(experiment, ()))
 
     def reports_of(self, experiment: str) -> tuple[RunReport, ...]:
-        """Reports of those of its runs that ended."""
+        """Return the reports of the experiment's runs that ended."""
         names = self._runs_of.get(experiment, ())
         return tuple(self.reports[name] for name in names if name in self.reports)
 
     def peak_mb(self, experiment: str) -> float:
-        """The most memory that a run of it took which ended well; 0.0 where nothing is known."""
+        """Return the peak memory in MB of its runs that finished; 0.0 where nothing is known."""
         reports = self.reports_of(experiment)
         return max((r.peak_mb for r in reports if r.state is RunState.FINISHED), default=0.0)
 
     def unfinished(self) -> tuple[Run, ...]:
-        """Runs that were started and have no report yet."""
+        """Return the runs that were started and have no report yet."""
         return tuple(run for name, run in self.runs.items() if name not in self.reports)
 
     def copy(self) -> "History":
-        """An independent one, so that a reader's is not changed under it."""
+        """Return an independent copy, so that a reader's history does not change under it."""
         return History(
             entries=list(self.entries),
             opened=self.opened,
@@ -123,7 +123,7 @@ class History:
         )
 
     def apply(self, entry: Entry) -> None:
-        """Add one entry; LedgerDamagedError if it contradicts the ones before."""
+        """Fold in one entry; raise LedgerDamagedError if it contradicts the ones before."""
         if entry.n != len(self.entries):
             raise LedgerDamagedError(
                 f"The ledger's commit {entry.commit[:12]} says it is number {entry.n}, "
@@ -131,11 +131,11 @@ class History:
                 reason="wrong_number",
             )
         self.check(entry.event)
-        self._take(entry.event, entry.at)
+        self._fold(entry.event, entry.at)
         self.entries.append(entry)
 
     def check(self, event: Event) -> None:
-        """LedgerDamagedError if the event cannot come next."""
+        """Raise LedgerDamagedError if the event cannot come next."""
         contradiction = self._contradiction(event)
         if contradiction:
             said = f"Event {len(self.entries)}: {contradiction.text}"
@@ -220,16 +220,16 @@ class History:
         if reversal.base != self.kept[-2]:
             words = f"{name} is taken back to {reversal.base}, but was kept on {self.kept[-2]}."
             return Contradiction("wrong_base", words)
-        stranger = self._without_end(reversal)
+        stranger = self._unfinished_run(reversal)
         words = f"taking back {name} rests on {stranger}, which has no end."
         return Contradiction("unended_run", words) if stranger else None
 
-    def _without_end(self, word: Verdict | Reversal) -> str:
-        groups = (word.candidate_runs, word.control_runs, *word.noise_runs)
+    def _unfinished_run(self, ruling: Verdict | Reversal) -> str:
+        groups = (ruling.candidate_runs, ruling.control_runs, *ruling.noise_runs)
         return next((run for group in groups for run in group if run not in self.reports), "")
 
     def _wrong_evidence(self, verdict: Verdict) -> Contradiction | None:
-        stranger = self._without_end(verdict)
+        stranger = self._unfinished_run(verdict)
         if stranger:
             words = f"the verdict on {verdict.experiment} rests on {stranger}, which has no end."
             return Contradiction("unended_run", words)
@@ -246,7 +246,7 @@ class History:
         known = experiment in self.experiments
         return None if known else Contradiction("unknown_experiment", words)
 
-    def _take(self, event: Event, at: float) -> None:
+    def _fold(self, event: Event, at: float) -> None:
         match event:
             case LabOpened():
                 self.opened = event

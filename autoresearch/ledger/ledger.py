@@ -1,7 +1,7 @@
-"""Append to the ledger and read it: events are commits on one branch of the lab's repository.
+"""The ledger: an append-only record of events, which are commits on one branch of the repository.
 
-Each commit's tree holds one `event.json`; the first parent is the event before it, and the event
-of a proposal has the experiment's commit as second parent. SQLite is only a cache.
+Each commit's tree holds one `event.json`; its first parent is the previous event, and the event of
+a proposal has the experiment's commit as second parent. SQLite is only a cache.
 """
 
 import time
@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 from autoresearch.errors import InvalidStateError, LedgerDamagedError
 from autoresearch.git.repository import Moves, Repository
 from autoresearch.git.signatures import Signer
-from autoresearch.ledger import serialization as envelope
+from autoresearch.ledger import serialization
 from autoresearch.ledger.anchor import Anchor, read_anchor, write_anchor
 from autoresearch.ledger.history import History
 from autoresearch.ledger.search_index import SearchIndex
@@ -29,7 +29,15 @@ SIGNED = (LabOpened, Judged, Reverted)  # events that are signed, where a lab si
 
 
 class Ledger:
-    """One lab's ledger. Servers queue for a file lock; the ref moves by compare-and-swap."""
+    """The ledger of one lab. Writers queue for a file lock; the ref moves by compare-and-swap.
+
+    Args:
+        repo: The lab's repository.
+        cache_path: The SQLite file of the search index.
+        anchor_path: The file that records the head outside git.
+        clock: Returns epoch seconds.
+        signer: The key that signs openings, verdicts and reversals; None if the lab does not sign.
+    """
 
     def __init__(
         self,
@@ -44,17 +52,17 @@ class Ledger:
         self.cache = SearchIndex(cache_path)
         self.anchor_path = anchor_path
         self._clock = clock
-        # What was read last, and the ref's stamp at that time; one value, for it is shared.
+        # The last history read, and the ref's stamp then; one value, since threads share it.
         self._known: tuple[History, object] = (History(), None)
 
     def history(self) -> History:
-        """Everything up to now. What was handed out before is not changed by it."""
+        """Return the history up to now. Histories returned before stay as they were."""
         known, read_at = self._known
         stamp = self.repo.ref_stamp(LEDGER_REF)
         return known if stamp is not None and stamp == read_at else self._read()
 
     def _read(self) -> History:
-        """Everything up to where the branch is now."""
+        """Return the history up to the branch's present head."""
         known, _ = self._known  # taken before the ref is read, so that it is never ahead of it
         stamp = self.repo.ref_stamp(LEDGER_REF)
         head = self.repo.resolve(LEDGER_REF)
@@ -71,7 +79,14 @@ class Ledger:
         return known
 
     def append(self, build: Callable[[History], Event | None]) -> Entry | None:
-        """Add the event that `build` makes of the present history; None if it makes none."""
+        """Append the event that `build` makes from the present history.
+
+        Returns:
+            The new entry, or None if `build` returns None.
+
+        Raises:
+            LedgerDamagedError: As in `append_all`.
+        """
 
         def build_all(history: History) -> tuple[Event, ...]:
             event = build(history)
@@ -81,18 +96,27 @@ class Ledger:
         return entries[0] if entries else None
 
     def append_all(self, build: Callable[[History], Sequence[Event]]) -> tuple[Entry, ...]:
-        """Add several events, or none of them, in one move.
+        """Append several events atomically: all of them or none.
 
-        `build` may be called again, on a newer history. The incumbent's branch moves by itself
-        with the event that moves the incumbent. Raises LedgerDamagedError where the ledger is not
-        at the recorded head, so that nothing is built on what others put there.
+        The incumbent's branch moves together with the event that moves the incumbent.
+
+        Args:
+            build: Makes the events from the present history; called again if the ledger moved.
+
+        Returns:
+            The new entries, () if `build` made no events.
+
+        Raises:
+            LedgerDamagedError: The ledger is not at the recorded head (so that nothing is built on
+                what others wrote), or could not be moved in ATTEMPTS attempts.
+            InvalidStateError: Another process held the lock for LOCK_S seconds.
         """
         with self.lock():
-            # Left over by a git that was killed: only the holder of our lock moves these two.
+            # Left by a git that was killed: only the holder of our lock moves these refs.
             self.repo.remove_locks((LEDGER_REF, INCUMBENT_REF, "HEAD"))
             for _ in range(ATTEMPTS):
                 before = self._read()
-                self._refuse_strange(before)
+                self._require_recorded_head(before)
                 events = build(before)
                 if not events:
                     return ()
@@ -113,7 +137,7 @@ class Ledger:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Keep others from appending; raise InvalidStateError if one of them takes too long."""
+        """Lock out other writers; raise InvalidStateError after waiting LOCK_S seconds."""
         lock = FileLock(self.repo.path / "append.lock", timeout=LOCK_S)
         try:
             lock.acquire()
@@ -129,11 +153,11 @@ class Ledger:
             lock.release()
 
     def anchor(self) -> Anchor | None:
-        """The head that was last written down; None if there is no such file."""
+        """Return the head recorded outside git; None if there is no such file."""
         return read_anchor(self.anchor_path)
 
-    def _refuse_strange(self, history: History) -> None:
-        """Raise LedgerDamagedError unless the ledger is where it was last written down to be."""
+    def _require_recorded_head(self, history: History) -> None:
+        """Raise LedgerDamagedError unless the ledger is at the recorded head."""
         anchor, count = self.anchor(), len(history.entries)
         if anchor is None and not count:
             return
@@ -147,24 +171,24 @@ class Ledger:
             )
 
     def _commit(self, before: History, events: Sequence[Event]) -> History:
-        """Write the events as commits that no ref points at yet."""
+        """Write the events as commits that no ref points to yet; return the history with them."""
         after = before.copy()
         for event in events:
             n, at = len(after.entries), self._clock()
-            blob = envelope.encode(n, at, event)
+            blob = serialization.encode(n, at, event)
             after.check(event)
             tree = self.repo.make_tree({FILE: self.repo.write_blob(blob)})
             parents = [after.head] if after.head else []
             if isinstance(event, Proposed):
                 parents.append(event.experiment.commit)
-            subject = f"{n} {envelope.kind_of(event)}"
+            subject = f"{n} {serialization.kind_of(event)}"
             sign = self.signer.key if self.signer and isinstance(event, SIGNED) else None
             commit = self.repo.commit_tree(tree, parents, subject, at=at, sign=sign)
-            after.apply(envelope.decode(commit, blob))
+            after.apply(serialization.decode(commit, blob))
         return after
 
     def _moves(self, before: History, after: History) -> Moves:
-        """The ledger's move, and the incumbent's from wherever it is: its branch is derived."""
+        """Return the ledger's move, and the incumbent's from its present place: it is derived."""
         moves = {LEDGER_REF: (after.head, before.head)}
         present = self.repo.resolve(INCUMBENT_REF)
         if present != after.incumbent_commit:
@@ -173,7 +197,7 @@ class Ledger:
 
 
 def extended(repo: Repository, history: History, head: str | None) -> History:
-    """The history up to `head`, reading only what is new."""
+    """Return the history up to `head`, reading only new events."""
     if head is None:
         if history.head is None:
             return history
@@ -194,5 +218,5 @@ def extended(repo: Repository, history: History, head: str | None) -> History:
             raise LedgerDamagedError(
                 f"The ledger's commit {commit[:12]} has no {FILE}.", reason="no_event"
             )
-        after.apply(envelope.decode(commit, blob))
+        after.apply(serialization.decode(commit, blob))
     return after

@@ -1,6 +1,6 @@
-"""Answer questions about the ledger from SQLite: a cache, rebuilt from git's entries at any time.
+"""Search index of the ledger in SQLite: a cache, rebuilt from git's entries at any time.
 
-A missing, damaged or older file is replaced without a word: nothing is in it that git lacks.
+A missing, damaged or older file is replaced silently: it holds nothing that git lacks.
 """
 
 import re
@@ -13,10 +13,10 @@ from typing import TypeVar
 
 from filelock import FileLock
 
-from autoresearch.ledger import serialization as envelope
+from autoresearch.ledger import serialization
 from autoresearch.records import Concluded, Entry, Experiment, Judged, Outcome, Proposed
 
-SCHEMA = 2  # raise it when a table changes
+SCHEMA = 2  # increase it when a table changes
 BUSY_S = 10.0
 _TABLES = """
 CREATE TABLE events (n INTEGER PRIMARY KEY, hash TEXT NOT NULL, record TEXT NOT NULL);
@@ -35,22 +35,22 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """What to look for; what is left empty does not narrow it."""
+    """A search; empty fields do not narrow it."""
 
-    words: str = ""  # in hypothesis, lessons and paths
-    path: str = ""  # a file, or a folder
-    outcome: Outcome | None = None  # of the latest verdict
-    limit: int = 10
+    words: str = ""  # searched in hypotheses, lessons and paths
+    path: str = ""  # a file or a folder
+    outcome: Outcome | None = None  # of the last verdict
+    limit: int = 10  # experiments
 
 
 @dataclass(frozen=True, slots=True)
 class SearchIndex:
-    """The file and its lock; every use opens, catches up and closes."""
+    """The index file and its lock; every use opens it, adds new entries and closes it."""
 
     path: Path
 
     def recall(self, entries: Sequence[Entry], question: Question) -> tuple[str, ...]:
-        """Ids of the experiments that match: best words first, newest first without words."""
+        """Return ids of matching experiments: best match first, or newest first without words."""
 
         def ask(db: sqlite3.Connection) -> tuple[str, ...]:
             _catch_up(db, entries)
@@ -59,9 +59,9 @@ class SearchIndex:
         return self._use(ask)
 
     def compare(self, entries: Sequence[Entry]) -> str:
-        """Compare every row with git: "agrees", or "rebuilt" when it was missing or differed.
+        """Compare every row with git; return "agrees", or "rebuilt" if it was missing or differed.
 
-        Rows of later events than `entries` has are left: they may have been added meanwhile.
+        Rows of events later than `entries` are left: they may have been added meanwhile.
         """
 
         def ask(db: sqlite3.Connection) -> str:
@@ -77,7 +77,7 @@ class SearchIndex:
         return self._use(ask)
 
     def _use(self, ask: Callable[[sqlite3.Connection], T]) -> T:
-        """Run a question; on any damage, throw the file away and ask an empty one."""
+        """Run a query; if the file is damaged, discard it and ask an empty one."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{self.path}.lock"):
             try:
@@ -97,7 +97,7 @@ class SearchIndex:
 def _ask(database: str, ask: Callable[[sqlite3.Connection], T]) -> T:
     with closing(sqlite3.connect(database, timeout=BUSY_S)) as db:
         db.execute("PRAGMA journal_mode=WAL")
-        db.execute("PRAGMA synchronous=OFF")  # a cache that is lost is only rebuilt
+        db.execute("PRAGMA synchronous=OFF")  # a lost cache is only rebuilt
         if db.execute("PRAGMA user_version").fetchone()[0] != SCHEMA:
             _create(db)
         with db:
@@ -132,7 +132,7 @@ def _clear(db: sqlite3.Connection) -> None:
 
 
 def _record(entry: Entry) -> str:
-    return envelope.encode(entry.n, entry.at, entry.event).decode()
+    return serialization.encode(entry.n, entry.at, entry.event).decode()
 
 
 def _add(db: sqlite3.Connection, entry: Entry) -> None:

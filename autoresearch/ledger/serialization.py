@@ -1,4 +1,4 @@
-"""One ledger event as canonical JSON and back; anything else raises LedgerDamagedError."""
+"""Serialization of ledger events as canonical JSON; malformed input raises LedgerDamagedError."""
 
 import json
 from dataclasses import asdict, replace
@@ -26,12 +26,15 @@ _KEYS = {"n", "at", "kind", "event"}
 
 
 def kind_of(event: Event) -> str:
-    """The name of the event's kind, as written in the ledger."""
+    """Return the name of the event's kind, as written in the ledger."""
     return _NAMES[type(event)]
 
 
 def encode(n: int, at: float, event: Event) -> bytes:
-    """Canonical JSON: sorted keys, no spaces, no NaN; the same event gives the same bytes."""
+    """Return canonical JSON: sorted keys, no spaces, no NaN; equal events give equal bytes.
+
+    `n` is the event's index in the ledger, `at` is in epoch seconds.
+    """
     envelope = {"n": n, "at": at, "kind": kind_of(event), "event": asdict(event)}
     try:
         text = json.dumps(
@@ -47,7 +50,7 @@ def encode(n: int, at: float, event: Event) -> bytes:
 
 
 def decode(commit: str, blob: bytes) -> Entry:
-    """The entry that a commit's `event.json` holds."""
+    """Return the entry in a commit's `event.json`; raise LedgerDamagedError if it is malformed."""
     try:
         envelope = json.loads(blob)
         if not isinstance(envelope, dict) or set(envelope) != _KEYS:
@@ -79,7 +82,7 @@ def _adapter(kind: str) -> TypeAdapter[Any]:
 
 
 def _unknown(raw: object, known: object) -> str:
-    """The first key of `raw` that was dropped when it was read; plain dataclasses drop extras."""
+    """Return the first key of `raw` that reading dropped (plain dataclasses drop extras), or ""."""
     if isinstance(raw, dict) and isinstance(known, dict):
         inner = (key if key not in known else _unknown(raw[key], known[key]) for key in raw)
         return next(filter(None, inner), "")

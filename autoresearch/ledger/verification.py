@@ -1,6 +1,6 @@
-"""Read the whole ledger again and compare it with everything that should agree with it.
+"""Verification: read the whole ledger again and compare it with all that should agree with it.
 
-Whatever was done to the lab's folder, this ends in findings and not in an error.
+Whatever was done to the lab's folder, the result is a list of findings and never an error.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -10,86 +10,96 @@ from typing import Protocol
 from autoresearch.errors import GitError, LabError, LedgerDamagedError
 from autoresearch.git.bulk_reads import find_foreign_config, read_commits, signatures
 from autoresearch.git.signatures import ALLOWED
-from autoresearch.ledger import serialization as envelope
-from autoresearch.ledger.anchor import Anchor, Written
+from autoresearch.ledger import serialization
+from autoresearch.ledger.anchor import Anchor, RecordedHead
 from autoresearch.ledger.experiment_checks import Note
 from autoresearch.ledger.history import History
 from autoresearch.ledger.ledger import FILE, INCUMBENT_REF, LEDGER_REF, SIGNED, Ledger
 from autoresearch.records import Entry, Judged, Proposed, Reversal, Reverted, Ruling, Verdict
 
-Check = Callable[[History], Iterable[str]]  # findings, a sentence each, and Notes
+Check = Callable[[History], Iterable[str]]  # yields findings, a sentence each, and Notes
 GOOD = "G"  # git's letter for a signature by a key that is allowed
-# What deriving something from a forged record may end in.
+# Errors that deriving something from a forged record may raise.
 _CONTRADICTIONS = (LabError, ArithmeticError, AssertionError, LookupError, TypeError, ValueError)
 
 
 class JudgeAgain(Protocol):
-    """Derives a verdict or a reversal anew."""
+    """Derives a verdict or a reversal again."""
 
-    def __call__(self, history: History, word: Ruling, /) -> Ruling:
-        """The word as the judge of its version gives it on the history before it."""
+    def __call__(self, history: History, ruling: Ruling, /) -> Ruling:
+        """Return the ruling that its version of the judge gives on the history before it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
-    """What was found; `ok` when there are no findings."""
+    """The result of a verification; `ok` if there are no findings."""
 
     ok: bool
-    entries: int  # events that replay
+    entries: int  # events that could be folded
     experiments: int
     verdicts: int  # verdicts and reversals derived again
-    anchor: str  # which head, recorded outside git, the chain was compared with
+    anchor: str  # the head, recorded outside git, that the chain was compared with
     cache: str  # "agrees" or "rebuilt"
     findings: tuple[str, ...]  # a sentence each
-    head: str = ""  # HASH:COUNT, for a person to write down elsewhere; "" where nothing replays
-    signed: int = 0  # verdicts and reversals whose signature is good
+    head: str = ""  # HASH:COUNT, for a person to record elsewhere; "" without readable events
+    signed: int = 0  # verdicts and reversals with a good signature
     signer: str = ""  # the key's fingerprint; "" where the lab does not sign
-    notes: tuple[str, ...] = ()  # what could not be compared, though nothing is wrong with it
+    notes: tuple[str, ...] = ()  # comparisons that could not be made, which are no findings
 
 
 def verify(
     ledger: Ledger,
     judge_again: JudgeAgain | None = None,
     *,
-    written: Written | None = None,
+    written: RecordedHead | None = None,
     checks: Sequence[Check] = (),
 ) -> Verification:
-    """Check objects, chain, records, verdicts, signatures, refs, anchor, cache; never the reader.
+    """Check objects, chain, records, verdicts, signatures, refs, anchor and cache of a ledger.
 
-    `judge_again` derives a verdict or a reversal anew from the history before it; without it none
-    is derived. `written` is a head that was written down elsewhere. `checks` are asked last.
+    Args:
+        ledger: The ledger, which is only read (its cache may be rebuilt).
+        judge_again: Derives a verdict or a reversal from the history before it; without it, none
+            is derived again.
+        written: A head that was recorded elsewhere.
+        checks: Further checks, made last on the folded history.
+
+    Returns:
+        The findings, whatever the ledger's state.
+
+    Raises:
+        InvalidStateError: Another process held the ledger's lock for too long.
     """
     findings: list[str] = []
     heads = _read_heads(ledger)
-    findings += _guarded(lambda: _unsound(ledger))
-    history, words = History(), 0
+    findings += _collect(lambda: _check_repository(ledger))
+    history, rulings = History(), 0
     try:
         chain, entries = _read(ledger, heads.ledger)
         for parents, entry in zip(chain, entries, strict=True):
-            findings += _wrong_parents(history, parents, entry)
+            findings += _check_parents(history, parents, entry)
             if judge_again and isinstance(entry.event, Judged | Reverted):
-                findings += _wrong_word(history, entry.event, judge_again)
-                words += 1
+                findings += _check_ruling(history, entry.event, judge_again)
+                rulings += 1
             history.apply(entry)
     except (LedgerDamagedError, GitError) as error:
         findings.append(error.message)
-    findings += _wrong_incumbent(heads.incumbent, history)
+    findings += _check_incumbent(heads.incumbent, history)
     anchor, dropped = _compare_anchor(ledger, heads.anchor, history)
     findings += dropped
     if written is not None:
-        anchor = f"{anchor}; and {_shown(written)}, as given"
-        findings += _off_written(history, written)
+        anchor = f"{anchor}; and {_head_text(written)}, as given"
+        findings += _compare_recorded(history, written)
     signer = _Signer(ledger, history)
-    findings += _guarded(signer.findings)
+    findings += _collect(signer.findings)
     for check in checks:
-        findings += _guarded(lambda check=check: check(history))  # type: ignore[misc]
+        findings += _collect(lambda check=check: check(history))  # type: ignore[misc]
     notes = tuple(str(found) for found in findings if isinstance(found, Note))
     findings = [found for found in findings if not isinstance(found, Note)]
     return Verification(
         ok=not findings,
         entries=len(history.entries),
         experiments=len(history.experiments),
-        verdicts=words,
+        verdicts=rulings,
         anchor=anchor,
         cache=ledger.cache.compare(history.entries),
         findings=tuple(findings),
@@ -100,8 +110,8 @@ def verify(
     )
 
 
-def _guarded(ask: Callable[[], Iterable[str]]) -> list[str]:
-    """The answers, and as the last of them why there are no more."""
+def _collect(ask: Callable[[], Iterable[str]]) -> list[str]:
+    """Collect findings; an error ends them and becomes the last finding."""
     found: list[str] = []
     try:
         found += ask()
@@ -112,7 +122,7 @@ def _guarded(ask: Callable[[], Iterable[str]]) -> list[str]:
     return found
 
 
-def _unsound(ledger: Ledger) -> Iterator[str]:
+def _check_repository(ledger: Ledger) -> Iterator[str]:
     said = ledger.repo.fsck()
     if said:
         yield f"git fsck: {said}"
@@ -121,11 +131,11 @@ def _unsound(ledger: Ledger) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Heads:
-    """What an append moves, as it was at one moment."""
+    """The refs and the anchor that an append moves, at one moment."""
 
     ledger: str | None
     incumbent: str | None
-    anchor: Anchor | LedgerDamagedError | None  # the error if it does not read
+    anchor: Anchor | LedgerDamagedError | None  # the error if it is unreadable
 
 
 def _read_heads(ledger: Ledger) -> _Heads:
@@ -142,7 +152,7 @@ def _read_heads(ledger: Ledger) -> _Heads:
 
 
 def _read(ledger: Ledger, head: str | None) -> tuple[list[tuple[str, ...]], Iterator[Entry]]:
-    """The chain and its entries, decoded one by one, so that those before a damaged one count."""
+    """Return the chain and its entries, decoded lazily: those before a damaged one count."""
     if head is None:
         return [], iter(())
     chain = ledger.repo.parents(head)
@@ -154,12 +164,12 @@ def _read(ledger: Ledger, head: str | None) -> tuple[list[tuple[str, ...]], Iter
                 raise LedgerDamagedError(
                     f"The ledger's commit {commit[:12]} has no {FILE}.", reason="no_event"
                 )
-            yield envelope.decode(commit, blob)
+            yield serialization.decode(commit, blob)
 
     return chain, decoded()
 
 
-def _wrong_parents(history: History, parents: tuple[str, ...], entry: Entry) -> list[str]:
+def _check_parents(history: History, parents: tuple[str, ...], entry: Entry) -> list[str]:
     due = [entry.commit, *([history.head] if history.head else [])]
     if isinstance(entry.event, Proposed):
         due.append(entry.event.experiment.commit)
@@ -169,30 +179,30 @@ def _wrong_parents(history: History, parents: tuple[str, ...], entry: Entry) -> 
     return [f"Event {entry.n} ({entry.commit[:12]}) does not have {what} as its last parent."]
 
 
-def _wrong_word(history: History, event: Judged | Reverted, judge_again: JudgeAgain) -> list[str]:
-    word: Verdict | Reversal
+def _check_ruling(history: History, event: Judged | Reverted, judge_again: JudgeAgain) -> list[str]:
+    ruling: Verdict | Reversal
     again: Verdict | Reversal
     try:
         if isinstance(event, Judged):
-            what, word = f"The verdict on {event.verdict.experiment}", event.verdict
+            what, ruling = f"The verdict on {event.verdict.experiment}", event.verdict
             again = judge_again(history, event.verdict)
         else:
-            what, word = f"The reversal of {event.reversal.experiment}", event.reversal
+            what, ruling = f"The reversal of {event.reversal.experiment}", event.reversal
             again = judge_again(history, event.reversal)
     except _CONTRADICTIONS as error:
         said = error.message if isinstance(error, LabError) else f"{type(error).__name__}: {error}"
         return [f"{what} cannot be derived again: {said}"]
-    if again == word:
+    if again == ruling:
         return []
     differing = [
-        f"{name} {getattr(word, name)!r} is {getattr(again, name, None)!r} when derived again"
-        for name in type(word).__slots__
-        if getattr(again, name, None) != getattr(word, name)
+        f"{name} {getattr(ruling, name)!r} is {getattr(again, name, None)!r} when derived again"
+        for name in type(ruling).__slots__
+        if getattr(again, name, None) != getattr(ruling, name)
     ]
     return [f"{what} does not follow: {'; '.join(differing)}."]
 
 
-def _wrong_incumbent(branch: str | None, history: History) -> list[str]:
+def _check_incumbent(branch: str | None, history: History) -> list[str]:
     if branch == history.incumbent_commit:
         return []
     return [
@@ -205,7 +215,7 @@ def _wrong_incumbent(branch: str | None, history: History) -> list[str]:
 def _compare_anchor(
     ledger: Ledger, anchor: Anchor | LedgerDamagedError | None, history: History
 ) -> tuple[str, list[str]]:
-    """Which anchor was used, and what it shows."""
+    """Return a description of the anchor that was used, and findings."""
     if isinstance(anchor, LedgerDamagedError):
         return "unreadable", [anchor.message]
     if anchor is None:
@@ -213,12 +223,12 @@ def _compare_anchor(
         return f"none, there is no anchor at {ledger.anchor_path}", found
     used = anchor
     if anchor.next is not None and anchor.next.at(history.head, len(history.entries)):
-        used = anchor.next  # whoever appended died before it could write that down
+        used = anchor.next  # the writer died before it could record that
     said = f"{(used.head or 'nothing')[:12]} as event {used.count - 1}"
-    return f"{said}, from {ledger.anchor_path.name}", _off_anchor(history, used)
+    return f"{said}, from {ledger.anchor_path.name}", _compare_head(history, used)
 
 
-def _off_anchor(history: History, anchor: Anchor) -> list[str]:
+def _compare_head(history: History, anchor: Anchor) -> list[str]:
     count = len(history.entries)
     if anchor.count > count:
         return [
@@ -231,30 +241,30 @@ def _off_anchor(history: History, anchor: Anchor) -> list[str]:
     return []
 
 
-def _off_written(history: History, written: Written) -> list[str]:
-    """Later events are no finding here: the head was written down some time ago."""
+def _compare_recorded(history: History, written: RecordedHead) -> list[str]:
+    """Compare with a head recorded elsewhere; later events are expected and no finding."""
     found = [e for e in history.entries if e.commit.startswith(written.head)]
     if any(written.count in (None, entry.n + 1) for entry in found):
         return []
     return [
-        f"The head {_shown(written)} that was written down elsewhere is not in the ledger: it was "
-        "rewritten, or its tail was dropped."
+        f"The head {_head_text(written)} that was written down elsewhere is not in the ledger: "
+        "it was rewritten, or its tail was dropped."
     ]
 
 
-def _shown(written: Written) -> str:
+def _head_text(written: RecordedHead) -> str:
     return written.head[:12] + (f":{written.count}" if written.count is not None else "")
 
 
 class _Signer:
-    """Checks signatures, where the first event says by its own that the lab signs."""
+    """Checks signatures if the first event's own signature shows that the lab signs."""
 
     def __init__(self, ledger: Ledger, history: History) -> None:
         self._ledger, self._history = ledger, history
         self.key, self.good = "", 0
 
     def findings(self) -> Iterator[str]:
-        """What is wrong with them; `good` and `key` say what is right."""
+        """Yield findings on signatures; set `good` to the number of good ones and `key`."""
         due = [entry for entry in self._history.entries if isinstance(entry.event, SIGNED)]
         if not due:
             return
@@ -272,7 +282,7 @@ class _Signer:
         if letter != GOOD:
             yield f"The signature of the first event is not good ({letter or 'none'})."
         for entry, commit in zip(due[1:], commits[1:], strict=True):
-            what = f"{_named(entry)} (event {entry.n})"
+            what = f"{_name_of(entry)} (event {entry.n})"
             if commit is None or not commit.signed:
                 yield f"{what} is not signed, and in this lab it must be."
             elif found.get(entry.commit) != [GOOD, self.key]:
@@ -281,10 +291,10 @@ class _Signer:
                 self.good += 1
 
 
-def _named(entry: Entry) -> str:
+def _name_of(entry: Entry) -> str:
     match entry.event:
         case Judged(verdict=verdict):
             return f"the verdict on {verdict.experiment}"
         case Reverted(reversal=reversal):
             return f"the reversal of {reversal.experiment}"
-    return envelope.kind_of(entry.event)
+    return serialization.kind_of(entry.event)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from autoresearch.ledger.anchor import parse_written
+from autoresearch.ledger.anchor import parse_recorded_head
 from autoresearch.ledger.experiment_checks import Note, check_experiments
 from autoresearch.ledger.history import History
 from autoresearch.ledger.verification import JudgeAgain, Verification, verify
@@ -22,7 +22,7 @@ def verify_lab(lab: OpenLab, judge_again: JudgeAgain, head: str = "") -> Verific
         lambda history: _wrong_settings(lab, history),
         lambda history: _wrong_documents(lab, history),
     )
-    written = parse_written(head) if head else None
+    written = parse_recorded_head(head) if head else None
     return verify(lab.ledger, judge_again, written=written, checks=checks)
 
 

@@ -1,4 +1,4 @@
-"""Sections of a source file: find one by lines or symbol, its syntax-tree spans and its knobs.
+"""Sections of a source file, found by lines or symbol, with their syntax-tree spans and knobs.
 
 Pure functions on text. Knows no git and no ledger.
 """
@@ -19,12 +19,12 @@ Block = Definition | ast.For | ast.While | ast.If | ast.With | ast.Try
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Knob:
-    """A named value in the code that can be turned."""
+    """A named value in the code that can be changed."""
 
     name: str
     line: int
     value: str  # as written
-    low: float | None  # the contract's range
+    low: float | None  # of the contract's range
     high: float | None
 
 
@@ -50,7 +50,7 @@ class Place:
 def find_section(section: str, files: Sequence[str], read: "Reader") -> Place:
     """Resolve "train.py:10-40", "train.py:load", "train.py" or "load" to a place.
 
-    Raises NotFoundError, with what there is instead.
+    Raises NotFoundError, listing what there is.
     """
     path, _, within = section.strip().rpartition(":")
     if not path:
@@ -85,15 +85,15 @@ def find_section(section: str, files: Sequence[str], read: "Reader") -> Place:
 
 
 class Reader:
-    """A file's text by its path; subclasses say where from."""
+    """A reader of files by path; subclasses define the source."""
 
     def __call__(self, path: str) -> str:
-        """Raise NotFoundError where there is no such file."""
+        """Return a file's text; raise NotFoundError if there is none."""
         raise NotImplementedError
 
 
 def covering_spans(text: str, first: int, last: int) -> tuple[Span, ...]:
-    """The blocks of the syntax tree that contain the lines, outermost first."""
+    """Return the blocks of the syntax tree that contain the lines, outermost first."""
     tree = parse(text)
     if tree is None:
         return ()
@@ -114,7 +114,10 @@ def covering_spans(text: str, first: int, last: int) -> tuple[Span, ...]:
 def find_knobs(
     text: str, first: int, last: int, ranges: dict[str, tuple[float, float]]
 ) -> tuple[Knob, ...]:
-    """Names bound to a literal on those lines: assignments and defaults of parameters."""
+    """Return the names bound to literals on these lines: assignments and parameters' defaults.
+
+    `ranges` gives (low, high) by name, from the contract.
+    """
     tree = parse(text)
     if tree is None:
         return ()
@@ -128,7 +131,7 @@ def find_knobs(
 
 
 def definitions(text: str) -> tuple[Span, ...]:
-    """The top-level functions and classes, and each stretch of other code between them."""
+    """Return the top-level functions and classes, and each stretch of other code between them."""
     tree = parse(text)
     total = len(text.splitlines())
     if tree is None or not total:
@@ -153,16 +156,16 @@ def definitions(text: str) -> tuple[Span, ...]:
 
 
 class LineMap:
-    """Where lines of an old text lie in a new one."""
+    """A map from lines of an old text to lines of a new one."""
 
     def __init__(self, old: str, new: str) -> None:
         matcher = SequenceMatcher(None, old.splitlines(), new.splitlines(), autojunk=False)
         self._blocks = matcher.get_opcodes()
 
     def span(self, first: int, last: int) -> tuple[int, int]:
-        """The new lines that stand for old lines first to last, 1-based and inclusive.
+        """Return the new (first, last) for old lines, 1-based and inclusive.
 
-        Lines that are gone are mapped to the place where they were.
+        Deleted lines map to the place where they were.
         """
         touched = [
             (new_first + max(0, first - 1 - old_first), new_last - max(0, old_last - last))
@@ -177,14 +180,14 @@ class LineMap:
 
 
 def number_lines(text: str, first: int, last: int) -> str:
-    """The lines with their numbers, as an editor shows them."""
+    """Return the lines with their numbers, as an editor shows them."""
     width = len(str(last))
     chosen = text.splitlines()[first - 1 : last]
     return "\n".join(f"{n:>{width}} {line}" for n, line in enumerate(chosen, first))
 
 
 def parse(text: str) -> ast.Module | None:
-    """The syntax tree, or None where the text is not Python."""
+    """Return the syntax tree, or None if the text is not Python."""
     try:
         return ast.parse(text)
     except (SyntaxError, ValueError, RecursionError):
@@ -192,20 +195,20 @@ def parse(text: str) -> ast.Module | None:
 
 
 def kind_of(node: ast.AST) -> str:
-    """Say "function", "class", or the statement's own word."""
+    """Return "function", "class", or the statement's keyword."""
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
         return "function"
     return "class" if isinstance(node, ast.ClassDef) else type(node).__name__.lower()
 
 
 def start_of(node: ast.stmt) -> int:
-    """The first line, decorators included."""
+    """Return the first line, decorators included."""
     decorators: list[ast.expr] = getattr(node, "decorator_list", [])
     return min([node.lineno, *(decorator.lineno for decorator in decorators)])
 
 
 def _bound(node: ast.stmt) -> str:
-    """The name that a statement binds, else its own word."""
+    """Return the name that a statement binds, else its keyword."""
     names = [n.id for n in ast.walk(node) if isinstance(n, ast.Name)]
     return names[0] if isinstance(node, ast.Assign | ast.AnnAssign) and names else kind_of(node)
 

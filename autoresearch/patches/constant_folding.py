@@ -1,4 +1,4 @@
-"""Fold arithmetic on number literals in a syntax tree: 2 * 5 is 10."""
+"""Constant folding of arithmetic on number literals in a syntax tree: 2 * 5 becomes 10."""
 
 import ast
 import operator
@@ -21,7 +21,7 @@ _LARGEST = 2**64  # operands beyond it, and larger exponents than 64, are left a
 
 
 def fold(tree: ast.Module) -> ast.Module:
-    """The tree with constant arithmetic replaced by its value; changes `tree`."""
+    """Replace constant arithmetic by its value, in place, and return `tree`."""
     _Fold().visit(tree)
     return tree
 

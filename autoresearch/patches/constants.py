@@ -1,21 +1,21 @@
-"""Find and set a constant in the text of a Python file: a plain assignment at its top level.
+"""Find and set a constant in the text of a Python file: a plain top-level assignment.
 
-Only the value's own characters change, so whatever stands beside it stays.
+Only the value's own characters change, so that comments and layout stay.
 """
 
 import ast
 
 
 def find_constant(text: str, name: str) -> str | None:
-    """The value as it is written; None where the file does not assign it once, at its top level."""
+    """Return the value as written; None unless the file assigns it exactly once, at top level."""
     value = _value(text, name)
     return None if value is None else ast.get_source_segment(text, value)
 
 
 def set_constant(text: str, name: str, value: float) -> str:
-    """The text with that value; a whole number is written as one.
+    """Return the text with the constant set to `value`; whole numbers are written as integers.
 
-    Raises LookupError where `find_constant` finds none.
+    Raises LookupError if `find_constant` finds none.
     """
     found = _value(text, name)
     if found is None:

@@ -1,4 +1,4 @@
-"""Apply find-and-replace edits to texts; each `find` must occur exactly once."""
+"""Find-and-replace edits of texts; each `find` must occur exactly once."""
 
 import difflib
 from collections.abc import Collection, Sequence
@@ -8,13 +8,13 @@ from pathlib import PurePosixPath
 from autoresearch.errors import PatchRefusedError
 
 SHOWN = 120  # characters of a line in an error
-MOST = 10  # places where a `find` occurs that are counted
-SEARCHED = 20_000  # lines in which something like a `find` is looked for
+MOST = 10  # occurrences of a `find` that are counted
+SEARCHED = 20_000  # lines searched for something similar to a `find`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edit:
-    """Replace the one place where `find` occurs. An empty `find` writes a new file."""
+    """One replacement of the only occurrence of `find`. An empty `find` creates a new file."""
 
     path: str
     find: str
@@ -22,7 +22,7 @@ class Edit:
 
 
 def checked_path(path: str) -> str:
-    """The path in git's form; refused where it could lead out of the repository."""
+    """Return a path in git's form; raise PatchRefusedError if it could leave the repository."""
     parts = PurePosixPath(path).parts
     bad = any(part == ".." or part.lower() == ".git" for part in parts)
     if not parts or bad or path.startswith("/") or not path.isprintable() or "\\" in path:
@@ -35,7 +35,7 @@ def checked_path(path: str) -> str:
 
 
 def check_place(path: str, files: Collection[str]) -> None:
-    """Refuse a file where there is a folder, or below a file."""
+    """Raise PatchRefusedError if the path is a folder, or lies below a file."""
     remedy = "Give the path of a file in an existing or new folder."
     if any(file.startswith(f"{path}/") for file in files):
         raise PatchRefusedError(f"{path} is a folder.", remedy, reason="is_folder")
@@ -47,7 +47,17 @@ def check_place(path: str, files: Collection[str]) -> None:
 
 
 def replace_once(before: bytes | None, edit: Edit, label: str, existing: Sequence[str]) -> bytes:
-    """The file after the edit; `before` is None where there is no such file."""
+    """Return the file after an edit.
+
+    Args:
+        before: The file's content, None if there is no such file.
+        edit: The edit.
+        label: The edit's name in messages.
+        existing: Paths of the repository's files, for messages.
+
+    Raises:
+        PatchRefusedError: `find` does not occur exactly once, or the file is not UTF-8.
+    """
     if before is None:
         if edit.find:
             near = difflib.get_close_matches(edit.path, existing, n=3) or list(existing[:5])
@@ -104,7 +114,7 @@ def _starts(text: str, find: str) -> list[int]:
 
 
 def _closest(text: str, find: str) -> str:
-    """Where the text is most like the first line of `find` that says something."""
+    """Return a message with the lines most similar to the first non-empty line of `find`."""
     lines = text.splitlines()[:SEARCHED]
     wanted = next((line.strip() for line in find.splitlines() if line.strip()), "")
     stripped = [line.strip() for line in lines]

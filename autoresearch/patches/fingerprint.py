@@ -1,8 +1,8 @@
-"""Know the same code again in disguise: one hash over normalised syntax trees.
+"""Fingerprint of code: one hash over normalised syntax trees, to recognise a disguised repeat.
 
 Comments, formatting, docstrings, the spelling of numbers and the names of function-local variables
 do not count. Parameters keep their names (callers may use them), and so do module-level names and
-attributes. Two codes with one hash do the same; two with different hashes may, too.
+attributes. Code with equal hashes behaves the same; code with different hashes may, too.
 """
 
 import ast
@@ -16,7 +16,7 @@ from autoresearch.patches.local_names import rename_locals
 
 
 def fingerprint(files: Mapping[str, bytes]) -> str:
-    """The sha256 of these files, normalised, by path."""
+    """Return the SHA-256 (hex) of the normalised files, in order of their paths."""
     digest = hashlib.sha256()
     for path in sorted(files):
         content = normalised(path, files[path])
@@ -27,7 +27,7 @@ def fingerprint(files: Mapping[str, bytes]) -> str:
 
 @lru_cache(maxsize=64)  # the base is normalised once for all patches on it
 def normalised(path: str, content: bytes) -> bytes:
-    """What counts of one file: its syntax tree if it is Python that parses, else its lines."""
+    """Return a file's normal form: its syntax tree if it is Python that parses, else its lines."""
     if path.endswith(".py"):
         try:
             return _canonical(content).encode(errors="surrogatepass")
@@ -37,11 +37,11 @@ def normalised(path: str, content: bytes) -> bytes:
     return b"\n".join(lines).rstrip() + b"\n"
 
 
-@lru_cache(maxsize=64)  # the base's likewise
+@lru_cache(maxsize=64)  # as above
 def size_of_code(path: str, content: bytes) -> int:
-    """Syntax nodes of a Python file; docstrings and comments are none.
+    """Return the number of syntax nodes of a Python file, without docstrings and comments.
 
-    A text counts a node for every four characters, so that code can't hide in one.
+    A string counts one node for every four characters, so that code can't hide in one.
     """
     tree = parse(content, path)
     _drop_idle(tree)
@@ -54,7 +54,7 @@ def _hidden(node: ast.AST) -> int:
 
 
 def parse(content: bytes, filename: str) -> ast.Module:
-    """The syntax tree, quiet about odd escapes."""
+    """Parse Python without warnings about invalid escapes."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return ast.parse(content, filename)
@@ -85,7 +85,7 @@ def _without_idle(body: list[ast.stmt]) -> list[ast.stmt]:
 
 
 def _dump(node: object) -> Iterator[str]:
-    """A text for the tree that does not depend on the Python version, as ast.dump's does."""
+    """Yield a text of the tree that, unlike ast.dump's, does not depend on the Python version."""
     if isinstance(node, ast.AST):
         yield f"({type(node).__name__}"
         for name in node._fields:

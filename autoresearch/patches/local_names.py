@@ -1,4 +1,4 @@
-"""Give function-local variables canonical names in a syntax tree, by order of appearance.
+"""Canonical names for function-local variables in a syntax tree, by order of appearance.
 
 Parameters, attributes and module-level names stay. A function that could look at its own names
 (`locals`, `eval`, `exec`, `vars`, `dir`) keeps them all.
@@ -17,7 +17,7 @@ _Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 
 
 def rename_locals(tree: ast.Module) -> ast.Module:
-    """The tree with local variables renamed; changes `tree`."""
+    """Rename local variables in place and return `tree`."""
     _Rename().visit(tree)
     return tree
 
@@ -33,14 +33,14 @@ class _Scope:
 
 
 class _Rename(ast.NodeVisitor):
-    """Walks in source order, with the enclosing scopes on a stack."""
+    """Renames in source order, with the enclosing scopes on a stack."""
 
     def __init__(self) -> None:
         self.scopes: list[_Scope] = []
         self.count = 0
 
     def new(self, name: str) -> str:
-        """What a variable is called, seen from the innermost scope."""
+        """Return a variable's new name, as seen from the innermost scope."""
         for depth, scope in enumerate(reversed(self.scopes)):
             if scope.is_class and depth:
                 continue  # functions do not see the names of the class around them
@@ -85,7 +85,7 @@ class _Rename(ast.NodeVisitor):
         self.within(_Scope(set(), _bound(node.body), is_class=True), node.body)
 
     def comprehension(self, node: _Comprehension) -> None:
-        """Its first iterable is evaluated outside; the rest has a scope of its own."""
+        """Visit one: its first iterable is evaluated outside, the rest in a scope of its own."""
         first, *others = node.generators
         self.visit(first.iter)
         targets = {
@@ -104,13 +104,13 @@ class _Rename(ast.NodeVisitor):
     visit_ListComp = visit_SetComp = visit_DictComp = visit_GeneratorExp = comprehension  # noqa: N815
 
     def visit_alias(self, node: ast.alias) -> None:
-        """`import a.b` binds `a` and stays as it is."""
+        """Rename the name that an import binds; `import a.b` binds `a` and stays as it is."""
         bound = node.asname or node.name
         if self.new(bound) != bound:
             node.asname = self.new(bound)
 
     def named(self, node: ast.ExceptHandler | ast.MatchAs | ast.MatchStar) -> None:
-        """Nodes that bind a plain string."""
+        """Rename in a node that binds a plain string."""
         node.name = self.new(node.name) if node.name else node.name
         self.generic_visit(node)
 
@@ -139,7 +139,7 @@ def _function_scope(function: _Function, body: Iterable[ast.AST]) -> _Scope:
 
 
 def _bound(body: Iterable[ast.AST]) -> set[str]:
-    """Names that these statements bind in their own scope."""
+    """Return the names that these statements bind in their own scope."""
     found: set[str | None] = set()
     for node in _own(body):
         match node:
@@ -157,7 +157,7 @@ def _bound(body: Iterable[ast.AST]) -> set[str]:
 
 
 def _own(body: Iterable[ast.AST]) -> Iterator[ast.AST]:
-    """The nodes of a scope, without those of the scopes in it."""
+    """Yield the nodes of a scope, without those of nested scopes."""
     stack = list(body)
     while stack:
         node = stack.pop()

@@ -1,6 +1,6 @@
-"""Check a patch before it costs anything: where it reaches, how large it is, whether it parses.
+"""Patch checks before anything runs: which files it changes, its size, whether it parses.
 
-Whether the same code was tried before is the caller's to ask, with the fingerprint.
+The caller checks, by the fingerprint, whether the same code was tried before.
 """
 
 import re
@@ -30,17 +30,17 @@ _MODES = {**_LINKS, "100755": "an executable file", "100644": "a file that is no
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How large a patch may be."""
+    """Upper limits on the size of a patch."""
 
     file_bytes: int = 200_000
-    lines: int = 2_000  # added and removed
+    lines: int = 2_000  # added plus removed
     files: int = 50
     diff_bytes: int = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreparedPatch:
-    """A patch that was let through: its tree is in the repository, ready to be committed."""
+    """An accepted patch: its tree is in the repository, ready to be committed."""
 
     tree: str
     changes: tuple[FileChange, ...]
@@ -58,9 +58,22 @@ def prepare(
     allow: Sequence[str],
     limits: Limits | None = None,
 ) -> PreparedPatch:
-    """Make the tree of a patch on the commit `base`, or say why it is refused.
+    """Check a patch on the commit `base` and store its tree.
 
-    A `tree` has been made already, by a merge; it is checked all the same.
+    Args:
+        repo: The lab's repository.
+        base: The commit that the patch is made against.
+        edits: The patch as find-and-replace edits; or
+        diff: the patch as a unified diff; or
+        tree: a tree that a merge has made already, which is checked all the same.
+        allow: Globs of the files that may be edited.
+        limits: Upper limits on the size, the usual ones by default.
+
+    Returns:
+        The tree's id, the changes by file, the fingerprint and whether it is a simplification.
+
+    Raises:
+        PatchRefusedError: The patch is malformed or not allowed; the message explains why.
     """
     diff = (diff or "").strip("\n")
     if sum(map(bool, (edits, diff, tree))) != 1:
@@ -109,9 +122,9 @@ def prepare(
 
 
 def simpler(before: Files, after: Files) -> int:
-    """Syntax nodes fewer, 0 unless the patch takes code away and puts it nowhere else.
+    """Return by how many syntax nodes the code shrinks; 0 unless the patch is a simplification.
 
-    At least 8 nodes and 1 % of the changed files, and no new file.
+    A simplification removes at least 8 nodes and 1 % of the changed files, and adds no file.
     """
     changed = [path for path in before if before[path] != after.get(path)]
     if after.keys() - before.keys() or not all(path.endswith(".py") for path in changed):
@@ -144,7 +157,7 @@ def _apply_edits(
 
 
 def _apply_diff(repo: Repository, base: str, diff: str, allow: Sequence[str]) -> str:
-    """The tree; whether a frozen file holds the diff's lines is not told by the refusal."""
+    """Return the tree; a refusal does not reveal whether a frozen file holds the diff's lines."""
     frozen = _frozen(repo, base, allow)
     copied = "\n".join(re.findall(r"^copy from .*", diff, re.MULTILINE))
     _refuse_frozen(_named(frozen, unquoted(copied)), allow)  # the tree would not show it
@@ -158,12 +171,12 @@ def _apply_diff(repo: Repository, base: str, diff: str, allow: Sequence[str]) ->
 
 
 def _frozen(repo: Repository, base: str, allow: Sequence[str]) -> frozenset[str]:
-    """The files of the base that may not be edited, nor read through a refusal."""
+    """Return the base's files that may not be edited, nor read by way of a refusal."""
     return frozenset(repo.list_files(base)).difference(repo.matching(base, allow))
 
 
 def _named(paths: frozenset[str], text: str) -> list[str]:
-    """Those of the paths that stand in headers of a diff, or in what git says."""
+    """Return the paths that occur in a diff's headers, or in git's message."""
     around = r"(?:^|(?<=[\s\"']))(?:[abciow]/)?(?:\./)*{}(?=$|[\s\"':.;,])"
     return sorted(
         path
@@ -201,7 +214,7 @@ def _check_modes(changes: Sequence[RawChange]) -> None:
 def _editable_files(
     repo: Repository, base: str, tree: str, allow: Sequence[str], changes: Sequence[RawChange]
 ) -> tuple[Files, Files]:
-    """What may be edited, before and after; every changed path is known to be among it."""
+    """Return the editable files before and after; every changed path is known to be editable."""
     paths = repo.matching(base, allow)
     changed = [change.path for change in changes if change.new_mode != ABSENT]
     names = [f"{base}:{path}" for path in paths] + [f"{tree}:{path}" for path in changed]
@@ -241,7 +254,7 @@ def _too_large(path: str, size: int, limits: Limits) -> PatchRefusedError:
 
 
 def _check_text(before: Files, after: Files, changes: Sequence[RawChange]) -> None:
-    """Refuse null bytes anywhere, and Python that does not compile where it did before."""
+    """Refuse null bytes, and Python that does not compile where it did before."""
     for change in changes:
         path, content = change.path, after.get(change.path, b"")
         if b"\0" in content:
@@ -258,7 +271,7 @@ def _check_text(before: Files, after: Files, changes: Sequence[RawChange]) -> No
 
 
 def _syntax_error(path: str, content: bytes) -> str:
-    """Why the file does not compile, with the line and a caret; empty if it does."""
+    """Return why the file does not compile, with the line and a caret; "" if it does."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -1,12 +1,12 @@
-"""Refuse a patch that carries data or its own luck: what it brings in constants, and its seeds.
+"""Payload limits: refuse a patch that carries data in its constants, or sets its own seeds.
 
-Held-out documents may be part of a public list. Whoever pastes such a list into the code scores
-what the model did not learn, so the information that a patch brings is bounded: new constants, and
-new words (names, comments, docstrings, which code can read from its own source). Both are counted
-in bytes as deflate packs them, with the base's own as its dictionary. What is pasted is never
-compared with what is held out: a refusal must not tell.
+Held-out documents may be part of a public list. Pasting such a list into the code would score what
+the model did not learn, so the information that a patch adds is bounded: new constants, and new
+words (names, comments, docstrings, which code can read from its own source). Both are counted in
+bytes as compressed by deflate, with the base's own as its dictionary. Pasted text is never compared
+with held-out data, since a refusal must not reveal anything about it.
 
-docs/redteam.md has the arithmetic of the caps, and what remains possible below them.
+docs/redteam.md derives the limits and describes what remains possible below them.
 """
 
 import ast
@@ -26,7 +26,7 @@ CONSTANT_BYTES = 400
 WORD_BYTES = 1_000
 SEED_VARIABLE = "AUTORESEARCH_SEED"
 
-# What takes a seed, by the last part of its name: NumPy, the standard library, torch, JAX.
+# Functions that take a seed, by the last part of their names: NumPy, random, torch, JAX.
 SEEDED = frozenset(
     (
         *("default_rng", "RandomState", "SeedSequence", "PCG64", "PCG64DXSM", "MT19937"),
@@ -34,7 +34,7 @@ SEEDED = frozenset(
     )
 )
 SEED_KEYWORDS = frozenset(("seed", "random_state", "entropy"))
-_BLANKS = re.compile(r"\s+$|\s{2,}|[^\S ]")  # beside the one blank between two words
+_BLANKS = re.compile(r"\s+$|\s{2,}|[^\S ]")  # all but the one blank between two words
 _WINDOW = 32 * 1024  # bytes of a dictionary that deflate can look back on
 
 Files = Mapping[str, bytes]
@@ -42,14 +42,14 @@ Files = Mapping[str, bytes]
 
 @dataclass(frozen=True, slots=True)
 class Payload:
-    """What a patch brings that its base did not have, in compressed bytes."""
+    """The size of what a patch adds to its base, in compressed bytes."""
 
     constants: int
     words: int
 
 
 def check_payload(before: Files, after: Files) -> None:
-    """Raise PatchRefusedError where a patch brings more data than code needs."""
+    """Raise PatchRefusedError if a patch adds more data than code needs."""
     found = measure(before, after)
     if found.constants > CONSTANT_BYTES:
         raise PatchRefusedError(
@@ -69,7 +69,7 @@ def check_payload(before: Files, after: Files) -> None:
 
 
 def check_seeds(before: Files, after: Files) -> None:
-    """Raise PatchRefusedError where a patch sets a seed instead of taking the lab's."""
+    """Raise PatchRefusedError if a patch sets a seed instead of using the lab's."""
     if _mentions_seed(before.values()) and not _mentions_seed(after.values()):
         raise PatchRefusedError(
             f"The patch no longer reads {SEED_VARIABLE}.",
@@ -93,7 +93,7 @@ def check_seeds(before: Files, after: Files) -> None:
 
 
 def measure(before: Files, after: Files) -> Payload:
-    """Count what is new in `after`, file by file in order of their paths."""
+    """Return the payload of `after` over `before`, file by file in order of their paths."""
     old, new = _Parts(before), _Parts(after)
     return Payload(
         constants=_packed(_added(old.constants, new.constants), old.constants),
@@ -136,7 +136,7 @@ def _tree(path: str, content: bytes) -> ast.Module | None:
 
 
 def _in_order(tree: ast.AST) -> Iterator[ast.AST]:
-    """Every node, in the order of the source; no recursion, however deep it is."""
+    """Yield every node in source order, without recursion, however deep the tree is."""
     stack = [tree]
     while stack:
         node = stack.pop()
@@ -145,7 +145,7 @@ def _in_order(tree: ast.AST) -> Iterator[ast.AST]:
 
 
 def _docstrings(tree: ast.Module) -> set[int]:
-    """The ids of constants that stand alone as a statement: no code can take them by value."""
+    """Return the ids of constants that are whole statements: no code can use their values."""
     return {
         id(node.value)
         for node in ast.walk(tree)
@@ -164,7 +164,7 @@ def _constant(value: object) -> list[str]:
 
 
 def _names(node: ast.AST) -> list[str]:
-    """The identifiers that a node itself holds."""
+    """Return the identifiers that a node itself holds."""
     found: list[str] = []
     for field in ("id", "name", "asname", "attr", "arg", "module", "rest"):
         value = getattr(node, field, None)
@@ -184,16 +184,16 @@ def _comments(content: bytes) -> list[str]:
 
 
 def _odd_blanks(content: bytes) -> str:
-    """Blanks that carry nothing but data, at the ends of lines and in runs within them, as one.
+    """Return blanks that can only carry data, at ends of lines and in runs within them, joined.
 
-    Nobody sees them, and a file can hold a hundred thousand; code can read them from its source.
+    They are invisible, a file can hold a hundred thousand, and code can read its own source.
     """
     lines = content.decode(errors="replace").splitlines()
     return "\n".join(gap for line in lines for gap in _BLANKS.findall(line.lstrip(" ")))
 
 
 def _added(old: Sequence[str], new: Sequence[str], *, once: bool = False) -> list[str]:
-    """What `new` has beyond `old`, in its order; with `once`, every text a single time."""
+    """Return what `new` has beyond `old`, in its order; with `once`, every text only once."""
     left = Counter(old)
     added = []
     for text in dict.fromkeys(new) if once else new:
@@ -205,7 +205,7 @@ def _added(old: Sequence[str], new: Sequence[str], *, once: bool = False) -> lis
 
 
 def _packed(added: Iterable[str], known: Iterable[str]) -> int:
-    """Bytes that deflate needs for it, given what is known."""
+    """Return the size of `added` as compressed by deflate with `known` as its dictionary."""
     data = "\n".join(added).encode(errors="surrogatepass")
     if not data:
         return 0
@@ -215,7 +215,7 @@ def _packed(added: Iterable[str], known: Iterable[str]) -> int:
 
 
 def _mentions_seed(contents: Iterable[bytes]) -> bool:
-    """Whether any code names the variable; a comment that does is not code."""
+    """Return whether any code names the variable; a comment does not count."""
     for content in contents:
         tree = _tree("x.py", content)
         if tree is None:
@@ -230,7 +230,7 @@ def _mentions_seed(contents: Iterable[bytes]) -> bool:
 
 @lru_cache(maxsize=64)
 def _constant_seeds(path: str, content: bytes) -> tuple[tuple[str, int], ...]:
-    """Calls that seed with what does not change from run to run: their text and line."""
+    """Return the text and line of calls that seed with a constant."""
     tree = _tree(path, content)
     if tree is None:
         return ()
@@ -261,7 +261,7 @@ def _last_name(function: ast.expr) -> str:
 
 
 def _constant_names(tree: ast.Module) -> set[str]:
-    """Names that are only ever bound to constants, wherever in the file that is."""
+    """Return the names that are bound only to constants, anywhere in the file."""
     bound: dict[str, list[ast.expr]] = {}
     other: set[str] = set()
     plain: set[int] = set()  # targets of plain assignments, which are no other bindings
@@ -295,7 +295,7 @@ def _constant_names(tree: ast.Module) -> set[str]:
 
 
 def _is_constant(value: ast.expr, constants: set[str]) -> bool:
-    """Whether it is made of literals and constant names alone; None asks for a new seed."""
+    """Return whether a value consists of literals and constant names; None asks for a new seed."""
     if isinstance(value, ast.Constant):
         return value.value is not None
     parts = (ast.BinOp, ast.UnaryOp, ast.Tuple, ast.List, ast.operator, ast.unaryop)

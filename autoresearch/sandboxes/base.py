@@ -1,4 +1,4 @@
-"""What a child may see and use, and the protocol that every sandbox follows."""
+"""Confinement of one child, and the protocol that every sandbox follows."""
 
 import subprocess
 from collections.abc import Mapping
@@ -9,34 +9,34 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Confinement:
-    """One child: what to run, what it may reach. Output goes to `output` (a descriptor)."""
+    """One child: its command and what it may reach. Its output goes to the descriptor `output`."""
 
     argv: tuple[str, ...]
     cwd: Path
-    env: Mapping[str, str]  # what it gets beside `clean_environment`; nothing is inherited
+    env: Mapping[str, str]  # added to `clean_environment`; nothing is inherited
     interpreter: str  # the Python whose libraries it may read
     readable: tuple[Path, ...]
     writable: tuple[Path, ...]
     scratch: Path  # its home and temporary folder, empty; a sandbox may give it another
-    links: tuple[tuple[Path, Path], ...] = ()  # (target, place): read-only, seen at that place
-    hidden: tuple[Path, ...] = ()  # never seen, even where they lie in something readable
-    devices: tuple[Path, ...] = ()  # device files, of a GPU for example
+    links: tuple[tuple[Path, Path], ...] = ()  # (target, place): shown read-only at that place
+    hidden: tuple[Path, ...] = ()  # never shown, even inside something readable
+    devices: tuple[Path, ...] = ()  # device files, such as a GPU's
     memory_mb: int  # of one process, and of each folder that lies in memory
-    file_mb: float  # the largest file it may write
+    file_mb: float  # largest file that it may write
     tasks: int = 512  # processes and threads at once
-    gpu: bool = False  # reserves far more addresses than memory, and its driver names threads
+    gpu: bool = False  # it reserves far more addresses than memory; its driver names threads
     network: bool = False
-    secluded: bool = False  # may not even signal to others by locks on files that both can read
+    secluded: bool = False  # it may not even signal by locks on files that others can read
     pass_fds: tuple[int, ...] = ()
     output: int = subprocess.DEVNULL
 
 
 class Sandbox(Protocol):
-    """Starts a child so that it sees and uses no more than its confinement says."""
+    """Starts a child so that it sees and uses no more than its confinement allows."""
 
     @property
     def name(self) -> str:
-        """One word, for every result."""
+        """Short name, shown in every result."""
 
     @property
     def confined(self) -> bool:
@@ -44,31 +44,46 @@ class Sandbox(Protocol):
 
     @property
     def gaps(self) -> tuple[str, ...]:
-        """What it does not hold, in words."""
+        """Sentences on what it does not prevent."""
 
     def start(self, confinement: Confinement) -> "subprocess.Popen[bytes]":
-        """Start it in a session of its own; raise OSError where it can't be started.
+        """Start a child in a session of its own.
 
         Only a process without threads may call this: limits are set between fork and exec.
+
+        Args:
+            confinement: The command and what it may reach.
+
+        Returns:
+            The started process, which may be the sandbox's own program.
+
+        Raises:
+            OSError: The command or the sandbox can't be started.
         """
 
     def exit_code(self, child: "subprocess.Popen[bytes]", code: int) -> int | None:
-        """The command's own exit code, negative for a signal, from that of the started process.
+        """Return the command's own exit code, given that of the started process.
 
-        None where the command never began: what the sandbox said of it is in the output.
+        Args:
+            child: The process that `start` returned.
+            code: Its exit code.
+
+        Returns:
+            The exit code, negative for a signal; None if the command never began: the sandbox's
+            message is then in the output.
         """
 
     def cpu_s(self) -> float:
-        """CPU seconds of its children and all that they started, the dead included.
+        """Return the CPU seconds of its children and all their descendants, dead ones included.
 
-        As control groups count them; 0.0 where there are none, which `gaps` says then.
+        Counted by control groups; 0.0 where there are none, which `gaps` then mentions.
         """
 
     def oom_kills(self) -> int:
-        """How many of these the kernel ended for want of memory; 0 without control groups."""
+        """Return how many of these the kernel killed for lack of memory; 0 if not counted."""
 
     def release(self) -> None:
-        """Give back what was made for children that are all dead now."""
+        """Release what was made for children, all of which are dead by now."""
 
 
 UNSANDBOXED = "unsandboxed"  # the name of no sandbox at all
@@ -81,7 +96,12 @@ def all_confined(names: str) -> bool:
 
 
 def clean_environment(folder: Path, additions: Mapping[str, str]) -> dict[str, str]:
-    """The whole environment of a child whose home and temporary folder is `folder`."""
+    """Return the whole environment of a child.
+
+    Args:
+        folder: Its home and temporary folder.
+        additions: Variables that are added, or replace the usual ones.
+    """
     return {
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "HOME": str(folder),

@@ -1,4 +1,4 @@
-"""Bubblewrap, driven directly: a minimal root of its own, no capabilities, no network unless given.
+"""Bubblewrap, called directly: a minimal root of its own, no capabilities, no network unless given.
 
 The child sees /usr read-only, its interpreter, what its confinement names, and nothing else; it has
 its own users, processes, network, host name and shared memory; a seccomp filter stands behind that.
@@ -48,7 +48,7 @@ class Bubblewrap:
     confined: Final = True
 
     def __init__(self) -> None:
-        """Raise LabError, with the remedy, where it does not work."""
+        """Raise LabError, with the remedy, if bubblewrap does not work here."""
         found = problem()
         if found:
             raise LabError(found, reason="sandbox_unusable")
@@ -58,7 +58,7 @@ class Bubblewrap:
 
     @property
     def gaps(self) -> tuple[str, ...]:
-        """Nothing, but where the machine lacks a part."""
+        """Sentences on what it does not prevent, where this machine lacks a part."""
         gaps = []
         if platform.machine() not in FILTERS:
             gaps.append(f"there is no system call filter for {platform.machine()}")
@@ -69,7 +69,7 @@ class Bubblewrap:
         return tuple(gaps)
 
     def start(self, confinement: Confinement) -> "subprocess.Popen[bytes]":
-        """Start it; the arguments go in one file, so that other users' `ps` does not show paths."""
+        """Start a child; its arguments go in a file, since other users' `ps` could show them."""
         roots.check_confinement(confinement)
         make_mount_points(confinement)
         join = self._cgroups.make(confinement.memory_mb, confinement.tasks)
@@ -94,9 +94,10 @@ class Bubblewrap:
         return child
 
     def exit_code(self, child: "subprocess.Popen[bytes]", code: int) -> int | None:
-        """Bubblewrap exits with 128 + N for a child that signal N killed, as a shell does.
+        """Return the command's own exit code; None if the command never began.
 
-        It writes an exit code down only where there was a command to exit.
+        Bubblewrap exits with 128 + N for a child that signal N killed, as a shell does. It reports
+        an exit code only if the command was started.
         """
         said = os.pread(self._said[child.pid].fileno(), _SAID_BYTES, 0)
         if code == 1 and b"exit-code" not in said:
@@ -104,11 +105,11 @@ class Bubblewrap:
         return 128 - code if 128 < code <= 128 + 64 else code
 
     def cpu_s(self) -> float:
-        """As its control groups count them."""
+        """Return the CPU seconds that its control groups count."""
         return self._cgroups.cpu_s()
 
     def oom_kills(self) -> int:
-        """As its control groups count them."""
+        """Return the number of kills that its control groups count."""
         return self._cgroups.oom_kills()
 
     def release(self) -> None:
@@ -121,7 +122,7 @@ class Bubblewrap:
 
 @cache
 def binary() -> Path | None:
-    """The `bwrap` to use, None if there is none."""
+    """Return the `bwrap` to use, None if there is none."""
     system = shutil.which("bwrap")
     if system:
         return Path(system)
@@ -139,7 +140,7 @@ def binary() -> Path | None:
 
 @cache
 def problem() -> str:
-    """Why bubblewrap can't be used here, with the remedy; "" where it can. Takes about 10 ms."""
+    """Return why bubblewrap can't be used here, with the remedy, or "". Takes about 10 ms."""
     if not LINUX:
         return "bubblewrap needs Linux: on Windows use WSL2; for macOS there is no sandbox yet"
     bwrap = binary()
@@ -188,7 +189,7 @@ def _run(*command: str) -> "subprocess.CompletedProcess[str]":
 
 
 def _limited(confinement: Confinement) -> tuple[str, ...]:
-    """Its command, behind a limit of processes that is set where only its own are counted."""
+    """Return the command, behind a limit on processes where only the child's own are counted."""
     prlimit = _prlimit()
     limit = (prlimit, f"--nproc={confinement.tasks}") if prlimit else ()
     return (*limit, *confinement.argv)
@@ -196,20 +197,20 @@ def _limited(confinement: Confinement) -> tuple[str, ...]:
 
 @cache
 def _prlimit() -> str:
-    """The limit of processes binds no root, whatever namespace it is in."""
+    """Return the path of `prlimit`, "" as root, whom no limit on processes binds."""
     found = shutil.which("prlimit", path="/usr/bin:/bin") if os.geteuid() != 0 else None
     return found or ""
 
 
 def _view(confinement: Confinement) -> list[str]:
-    """What the child sees: parents before what lies in them, so that a mask hides all of that."""
+    """Return the child's view: parents before their children, so that a mask hides all below."""
     places: dict[Path, tuple[str, ...]] = {Path("/usr"): ()}
     hidden = (*roots.of_product(confinement.interpreter), *confinement.hidden)
     shown = [*roots.of_interpreter(confinement.interpreter), *confinement.readable]
     for path in sorted((*shown, Path(confinement.argv[0])), key=_depth):
         covers = [place for place in places if _below(path, place)]
         covered = any(not any(_hides(h, path, place) for h in hidden) for place in covers)
-        own = Path("/proc") in path.parents  # it has one of its own
+        own = Path("/proc") in path.parents  # it has its own /proc
         if path.is_absolute() and path.exists() and not (covered or own):
             places[path] = ("--ro-bind", str(path), str(path))
     for path in hidden:
@@ -236,7 +237,7 @@ def _view(confinement: Confinement) -> list[str]:
 
 @cache
 def _own_processes_only() -> tuple[str, ...]:
-    """In /proc it may write to its own processes, since CUDA names its threads there, or fails."""
+    """Make /proc read-only but for its own processes: CUDA names its threads there, or fails."""
     view = ["--tmpfs", "/proc/1", "--remount-ro", "/proc/1"]
     for entry in sorted(Path("/proc").iterdir()):
         if entry.is_symlink() or entry.name.isdigit():
@@ -247,7 +248,7 @@ def _own_processes_only() -> tuple[str, ...]:
 
 
 def _network(confinement: Confinement) -> tuple[str, ...]:
-    """A network of its own, without any way out, or the machine's and what names are found by."""
+    """Return options for an empty network, or for the machine's with the files of its resolver."""
     if not confinement.network:
         return (_NO_NETWORK,)
     view: list[str] = []
@@ -279,7 +280,7 @@ def _system() -> tuple[str, ...]:
 
 
 def _hides(hidden: Path, path: Path, place: Path) -> bool:
-    """Whether a mask inside that place would hide the path."""
+    """Return whether a mask inside that place would hide the path."""
     return _below(hidden, place) and _below(path, hidden)
 
 
@@ -302,7 +303,7 @@ def _filter(
 
 
 def _in_memory(held: contextlib.ExitStack, content: bytes) -> int:
-    """A descriptor from which bubblewrap reads."""
+    """Return a descriptor from which bubblewrap can read the content."""
     file = held.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - closed by `held`
     file.write(content)
     file.seek(0)

@@ -1,8 +1,8 @@
-"""Control groups for a child and all that it starts, where this process may make them.
+"""Control groups for a child and its descendants, where this process may create them.
 
-Both hierarchies are known: version 2 where it is delegated (systemd does that for a user's own
-slice), version 1 as root. Where neither can be written, resource limits are what is left. A group
-also counts the CPU time of processes that are gone, whether or not anybody waited for them.
+Both hierarchies are supported: version 2 where it is delegated (systemd does that for a user's own
+slice), version 1 as root. Where neither is writable, only resource limits are left. A group also
+counts the CPU time of dead processes, whether or not anybody waited for them.
 """
 
 import contextlib
@@ -15,14 +15,14 @@ from secrets import token_hex
 _MOUNT = Path("/sys/fs/cgroup")
 _PREFIX = "autoresearch-"
 UNCOUNTED = "it can hide the CPU seconds of short-lived processes: no control group counts them"
-_SLACK = 1.1  # the supervisor speaks first, with a better sentence than the kernel's
+_SLACK = 1.1  # the supervisor acts first, since it explains the reason better than the kernel
 
 
 class Cgroups:
     """The groups made for the children of one process."""
 
     def __init__(self, mount: Path = _MOUNT, own: str | None = None) -> None:
-        """`own` is the text of /proc/self/cgroup, read there by default."""
+        """Use the given text of /proc/self/cgroup; by default, the file is read."""
         self._mount = mount
         self._own = own
         self._made: list[Path] = []
@@ -30,24 +30,24 @@ class Cgroups:
 
     @property
     def limit_tasks(self) -> bool:
-        """Whether the number of processes can be limited."""
+        """True if the number of processes can be limited."""
         return "pids" in self._parents
 
     @property
     def count_cpu(self) -> bool:
-        """Whether the CPU time of all that children start can be counted."""
+        """True if the CPU time of all descendants can be counted."""
         return "cpu" in self._parents
 
     def cpu_s(self) -> float:
-        """CPU seconds of all that ever ran in the groups made here; 0.0 where none counts them."""
+        """Return CPU seconds of all processes ever in groups made here; 0.0 if not counted."""
         return sum(map(_used_s, self._counting))
 
     def oom_kills(self) -> int:
-        """How many processes in the groups made here the kernel ended for want of memory."""
+        """Return how many processes in the groups made here the kernel killed for lack of memory."""
         return sum(map(_killed, self._made))
 
     def make(self, memory_mb: int, tasks: int) -> Callable[[], None]:
-        """Make a group; what is returned lets the process that calls it join, after a fork."""
+        """Make a group; return a function that, called after a fork, joins the caller to it."""
         limits = {"pids": ("pids.max", tasks), "memory": ("memory.max", _bytes(memory_mb))}
         joined = []
         for parent in dict.fromkeys(self._parents.values()):
@@ -71,7 +71,7 @@ class Cgroups:
         return join
 
     def remove(self) -> None:
-        """Remove them; those that still hold a process stay, for `_sweep` to find later."""
+        """Remove the groups; those that still hold a process stay for a later `_sweep`."""
         for group in self._made:
             with contextlib.suppress(OSError):
                 group.rmdir()
@@ -80,13 +80,13 @@ class Cgroups:
 
     @cached_property
     def _parents(self) -> dict[str, Path]:
-        """Where a group with that controller can be made."""
+        """Folder, by controller, in which a group with that controller can be made."""
         found: dict[str, Path] = {}
         for line in self._own_groups():
             number, controllers, path = line.split(":", 2)
             if number == "0":
                 folder = self._unified() / path.lstrip("/")
-                # A group with processes in it can't have groups below it, but for the root.
+                # A group with processes can't have groups below it, except for the root.
                 parent = folder if path == "/" else folder.parent
                 for name in _words(parent / "cgroup.subtree_control") & {"pids", "memory"}:
                     found.setdefault(name, parent)
@@ -117,7 +117,7 @@ def _bytes(memory_mb: int) -> int:
 
 
 def _used_s(group: Path) -> float:
-    """Nanoseconds under version 1, a line in microseconds under version 2."""
+    """Return CPU seconds; version 1 counts nanoseconds, version 2 has a line in microseconds."""
     with contextlib.suppress(OSError, ValueError):
         return int((group / "cpuacct.usage").read_text()) / 1e9
     with contextlib.suppress(OSError, ValueError):

@@ -1,8 +1,8 @@
-"""Which folders an interpreter needs to run, and where among them this product lies.
+"""Folders that an interpreter needs to run, and those among them that hold this product.
 
-To ask it, it is started outside any sandbox, so it must be one that the user put there: a path in
-full, and no file that came with the repository. A virtual environment inside the user's checkout is
-good, since git has no part in it: what it has is what a run's tree, checked out from it, holds too.
+To find them, the interpreter is started outside any sandbox. So it must be one that the user put
+there: an absolute path, and no file that came with the repository. A virtual environment inside the
+user's checkout is fine if git does not track it: a tracked file is also in the run's tree.
 """
 
 import json
@@ -29,9 +29,9 @@ print(json.dumps([[sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_p
 
 
 def check_interpreter(python: str, tree: Path, others: Iterable[Path] = ()) -> None:
-    """Raise ContractError where that interpreter may not be started outside the sandbox.
+    """Raise ContractError if that interpreter may not be started outside the sandbox.
 
-    `tree` holds what the repository has committed; nothing in it or in `others` may be started.
+    `tree` holds the committed files; nothing in it or in `others` may be started.
     """
     if python in (sys.executable, own_base()):
         return
@@ -71,35 +71,35 @@ def check_interpreter(python: str, tree: Path, others: Iterable[Path] = ()) -> N
 
 
 def own_base() -> str:
-    """The interpreter that this product's environment was made of; it sees no installed package."""
+    """Return the interpreter that this product's environment is based on, without its packages."""
     return str(getattr(sys, "_base_executable", sys.executable))
 
 
 def check_confinement(confinement: Confinement) -> None:
-    """Raise ContractError where its interpreter may not be started outside the sandbox."""
+    """Raise ContractError if its interpreter may not be started outside the sandbox."""
     others = (*confinement.readable, *confinement.writable, confinement.scratch)
     check_interpreter(confinement.interpreter, confinement.cwd, others)
 
 
 def _is_committed(file: Path, tree: Path) -> bool:
-    """Whether the tree holds a file where that one lies in a checkout of git's."""
+    """Return whether the tree holds a file at that file's place in its git checkout."""
     checkouts = [folder for folder in file.parents if (folder / ".git").exists()]
     return any(os.path.lexists(tree / file.relative_to(folder)) for folder in checkouts)
 
 
 @cache
 def of_interpreter(python: str) -> tuple[Path, ...]:
-    """The folders that it and its installed packages lie in; raise OSError if it does not start."""
+    """Return the folders of an interpreter and its packages; OSError if it does not start."""
     found = {Path(folder) for folder in _ask(python)[0]}
     executable = Path(python)
-    # A link from elsewhere, such as a virtual environment's, is followed to what it means.
+    # A link from elsewhere, such as a virtual environment's, is resolved too.
     found |= {executable.parent, executable.resolve().parent}
     return tuple(sorted(folder for folder in found if len(folder.parts) > 2))
 
 
 @cache
 def of_product(python: str) -> tuple[Path, ...]:
-    """This product, wherever that interpreter would find it: it holds the scorer."""
+    """Return this product's folders, wherever that interpreter would find it: it holds the scorer."""
     here = Path(__file__).resolve().parents[2]
     installed = [Path(folder) / "autoresearch_mcp" for folder in _ask(python)[1]]
     return tuple(dict.fromkeys([*installed, here]))

@@ -1,8 +1,8 @@
 """Landlock with seccomp and limits: the second line, where namespaces are barred.
 
-The child keeps this machine's view of processes and network interfaces, but can open only the files
-that it is given, connect to nothing unless it may, trace nothing, signal nobody outside (6.12). The
-kernel's own interface is used, since the `landlock` package knows files only.
+The child still sees this machine's processes and network interfaces, but can open only the files
+that it is given, connect to nothing unless allowed, trace nothing, and signal nobody outside (Linux
+6.12). The kernel's own interface is used, since the `landlock` package covers only files.
 https://docs.kernel.org/userspace-api/landlock.html
 """
 
@@ -62,13 +62,13 @@ class _Program(ctypes.Structure):
 
 
 class Landlock:
-    """Starts a child that has given up its rights."""
+    """Starts a child that gives up its rights."""
 
     name: Final = "landlock"
     confined: Final = True
 
     def __init__(self) -> None:
-        """Raise LabError, with the remedy, where it does not work."""
+        """Raise LabError, with the remedy, if Landlock does not work here."""
         found = problem()
         if found:
             raise LabError(found, reason="sandbox_unusable")
@@ -76,7 +76,7 @@ class Landlock:
 
     @property
     def gaps(self) -> tuple[str, ...]:
-        """What namespaces would hold."""
+        """Sentences on what it does not prevent, and namespaces would."""
         gaps = ["it can see which processes and files there are, but not open them"]
         if version() < 6:
             gaps.append("it can signal this user's other processes (needs Linux 6.12)")
@@ -93,7 +93,7 @@ class Landlock:
         return (*gaps, "it can fill the disk with many files, each below the size limit")
 
     def start(self, confinement: Confinement) -> "subprocess.Popen[bytes]":
-        """Start it in the real folders, with the rights to no others."""
+        """Start a child in the real folders, with rights to no others."""
         roots.check_confinement(confinement)
         make_symlinks(confinement)
         join = self._cgroups.make(confinement.memory_mb, confinement.tasks)
@@ -116,15 +116,15 @@ class Landlock:
         )
 
     def exit_code(self, child: "subprocess.Popen[bytes]", code: int) -> int | None:
-        """As it is."""
+        """Return the exit code as it is."""
         return code
 
     def cpu_s(self) -> float:
-        """As its control groups count them."""
+        """Return the CPU seconds that its control groups count."""
         return self._cgroups.cpu_s()
 
     def oom_kills(self) -> int:
-        """As its control groups count them."""
+        """Return the number of kills that its control groups count."""
         return self._cgroups.oom_kills()
 
     def release(self) -> None:
@@ -134,7 +134,7 @@ class Landlock:
 
 @cache
 def version() -> int:
-    """The kernel's version of the interface, 0 where there is none."""
+    """Return the kernel's version of the interface, 0 if it has none."""
     if not LINUX:
         return 0
     return max(0, int(_libc().syscall(_CREATE, None, ctypes.c_size_t(0), _VERSION)))
@@ -142,7 +142,7 @@ def version() -> int:
 
 @cache
 def problem() -> str:
-    """Why Landlock can't be used here, with the remedy; "" where it can."""
+    """Return why Landlock can't be used here, with the remedy, or ""."""
     if not LINUX:
         return "Landlock needs Linux"
     if version() == 0:
@@ -158,7 +158,7 @@ def _libc() -> ctypes.CDLL:
 
 
 def _restriction(confinement: Confinement) -> Callable[[], None]:
-    """What the child calls before it becomes its command; everything else is prepared here."""
+    """Return the function that the child calls before exec; all else is prepared here."""
     handled = 0
     for since, rights in _RIGHTS.items():
         handled |= rights if version() >= since else 0
@@ -214,9 +214,9 @@ def _rules(confinement: Confinement, handled: int) -> list[tuple[str, int]]:
 
 
 def _around(path: Path, confinement: Confinement) -> list[Path]:
-    """That path, or, where something hidden lies in it, all that lies around that.
+    """Return the path, or, if something hidden lies in it, all that lies around that.
 
-    Rights can only be given, never taken from a part.
+    Rights can only be granted, never denied to a part.
     """
     hidden = [*roots.of_product(confinement.interpreter), *confinement.hidden]
     if any(inner == path for inner in hidden):

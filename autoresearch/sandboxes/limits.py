@@ -1,4 +1,4 @@
-"""Limits that a child sets on itself between fork and exec, and keeps."""
+"""Resource limits that a child sets on itself between fork and exec, and can't raise."""
 
 import resource
 from collections.abc import Callable
@@ -12,10 +12,10 @@ _OPEN_FILES = 1024
 def limiter(
     confinement: Confinement, further: Callable[[], None] | None = None
 ) -> Callable[[], None]:
-    """A `preexec_fn`: dies with its parent, is limited; then `further`.
+    """Return a `preexec_fn`: die with the parent, set limits, then call `further`.
 
-    It may only be used where the parent has no threads. A GPU's driver reserves many times the
-    memory that it uses, so there only what is used counts: to its supervisor and its control group.
+    Only for parents without threads. A GPU's driver reserves many times the memory that it uses, so
+    there only used memory is limited, by the supervisor and the control group.
     """
     data = () if confinement.gpu else ((resource.RLIMIT_DATA, confinement.memory_mb * 2**20),)
     limits = (

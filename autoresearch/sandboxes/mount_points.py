@@ -1,7 +1,7 @@
-"""Places at which a child sees what lies elsewhere: its links, and the files of the network.
+"""Mount points: where a child sees its links and the files of the network.
 
-Links are made in the tree or the scratch folder of a run, which are the lab's own to write to; a
-full path is where it is.
+Links are made in a run's tree or scratch folder, which the lab may write to; an absolute path is
+shown at its own place.
 """
 
 import os
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from autoresearch.sandboxes.base import Confinement
 
-# What names, ports and certificates are found by; nothing private lies there.
+# Files by which names, ports and certificates are found; nothing private lies there.
 NETWORK_FILES = tuple(
     f"/etc/{name}"
     for name in (
@@ -20,7 +20,7 @@ NETWORK_FILES = tuple(
 
 
 def own_links(confinement: Confinement, *, scratch: bool) -> list[tuple[Path, Path]]:
-    """The links whose places the lab makes; those in the scratch folder only if it is wanted."""
+    """Return the links whose places the lab makes; those in the scratch folder only on demand."""
     folders = (confinement.cwd, *((confinement.scratch,) if scratch else ()))
     return [
         (target, place)
@@ -30,7 +30,7 @@ def own_links(confinement: Confinement, *, scratch: bool) -> list[tuple[Path, Pa
 
 
 def make_mount_points(confinement: Confinement) -> None:
-    """Make an empty file or folder at each place in the tree, for something to be mounted on."""
+    """Make an empty file or folder to mount on, at each place in the tree."""
     for target, place in own_links(confinement, scratch=False):
         if target.is_dir():
             place.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Folders and files that no run may see, wherever a contract finds them."""
+"""Private folders and files, which no run may see, wherever a contract finds them."""
 
 import sys
 from collections.abc import Collection
@@ -25,9 +25,9 @@ _OF_THE_SYSTEM = (
 
 
 def private_in(path: Path, others: Collection[Path] = ()) -> Path | None:
-    """The private place that a path is, lies in or holds; None where there is none.
+    """Return the private place that a path is, lies in or contains; None if there is none.
 
-    `others` are private, too: the lab's home, which holds the record and what was held out.
+    `others` are private too, such as the lab's home, which holds the ledger and held-out data.
     """
     for place in (*others, *_places(Path.home())):
         resolved = place.resolve()

@@ -1,9 +1,9 @@
-"""The boundary: what a child that runs researched code may see and use.
+"""Selection of the sandbox in which code under research runs.
 
-Supervisor and scorer start such children only through a `Sandbox`, three of which exist: bubblewrap
-(namespaces), Landlock (where those are barred), and none at all, which says so. Each states in
-`gaps` what it does not hold, and may be `Networked`. The lab chooses one by `current_sandbox`; its
-name goes into the run's spec and its report.
+Supervisor and scorer start such children only through a `Sandbox`. There are three: bubblewrap
+(namespaces), Landlock (where those are barred), and unsandboxed, which says so. Each states in
+`gaps` what it does not prevent, and may be `Networked`. `current_sandbox` selects one; its name
+goes into the run's spec and its report.
 """
 
 import os
@@ -19,7 +19,7 @@ NETWORK_GAP = "it can use the network, and what this machine offers there to its
 
 
 class Networked:
-    """Another sandbox, with the network let through: its name says so, and thereby every result.
+    """Another sandbox with the network let through; its name, and so every result, says that.
 
     A secluded child, which has seen held-out data, gets no network here either.
     """
@@ -29,7 +29,7 @@ class Networked:
 
     @property
     def name(self) -> str:
-        """The other's, with a mark."""
+        """The inner sandbox's name, with a suffix."""
         return f"{self._inner.name}{NETWORK}"
 
     @property
@@ -39,41 +39,41 @@ class Networked:
 
     @property
     def gaps(self) -> tuple[str, ...]:
-        """The other's, and this one."""
+        """The inner sandbox's gaps, and the network."""
         return (*self._inner.gaps, NETWORK_GAP)
 
     def start(self, confinement: Confinement) -> "subprocess.Popen[bytes]":
-        """Start it with the network."""
+        """Start a child with the network, unless it is secluded."""
         return self._inner.start(replace(confinement, network=not confinement.secluded))
 
     def exit_code(self, child: "subprocess.Popen[bytes]", code: int) -> int | None:
-        """As the other has it."""
+        """Return what the inner sandbox returns."""
         return self._inner.exit_code(child, code)
 
     def cpu_s(self) -> float:
-        """As the other counts."""
+        """Return what the inner sandbox counts."""
         return self._inner.cpu_s()
 
     def oom_kills(self) -> int:
-        """As that sandbox counts them."""
+        """Return what the inner sandbox counts."""
         return self._inner.oom_kills()
 
     def release(self) -> None:
-        """What the other made."""
+        """Release what the inner sandbox made."""
         self._inner.release()
 
 
 def current_sandbox(*, network: bool = False) -> Sandbox:
-    """The strongest sandbox that works here, or the one that $AUTORESEARCH_SANDBOX names.
+    """Return the strongest sandbox that works here, or the one that $AUTORESEARCH_SANDBOX names.
 
-    With `network` it lets that through.
+    With `network`, it lets the network through. Raises LabError as `make_sandbox` does.
     """
     name = os.environ.get(CHOICE) or _strongest()
     return make_sandbox(name + NETWORK * (network and not name.endswith(NETWORK)))
 
 
 def make_sandbox(name: str) -> Sandbox:
-    """The sandbox of that name; raise LabError where there is none or it does not work here."""
+    """Return the sandbox of that name; raise LabError if there is none or it does not work here."""
     if name.endswith(NETWORK):
         return Networked(make_sandbox(name.removesuffix(NETWORK)))
     from autoresearch.sandboxes.bubblewrap import Bubblewrap
@@ -99,7 +99,7 @@ NAMES = ("bubblewrap", "landlock", UNSANDBOXED)
 
 @cache
 def missing() -> tuple[str, ...]:
-    """Why the sandboxes stronger than `current_sandbox` do not work here, a sentence each."""
+    """Return why each sandbox stronger than `current_sandbox` does not work here, as sentences."""
     from autoresearch.sandboxes import bubblewrap
     from autoresearch.sandboxes import landlock as landlocked
 

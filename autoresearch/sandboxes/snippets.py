@@ -1,9 +1,9 @@
-"""Runs short pieces of untrusted Python in the sandbox, one after another, for whoever asks.
+"""A service that runs short pieces of untrusted Python in the sandbox, one after another.
 
-A process of its own, since a sandbox may only be started by one without threads, which a server is
-not. Requests and answers are lines of JSON on stdin and stdout; it ends when stdin does. A piece
-gets the standard library of this product's interpreter, its job on one descriptor, another one to
-answer on, and nothing else; whatever it started is dead before its answer is passed on.
+It is a process of its own, since only a process without threads may start a sandbox, and a server
+has threads. Requests and answers are lines of JSON on stdin and stdout; it ends when stdin does. A
+snippet gets the standard library of this product's interpreter, its job on one descriptor, another
+for its answer, and nothing else; all that it started is dead before its answer is passed on.
 """
 
 import json
@@ -22,7 +22,7 @@ from autoresearch.sandboxes.selection import current_sandbox
 from autoresearch.system.processes import Descendants, become_subreaper, die_with_parent
 
 MOST_BYTES = 2 << 20  # of an answer
-_FILE_MB = 1.0  # the largest file it may write
+_FILE_MB = 1.0  # largest file that it may write
 _TASKS = 64
 _LOOK_S = 0.05
 _NAP_S = 0.001
@@ -30,7 +30,7 @@ _NAP_S = 0.001
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snippet:
-    """What to run: called with the numbers of two descriptors, to read the job and to answer."""
+    """Code to run, called with the numbers of two descriptors: to read the job and to answer."""
 
     code: str
     job: str
@@ -40,7 +40,7 @@ class Snippet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ran:
-    """What it answered before it ended, and how that was: "exit", "time" or "size"."""
+    """A snippet's answer, and why it ended: "exit", "time" or "size"."""
 
     output: str
     ended: str
@@ -64,7 +64,10 @@ def serve() -> int:
 
 
 def run(snippet: Snippet, sandbox: Sandbox, folder: Path) -> Ran:
-    """Run one to its end, or kill it; `folder` is ours and empty. Raises OSError, LabError."""
+    """Run a snippet to its end or kill it at a limit; `folder` is ours and empty.
+
+    Raises OSError or LabError if it can't be started.
+    """
     descendants = Descendants()
     with tempfile.TemporaryFile() as job, _scratch(folder) as scratch:
         job.write(snippet.job.encode())
@@ -80,7 +83,7 @@ def run(snippet: Snippet, sandbox: Sandbox, folder: Path) -> Ran:
         descendants.kill()
         child.returncode = code if code is not None else -9
     own = sandbox.exit_code(child, child.returncode)
-    sandbox.release()  # what it holds for a child, or there would soon be a thousand of it
+    sandbox.release()  # else its resources for a child would pile up by the thousand
     words = output.decode(errors="replace")
     return Ran(output=words, ended=ended, exit_code=own, sandbox=sandbox.name)
 
@@ -92,7 +95,7 @@ def _scratch(folder: Path) -> "tempfile.TemporaryDirectory[str]":
 def _listen(
     answers: IO[bytes], descendants: Descendants, pid: int, limit_s: float
 ) -> tuple[bytes, str]:
-    """What it says until it ends, is late, or says too much."""
+    """Return the answer, and whether the snippet exited, ran out of time or wrote too much."""
     deadline = time.monotonic() + limit_s
     said = bytearray()
     while len(said) <= MOST_BYTES:
@@ -102,7 +105,7 @@ def _listen(
         if piece == b"":
             return bytes(said), "exit" if _ends(descendants, pid, deadline) else "time"
         if piece is None and gone:
-            return bytes(said), "exit"  # something that it started still holds the descriptor
+            return bytes(said), "exit"  # a descendant still holds the descriptor
         said += piece or b""
         if time.monotonic() > deadline:
             return bytes(said), "time"
@@ -110,7 +113,7 @@ def _listen(
 
 
 def _ends(descendants: Descendants, pid: int, deadline: float) -> bool:
-    """Whether it ends in time; it can close its descriptor and go on for ever."""
+    """Return whether it exits in time; it can close its descriptor and run on."""
     while descendants.exit_code(pid) is None:
         if time.monotonic() > deadline:
             return False

@@ -1,4 +1,4 @@
-"""No sandbox: a clean environment, limits, a session of its own. It is no wall, and says so."""
+"""No sandbox: a clean environment, limits, a session. It protects nothing, and says so."""
 
 import subprocess
 from typing import Final
@@ -23,7 +23,7 @@ class Unsandboxed:
     )
 
     def start(self, confinement: Confinement) -> "subprocess.Popen[bytes]":
-        """Start it; what it may read and write is only said, not held."""
+        """Start a child; its confinement's paths and network are not enforced."""
         make_symlinks(confinement)
         return subprocess.Popen(
             confinement.argv,
@@ -38,16 +38,16 @@ class Unsandboxed:
         )
 
     def exit_code(self, child: "subprocess.Popen[bytes]", code: int) -> int | None:
-        """As it is."""
+        """Return the exit code as it is."""
         return code
 
     def cpu_s(self) -> float:
-        """It makes no control groups."""
+        """Return 0.0: there are no control groups."""
         return 0.0
 
     def oom_kills(self) -> int:
-        """It makes no control groups."""
+        """Return 0: there are no control groups."""
         return 0
 
     def release(self) -> None:
-        """Nothing was made."""
+        """Do nothing: nothing was made."""

@@ -1,53 +1,53 @@
-"""Whether a run's curve is hopeless beside those of the incumbent's control runs: pure, no files.
+"""Early stopping: compare a run's training curve with those of control runs. Pure, no files.
 
-A curve is what a run itself wrote of its training loss, lower being better, placed by how much of
-the budget was used when the supervisor saw it. It is the run's own word. So it may cost the run
-its time, and nothing else: a run that is not stopped is measured as if it had written none.
+A curve is the training loss as the run itself reports it, lower being better, placed by the share
+of the budget used when the supervisor read it. It is self-reported, so it may cost the run its
+time and nothing else: a run that is not stopped is measured as if it had written no curve.
 
-The bar at a point of the budget lies above the worst control there, by four times the controls'
-spread and by all that the controls went on to gain from there to their end. A run that stays
-above it would have to gain more than twice what they did, only to end like the worst of them. A
-run that is catching up is left alone, too: its gap to the controls, shrinking on as it did over the
-last half of its way, would be within their noise at the end.
-Standard library only: a supervisor reads this.
+The bar at a point of the budget lies above the worst control run there, by four times the spread
+of the control runs plus all that they went on to gain from there to their end. A run that stays
+above it would have to gain more than twice as much as they did only to end level with the worst
+of them. A run that is catching up is not stopped either: a run is catching up if its gap to the
+control runs, shrinking at the rate of the last half of its curve, would end within their noise.
+Standard library only: supervisors import this.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
 
-POINTS = 100  # a curve has one place for each hundredth of the budget
+POINTS = 100  # of a curve: one for each hundredth of the budget
 FEWEST_CONTROLS = 4
-EARLIEST = 20  # hundredths of the budget that a run has for itself
-LATEST = 90  # from here on nothing worth it is left to save
-STRETCH = 5  # hundredths that a run must have been hopeless for
-FEWEST_SEEN = 3  # points within it
-WINDOW = 5  # hundredths that a loss is averaged over
-SPREADS = 4.0
-LEAST_SPREAD = 0.002  # of the loss: controls that agree by chance leave some room all the same
+EARLIEST = 20  # hundredths of the budget before a run may be stopped
+LATEST = 90  # hundredths after which stopping saves too little to be worth it
+STRETCH = 5  # hundredths for which a run must have stayed above the bar
+FEWEST_SEEN = 3  # points of the curve within that stretch
+WINDOW = 5  # hundredths over which the loss is averaged
+SPREADS = 4.0  # standard deviations of the control runs between the worst of them and the bar
+LEAST_SPREAD = 0.002  # of the loss: the least spread assumed where controls agree by chance
 
 Curve = Sequence[float | None]  # POINTS of them: the mean loss in each hundredth of the budget
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hopeless:
-    """The point at which a run was found hopeless, and what the controls had there."""
+    """The point at which a run fell too far behind, and the control runs' losses there."""
 
-    point: int  # the last whole hundredth of the budget that was looked at
+    point: int  # the last full hundredth of the budget that was compared
     loss: float
-    low: float  # of the controls' losses there
+    low: float  # lowest loss of a control run there
     high: float
-    final: float  # what the controls ended with, on average
+    final: float  # mean final loss of the control runs
     controls: int
 
     @property
     def share(self) -> float:
-        """The share of the budget that was used when this was known."""
+        """Share of the budget that was used by then, 0 to 1."""
         return (self.point + 1) / POINTS
 
     @property
     def sentence(self) -> str:
-        """With its numbers, to follow "stopped early: "."""
+        """The reason with its numbers, to follow "stopped early: "."""
         return (
             f"at {self.share:.0%} of its budget its loss was {self.loss:.4g} where the "
             f"incumbent's {self.controls} controls had {self.low:.4g} to {self.high:.4g}, "
@@ -57,22 +57,30 @@ class Hopeless:
 
 @dataclass(frozen=True, slots=True)
 class _Reference:
-    """What the controls had at one point, and the bar above it."""
+    """The control runs' losses at one point, and the bar above them."""
 
     low: float
     mean: float
     high: float
-    noise: float  # how far above the mean a run may be by chance
+    noise: float  # distance above the mean that chance alone explains
     bar: float
 
 
 def find_hopeless(curve: Curve, controls: Sequence[Curve]) -> Hopeless | None:
-    """The first point at which that curve is hopeless; None while it is not.
+    """Return the first point at which a run is too far behind to be worth finishing.
 
-    Its newest point is not looked at, since more may be added to it. A curve that goes on gives
-    the same answer as its beginning did.
+    The newest point is left out, since more may be added to it. The answer for a longer curve is
+    the same as for its beginning.
+
+    Args:
+        curve: The run's mean training loss in each hundredth of the budget (POINTS values).
+        controls: Curves of the incumbent's control runs, in the same form.
+
+    Returns:
+        The point and the losses there, or None if the run is not too far behind, if there are
+        fewer than FEWEST_CONTROLS control runs, or if one of these lacks the end of its curve.
     """
-    if len(controls) < FEWEST_CONTROLS or not all(_whole(one) for one in controls):
+    if len(controls) < FEWEST_CONTROLS or not all(_reaches_end(one) for one in controls):
         return None
     final = fmean(loss for one in controls if (loss := _smooth(one, POINTS - 1)) is not None)
     newest = max((at for at, loss in enumerate(curve) if loss is not None), default=0)
@@ -95,9 +103,9 @@ def find_hopeless(curve: Curve, controls: Sequence[Curve]) -> Hopeless | None:
 
 
 def _stays_above(curve: Curve, controls: Sequence[Curve], final: float, at: int) -> bool:
-    """Whether each point of a stretch up to there lies above the bar.
+    """Return whether each point of a stretch that ends there lies above the bar.
 
-    Where points are few, the stretch is longer.
+    The stretch is longer where points are few.
     """
     seen = 0
     for point in range(at, -1, -1):
@@ -113,7 +121,7 @@ def _stays_above(curve: Curve, controls: Sequence[Curve], final: float, at: int)
 
 
 def _catches_up(curve: Curve, controls: Sequence[Curve], final: float, at: int) -> bool:
-    """Whether the gap to the controls' mean, shrinking on at its rate, ends within their noise."""
+    """Return whether the gap to the controls' mean, extrapolated, ends within their noise."""
     half = at // 2
     early, here = _reference(controls, final, half), _reference(controls, final, at)
     was, loss = _smooth(curve, half), _smooth(curve, at)
@@ -127,7 +135,7 @@ def _catches_up(curve: Curve, controls: Sequence[Curve], final: float, at: int) 
 
 
 def _reference(controls: Sequence[Curve], final: float, at: int) -> _Reference | None:
-    """None where a control has no point yet."""
+    """Return the control runs' losses and the bar at one point; None if one has no point yet."""
     losses = [loss for one in controls if (loss := _smooth(one, at)) is not None]
     if len(losses) < len(controls):
         return None
@@ -139,12 +147,12 @@ def _reference(controls: Sequence[Curve], final: float, at: int) -> _Reference |
 
 
 def _smooth(curve: Curve, at: int) -> float | None:
-    """The mean loss in the window that ends there, else the last loss before; None without any."""
+    """Return the mean loss of the window ending there, else the last loss before; None if none."""
     window = [loss for loss in curve[max(0, at - WINDOW + 1) : at + 1] if loss is not None]
     if window:
         return fmean(window)
     return next((loss for loss in reversed(curve[: at + 1]) if loss is not None), None)
 
 
-def _whole(curve: Curve) -> bool:
+def _reaches_end(curve: Curve) -> bool:
     return any(loss is not None for loss in curve[LATEST:])

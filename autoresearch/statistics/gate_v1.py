@@ -21,7 +21,10 @@ def judge_v1(
     lower_is_better: bool,
     gate: Gate,
 ) -> Judgement:
-    """Judge a candidate's measurements against the incumbent's, in the order they were made."""
+    """Return the assessment of a candidate's measurements against the incumbent's control runs.
+
+    Measurements are in metric units, in the order in which they were made.
+    """
     noise = measure_noise(noise_groups)
     short = gate.fewest_controls - len(controls)
     if short > 0 or noise is None or not candidate:
@@ -47,7 +50,7 @@ def judge_v1(
 
 
 def _weigh(gains: Sequence[float], noise: Noise, controls: int, gate: Gate) -> float:
-    """Log likelihood ratio of "better by the test's gain" against "no different", in nats."""
+    """Return the log likelihood ratio, nats, of "better by the test's gain" and "no different"."""
     small_sample = quantile(T_999, min(noise.freedom, controls - 1)) / T_999[-1]
     spread = noise.sigma * small_sample * gate.widening * math.sqrt(1 + 1 / controls)
     sought = gate.gain.gain

@@ -1,4 +1,4 @@
-"""The settings of every gate that ever gave a verdict, by judge version, and what a gate answers.
+"""Settings of every gate that ever gave a verdict, by judge version, and the gate's assessment.
 
 Old versions stay as they were: `verify` derives old verdicts again with the gate that gave them.
 """
@@ -17,35 +17,35 @@ NON_INFERIORITY = "non-inferiority"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Test:
-    """One sequential test between "no better than `-shift`" and "better than that by `gain`".
+    """A sequential test of "no better than `-shift`" against "better than that by `gain`".
 
     Effects are in sigma, evidence is in nats.
     """
 
     gain: float
-    keep: float  # evidence that keeps
-    drop: float  # evidence that discards
-    screen: float  # a first run further below `-shift` than this, in sigma, ends it
-    last_look: float = math.inf  # standard errors above `-shift` that keep after the last run
-    tail: tuple[float, ...] = T_999  # the quantile whose ratio of t to normal corrects small sigmas
+    keep: float  # evidence from which on the candidate is kept
+    drop: float  # evidence up to which the candidate is discarded
+    screen: float  # a first run further below `-shift` than this, in sigma, discards
+    last_look: float = math.inf  # standard errors above `-shift` that keep at the last run
+    tail: tuple[float, ...] = T_999  # quantiles of t; their ratio to the normal's corrects sigma
     shift: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
-    """What a judge version decides by."""
+    """The settings of one judge version."""
 
     version: int
     gain: Test
     no_worse: Test | None = None  # beside `gain`, for simplifications
-    widening: float = 1.0  # of sigma, in case it is underestimated
+    widening: float = 1.0  # factor on sigma, in case it is underestimated
     fewest_runs: int = 2
     most_runs: int = 10
     fewest_controls: int
     most_controls: int = 20
-    looks: tuple[int, ...] = ()  # fresh runs at which a keep is compared with its base again
-    alike_share: float = math.inf  # of their size that runs which are alike may differ by at most
-    alike_controls: int = 0  # fewest alike that show a base no seed moves; 0: not asked
+    looks: tuple[int, ...] = ()  # numbers of fresh runs at which a keep is compared with its base
+    alike_share: float = math.inf  # largest spread of runs that count as alike, by their mean
+    alike_controls: int = 0  # fewest alike control runs that show no effect of seeds; 0: unused
 
 
 _SECOND = Gate(
@@ -73,7 +73,7 @@ GATE = GATES[JUDGE_VERSION]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """What the arrays say so far; `outcome` is None while more runs are needed."""
+    """The assessment of the evidence so far; `outcome` is None while more runs are needed."""
 
     outcome: Outcome | None
     effect: float | None  # metric units, positive is better
@@ -81,14 +81,14 @@ class Judgement:
     high: float | None
     noise: Noise | None
     evidence: float | None  # nats, of the test that `outcome` rests on
-    more_runs: int  # of the candidate, to go on
-    more_controls: int  # of the incumbent, to go on
-    reason: str  # why this outcome, or what is still needed
-    test: str = GAIN  # or NON_INFERIORITY: which test the outcome rests on
+    more_runs: int  # of the candidate, needed next
+    more_controls: int  # of the incumbent, needed next
+    reason: str  # for this outcome, or which runs are still needed
+    test: str = GAIN  # or NON_INFERIORITY: the test that the outcome rests on
 
 
 def undecided(candidate: Sequence[float], short: int, noise: Noise | None) -> Judgement:
-    """The answer while there is too little to judge at all; `short` is of controls."""
+    """Return the assessment while there are too few runs; `short` counts missing control runs."""
     needs = []
     if not candidate:
         needs.append("1 run of the experiment")

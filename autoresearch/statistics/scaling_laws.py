@@ -1,13 +1,16 @@
-"""Power laws in compute, fitted to runs at several sizes: pure maths, no files, no lab.
+"""Scaling laws: power laws in compute, fitted to runs at several sizes. Pure, no files, no lab.
 
 Baseline and candidate each follow y = floor + scale * (x / x0)^-exponent, with errors of one common
-spread. For a given exponent that is a straight line, so the exponents are walked over a grid and
-everything else is exact. Intervals come from the profile of the likelihood: a number belongs to the
-95 % interval if some law in which it is true fits not much worse than the best one (by t^2 times
-the variance of the residuals). That holds where the exponent is hardly known, too, which it seldom
-is from a few sizes: then the interval far beyond them is as wide as it must be.
+standard deviation. Such a law in compute, with an irreducible floor, is what Kaplan et al. 2020
+(https://arxiv.org/abs/2001.08361) and Hoffmann et al. 2022 (https://arxiv.org/abs/2203.15556) fit
+to the loss of language models. For a given exponent the law is a straight line, so exponents are
+searched on a grid and everything else is exact. Intervals are by profile likelihood (Venzon &
+Moolgavkar 1988, https://doi.org/10.2307/2347496): a value belongs to the 95 % interval if some law
+with that value fits not much worse than the best one (by t^2 times the variance of the residuals).
+That holds even where the exponent is poorly determined, as it usually is from a few sizes: the
+interval far beyond the measured sizes is then as wide as it must be.
 
-Needs numpy, and scipy, which the extra `scaling` brings; both are imported when a fit is made.
+Needs numpy, and scipy from the extra `scaling`; both are imported when a fit is made.
 """
 
 import math
@@ -24,20 +27,20 @@ if TYPE_CHECKING:
     Floats = NDArray[Any]
 
 FEWEST_SIZES = 3
-REACH = 10.0  # times the largest compute that was run
-EXPONENTS = (0.02, 3.0)  # from nearly a straight line in log x to what is flat at once
-GRID = 120
-STEPS = 30  # of the chart's lines
-SHARE = 0.95
-MISFIT = 0.01  # so seldom a true law is said not to fit
+REACH = 10.0  # extrapolate to this many times the largest compute that was run
+EXPONENTS = (0.02, 3.0)  # of the grid: nearly straight in log x, to flat almost at once
+GRID = 120  # exponents
+STEPS = 30  # of the chart's curves
+SHARE = 0.95  # of the intervals
+MISFIT = 0.01  # significance level of the test for lack of fit
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
     """One run."""
 
-    size: float
-    compute: float  # of its size and code, in any unit
+    size: float  # value of the scaling knob
+    compute: float  # at this size with this code, in any unit
     value: float  # metric units
 
 
@@ -57,12 +60,12 @@ class Law:
     floor: Interval
     scale: Interval
     exponent: Interval
-    fits: bool  # no further from its runs than these are from each other, at any one size
+    fits: bool  # the test for lack of fit does not reject it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class At:
-    """What the two laws say at one compute."""
+    """The predictions of both laws at one compute."""
 
     compute: float
     baseline: Interval
@@ -72,20 +75,20 @@ class At:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scaling:
-    """Two laws, and what is gained at the sizes run and beyond them."""
+    """Two fitted laws, and the gain at the measured sizes and beyond them."""
 
     baseline: Law
     candidate: Law
     x0: float
-    gain: Interval  # mean over the sizes run, each at equal size, from the runs alone
-    costs: float  # how many times the baseline's compute the candidate takes, at equal size
+    gain: Interval  # mean over the sizes that were run, at equal size, from the runs alone
+    costs: float  # compute of the candidate over the baseline's, at equal size
     reach: At  # at REACH times the largest compute
-    curve: tuple[At, ...]  # from where both have runs to `reach`, for a chart
-    spread: float  # of single runs about their law, metric units
+    curve: tuple[At, ...]  # from the least compute of both to `reach`, for a chart
+    spread: float  # standard deviation of single runs about their law, metric units
 
     @property
     def answer(self) -> str:
-        """Whether the gain holds, in a few words."""
+        """A few words on whether the gain holds at scale."""
         far, here = self.reach.gain, self.gain
         if far.low > 0:
             return "it holds"
@@ -95,7 +98,7 @@ class Scaling:
 
 
 def require_scipy() -> None:
-    """Raise LabError where it is not installed, before anything is run for a fit."""
+    """Raise LabError if scipy is not installed, before anything is run for a fit."""
     try:
         import scipy  # noqa: F401
     except ImportError as error:
@@ -109,9 +112,18 @@ def require_scipy() -> None:
 def fit_scaling(
     baseline: Sequence[Point], candidate: Sequence[Point], *, lower_is_better: bool
 ) -> Scaling:
-    """Fit both laws to runs of the same sizes, at least two runs a size and side.
+    """Fit a power law to each side and compare them.
 
-    Raises LabError where there are too few sizes or runs.
+    Args:
+        baseline: Runs of the incumbent, at least two for each size.
+        candidate: Runs of the candidate, at least two for each size.
+        lower_is_better: The metric's direction.
+
+    Returns:
+        Both laws, and the gain with 95 % intervals, over the sizes that both sides have.
+
+    Raises:
+        LabError: Fewer than FEWEST_SIZES common sizes, or too few runs to estimate the noise.
     """
     sizes = sorted({one.size for one in baseline} & {one.size for one in candidate})
     if len(sizes) < FEWEST_SIZES:
@@ -131,7 +143,7 @@ def fit_scaling(
             reason="too_few_runs",
         )
     laws = [_Profile(side, x0) for side in sides]
-    within = [_within(side, sizes) for side in sides]
+    within = [_pure_error(side, sizes) for side in sides]
     rss = sum(law.best for law in laws)
     allowed = _quantile(freedom) ** 2 * rss / freedom
     for law in laws:
@@ -152,7 +164,7 @@ def fit_scaling(
 
 
 class _Profile:
-    """One side's straight lines in x^-exponent, a line for each exponent of a grid."""
+    """One side's profile: the best straight line in x^-exponent for each exponent of a grid."""
 
     def __init__(self, points: Sequence[Point], x0: float) -> None:
         import numpy as np
@@ -175,14 +187,14 @@ class _Profile:
         self.rss: Floats = (left**2).sum(axis=1)
 
     def _around(self, inside: "Floats") -> tuple[float, float]:
-        """The exponents next to these places of the grid."""
+        """Return the exponents just outside a stretch of the grid, by its indices."""
         return (
             float(self.exponents[max(0, inside[0] - 1)]),
             float(self.exponents[min(GRID - 1, inside[-1] + 1)]),
         )
 
     def _least(self) -> float:
-        """The residual squares of the best law, between the exponents of the grid too."""
+        """Return the best law's residual sum of squares, also between exponents of the grid."""
         from scipy.optimize import minimize_scalar
 
         def rss(exponent: float) -> float:
@@ -196,16 +208,16 @@ class _Profile:
         return min(float(found.fun), float(self.rss.min()))
 
     def narrow(self, allowed: float) -> None:
-        """Walk more closely over the exponents that fit well enough."""
+        """Refine the grid to the exponents that fit well enough."""
         self._walk(*self._around((self.rss - self.rss.min() <= allowed).nonzero()[0]))
 
     def at(self, x: float) -> "tuple[Floats, Floats]":
-        """The line's value at x and its variance, in squares of the spread, by exponent."""
+        """Return, by exponent, the line's value at x and its variance in units of the noise's."""
         away = x**-self.exponents - self._middle
         return self._y.mean() + self.slope * away, 1 / len(self._y) + away**2 / self._squares
 
     def law(self, allowed: float, *, fits: bool) -> Law:
-        """The best law with the intervals of its parts."""
+        """Return the best law with the intervals of its parameters."""
         floor = self._y.mean() - self.slope * self._middle
         over = 1 / len(self._y) + self._middle**2 / self._squares
         inside = self.exponents[self.rss - self.best <= allowed]
@@ -235,7 +247,7 @@ def _at(x: float, compute: float, laws: Sequence[_Profile], allowed: float, sign
 def _profiled(
     values: "Floats", over: "Floats", rss: "Floats", best: float, allowed: float
 ) -> Interval:
-    """The best value, and the hull of what each exponent allows it to be."""
+    """Return the best value with its profile likelihood interval over all exponents."""
     import numpy as np
 
     room = best + allowed - rss
@@ -254,10 +266,10 @@ def _ends(inside: "Floats", otherwise: float) -> tuple[float, float]:
 
 
 def _gain_here(sides: Sequence[Sequence[Point]], sizes: Sequence[float], sign: float) -> Interval:
-    """The mean over sizes of the difference of means, by the spread within sizes alone."""
+    """Return the mean over sizes of the difference of means, with the variance within sizes."""
     groups = [[[p.value for p in side if p.size == size] for size in sizes] for side in sides]
     gains = [sign * (fmean(one) - fmean(other)) for one, other in zip(*groups, strict=True)]
-    within = [_within(side, sizes) for side in sides]
+    within = [_pure_error(side, sizes) for side in sides]
     freedom = sum(one.freedom for one in within)
     if freedom < 1:
         raise LabError(
@@ -274,22 +286,25 @@ def _gain_here(sides: Sequence[Sequence[Point]], sizes: Sequence[float], sign: f
 
 
 @dataclass(frozen=True, slots=True)
-class _Within:
-    """The spread of the runs of each size about their mean, which no law explains."""
+class _PureError:
+    """Sum of squares of the runs about their size's mean: pure error, which no law explains."""
 
     squares: float
     freedom: int
     sizes: int
 
 
-def _within(side: Sequence[Point], sizes: Sequence[float]) -> _Within:
+def _pure_error(side: Sequence[Point], sizes: Sequence[float]) -> _PureError:
     groups = [[p.value for p in side if p.size == size] for size in sizes]
     squares = sum((value - fmean(group)) ** 2 for group in groups for value in group)
-    return _Within(squares, sum(len(group) - 1 for group in groups), len(groups))
+    return _PureError(squares, sum(len(group) - 1 for group in groups), len(groups))
 
 
-def _fits(rss: float, own: _Within, every: Sequence[_Within]) -> bool:
-    """The F test for lack of fit, at 1 %; with three sizes any three means lie on a law."""
+def _fits(rss: float, own: _PureError, every: Sequence[_PureError]) -> bool:
+    """Return whether the F test for lack of fit at 1 % accepts the law.
+
+    With three sizes it always does: any three means lie on such a law.
+    """
     from scipy.stats import f
 
     more, freedom = own.sizes - 3, sum(one.freedom for one in every)
@@ -300,7 +315,7 @@ def _fits(rss: float, own: _Within, every: Sequence[_Within]) -> bool:
 
 
 def _costs(sides: Sequence[Sequence[Point]], sizes: Sequence[float]) -> float:
-    """The geometric mean over sizes of the candidate's compute over the baseline's."""
+    """Return the candidate's compute over the baseline's, as a geometric mean over sizes."""
     logs = [
         [math.log(fmean(p.compute for p in side if p.size == size)) for size in sizes]
         for side in sides
@@ -309,7 +324,7 @@ def _costs(sides: Sequence[Sequence[Point]], sizes: Sequence[float]) -> float:
 
 
 def _quantile(freedom: int) -> float:
-    """Of Student's t, for a two-sided interval."""
+    """Return the quantile of Student's t for a two-sided interval."""
     from scipy.stats import t
 
     return float(t.ppf((1 + SHARE) / 2, freedom))

@@ -1,12 +1,14 @@
-"""Pure statistics on arrays: verdicts. Knows no files, no ledger and no clock.
+"""The judge: a sequential test on arrays. Pure; knows no files, no ledger and no clock.
 
-A candidate's runs are compared with the incumbent's by a sequential test (Wald's, truncated). Its
-evidence is the log likelihood ratio, in nats, between "better by 1.4 sigma" and "no different",
-given the mean of n runs, the mean of K controls, and the spread of single runs pooled over all of
-them. On the way to a keep the effect is divided by t(.999, df) / z(.999), the price of a sigma
-that comes from few runs; a drop pays no such price, for it claims nothing. 8 nats keep, -0.7 drop,
-and after the tenth and last run 3.3 standard errors are enough. One lucky run never keeps.
-`autoresearch-mcp aa-test --simulate` calls this very function and prints how often it is fooled.
+A candidate's runs are compared with the incumbent's control runs by a truncated sequential
+probability ratio test (Wald 1945, https://doi.org/10.1214/aoms/1177731118; it stops at a largest
+number of runs). Its evidence is the log likelihood ratio, in nats, of "better by 1.4 sigma" and
+"no different", given the mean of n runs, the mean of K control runs, and the standard deviation of
+single runs pooled over all of them. For a keep the effect is divided by t(.999, df) / z(.999), the
+price of a sigma estimated from few runs (Student's t); a discard pays no such price, for it claims
+nothing. 8 nats keep, -0.7 discard, and after the tenth and last run 3.3 standard errors keep. One
+lucky run never keeps. `autoresearch-mcp aa-test --simulate` calls this very function and prints
+its rate of false keeps.
 """
 
 import math
@@ -54,27 +56,27 @@ __all__ = [
     "measure_noise",
 ]
 
-ALIKE = 0.01  # of sigma: runs closer than this do not differ by their seeds
-ALIKE_RUNS = 3  # so many runs alike are no coincidence
-ALIKE_CONTROLS = 0.25  # of the controls, and a gate's fewest: more than chance makes alike
-NOISELESS = 1e-9  # of a value: below this the metric has no noise that runs could share
+ALIKE = 0.01  # of sigma: runs closer than this do not depend on their seeds
+ALIKE_RUNS = 3  # as many runs alike are no coincidence
+ALIKE_CONTROLS = 0.25  # share of the control runs: more than chance makes alike
+NOISELESS = 1e-9  # of a value: below this the metric has no noise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReversalEvidence:
-    """A kept experiment that its own later runs put behind what it was built on."""
+    """Evidence that a kept experiment, by its runs since then, is worse than its base."""
 
     effect: float  # metric units, positive is better; here below 0
     low: float
     high: float
     noise: Noise
-    runs: int  # of the fresh ones, from the first: those the look was at
+    runs: int  # fresh runs that were looked at, from the first on
     controls: int
     reason: str
 
 
-class _Standing(NamedTuple):
-    """Where a candidate stands: its effect in sigma, and how well that is known."""
+class _Estimate(NamedTuple):
+    """A candidate's effect in sigma, and how well it is known."""
 
     effect: float
     runs: int
@@ -83,7 +85,7 @@ class _Standing(NamedTuple):
 
 
 class _Answer(NamedTuple):
-    """What one test says of a standing."""
+    """The answer of one test."""
 
     outcome: Outcome | None
     evidence: float
@@ -99,10 +101,21 @@ def judge(
     gate: Gate = GATE,
     simpler: bool = False,
 ) -> Judgement:
-    """Judge a candidate's measurements against the incumbent's, in the order they were made.
+    """Assess a candidate's measurements against the incumbent's control runs.
 
-    `noise_groups` are groups of runs of the same code, metric units; the controls are one of them.
-    A simplification (`simpler`) is also kept if it is no worse by more than the gate's margin.
+    Args:
+        candidate: Measurements of the candidate's runs, metric units, in the order they were made.
+        controls: Measurements of the incumbent's control runs, likewise.
+        noise_groups: Measurements by version of the code, whose pooled standard deviation is
+            sigma; the control runs are one of the groups.
+        lower_is_better: The metric's direction.
+        gate: The settings, of the present judge version by default.
+        simpler: Whether the candidate is a simplification, which is also kept by a
+            non-inferiority test: if it is no worse by more than the gate's margin.
+
+    Returns:
+        The assessment: an outcome, or None and the runs that are still needed, with the effect
+        and its 95 % interval in metric units.
     """
     if gate.version == 1:
         return judge_v1(
@@ -116,12 +129,12 @@ def judge(
     all_noise = pooled(noise, candidate)
     effect = _difference(controls, candidate, lower_is_better)
     low, high = interval(effect, all_noise, runs, known)
-    standing = _Standing(effect / all_noise.sigma, runs, known, all_noise.freedom)
-    test, answer = _ask(standing, gate, simpler)
+    estimate = _Estimate(effect / all_noise.sigma, runs, known, all_noise.freedom)
+    test, answer = _combine_tests(estimate, gate, simpler)
     if (
         answer.outcome is Outcome.KEEP
-        and _alike(candidate, noise, gate)
-        and not _seedless(controls, noise, gate)
+        and _are_alike(candidate, noise, gate)
+        and not _ignore_seeds(controls, noise, gate)
     ):
         answer = _withhold(answer, runs)
     wanted = min(gate.most_controls, 2 * (runs + 1))
@@ -148,12 +161,24 @@ def falls_behind(
     gate: Gate = GATE,
     margin_sigmas: float = 0.0,
 ) -> ReversalEvidence | None:
-    """Whether a kept experiment's runs made since it was kept put it behind its base's controls.
+    """Return evidence that a kept experiment is behind its base, by runs made since it was kept.
 
-    Looks only after 6, 12 and 20 fresh runs, so that it is not asked until it fails: between two
-    looks the answer is that of the earlier one. Behind is an estimated effect below minus the
-    margin, which is for what was kept as a simplification. None while no look is due or it is not
-    behind. docs/calibration.md has its error rates.
+    It looks only after 6, 12 and 20 fresh runs, since testing after every run until one test
+    fails would raise the rate of false reversals (repeated significance tests, Pocock 1977,
+    https://doi.org/10.1093/biomet/64.2.191). Between two looks the answer is that of the earlier
+    one. docs/calibration.md has its error rates.
+
+    Args:
+        fresh: Measurements of the runs since it was kept, metric units, in order.
+        parent: Measurements of its base's control runs.
+        noise_groups: As in `judge`.
+        lower_is_better: The metric's direction.
+        gate: The settings.
+        margin_sigmas: How much worse than its base it may be; for simplifications.
+
+    Returns:
+        The evidence if the estimated effect is below minus the margin, else None; None too while
+        no look is due.
     """
     look = max((look for look in gate.looks if look <= len(fresh)), default=0)
     noise = measure_noise(noise_groups)
@@ -179,11 +204,14 @@ def falls_behind(
 
 
 def expected_false_keeps(controls: Sequence[int]) -> float:
-    """How many candidates would have been kept if none of them changed anything.
+    """Return the expected number of keeps if no candidate changed anything.
 
-    One number of controls a candidate. That is an upper bound on the false keeps to expect among
-    them, since those that do change something cannot be kept falsely. The rates are simulated
-    (scripts/simulate_gate.py); between two that were, the higher one counts.
+    That is an upper bound on the false keeps to expect among the candidates, since one that does
+    change something cannot be kept falsely. The rates are simulated (scripts/simulate_gate.py);
+    between two simulated numbers of control runs, the higher rate counts.
+
+    Args:
+        controls: The number of control runs, for each candidate.
     """
     known = [number for number, _ in FALSE_KEEPS]
     total = 0.0
@@ -196,71 +224,73 @@ def expected_false_keeps(controls: Sequence[int]) -> float:
 
 
 def _difference(base: Sequence[float], runs: Sequence[float], lower_is_better: bool) -> float:
-    """How much better the runs are than their base, on average; metric units."""
+    """Return how much better the runs are than their base on average, metric units."""
     gain = mean(base) - mean(runs)
     return gain if lower_is_better else -gain
 
 
-def _ask(standing: _Standing, gate: Gate, simpler: bool) -> tuple[str, _Answer]:
-    """Which test answers, and what: either one keeps, and only both together drop."""
-    gain = _test(standing, gate.gain, gate)
+def _combine_tests(estimate: _Estimate, gate: Gate, simpler: bool) -> tuple[str, _Answer]:
+    """Return the deciding test and its answer: either one keeps, only both together discard."""
+    gain = _apply_test(estimate, gate.gain, gate)
     if not simpler or gate.no_worse is None or gain.outcome is Outcome.KEEP:
         return GAIN, gain
-    no_worse = _test(standing, gate.no_worse, gate)
+    no_worse = _apply_test(estimate, gate.no_worse, gate)
     if no_worse.outcome is Outcome.DISCARD and gain.outcome is not Outcome.DISCARD:
         return GAIN, gain
     reason = f"as a simplification, {gate.no_worse.shift:g} sigma worse allowed: {no_worse.reason}"
     return NON_INFERIORITY, _Answer(no_worse.outcome, no_worse.evidence, reason)
 
 
-def _test(standing: _Standing, test: Test, gate: Gate) -> _Answer:
-    """One test's answer; its evidence is what its outcome was decided by."""
-    effect = standing.effect + test.shift
-    cautious = effect / (quantile(test.tail, standing.freedom) / test.tail[-1])
-    kept_by, dropped_by = (_evidence(size, standing, test) for size in (cautious, effect))
-    if standing.runs < gate.fewest_runs and effect < test.screen:
-        reason = f"screened out: its first run was {-standing.effect:.1f} sigma worse"
+def _apply_test(estimate: _Estimate, test: Test, gate: Gate) -> _Answer:
+    """Return one test's answer, with the evidence that decided it."""
+    effect = estimate.effect + test.shift
+    cautious = effect / (quantile(test.tail, estimate.freedom) / test.tail[-1])
+    kept_by, dropped_by = (_evidence(size, estimate, test) for size in (cautious, effect))
+    if estimate.runs < gate.fewest_runs and effect < test.screen:
+        reason = f"screened out: its first run was {-estimate.effect:.1f} sigma worse"
         return _Answer(Outcome.DISCARD, dropped_by, reason)
-    if standing.runs < gate.fewest_runs:
+    if estimate.runs < gate.fewest_runs:
         return _Answer(None, kept_by, "one run, however good, is never enough: needs another")
     so_far = f"evidence {kept_by:.1f} nats, {test.keep:g} keep"
-    left = gate.most_runs - standing.runs
+    left = gate.most_runs - estimate.runs
     if kept_by >= test.keep:
         return _Answer(Outcome.KEEP, kept_by, so_far)
     if left > 0 and dropped_by > test.drop:
         return _Answer(None, kept_by, f"{so_far}: needs another run, at most {left} more")
-    return _last_word(cautious * math.sqrt(_weight(standing)), kept_by, dropped_by, test, left)
+    return _final_answer(cautious * math.sqrt(_weight(estimate)), kept_by, dropped_by, test, left)
 
 
-def _last_word(errors: float, kept_by: float, dropped_by: float, test: Test, left: int) -> _Answer:
-    """The answer where the evidence drops, or where no run is left; `errors`: standard errors."""
+def _final_answer(
+    errors: float, kept_by: float, dropped_by: float, test: Test, left: int
+) -> _Answer:
+    """Return the answer if evidence discards or no run is left; `errors`: standard errors."""
     if left <= 0 and errors >= test.last_look:
         reason = f"{errors:.1f} standard errors after the last run, {test.last_look:g} keep"
         return _Answer(Outcome.KEEP, kept_by, reason)
     if dropped_by <= test.drop:
         reason = f"evidence {dropped_by:.1f} nats, {test.drop:g} drop"
         return _Answer(Outcome.DISCARD, dropped_by, reason)
-    words = f"evidence {kept_by:.1f} nats, {test.keep:g} keep, and {errors:.1f} standard errors"
+    reason = f"evidence {kept_by:.1f} nats, {test.keep:g} keep, and {errors:.1f} standard errors"
     return _Answer(
-        Outcome.INCONCLUSIVE, kept_by, f"{words} after the last run, {test.last_look:g} keep"
+        Outcome.INCONCLUSIVE, kept_by, f"{reason} after the last run, {test.last_look:g} keep"
     )
 
 
-def _weight(standing: _Standing) -> float:
-    """One over the variance of the difference of the two means, in 1 / sigma^2."""
-    return 1 / (1 / standing.runs + 1 / standing.controls)
+def _weight(estimate: _Estimate) -> float:
+    """Return the inverse variance of the difference of the two means, in 1 / sigma^2."""
+    return 1 / (1 / estimate.runs + 1 / estimate.controls)
 
 
-def _evidence(effect: float, standing: _Standing, test: Test) -> float:
-    """Log likelihood ratio, nats, of a shifted effect of `test.gain` against one of 0."""
-    return _weight(standing) * test.gain * (effect - test.gain / 2)
+def _evidence(effect: float, estimate: _Estimate, test: Test) -> float:
+    """Return the log likelihood ratio, nats, of a shifted effect of `test.gain` and one of 0."""
+    return _weight(estimate) * test.gain * (effect - test.gain / 2)
 
 
-def _alike(runs: Sequence[float], noise: Noise, gate: Gate) -> bool:
-    """Whether the runs hardly differ though the noise says that runs with other seeds do.
+def _are_alike(runs: Sequence[float], noise: Noise, gate: Gate) -> bool:
+    """Return whether the runs hardly differ, although runs with other seeds do by the noise.
 
-    Hardly: beside that noise, and beside their own size, or no code that got 100 times faster would
-    be kept, whose times and their noise shrank together.
+    They must be close by that noise and by their own size; else no code that got 100 times faster
+    could be kept, since its times and their noise shrink together.
     """
     if len(runs) < 2 or noise.sigma < NOISELESS * max(1.0, abs(runs[0])):
         return False
@@ -268,21 +298,22 @@ def _alike(runs: Sequence[float], noise: Noise, gate: Gate) -> bool:
     return spread < ALIKE * noise.sigma and spread <= gate.alike_share * abs(mean(runs))
 
 
-def _seedless(controls: Sequence[float], noise: Noise, gate: Gate) -> bool:
-    """Whether so many runs of the incumbent are alike that seeds do not move it either.
+def _ignore_seeds(controls: Sequence[float], noise: Noise, gate: Gate) -> bool:
+    """Return whether so many control runs are alike that seeds do not move the incumbent either.
 
-    A fixed seed in the code, or a metric of few values: likeness then says nothing of a candidate.
+    The code may fix its seed, or the metric have few values: then it does not count against a
+    candidate that its runs are alike.
     """
     if gate.alike_controls == 0:
         return False
     several = max(gate.alike_controls, math.ceil(ALIKE_CONTROLS * len(controls)))
     ordered = sorted(controls)
     windows = (ordered[n : n + several] for n in range(len(ordered) - several + 1))
-    return any(_alike(window, noise, gate) for window in windows)
+    return any(_are_alike(window, noise, gate) for window in windows)
 
 
 def _withhold(answer: _Answer, runs: int) -> _Answer:
-    """Runs that do not depend on the lab's seed are one draw, and one draw never keeps."""
+    """Withhold a keep: runs that ignore the lab's seed are a single draw, which never keeps."""
     reason = f"its {runs} runs hardly differ, as if the lab's seed did not reach them"
     if runs < ALIKE_RUNS:
         return _Answer(None, answer.evidence, f"{reason}: needs another run")

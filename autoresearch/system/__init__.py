@@ -1,1 +1,1 @@
-"""The machine as every room uses it: homes, locks, hashes, processes, files."""
+"""The machine: homes, locks, hashes, processes."""

@@ -1,14 +1,14 @@
-"""Leave whoever started this process, before anything slow is imported. Standard library only."""
+"""Detachment from the process that started this one, before slow imports. Standard library only."""
 
 import os
 from pathlib import Path
 
 
 def detach(errors: Path) -> bool:
-    """Fork twice, with a new session between; True in the grandchild, which has no pipe open.
+    """Fork twice with a new session in between; return True in the grandchild, which has no pipes.
 
     A client that kills its process tree by parent, or its session, does not reach the grandchild.
-    Its standard error goes to the file `errors`.
+    The grandchild's standard error goes to the file `errors`.
     """
     if os.fork():
         return False

@@ -1,4 +1,4 @@
-"""Hashes of files too large to be hashed at every look."""
+"""Cached hashes of files that are too large to be hashed each time."""
 
 import hashlib
 from functools import lru_cache
@@ -6,9 +6,9 @@ from pathlib import Path
 
 
 def file_sha256(path: Path) -> str:
-    """The hash of a file's contents; read again only where the file is not as it was.
+    """Return the SHA-256 (hex) of a file; read it again only if it may have changed.
 
-    By size, inode and times, the last of which no unprivileged program can set back.
+    It may have if size, inode or times differ; no unprivileged program can set back ctime.
     """
     state = path.stat()
     return _hashed(path, state.st_size, state.st_ino, state.st_mtime_ns, state.st_ctime_ns)

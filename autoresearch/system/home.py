@@ -1,4 +1,4 @@
-"""Where labs live, and the interpreter that outlives the command which started it."""
+"""The home folder of labs, and an interpreter that outlives the command that started it."""
 
 import os
 import sys
@@ -15,7 +15,7 @@ UV_CACHE_PARTS = frozenset({"archive-v0", "environments-v2", "builds-v0"})
 
 
 def default_home() -> Path:
-    """$AUTORESEARCH_HOME, else the platform's data folder; not created here."""
+    """Return $AUTORESEARCH_HOME, else the platform's data folder; it is not created here."""
     named = os.environ.get("AUTORESEARCH_HOME")
     if named:
         return Path(named).expanduser().resolve()
@@ -23,22 +23,22 @@ def default_home() -> Path:
 
 
 def lab_folder(home: Path, name: str) -> Path:
-    """The folder of the lab of that name."""
+    """Return the folder of the lab of that name."""
     return home / "labs" / name
 
 
 def lab_names(home: Path) -> Iterator[str]:
-    """The names of the labs in a home, sorted."""
+    """Yield the names of the labs in a home, sorted."""
     for settings in sorted((home / "labs").glob("*/lab.json")):
         yield settings.parent.name
 
 
 def lasting_python(home: Path, prefix: Path | None = None) -> str:
-    """An interpreter with this product in it that stays when uv's cache is pruned.
+    """Return an interpreter with this product installed that survives `uv cache prune`.
 
-    `uvx` runs from a cached environment that `uv cache prune` deletes, so a run that takes hours
-    gets a copy below `home`, of hard links where the file system allows, made once. `prefix` is
-    the environment's folder, by default this process's own.
+    `uvx` runs from a cached environment, which `uv cache prune` deletes. Since runs can take hours,
+    it is copied once to a folder below `home`, by hard links where the file system allows. `prefix`
+    is the environment's folder, this process's own by default.
     """
     prefix = (prefix or Path(sys.prefix)).resolve()
     if UV_CACHE_PARTS.isdisjoint(prefix.parts):

@@ -1,4 +1,4 @@
-"""Locks that the kernel frees when their holder dies."""
+"""File locks that the kernel frees when their holder dies."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from filelock import FileLock, Timeout
 
 
 def try_lock(path: Path) -> FileLock | None:
-    """An exclusive lock that its holder's death frees, None while somebody has it."""
+    """Take an exclusive lock and return it; None if another process holds it."""
     lock = FileLock(path)
     try:
         lock.acquire(blocking=False)

@@ -1,8 +1,8 @@
-"""Everything that descends from this process: who it is, what it used, how it ends.
+"""Descendants of this process: which there are, what they use, how they end.
 
-On Linux this process becomes a child subreaper, so whatever a descendant forks, daemons included,
-stays below it, and "nothing is left" is exact: the kernel says that there is no child to wait for.
-Elsewhere a descendant that detaches between two looks (50 ms) is not seen.
+On Linux this process becomes a child subreaper, so every fork of a descendant, daemons included,
+stays below it, and "none is left" is exact: the kernel reports that there is no child to wait for.
+Elsewhere, a descendant that detaches between two looks (50 ms) is missed.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ _KERNEL_LISTS_CHILDREN = Path(f"/proc/self/task/{os.getpid()}/children").exists(
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What all descendants use: CPU seconds since the start; memory now, and how many they are."""
+    """Usage of all descendants: CPU seconds since the start, present memory, their number."""
 
     cpu_s: float
     rss_mb: float
@@ -33,20 +33,20 @@ class Usage:
 
 
 def become_subreaper() -> None:
-    """Orphans of this process's descendants come to it instead of to init (Linux only)."""
+    """Adopt the orphans of this process's descendants, instead of init (Linux only)."""
     if LINUX:
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def boot_id() -> str:
-    """Another one after every start of the machine; process numbers say nothing across starts."""
+    """Return an id of the machine's present boot; process numbers mean nothing across boots."""
     with contextlib.suppress(OSError):
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     return str(round(psutil.boot_time()))
 
 
 def die_with_parent() -> None:
-    """The kernel kills this process when the thread that started it ends (Linux only)."""
+    """Have the kernel kill this process when the thread that started it ends (Linux only)."""
     if LINUX:
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
@@ -63,14 +63,14 @@ class Descendants:
         self._statuses: dict[int, int] = {}
 
     def reset_reaped_cpu(self) -> None:
-        """Count no CPU seconds of children that are dead by now: they were other work."""
+        """Exclude the CPU seconds of children reaped before this call."""
         self._waited_before = _reaped_cpu()
 
     def look(self) -> Usage:
-        """Find the descendants again and add up what they used.
+        """Find the descendants again and return their usage.
 
-        CPU seconds are those of the living, plus those of the dead: as the kernel handed them to
-        whoever waited for them, or as last seen here where nobody waited (SIGCHLD ignored).
+        CPU seconds are those of living descendants plus those of dead ones: as the kernel
+        reported them to whoever waited, or as last seen here if nobody did (SIGCHLD ignored).
         """
         alive: dict[tuple[int, float], float] = {}
         waited = _reaped_cpu() - self._waited_before
@@ -88,7 +88,7 @@ class Descendants:
         return Usage(self._cpu, rss / 2**20, len(alive))
 
     def identities(self) -> list[tuple[int, float]]:
-        """(pid, create time) of every descendant at the last look."""
+        """Return (pid, create time in epoch s) of every descendant at the last look."""
         found = []
         for pid, process in list(self._seen.items()):
             with contextlib.suppress(psutil.Error):
@@ -96,18 +96,18 @@ class Descendants:
         return found
 
     def pids(self) -> set[int]:
-        """Who is there now, without adding up what they used."""
+        """Return the pids of present descendants, without their usage."""
         return {process.pid for process in self._find()}
 
     def held_mb(self, folder: Path) -> float:
-        """MB of files on that folder's disk that descendants have open and no folder names.
+        """Return the MB of deleted files on that folder's disk that descendants keep open.
 
-        Who weighs folders does not find them. Those of the last look, on Linux only.
+        Measuring folders misses them. By the descendants of the last look; Linux only.
         """
         try:
             disk = folder.lstat().st_dev
         except OSError:
-            return 0.0  # the training removed it
+            return 0.0  # the training removed the folder
         sizes: dict[int, int] = {}
         for pid in self._seen if LINUX else ():
             with contextlib.suppress(OSError), os.scandir(f"/proc/{pid}/fd") as descriptors:
@@ -119,13 +119,13 @@ class Descendants:
         return sum(sizes.values()) / 2**20
 
     def exit_code(self, pid: int) -> int | None:
-        """The exit code of a child (negative: signal), None while it runs."""
+        """Return a child's exit code (negative for a signal), None while it runs."""
         self._reap()
         status = self._statuses.get(pid)
         return None if status is None else os.waitstatus_to_exitcode(status)
 
     def kill(self, within_s: float = 5.0) -> bool:
-        """SIGKILL every descendant, again and again until nothing is left; whether that is so."""
+        """SIGKILL all descendants until none is left; return False after `within_s` seconds."""
         deadline = time.monotonic() + within_s
         while True:
             left = _kill_children() if LINUX else self._kill_found()
@@ -143,7 +143,7 @@ class Descendants:
         return bool(found)
 
     def _find(self) -> list[psutil.Process]:
-        """Follow this process, and without a subreaper all seen before, down to the leaves."""
+        """Find all processes below this one, and without a subreaper below all seen before."""
         found = {} if LINUX else {pid: p for pid, p in self._seen.items() if _runs(p)}
         parents = [os.getpid(), *found]
         while parents:
@@ -156,7 +156,7 @@ class Descendants:
         return list(self._seen.values())
 
     def _reap(self) -> bool:
-        """Collect the exit statuses there are; whether any child is left."""
+        """Collect exit statuses; return whether any child is left."""
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -168,10 +168,10 @@ class Descendants:
 
 
 def _kill_children() -> bool:
-    """Kill the children of this subreaper and their groups; whether there were any.
+    """Kill the children of this subreaper and their groups; return whether there were any.
 
-    Theirs come to this process in turn. Nobody else waits for a child, so its number is still its
-    own; a group dies at once, so that one which keeps forking can't run ahead.
+    Their own children are then adopted by this process. Nobody else waits for a child, so its
+    number is not reused; a group dies at once, so a program that keeps forking can't outrun this.
     """
     me, mine = os.getpid(), os.getpgrp()
     children = _children_of(me)
