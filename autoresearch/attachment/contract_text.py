@@ -1,79 +1,105 @@
 """Makes the text of a contract out of a proposal that lacks nothing."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, TypeAlias
 
 from autoresearch.attachment.proposal import Proposal
 from autoresearch.contract import parse_contract
 
+if TYPE_CHECKING:
+    from tomlkit.items import Item
+
+Value: TypeAlias = str | bool | float | Sequence[str] | Mapping[str, "Value"]
+_LONGEST = 90  # characters of a list in one line
+
 
 def contract_text(proposal: Proposal) -> str:
     """autoresearch.toml as it would be committed; checked, so ContractError where it is none."""
-    text = proposal.text.value if proposal.text else "\n".join(_lines(proposal)) + "\n"
+    text = proposal.text.value if proposal.text else _written(proposal)
     parse_contract(text.encode(), "the proposed contract")
     return text
 
 
-def _lines(proposal: Proposal) -> Iterator[str]:
+def _written(proposal: Proposal) -> str:
+    import tomlkit
+
+    document = tomlkit.document()
+    for name, fields in _tables(proposal):
+        present = {key: value for key, value in fields.items() if value is not None}
+        if not present:
+            continue
+        if document:
+            document.add(tomlkit.nl())
+        table = tomlkit.table()
+        for key, value in present.items():
+            table.add(key, _item(value))
+        document.add(name, table)
+    return tomlkit.dumps(document)
+
+
+def _tables(proposal: Proposal) -> Iterator[tuple[str, Mapping[str, Value | None]]]:
+    """Yield each table's name and fields; None stands for a field that is left out."""
     command, metric, direction, edit = (
         proposal.command, proposal.metric, proposal.direction, proposal.edit,
     )  # fmt: skip
     assert command and metric and direction and edit
-    yield from ("[target]", f"name = {_text(proposal.name.value)}", "")
-    yield from ("[edit]", f"allow = {_list(edit.value)}", "")
-    if proposal.inputs.value or proposal.network.value:
-        yield "[inputs]"
-        if proposal.inputs.value:
-            yield f"read_only = {_list(proposal.inputs.value)}"
-        if proposal.network.value:
-            yield "network = true"
-        yield ""
+    yield "target", {"name": proposal.name.value}
+    yield "edit", {"allow": edit.value}
+    yield (
+        "inputs",
+        {
+            "read_only": proposal.inputs.value or None,
+            "network": proposal.network.value or None,
+        },
+    )
     if proposal.lock:
-        yield from ("[environment]", f"lock = {_text(proposal.lock.value)}", "")
+        yield "environment", {"lock": proposal.lock.value}
     elif proposal.packages:
-        yield from ("[environment]", f"packages = {_list(proposal.packages.value)}", "")
-    yield from ("[run]", f"command = {_list(command.value)}")
-    if proposal.python.value:
-        yield f"python = {_text(proposal.python.value)}"
-    if proposal.env.value:
-        yield f"env = {_table(proposal.env.value)}"
-    if proposal.device:
-        yield f"device = {_text(proposal.device.value)}"
-    if proposal.memory_mb:
-        yield f"memory_mb = {proposal.memory_mb.value}"
-    yield from (f"budget = {{ wall_s = {proposal.budget_s.value:g} }}", "")
-    yield from _metric(proposal)
-    if proposal.guards.value:
-        yield from ("", "[guards]")
-        yield from (f"{name} = {_list(argv)}" for name, argv in proposal.guards.value.items())
+        yield "environment", {"packages": proposal.packages.value}
+    yield (
+        "run",
+        {
+            "command": command.value,
+            "python": proposal.python.value or None,
+            "env": proposal.env.value or None,
+            "device": proposal.device.value if proposal.device else None,
+            "memory_mb": proposal.memory_mb.value if proposal.memory_mb else None,
+            "budget": {"wall_s": _short(proposal.budget_s.value)},
+        },
+    )
+    meter = metric.value
+    yield (
+        "metric",
+        {
+            "name": meter.name,
+            "unit": meter.unit or None,
+            "direction": direction.value,
+            "scoring": meter.scoring,
+            "pattern": meter.pattern or None,
+            "file": meter.file or None,
+        },
+    )
+    yield "guards", proposal.guards.value
 
 
-def _metric(proposal: Proposal) -> Iterator[str]:
-    assert proposal.metric and proposal.direction
-    meter = proposal.metric.value
-    yield from ("[metric]", f"name = {_text(meter.name)}")
-    if meter.unit:
-        yield f"unit = {_text(meter.unit)}"
-    yield f"direction = {_text(proposal.direction.value)}"
-    yield f"scoring = {_text(meter.scoring)}"
-    if meter.pattern:
-        yield f"pattern = {_text(meter.pattern)}"
-    if meter.file:
-        yield f"file = {_text(meter.file)}"
+def _short(seconds: float) -> float:
+    rounded = float(f"{seconds:g}")
+    return int(rounded) if rounded.is_integer() else rounded
 
 
-def _text(value: str) -> str:
-    if "\\" in value and not set(value) & set("'\n\r"):
-        return f"'{value}'"  # an expression stays readable
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+def _item(value: Value) -> "Item":
+    import tomlkit
 
-
-def _list(values: Sequence[str]) -> str:
-    short = f"[{', '.join(map(_text, values))}]"
-    if len(short) <= 90:
-        return short
-    return "[\n" + "".join(f"    {_text(value)},\n" for value in values) + "]"
-
-
-def _table(values: Mapping[str, str]) -> str:
-    return "{ " + ", ".join(f"{name} = {_text(value)}" for name, value in values.items()) + " }"
+    if isinstance(value, str):
+        # An expression stays readable.
+        return tomlkit.string(value, literal="\\" in value and not set(value) & set("'\n\r\x7f"))
+    if isinstance(value, Mapping):
+        table = tomlkit.inline_table()
+        for key, inner in value.items():
+            table.add(key, _item(inner))
+        return table
+    if isinstance(value, Sequence):
+        array = tomlkit.array()
+        array.extend(_item(one) for one in value)
+        return array.multiline(len(array.as_string()) > _LONGEST)
+    return tomlkit.item(value)

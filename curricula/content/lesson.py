@@ -9,11 +9,12 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import yaml
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
+from mdit_py_plugins.front_matter import front_matter_plugin
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from curricula.exercise import Kind
@@ -31,6 +32,7 @@ KINDS = {
 }
 LADDER = ("question", "place", "concept", "pseudocode", "worked sibling")
 Slug = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=48)]
+_MARKDOWN = MarkdownIt().use(front_matter_plugin)
 _HEADING = re.compile(r"^(?P<id>[a-z0-9-]+):\s*(?P<title>.+)$")
 
 
@@ -132,9 +134,8 @@ class _Reader:
             self._problem(0, f"It can't be read: {error}.", "A lesson is UTF-8 text.")
             return None
         self._lines = text.split("\n")
-        front, start = self._front_matter()
-        body = "\n" * start + "\n".join(self._lines[start:])  # keeps the line numbers
-        self._tokens = MarkdownIt().parse(body)
+        self._tokens = _MARKDOWN.parse(f"{text}\n")  # the plugin fails at a last line of spaces
+        front = self._front_matter()
         self._headings = self._find_headings()
         self._check_order()
         if front is None:
@@ -151,23 +152,22 @@ class _Reader:
     def _problem(self, line: int, message: str, remedy: str) -> None:
         self.problems.append(Problem(self.path, line + 1, message, remedy))
 
-    def _front_matter(self) -> tuple[FrontMatter | None, int]:
-        marks = [n for n, line in enumerate(self._lines) if line.rstrip() == "---"][:2]
-        if len(marks) < 2 or marks[0] != 0:
+    def _front_matter(self) -> FrontMatter | None:
+        token = next((token for token in self._tokens if token.type == "front_matter"), None)
+        if token is None or token.map is None:
             self._problem(0, "It has no front matter.", "Begin with --- lines around id, title, …")
-            return None, 0
+            return None
         try:
-            fields: Any = yaml.safe_load("\n".join(self._lines[1 : marks[1]]))
-            return FrontMatter.model_validate(fields), marks[1] + 1
+            return FrontMatter.model_validate(yaml.safe_load(token.content))
         except yaml.YAMLError as error:
             place = getattr(error, "problem_mark", None)
-            line = place.line + 1 if place else 0
+            line = token.map[0] + 1 + place.line if place else 0
             self._problem(line, f"The front matter is no YAML: {error}.", "Mend that line.")
         except ValidationError as error:
             for mistake in error.errors():
                 key = ".".join(str(part) for part in mistake["loc"])
                 self._problem(self._line_of(key), f"`{key}`: {mistake['msg']}.", "Mend that key.")
-        return None, marks[1] + 1
+        return None
 
     def _line_of(self, key: str) -> int:
         name = key.partition(".")[0]

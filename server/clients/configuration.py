@@ -5,9 +5,7 @@ program put there is changed, and a file that cannot be understood is refused, n
 """
 
 import json
-import re
 import time
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,13 +13,13 @@ from typing import Any
 
 from autoresearch.errors import LabError
 from server.clients.launch import PASSED_ON, Launch
+from server.clients.toml_edits import NotEditableError, block, set_table
 
 NAME = "autoresearch"
 START_LIMIT_S = 60
 CALL_LIMIT_S = 120  # no tool waits longer than 45 s
 
-HEADER = re.compile(r"^\s*\[")
-OURS = re.compile(rf"""^\s*\[\s*mcp_servers\s*\.\s*["']?{NAME}["']?\s*[.\]]""")
+SERVERS = "mcp_servers"  # the table of Codex's servers
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,46 +60,61 @@ def plan_codex(
     home: Path, launch: Launch, env: dict[str, str], readers: Sequence[str]
 ) -> list[Plan]:
     """config.toml in Codex's home folder."""
-    return [plan_toml(home / "config.toml", codex_block(launch, env, readers))]
+    return [plan_toml(home / "config.toml", codex_table(launch, env, readers))]
 
 
-def codex_block(launch: Launch, env: dict[str, str], readers: Sequence[str]) -> str:
-    """The tables of one server in Codex's config.toml."""
-    lines = [
-        f"[mcp_servers.{NAME}]",
-        f"command = {json.dumps(launch.command)}",
-        f"args = {json.dumps(list(launch.args))}",
-        f"env_vars = {json.dumps([name for name in PASSED_ON if name not in env])}",
-        f"startup_timeout_sec = {START_LIMIT_S}",
-        f"tool_timeout_sec = {CALL_LIMIT_S}",
-    ]
+def codex_table(launch: Launch, env: dict[str, str], readers: Sequence[str]) -> dict[str, Any]:
+    """Return the table of our server in Codex's config.toml."""
+    table: dict[str, Any] = {
+        "command": launch.command,
+        "args": list(launch.args),
+        "env_vars": [name for name in PASSED_ON if name not in env],
+        "startup_timeout_sec": START_LIMIT_S,
+        "tool_timeout_sec": CALL_LIMIT_S,
+    }
     if env:
-        lines += ["", f"[mcp_servers.{NAME}.env]"]
-        lines += [f"{name} = {json.dumps(value)}" for name, value in env.items()]
-    for tool in readers:
-        lines += ["", f"[mcp_servers.{NAME}.tools.{tool}]", 'approval_mode = "approve"']
-    return "\n".join(lines) + "\n"
+        table["env"] = dict(env)
+    if readers:
+        table["tools"] = {tool: {"approval_mode": "approve"} for tool in readers}
+    return table
 
 
-def plan_toml(path: Path, block: str) -> Plan:
-    """Replace our tables, or add them at the end; every other line stays as it is."""
+def plan_toml(path: Path, ours: dict[str, Any]) -> Plan:
+    """Bring our table of `mcp_servers` up to date; comments, order and all else stay."""
     before = _read(path)
-    kept = _without_ours(before or "")
-    text = f"{kept.rstrip()}\n\n{block}" if kept.strip() else block
+    shown = block((SERVERS, NAME), ours)
     try:
-        old, new = tomllib.loads(before or ""), tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        text = set_table(before or "", (SERVERS, NAME), lambda old: _codex_merged(old, ours))
+    except NotEditableError as error:
         raise LabError(
-            f"{path} does not take the new tables: {error}.", f"Add them by hand:\n{block}"
+            f"{path} does not take the new tables: {error}.", f"Add them by hand:\n{shown}"
         ) from error
-    for tables in (old, new):
-        tables.get("mcp_servers", {}).pop(NAME, None)
-    if {**old, "mcp_servers": old.get("mcp_servers", {})} != new:
-        raise LabError(
-            f"{path} is written in a way that cannot be merged safely.",
-            f"Put this into it by hand:\n{block}",
-        )
-    return Plan(path, text, block, before)
+    return Plan(path, text, shown, before)
+
+
+def _codex_merged(old: dict[str, Any], ours: dict[str, Any]) -> dict[str, Any]:
+    """Return our table with what its user changed in it.
+
+    Command and arguments are ours. Limits that are longer, variables, approvals and every key that
+    is not ours are the user's.
+    """
+    for name in ("env", "tools"):
+        if not isinstance(old.get(name, {}), dict):
+            raise NotEditableError(f"`{SERVERS}.{NAME}.{name}` is not a table")
+    env = {**old.get("env", {}), **ours.get("env", {})}
+    names = [*old.get("env_vars", []), *ours["env_vars"]]
+    merged = {**old, **ours}
+    merged["env_vars"] = [name for name in dict.fromkeys(names) if name not in env]
+    for limit in ("startup_timeout_sec", "tool_timeout_sec"):
+        merged[limit] = max(old.get(limit, 0), ours[limit])
+    if env:
+        merged["env"] = env
+    tools = {**ours.get("tools", {}), **old.get("tools", {})}
+    for name, tool in ours.get("tools", {}).items():
+        tools[name] = {**tool, **tools[name]}
+    if tools:
+        merged["tools"] = tools
+    return merged
 
 
 def apply(plans: Sequence[Plan]) -> list[Path]:
@@ -152,17 +165,6 @@ def merge(there: dict[str, Any], ours: dict[str, Any], where: str) -> dict[str, 
         elif isinstance(value, list):
             merged[key] = [*old, *(one for one in value if one not in old)]
     return merged  # any other value of theirs stays
-
-
-def _without_ours(text: str) -> str:
-    kept: list[str] = []
-    dropping = False
-    for line in text.splitlines(keepends=True):
-        if HEADER.match(line):
-            dropping = bool(OURS.match(line))
-        if not dropping:
-            kept.append(line)
-    return "".join(kept)
 
 
 def _read(path: Path) -> str | None:

@@ -72,6 +72,28 @@ def test_the_line_is_that_of_the_mistake(tmp_path):
     assert problems[0].line == TOTALS[: TOTALS.index("minutes:")].count("\n") + 1
 
 
+def test_the_line_of_broken_yaml_is_that_in_the_file(tmp_path):
+    _, [problem] = read(tmp_path, TOTALS.replace("minutes: 10", "minutes: 10: 1"))
+    assert "is no YAML" in problem.message
+    assert problem.line == TOTALS[: TOTALS.index("minutes:")].count("\n") + 1
+
+
+@pytest.mark.parametrize(
+    "text", ["", "---", "---\n", "---\n   ", "---\nid: x\n", "\n---\nid: x\n---\n"]
+)
+def test_front_matter_that_does_not_begin_or_end_is_none(tmp_path, text):
+    _, problems = read(tmp_path, text)
+    assert (problems[0].line, problems[0].message) == (1, "It has no front matter.")
+
+
+def test_a_rule_further_down_is_no_end_of_front_matter(tmp_path):
+    lesson, problems = read(
+        tmp_path, TOTALS.replace("## Why\n", "## Why\n\nOnce.\n\n---\n\nTwice.\n", 1)
+    )
+    assert problems == []
+    assert lesson.sections["Why"].startswith("Once.\n\n---\n\nTwice.")
+
+
 def test_sections_out_of_order_are_told(tmp_path):
     text = TOTALS.replace("## Why", "## X").replace("## Transfer", "## Why")
     _, problems = read(tmp_path, text.replace("## X", "## Transfer"))

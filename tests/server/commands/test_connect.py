@@ -6,11 +6,12 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from inline_snapshot import snapshot
 
 from autoresearch.errors import LabError
 from server.clients.configuration import (
     apply,
-    codex_block,
+    codex_table,
     merge,
     plan_claude_code,
     plan_codex,
@@ -59,7 +60,7 @@ def test_a_fresh_codex_config_says_command_limits_variables_and_allowed_tools(tm
 def test_an_existing_codex_config_keeps_everything_else(tmp_path):
     path = tmp_path / "config.toml"
     path.write_text(THEIRS)
-    plan = plan_toml(path, codex_block(LAUNCH, {}, READERS))
+    plan = plan_toml(path, codex_table(LAUNCH, {}, READERS))
     assert apply([plan])
     text = path.read_text()
     tables = tomllib.loads(text)
@@ -67,8 +68,9 @@ def test_an_existing_codex_config_keeps_everything_else(tmp_path):
     assert tables["profiles"] == {"fast": {"model": "quick"}}
     assert tables["mcp_servers"]["other"] == {"command": "other"}
     assert tables["mcp_servers"]["autoresearch"]["command"] == "uvx"
-    assert "env" not in tables["mcp_servers"]["autoresearch"]
+    assert tables["mcp_servers"]["autoresearch"]["env"] == {"X": "1"}
     assert "# my settings" in text
+    assert "\n\n# about profiles\n[profiles.fast]\n" in text
     [backup] = tmp_path.glob("config.toml.*.bak")
     assert backup.read_text() == THEIRS
 
@@ -85,13 +87,112 @@ def test_writing_twice_changes_nothing_and_backs_up_nothing(tmp_path):
         assert apply(again) == []
 
 
-def test_a_codex_config_that_cannot_be_merged_is_refused_and_left_alone(tmp_path):
+EDITED = """\
+# about our server
+[mcp_servers.autoresearch]
+enabled = false  # for now
+command = "old"
+env_vars = [
+    "MINE",  # a key of mine
+]
+tool_timeout_sec = 900
+
+# what my shell has not
+[mcp_servers.autoresearch.env]
+X = "1"
+
+[mcp_servers.autoresearch.tools.check_run]
+approval_mode = "prompt"
+
+# about profiles
+[profiles.fast]
+model = "quick"
+"""
+
+
+def test_what_the_user_changed_in_our_own_table_stays(tmp_path):
     path = tmp_path / "config.toml"
-    for text in ('mcp_servers = { other = { command = "x" } }\n', "model = \n"):
-        path.write_text(text)
-        with pytest.raises(LabError, match="by hand"):
-            plan_toml(path, codex_block(LAUNCH, {}, READERS))
-        assert path.read_text() == text
+    path.write_text(EDITED)
+    [plan] = plan_codex(tmp_path, LAUNCH, {"AUTORESEARCH_HOME": "/labs"}, READERS)
+    assert plan.text == snapshot("""\
+# about our server
+[mcp_servers.autoresearch]
+enabled = false  # for now
+command = "uvx"
+env_vars = [
+    "MINE",  # a key of mine
+    "CUDA_VISIBLE_DEVICES",
+    "HF_HOME",
+]
+tool_timeout_sec = 900
+args = ["--from", "/a folder/x", "autoresearch-mcp"]
+startup_timeout_sec = 60
+
+# what my shell has not
+[mcp_servers.autoresearch.env]
+X = "1"
+AUTORESEARCH_HOME = "/labs"
+
+[mcp_servers.autoresearch.tools.check_run]
+approval_mode = "prompt"
+
+[mcp_servers.autoresearch.tools.recall_experiments]
+approval_mode = "approve"
+
+# about profiles
+[profiles.fast]
+model = "quick"
+""")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'mcp_servers = { other = { command = "x" } }\n',
+        'mcp_servers = { autoresearch = { command = "x", enabled = false } }\n',
+        'mcp_servers.other.command = "x"\ny = 1\n[p]\n',
+        'mcp_servers.autoresearch.env.Y = "x"\ny = 1\n[p]\n',
+        '[mcp_servers]\nautoresearch.command = "x"\nautoresearch.env.Y = "1"\n# p\n[p]\n',
+        '[mcp_servers.autoresearch.env]\nY = "x"\n# p\n[p]\n',
+        '[mcp_servers.autoresearch]\n[p]\n[mcp_servers.autoresearch.env]\nY = "1"',
+        '[mcp_servers.autoresearch.env]\nY = "1"\n[p]\n[mcp_servers."autoresearch"]\nz = 1',
+        '[mcp_servers.autoresearch]\ntools = { check_run = { z = 1 } }\n[mcp_servers.other]\n',
+    ],
+)
+def test_however_a_codex_config_is_written_it_is_merged(tmp_path, text):
+    path = tmp_path / "config.toml"
+    path.write_text(text)
+    apply(plan_codex(tmp_path, LAUNCH, {"AUTORESEARCH_HOME": "/labs"}, READERS))
+    before, after = tomllib.loads(text), tomllib.loads(path.read_text())
+    old = before.setdefault("mcp_servers", {}).pop("autoresearch", {})
+    new = after["mcp_servers"].pop("autoresearch")
+    assert after == before
+    assert (new["command"], new["tool_timeout_sec"]) == ("uvx", 120)
+    assert new["env"] == {**old.get("env", {}), "AUTORESEARCH_HOME": "/labs"}
+    assert all(new["tools"][name]["approval_mode"] == "approve" for name in READERS)
+    assert old.keys() <= new.keys()
+    assert path.read_text().count("# p\n[p]\n") == text.count("# p\n[p]\n")
+    [again] = plan_codex(tmp_path, LAUNCH, {"AUTORESEARCH_HOME": "/labs"}, READERS)
+    assert not again.changes
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "model = \n",
+        "mcp_servers = 3\n",
+        "[[mcp_servers]]\n",
+        "[mcp_servers]\nautoresearch = 'x'\n",
+        "[mcp_servers.autoresearch]\nenv = 'x'\n",
+        "[mcp_servers.autoresearch]\ntool_timeout_sec = 'long'\n",
+    ],
+)
+def test_a_codex_config_that_holds_something_else_is_refused_and_left_alone(tmp_path, text):
+    path = tmp_path / "config.toml"
+    path.write_text(text)
+    with pytest.raises(LabError, match="by hand"):
+        plan_toml(path, codex_table(LAUNCH, {}, READERS))
+    assert path.read_text() == text
 
 
 def test_claude_codes_files_are_merged_with_what_is_there(tmp_path):
@@ -141,7 +242,7 @@ def test_a_link_stays_a_link_when_its_file_is_written(tmp_path):
     (tmp_path / "dotfiles").mkdir()
     (tmp_path / "dotfiles" / "config.toml").write_text('model = "m"\n')
     (tmp_path / "config.toml").symlink_to(tmp_path / "dotfiles" / "config.toml")
-    apply([plan_toml(tmp_path / "config.toml", codex_block(LAUNCH, {}, READERS))])
+    apply([plan_toml(tmp_path / "config.toml", codex_table(LAUNCH, {}, READERS))])
     assert (tmp_path / "config.toml").is_symlink()
     assert "autoresearch" in (tmp_path / "dotfiles" / "config.toml").read_text()
 
