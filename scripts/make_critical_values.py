@@ -1,4 +1,4 @@
-"""Write autoresearch/critical_values.py from SciPy, so that the judge needs no SciPy to run.
+"""Write autoresearch/statistics/t_table.py from SciPy, so that the judge needs no SciPy to run.
 
     uv run --group dev python scripts/make_critical_values.py
 

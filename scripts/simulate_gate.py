@@ -2,11 +2,12 @@
 
     uv run python scripts/simulate_gate.py [--candidates N] [--write]
 
-With --write it writes the false keeps into autoresearch/error_rates.py, from which
-`expected_false_keeps` reads them. Every candidate is judged by autoresearch/judge.py itself, one
-by one: 100,000 a number of controls take a minute or two. `autoresearch-mcp aa-test --simulate` has
-the shorter tables. Prints one row a number of controls, one an effect, one a kind of noise, and
-one an effect again, with what verdicts claim.
+With --write it writes the false keeps into autoresearch/statistics/false_keep_rates.py, from which
+`expected_false_keeps` reads them. Every candidate is judged by
+autoresearch/statistics/sequential_test.py itself, one by one: 100,000 a number of controls take a
+minute or two. `autoresearch-mcp aa-test --simulate` has the shorter tables. Prints one row a
+number of controls, one an effect, one a kind of noise, and one an effect again, with what verdicts
+claim.
 """
 
 import argparse

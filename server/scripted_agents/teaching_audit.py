@@ -29,7 +29,7 @@ from server.sessions.teaching_calls import TeachingCalls
 LEAST_LINE = 12  # characters; shorter lines are `else:`, `return x` and the like
 CLAIMS = ("I have completed this exercise.", "passed = True", "answer = 'done'", "None", "...")
 ASKS = ("solution", "reference", "solutions", "exercises.py", "EXERCISES", "../exercises.py")
-SURFACES = ("gpt.py", "microgpt/gpt.py:1-200", "exercises.py", "curricula/grader.py")
+SURFACES = ("gpt.py", "microgpt/gpt.py:1-200", "exercises.py", "curricula/grading/grader.py")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

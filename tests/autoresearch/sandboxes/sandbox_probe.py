@@ -97,7 +97,7 @@ found = {
     "list a folder outside": attempt(lambda: os.listdir(OUTSIDE) and "in"),
     "write a file outside": attempt(lambda: write(OUTSIDE + "/planted")),
     "truncate a file outside": attempt(lambda: os.truncate(OUTSIDE + "/secret", 0) or "in"),
-    "read the scorer": attempt(lambda: read(PRODUCT + "/autoresearch/scorer.py")),
+    "read the scorer": attempt(lambda: read(PRODUCT + "/autoresearch/scoring/scorer.py")),
     "write its own tree": attempt(lambda: write("planted")),
     "write its out folder": attempt(lambda: write(OUT + "/result")),
     "write its scratch folder": attempt(lambda: write(SCRATCH + "/file")),

@@ -216,7 +216,7 @@ if __name__ == "__main__":
     time.sleep(1000)
 """
     rundir = make_run(tmp_path, train, budget_unit="wall_s", budget=1.5, cpu_ceiling_s=None)
-    own = "from tests.fakes import supervise_on_an_idle_machine as own; own(sys.argv[1])"
+    own = "from tests.support.fakes import supervise_on_an_idle_machine as own; own(sys.argv[1])"
     subprocess.run([sys.executable, "-c", f"import sys; {own}", str(rundir.path)], check=True)
     report = final_report(rundir)
     assert report.state is RunState.FINISHED, report.reason
