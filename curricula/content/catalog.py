@@ -5,6 +5,7 @@ ship lie in `curricula/courses/`; others in the folders that the caller names. L
 its exercises.py, as importing any Python does.
 """
 
+import hashlib
 import importlib.util
 import tomllib
 from collections.abc import Iterator, Sequence
@@ -91,7 +92,9 @@ class Course:
             if name in (unit.id, str(number), unit.lesson.path.parent.name):
                 return unit
         names = ", ".join(unit.id for unit in self.units)
-        raise UnknownNameError(f"{self.id} has no lesson {name!r}.", f"Its lessons: {names}.")
+        raise UnknownNameError(
+            f"{self.id} has no lesson {name!r}.", f"Its lessons: {names}.", reason="lesson"
+        )
 
     def unit_of(self, exercise: str) -> Unit:
         """The lesson that holds an exercise; raise Unknown with those there are."""
@@ -100,7 +103,9 @@ class Course:
                 return unit
         names = ", ".join(name for unit in self.units for name in unit.exercises)
         raise UnknownNameError(
-            f"{self.id} has no exercise {exercise!r}.", f"Its exercises: {names}."
+            f"{self.id} has no exercise {exercise!r}.",
+            f"Its exercises: {names}.",
+            reason="exercise",
         )
 
     def instance(self, exercise: str, seed: str) -> Instance:
@@ -136,11 +141,20 @@ def find_course(name: str, extra: Sequence[Path] = ()) -> Course:
         raise UnknownNameError(
             f"There is no course {name!r}.",
             f"There is {', '.join(folders) or 'none'}; AUTORESEARCH_COURSES=FOLDER adds your own.",
+            reason="course",
         )
     course, problems = load_course(folder)
     if course is None or problems:
         raise LessonError(str(problems[0]), f"`autoresearch-mcp teach lint {folder}` lists all.")
     return course
+
+
+def version_of(unit: Unit) -> str:
+    """A hash of a lesson's files: by which course an attempt was graded."""
+    digest = hashlib.sha256()
+    for name in ("lesson.md", "exercises.py"):
+        digest.update((unit.lesson.path.parent / name).read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def load_course(folder: Path) -> tuple[Course | None, list[Problem]]:

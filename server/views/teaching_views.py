@@ -144,7 +144,9 @@ def skill_shown(course: "Course", skill: SkillStanding) -> SkillShown:
         skill=skill.skill,
         can=course.skills[skill.skill],
         state=str(skill.state),
-        missing=list(skill.missing) if skill.passes or skill.needed > PASSES else None,
+        missing=[one.text for one in skill.missing]
+        if skill.passes or skill.needed > PASSES
+        else None,
         review=f"{skill.due:%Y-%m-%d}" if skill.due else None,
     )
 
