@@ -166,7 +166,7 @@ def _show(tried: Sequence["Tried"]) -> None:
         shown.add_row(one.lesson, one.exercise, *map(str, counts))
     console.print(shown)
     for one in tried:
-        for words in (*one.refused, *one.survived):
+        for words in (*one.refused, *(surprise.text for surprise in one.survived)):
             say(f"{one.exercise}: {words}", "red")
     _show_named(tried)
     mutants = sum(one.mutants for one in tried)
