@@ -33,7 +33,6 @@ from autoresearch.patches.code_sections import Reader
 from autoresearch.patches.patch import Edit, prepare
 from autoresearch.records import Concluded, Outcome, Prediction, Proposer, Ruling
 from autoresearch.setup.lab_creation import (
-    SHIPPED,
     create_lab,
     find_source,
     target_python,
@@ -282,12 +281,12 @@ class Lab:
         """Write the incumbent into the user's repository as a new branch; nothing else moves."""
         history = self.history()
         tip = history.experiments[history.kept[-1]]
-        if self.settings.source.startswith(SHIPPED):
+        source = self.settings.origin.repository
+        if source is None:
             raise InvalidStateError(
                 f"The lab {self.name} researches a shipped target, not a repository of yours.",
                 f"Clone it: git clone -b autoresearch/incumbent {self.repository.path}",
             )
-        source = self.source_path()
         self.repository.publish(tip.commit, into=source, branch=name)
         return f"{name} in {source} now points at {tip.id} ({tip.commit[:12]})"
 
@@ -362,12 +361,8 @@ class Lab:
             split_seed=self.settings.split_seed,
             devices_dir=self.home / "devices",
             python=target_python(self.home, self.contract, self.repository, commit) or python,
-            source=self.source_path(),
+            source=self.settings.origin.repository,
         )
-
-    def source_path(self) -> Path:
-        """The user's repository; only for labs that were opened on one."""
-        return Path(self.settings.source)
 
     @cached_property
     def brief(self) -> str:

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
 
-YIELDED = "gave its device to an experiment"  # how the reason of such a control run begins
-
 
 class Outcome(StrEnum):
     """What a verdict says of an experiment."""
@@ -45,6 +43,78 @@ class RunState(StrEnum):
     def repeated(self) -> bool:
         """Whether a run that ended so says nothing of its code, so that another takes its place."""
         return self in (RunState.LOST, RunState.TAINTED)
+
+
+class EndCause(StrEnum):
+    """Why a run ended: for programs, as its report's `reason` is for people.
+
+    Ledgers keep these names: one can be added, none renamed.
+    """
+
+    MEASURED = "measured"
+
+    COMMAND_NOT_STARTED = "command_not_started"
+    EXCEPTION = "exception"
+    EXIT_STATUS = "exit_status"
+    SIGNAL = "signal"
+    OUT_OF_MEMORY = "out_of_memory"  # it could not get more, or the kernel ended it
+    OUT_OF_GPU_MEMORY = "out_of_gpu_memory"
+    OVER_MEMORY = "over_memory"  # the supervisor saw it above its limit; so the next two
+    TOO_MANY_PROCESSES = "too_many_processes"
+    OVER_DISK = "over_disk"
+    OVER_TIME = "over_time"
+    HUNG = "hung"  # over its time, almost none of it on a CPU
+    NO_CHECKPOINT = "no_checkpoint"
+    BAD_CHECKPOINT = "bad_checkpoint"
+    NO_NUMBER = "no_number"  # what it reports itself can't be read, or not believed
+    MODEL_FAILED = "model_failed"  # while it was scored
+    TREE_CHANGED = "tree_changed"
+    GUARD_FAILED = "guard_failed"
+    UNKILLABLE = "unkillable"
+
+    ASKED_TO_STOP = "asked_to_stop"
+    STOPPED_EARLY = "stopped_early"  # its curve fell behind the incumbent's
+
+    PREEMPTED = "preempted"  # a control run that gave its device to an experiment
+    NEVER_STARTED = "never_started"
+    NO_DEVICE = "no_device"
+    NO_SANDBOX = "no_sandbox"
+    SCORER_FAILED = "scorer_failed"
+    SUPERVISOR_TOLD_TO_END = "supervisor_told_to_end"  # as a logout tells it
+    SUPERVISOR_FAILED = "supervisor_failed"
+    SUPERVISOR_DIED = "supervisor_died"
+    DATA_CHANGED = "data_changed"
+
+    DISTURBED = "disturbed"
+    GPU_CROWDED = "gpu_crowded"  # out of a GPU's memory that somebody else held
+
+    @property
+    def state(self) -> RunState:
+        """The final state of a run that ended so."""
+        return _STATES.get(self, RunState.CRASHED)
+
+    @property
+    def short_of_memory(self) -> bool:
+        """Whether more of the machine's own memory could have helped."""
+        return self in (EndCause.OUT_OF_MEMORY, EndCause.OVER_MEMORY)
+
+
+_STATES = {
+    EndCause.MEASURED: RunState.FINISHED,
+    EndCause.ASKED_TO_STOP: RunState.STOPPED,
+    EndCause.STOPPED_EARLY: RunState.STOPPED,
+    EndCause.PREEMPTED: RunState.LOST,
+    EndCause.NEVER_STARTED: RunState.LOST,
+    EndCause.NO_DEVICE: RunState.LOST,
+    EndCause.NO_SANDBOX: RunState.LOST,
+    EndCause.SCORER_FAILED: RunState.LOST,
+    EndCause.SUPERVISOR_TOLD_TO_END: RunState.LOST,
+    EndCause.SUPERVISOR_FAILED: RunState.LOST,
+    EndCause.SUPERVISOR_DIED: RunState.LOST,
+    EndCause.DATA_CHANGED: RunState.LOST,
+    EndCause.DISTURBED: RunState.TAINTED,
+    EndCause.GPU_CROWDED: RunState.TAINTED,
+}  # all others crashed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,11 +203,12 @@ class RunReport:
     peak_mb: float = 0.0  # of memory, as far as it was seen
     gpu_peak_mb: float = 0.0  # of its GPU's memory; 0.0 where it has none or nobody can tell
     hopeless: str = ""  # why it was ended early: its curve, beside the incumbent's
+    cause: EndCause | None = None  # None while it goes on; see old_records for earlier versions'
 
     @property
     def yielded(self) -> bool:
         """Whether this control run was ended to make room for an experiment."""
-        return self.state is RunState.LOST and self.reason.startswith(YIELDED)
+        return self.cause is EndCause.PREEMPTED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

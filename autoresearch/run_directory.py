@@ -32,7 +32,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from autoresearch.records import Measurement, RunReport, RunState
+from autoresearch.old_records import with_cause
+from autoresearch.records import EndCause, Measurement, RunReport, RunState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,7 +208,11 @@ class RunDir:
             return None
         measurement = fields.pop("measurement")
         fields["state"] = RunState(fields["state"])
-        return RunReport(**fields, measurement=measurement_of(measurement) if measurement else None)
+        told = "cause" in fields  # not by the supervisor of an earlier version
+        fields["cause"] = EndCause(fields["cause"]) if fields.get("cause") else None
+        found = measurement_of(measurement) if measurement else None
+        report = RunReport(**fields, measurement=found)
+        return report if told else with_cause(report)
 
     def keep_only(self, checkpoint: str) -> None:
         """Remove all that the training left but its checkpoint and its curve.
@@ -258,6 +263,11 @@ def empty_report(run: str, state: RunState, reason: str) -> RunReport:
         sandbox="",
         measurement=None,
     )
+
+
+def ended_report(run: str, cause: EndCause, reason: str) -> RunReport:
+    """The report of a run that ended before it took anything."""
+    return dataclasses.replace(empty_report(run, cause.state, reason), cause=cause)
 
 
 def weigh_folder(folder: Path, most: int) -> tuple[float, int]:

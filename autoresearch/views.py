@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from autoresearch.patches.code_sections import Knob, Span
 from autoresearch.records import (
-    YIELDED,
+    EndCause,
     Experiment,
     FileChange,
     Outcome,
@@ -42,11 +42,13 @@ class RunView:
     hopeless: str = ""  # why it was stopped early: its curve, beside the incumbent's
     peak_mb: float = 0.0  # of memory; 0.0 where nobody saw it
     gpu_peak_mb: float = 0.0
+    cause: EndCause | None = None  # None while it goes on, and where an old record doesn't tell
+    cut: str = ""  # the ceiling that ended the training before its budget was used
 
     @property
     def yielded(self) -> bool:
         """Whether this control run was ended to make room for an experiment."""
-        return self.state is RunState.LOST and self.reason.startswith(YIELDED)
+        return self.cause is EndCause.PREEMPTED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

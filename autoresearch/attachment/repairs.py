@@ -19,7 +19,6 @@ from autoresearch.contract import DEFAULT_MEMORY_MB
 from autoresearch.git.snapshot import Snapshot
 from autoresearch.records import RunReport
 from autoresearch.run_output.log_digest import clean_lines, true_exception
-from autoresearch.run_output.out_of_memory import HOST_WORDS
 
 MOST_BUDGET_S = 300.0  # that is tried where nobody gave one
 _MORE_BUDGET = 5
@@ -30,7 +29,6 @@ _ABSENT = re.compile(
     r"No such file|not found|does not exist|doesn't exist|[Cc]annot open|[Cc]an't open|missing"
 )
 _NO_MODULE = re.compile(r"No module named '?([\w.]+)")
-_TOO_MUCH = re.compile(r"MB of memory, over its \d+ MB")
 _RUN_FOLDER = re.compile(r"^.*/runs/[^/]+/(tree|scratch)/")
 
 
@@ -162,7 +160,7 @@ def _of_last_line(pattern: str, lines: list[str]) -> str:
 
 def _memory(proposal: Proposal, _: Snapshot, report: RunReport, log: str) -> Repaired | None:
     """More memory, as far as the machine has it."""
-    short = report.reason.startswith(HOST_WORDS) or _TOO_MUCH.search(report.reason)
+    short = report.cause is not None and report.cause.short_of_memory
     if not short or proposal.text is not None:
         return None
     had = proposal.memory_mb.value if proposal.memory_mb else DEFAULT_MEMORY_MB

@@ -9,6 +9,7 @@ class ExplainedError(Exception):
     Attributes:
         message: What was wrong, as one or more sentences.
         remedy: What is allowed and what to do next; "" where nothing can be done.
+        reason: Which of its class's cases this is, such as "not_editable"; "" for the only one.
         code: A stable identifier for programs and tests, such as "patch_refused.not_editable".
             The part before the dot is the class's own.
     """
@@ -18,6 +19,7 @@ class ExplainedError(Exception):
     def __init__(self, message: str, remedy: str = "", *, reason: str = "") -> None:
         super().__init__(message)
         self.message = message
+        self.reason = str(reason)
         self.remedy = remedy
         self.code = f"{self.kind}.{reason}" if reason else self.kind
 

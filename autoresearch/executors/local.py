@@ -18,8 +18,8 @@ from autoresearch.devices import Probe, Wanted
 from autoresearch.devices.machine import Machine
 from autoresearch.devices.slots import CHOICE, Slot, slots_of
 from autoresearch.errors import RunStartError
-from autoresearch.records import RunReport, RunState
-from autoresearch.run_directory import RunDir, empty_report
+from autoresearch.records import EndCause, RunReport
+from autoresearch.run_directory import RunDir, ended_report
 from autoresearch.run_output.log_digest import last_line
 from autoresearch.system.locks import try_lock
 from autoresearch.system.processes import boot_id
@@ -187,6 +187,9 @@ def _age(rundir: RunDir) -> float:
 def _lost(rundir: RunDir, status: RunReport | None) -> RunReport:
     if status is None:
         reason = f"its supervisor never started: {last_line(rundir.error_file) or 'no word'}"
-        return empty_report(rundir.path.name, RunState.LOST, reason)
+        return ended_report(rundir.path.name, EndCause.NEVER_STARTED, reason)
     reason = f"its supervisor died while the run was {status.state}"
-    return dataclasses.replace(status, state=RunState.LOST, reason=reason, ended=time.time())
+    cause = EndCause.SUPERVISOR_DIED
+    return dataclasses.replace(
+        status, state=cause.state, cause=cause, reason=reason, ended=time.time()
+    )

@@ -1,7 +1,7 @@
 """One ledger event as canonical JSON and back; anything else raises LedgerDamagedError."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cache
 from typing import Any, get_args
 
@@ -9,7 +9,8 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_jsonable_python
 
 from autoresearch.errors import LedgerDamagedError
-from autoresearch.records import Entry, Event
+from autoresearch.old_records import with_cause
+from autoresearch.records import Entry, Event, RunFinished
 
 KINDS: dict[str, type[Any]] = {
     "lab_opened": get_args(Event)[0],
@@ -54,6 +55,8 @@ def decode(commit: str, blob: bytes) -> Entry:
         if kind not in KINDS or type(n) is not int or type(at) not in (int, float):
             raise ValueError(f"kind {kind!r}, n {n!r} or at {at!r} is not one")
         event = _adapter(kind).validate_json(json.dumps(envelope["event"]), strict=True)
+        if isinstance(event, RunFinished) and "cause" not in envelope["event"]["report"]:
+            event = replace(event, report=with_cause(event.report))
     except (ValidationError, ValueError, RecursionError) as error:
         why = " ".join(str(error).split())[:300]
         raise LedgerDamagedError(

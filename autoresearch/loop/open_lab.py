@@ -39,9 +39,6 @@ class OpenLab(Protocol):
     def history(self) -> History:
         """The ledger's events, folded into a history."""
 
-    def source_path(self) -> Path:
-        """The user's repository; only for labs that were opened on one."""
-
     def read_file(self, path: str, commit: str) -> str:
         """Return a file's text at a commit; raise NotFoundError for held-out data."""
 

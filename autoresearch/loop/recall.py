@@ -21,7 +21,6 @@ from autoresearch.patches.code_sections import (
 )
 from autoresearch.records import Experiment, Outcome
 from autoresearch.sandboxes.selection import current_sandbox, missing
-from autoresearch.sandboxes.unsandboxed import Unsandboxed
 from autoresearch.verdicts.evidence import built_on_taken_back, overtaken
 from autoresearch.verdicts.track_record import track_record
 from autoresearch.views import CodeSection, Overview, Region, Remembered
@@ -265,15 +264,14 @@ def _notices(lab: OpenLab) -> tuple[str, ...]:
     said = []
     sandbox = current_sandbox(network=lab.contract.inputs.network)
     if sandbox.gaps:
-        bare = sandbox.name.startswith(Unsandboxed.name)
-        held = sandbox.name.upper() if bare else f"held by {sandbox.name}"
+        held = f"held by {sandbox.name}" if sandbox.confined else sandbox.name.upper()
         why = f" ({' '.join(missing())})" if missing() else ""
         said.append(f"Runs are {held}: the code can do this: {'; '.join(sandbox.gaps)}.{why}")
-    source = lab.settings.source
-    if not source.startswith("shipped:"):
+    source = lab.settings.origin.repository
+    if source is not None:
         changed: tuple[str, ...] = ()
         try:
-            seen = survey(lab.source_path())
+            seen = survey(source)
             changed = (*seen.dirty, *seen.untracked)
             said += _moved_on(lab, seen.head)
         except LabError as error:

@@ -21,8 +21,16 @@ from autoresearch.executors import Executor
 from autoresearch.git.repository import Repository
 from autoresearch.ledger.history import History
 from autoresearch.ledger.ledger import Ledger
-from autoresearch.records import Event, Run, RunFinished, RunReport, RunStarted, RunState
-from autoresearch.run_directory import RunDir, RunSpec, empty_report
+from autoresearch.records import (
+    EndCause,
+    Event,
+    Run,
+    RunFinished,
+    RunReport,
+    RunStarted,
+    RunState,
+)
+from autoresearch.run_directory import RunDir, RunSpec, empty_report, ended_report
 from autoresearch.run_output.curve import read_curve
 from autoresearch.run_output.log_digest import digest, true_exception
 from autoresearch.sandboxes.selection import current_sandbox
@@ -49,7 +57,7 @@ class Runs:
     split_seed: int
     devices_dir: Path
     python: str  # that runs target code, where the contract names none
-    source: Path = Path("/")  # the user's repository, where the target is one
+    source: Path | None = None  # the user's repository, where the target is one
 
     def directory(self, run: str) -> RunDir:
         """The run directory of that id, there or not."""
@@ -83,7 +91,7 @@ class Runs:
                 write_controls(directory, [self.directory(control) for control in compared])
             self.executor.submit(directory)
         except (OSError, LabError) as error:
-            lost = empty_report(run.id, RunState.LOST, f"it did not start: {error}")
+            lost = ended_report(run.id, EndCause.NEVER_STARTED, f"it did not start: {error}")
             directory.write_status(lost)
             directory.remove_leftovers()
             raise
@@ -267,6 +275,8 @@ class Runs:
             hopeless=report.hopeless,
             peak_mb=0.0 if hidden else report.peak_mb,
             gpu_peak_mb=0.0 if hidden else report.gpu_peak_mb,
+            cause=report.cause,
+            cut=report.cut,
         )
 
     def is_going_control(self, run: str) -> bool:
@@ -293,7 +303,7 @@ class Runs:
         if not directory.spec_file.exists():
             # The lab's lock is held while a run is started, so its starter died before the spec.
             lost = "the server ended while it was starting this run"
-            return empty_report(run, RunState.LOST, lost)
+            return ended_report(run, EndCause.NEVER_STARTED, lost)
         return None if self.executor.alive(directory) else self.executor.settle(directory)
 
     def _trusted(self, report: RunReport) -> RunReport:
@@ -301,7 +311,8 @@ class Runs:
         changed = self.changed_files() if report.measurement is not None else ()
         if not changed:
             return report
-        return replace(report, state=RunState.LOST, reason=changed[0], measurement=None)
+        cause = EndCause.DATA_CHANGED
+        return replace(report, state=cause.state, cause=cause, reason=changed[0], measurement=None)
 
     @property
     def _cpu_ceiling_s(self) -> float | None:

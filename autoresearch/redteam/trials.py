@@ -267,7 +267,7 @@ class _Trials:
             log=log,
             sprung=sprung,
             repeated=view.state.repeated or self._not_closed(going, view),
-            cut="cut at " in view.reason,
+            cut=bool(view.cut),
         )
 
     def _held_out_in(self, told: str) -> int:

@@ -6,8 +6,8 @@ The libraries' own texts are read: they change, and what is not known stays as i
 import re
 from dataclasses import dataclass
 
-HOST_WORDS, GPU_WORDS = "out of memory: ", "out of GPU memory: "
-WORDS = (HOST_WORDS, GPU_WORDS)  # how the sentence begins
+from autoresearch.records import EndCause
+
 _SIZE = r"(\d+(?:[.,]\d+)*) ?([KMGT]i?B|bytes)"
 _WANTED = re.compile(
     rf"(?:[Tt]ried to allocate|trying to allocate|Unable to allocate|memory allocating) {_SIZE}"
@@ -22,9 +22,9 @@ _ON_GPU = re.compile(
 )
 _ON_HOST = re.compile(r"MemoryError|DefaultCPUAllocator|Cannot allocate memory|std::bad_alloc")
 _KINDS = {  # of exceptions, by their names alone
-    "MemoryError": HOST_WORDS,
-    "_ArrayMemoryError": HOST_WORDS,  # numpy's
-    "OutOfMemoryError": GPU_WORDS,  # torch's
+    "MemoryError": EndCause.OUT_OF_MEMORY,
+    "_ArrayMemoryError": EndCause.OUT_OF_MEMORY,  # numpy's
+    "OutOfMemoryError": EndCause.OUT_OF_GPU_MEMORY,  # torch's
 }
 _MB = {"bytes": 2.0**-20, "K": 2.0**-10, "M": 1.0, "G": 2.0**10, "T": 2.0**20}
 
@@ -39,27 +39,47 @@ class Taken:
     kills: int = 0  # of its processes, by the kernel, for being above the limit
 
 
-def out_of_memory(exception: str, taken: Taken) -> str | None:
-    """The sentence, None where it died of something else."""
+@dataclass(frozen=True, slots=True)
+class Shortage:
+    """Which memory was too small, and the sentence that explains it."""
+
+    cause: EndCause  # OUT_OF_MEMORY or OUT_OF_GPU_MEMORY
+    text: str
+
+
+def on_host(details: str) -> Shortage:
+    """Return the shortage of the machine's own memory."""
+    return Shortage(EndCause.OUT_OF_MEMORY, f"out of memory: {details}")
+
+
+def on_gpu(details: str) -> Shortage:
+    """Return the shortage of a GPU's memory."""
+    return Shortage(EndCause.OUT_OF_GPU_MEMORY, f"out of GPU memory: {details}")
+
+
+def out_of_memory(exception: str, taken: Taken) -> Shortage | None:
+    """Return the shortage that a run died of, None where it died of something else."""
     if _ON_GPU.search(exception):
-        return _on_gpu(exception, taken.gpu_peak_mb)
+        return _shortage_of_gpu(exception, taken.gpu_peak_mb)
     peak = f", peak {size(taken.peak_mb)}" if taken.peak_mb else ""
     if taken.kills:
-        return f"{HOST_WORDS}the kernel ended it above its {size(taken.limit_mb)}{peak}"
+        return on_host(f"the kernel ended it above its {size(taken.limit_mb)}{peak}")
     if _ON_HOST.search(exception):
         wanted = _first(_WANTED, exception)
         more = f"it wanted {size(wanted)} more, " if wanted is not None else ""
-        return f"{HOST_WORDS}{more}its limit is {size(taken.limit_mb)}{peak}"
+        return on_host(f"{more}its limit is {size(taken.limit_mb)}{peak}")
     return None
 
 
-def out_of_memory_while_scored(kind: str, where: str, limit_mb: float) -> str | None:
-    """The sentence of a model that may say no more than the kind of what it raised, and where."""
-    words = _KINDS.get(kind)
-    if words is None:
+def out_of_memory_while_scored(kind: str, where: str, limit_mb: float) -> Shortage | None:
+    """Return the shortage of a model that may show only the kind of what it raised, and where."""
+    cause = _KINDS.get(kind)
+    if cause is None:
         return None
-    limit = f", its limit is {size(limit_mb)}" if words == HOST_WORDS else ""
-    return f"{words}while it was scored the model raised {kind}{where}{limit}"
+    details = f"while it was scored the model raised {kind}{where}"
+    if cause is EndCause.OUT_OF_GPU_MEMORY:
+        return on_gpu(details)
+    return on_host(f"{details}, its limit is {size(limit_mb)}")
 
 
 def size(mb: float) -> str:
@@ -67,7 +87,7 @@ def size(mb: float) -> str:
     return f"{mb / 2**10:,.1f} GiB" if mb >= 2**10 else f"{mb:,.0f} MB"
 
 
-def _on_gpu(exception: str, peak_mb: float) -> str:
+def _shortage_of_gpu(exception: str, peak_mb: float) -> Shortage:
     said = []
     wanted, total, free = (_first(part, exception) for part in (_WANTED, _TOTAL, _FREE))
     if wanted is not None:
@@ -77,8 +97,8 @@ def _on_gpu(exception: str, peak_mb: float) -> str:
     elif match := _OF_MPS.search(exception):
         own, others, most = (_mb(*match.group(n, n + 1)) for n in (1, 3, 5))
         said.append(f"{size(own + others)} of {size(most)} were taken")
-    words = f"{GPU_WORDS}{', '.join(said) or exception}"
-    return f"{words} (peak {size(peak_mb)})" if peak_mb else words
+    peak = f" (peak {size(peak_mb)})" if peak_mb else ""
+    return on_gpu(f"{', '.join(said) or exception}{peak}")
 
 
 def _first(pattern: re.Pattern[str], text: str) -> float | None:

@@ -39,6 +39,10 @@ class Sandbox(Protocol):
         """One word, for every result."""
 
     @property
+    def confined(self) -> bool:
+        """Whether it holds anything back at all."""
+
+    @property
     def gaps(self) -> tuple[str, ...]:
         """What it does not hold, in words."""
 
@@ -65,6 +69,15 @@ class Sandbox(Protocol):
 
     def release(self) -> None:
         """Give back what was made for children that are all dead now."""
+
+
+UNSANDBOXED = "unsandboxed"  # the name of no sandbox at all
+NETWORK = "+network"  # after a sandbox's name, where it lets the network through
+
+
+def all_confined(names: str) -> bool:
+    """Return whether every sandbox of a result held its code back, by their names as recorded."""
+    return all(name.removesuffix(NETWORK) != UNSANDBOXED for name in names.split(", "))
 
 
 def clean_environment(folder: Path, additions: Mapping[str, str]) -> dict[str, str]:

@@ -45,6 +45,7 @@ class Bubblewrap:
     """Starts a child in namespaces of its own."""
 
     name: Final = "bubblewrap"
+    confined: Final = True
 
     def __init__(self) -> None:
         """Raise LabError, with the remedy, where it does not work."""

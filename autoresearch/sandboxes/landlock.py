@@ -65,6 +65,7 @@ class Landlock:
     """Starts a child that has given up its rights."""
 
     name: Final = "landlock"
+    confined: Final = True
 
     def __init__(self) -> None:
         """Raise LabError, with the remedy, where it does not work."""

@@ -12,10 +12,9 @@ from dataclasses import replace
 from functools import cache
 
 from autoresearch.errors import LabError
-from autoresearch.sandboxes.base import Confinement, Sandbox
+from autoresearch.sandboxes.base import NETWORK, UNSANDBOXED, Confinement, Sandbox
 
 CHOICE = "AUTORESEARCH_SANDBOX"
-NETWORK = "+network"  # after a sandbox's name, where it lets the network through
 NETWORK_GAP = "it can use the network, and what this machine offers there to its own users"
 
 
@@ -32,6 +31,11 @@ class Networked:
     def name(self) -> str:
         """The other's, with a mark."""
         return f"{self._inner.name}{NETWORK}"
+
+    @property
+    def confined(self) -> bool:
+        """The other's."""
+        return self._inner.confined
 
     @property
     def gaps(self) -> tuple[str, ...]:
@@ -89,7 +93,7 @@ def make_sandbox(name: str) -> Sandbox:
     )
 
 
-NAMES = ("bubblewrap", "landlock", "unsandboxed")
+NAMES = ("bubblewrap", "landlock", UNSANDBOXED)
 
 
 @cache

@@ -3,7 +3,7 @@
 import subprocess
 from typing import Final
 
-from autoresearch.sandboxes.base import Confinement, clean_environment
+from autoresearch.sandboxes.base import UNSANDBOXED, Confinement, clean_environment
 from autoresearch.sandboxes.cgroup import UNCOUNTED
 from autoresearch.sandboxes.limits import limiter
 from autoresearch.sandboxes.mount_points import make_symlinks
@@ -12,7 +12,8 @@ from autoresearch.sandboxes.mount_points import make_symlinks
 class Unsandboxed:
     """Starts a child as this user."""
 
-    name: Final = "unsandboxed"
+    name: Final = UNSANDBOXED
+    confined: Final = False
     gaps: Final[tuple[str, ...]] = (
         "it can read and write every file that this user can",
         "it can use the network",

@@ -137,7 +137,7 @@ def _evaluate(
             found = [_number(_ask(function, packed(targets) + packed(one))) for one in answers]
     except ScoringError as failure:
         words = failure.message.replace("the model", "the evaluation function")
-        raise ScoringError(words) from failure
+        raise ScoringError(words, reason=failure.reason) from failure
     finally:
         remove_tree(alone.path)
     return found

@@ -9,7 +9,7 @@ import time
 
 from autoresearch.errors import ScoringError
 from autoresearch.run_directory import RunDir, RunSpec
-from autoresearch.run_output.out_of_memory import HOST_WORDS, Taken, out_of_memory, size
+from autoresearch.run_output.out_of_memory import Shortage, Taken, on_host, out_of_memory, size
 from autoresearch.sandboxes.base import Sandbox
 from autoresearch.scoring.host_program import host_confinement
 from autoresearch.scoring.redaction import redact
@@ -75,9 +75,9 @@ class Host:
             (size,) = struct.unpack("<I", self.receive(4))
             words = self.receive(min(size, 1000)).decode("utf-8", "replace")
             words = "".join(c if c.isprintable() else " " for c in words)
-            raise ScoringError(self._words_that_may_be_shown(words))
+            raise self._error_that_may_be_shown(words)
         if got != kind:
-            raise ScoringError("the model's process answered out of turn")
+            raise ScoringError("the model's process answered out of turn", reason="out_of_turn")
 
     def _send(self, data: bytes) -> None:
         view = memoryview(data)
@@ -95,7 +95,7 @@ class Host:
             self._wait(select.POLLIN, self._replies)
             piece = os.read(self._replies, size - len(pieces))
             if not piece:
-                raise ScoringError(self._how_it_ended())
+                raise self._how_it_ended()
             pieces += piece
         return bytes(pieces)
 
@@ -105,22 +105,34 @@ class Host:
         left = self._deadline - time.monotonic()
         if left <= 0 or not poll.poll(left * 1000):
             raise ScoringError(
-                f"the model had not answered for all documents after {self._score_s:g} s"
+                f"the model had not answered for all documents after {self._score_s:g} s",
+                reason="too_slow",
             )
 
-    def _how_it_ended(self) -> str:
+    def _how_it_ended(self) -> ScoringError:
         self._process.kill()  # it closed its pipe, which is an end even if it lives on
         code = self._sandbox.exit_code(self._process, self._process.wait())
         if code is None:
             raise RuntimeError("the sandbox could not start the model's process")
         if code == -signal.SIGKILL and self._sandbox.oom_kills():
             limit = size(self._memory_mb)
-            return f"{HOST_WORDS}while it was scored the kernel ended the model above its {limit}"
+            how = f"while it was scored the kernel ended the model above its {limit}"
+            return _error(on_host(how))
         how = f"with exit status {code}" if code >= 0 else f"by signal {-code}"
-        return f"the model's process ended {how}"
+        return ScoringError(f"the model's process ended {how}", reason="process_ended")
 
-    def _words_that_may_be_shown(self, words: str) -> str:
+    def _error_that_may_be_shown(self, words: str) -> ScoringError:
         if self._loaded:
-            return redact(words, self._memory_mb)
+            return _error(redact(words, self._memory_mb))
         short = out_of_memory(words, Taken(limit_mb=self._memory_mb))
-        return f"{short}, while {self._entry} was loaded to be scored" if short else words
+        if short is None:
+            return _error(words)
+        return _error(
+            Shortage(short.cause, f"{short.text}, while {self._entry} was loaded to be scored")
+        )
+
+
+def _error(found: str | Shortage) -> ScoringError:
+    if isinstance(found, Shortage):
+        return ScoringError(found.text, reason=found.cause)
+    return ScoringError(found, reason="model_failed")

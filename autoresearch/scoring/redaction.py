@@ -3,7 +3,7 @@
 import builtins
 import re
 
-from autoresearch.run_output.out_of_memory import out_of_memory_while_scored
+from autoresearch.run_output.out_of_memory import Shortage, out_of_memory_while_scored
 
 _UNSAID = "; what it said is not shown, since it has seen held-out documents"
 _FAILED = re.compile(r"the model failed: (\w{1,40}):(?: .*?)??(?: \(line (\d{1,5})\))?", re.ASCII)
@@ -18,7 +18,7 @@ _OWN_WORDS = tuple(
 )
 
 
-def redact(words: str, limit_mb: float) -> str:
+def redact(words: str, limit_mb: float) -> str | Shortage:
     """Return what may be shown of an error that a model raised after it saw held-out data.
 
     That is the type of a built-in exception or of one that says "out of memory", the line, and
@@ -29,7 +29,7 @@ def redact(words: str, limit_mb: float) -> str:
     found = _FAILED.fullmatch(words)
     where = f" in line {found[2]}" if found and found[2] else ""
     if found and (short := out_of_memory_while_scored(found[1], where, limit_mb)):
-        return f"{short}{_UNSAID}"
+        return Shortage(short.cause, f"{short.text}{_UNSAID}")
     kind = getattr(builtins, found[1], None) if found else None
     if found is None or not (isinstance(kind, type) and issubclass(kind, BaseException)):
         return f"the model failed{_UNSAID}"

@@ -18,7 +18,7 @@ def score_run(path: Path) -> int:
     try:
         measurement = _score_of_kind(rundir, spec, sandbox)
     except ScoringError as failure:
-        write_json(rundir.measurement_file, {"failed": failure.message})
+        write_json(rundir.measurement_file, {"failed": failure.message, "code": failure.code})
         return 0
     finally:
         sandbox.release()

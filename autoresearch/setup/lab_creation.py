@@ -25,24 +25,23 @@ from autoresearch.patches.patch import fingerprint
 from autoresearch.records import Experiment, LabOpened, Proposed, Proposer
 from autoresearch.setup.environment import Recipe, Tell, build, python_of, recipe_for
 from autoresearch.setup.inputs import find_inputs, hash_inputs
+from autoresearch.setup.origin import Origin
 from autoresearch.setup.settings import read_settings, write_settings
 from autoresearch.system.hashes import file_sha256
 from autoresearch.system.home import lab_folder, lab_names
 from autoresearch.targets import BESIDE, shipped_files
 
-SHIPPED = "shipped:"
-
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """What is to be opened: a lab that is there, a shipped target, or a repository."""
+class FoundTarget:
+    """A target to be opened: a lab that is there, a shipped target, or a repository."""
 
     name: str  # of the lab
-    location: str  # "shipped:NAME" or an absolute path
-    existing: Path | None
+    origin: Origin
+    existing: Path | None  # the folder of the lab that is there
 
 
-def find_source(source: str, home: Path, contract: str = "") -> Source:
+def find_source(source: str, home: Path, contract: str = "") -> FoundTarget:
     """Raise NotFoundError, listing what there is, or ContractError; write nothing.
 
     `contract` is the text that stands for the repository's autoresearch.toml, if any is given.
@@ -51,10 +50,10 @@ def find_source(source: str, home: Path, contract: str = "") -> Source:
     if source in BESIDE:
         folder = lab_folder(home, source)
         there = folder if (folder / "lab.json").exists() else None
-        return Source(source, SHIPPED + source, there)
+        return FoundTarget(source, Origin(shipped=source), there)
     if source in lab_names(home):
         folder = lab_folder(home, source)
-        return Source(source, read_settings(folder)["source"], folder)
+        return FoundTarget(source, Origin.parse(read_settings(folder)["source"]), folder)
     path = Path(source).expanduser()
     if not path.is_dir():
         labs = ", ".join(lab_names(home)) or "none yet"
@@ -92,12 +91,10 @@ def open_signed(source: str, home: Path, key: Path, tell: Tell = lambda line: No
     create_lab(found, home, key, tell=tell)
 
 
-def needed_environment(source: Source, contract: str = "") -> Recipe | None:
+def needed_environment(target: FoundTarget, contract: str = "") -> Recipe | None:
     """What the target's own environment is made of, if its contract asks for one."""
-    if source.location.startswith(SHIPPED):
-        read = _shipped_reader(source.location.removeprefix(SHIPPED))
-    else:
-        read = snapshot(Path(source.location)).read
+    path = target.origin.repository
+    read = _shipped_reader(target.origin.shipped) if path is None else snapshot(path).read
     text = contract or read(FILE_NAME)
     return recipe_for(parse_contract(text.encode()), read) if text else None
 
@@ -124,7 +121,7 @@ def target_python(home: Path, contract: Contract, repository: Repository, commit
 
 
 def create_lab(
-    source: Source,
+    target: FoundTarget,
     home: Path,
     key: Path | None = None,
     *,
@@ -137,21 +134,21 @@ def create_lab(
     place of the repository's autoresearch.toml, and kept in the ledger. An environment that the
     target needs is built first, which can take minutes; `tell` hears how it goes.
     """
-    recipe = needed_environment(source, contract)
+    recipe = needed_environment(target, contract)
     if recipe is not None:
         build(home, recipe, tell)
     (home / "labs").mkdir(parents=True, exist_ok=True)
     with FileLock(home / "labs" / ".lock"):
-        folder = lab_folder(home, source.name)
+        folder = lab_folder(home, target.name)
         if (folder / "lab.json").exists():
-            if read_settings(folder)["source"] != source.location:
+            if read_settings(folder)["source"] != str(target.origin):
                 raise InvalidStateError(
-                    f"Another lab took the name {source.name} just now.", "Open it again."
+                    f"Another lab took the name {target.name} just now.", "Open it again."
                 )
             return
         building = Path(mkdtemp(prefix=".building-", dir=home / "labs"))
         try:
-            _build(source, home, building, key, contract)
+            _build(target, home, building, key, contract)
             building.rename(folder)
         except BaseException:
             shutil.rmtree(building, ignore_errors=True)
@@ -189,10 +186,10 @@ def check_files(contract: Contract, repository: Repository, commit: str) -> None
         raise ContractError(f"{FILE_NAME} does not fit its repository:\n" + "\n".join(mistakes))
 
 
-def _find_repository(path: Path, home: Path, text: str) -> Source:
+def _find_repository(path: Path, home: Path, text: str) -> FoundTarget:
     there = lab_on(path, home)
     if there is not None:
-        return Source(there, str(path), lab_folder(home, there))
+        return FoundTarget(there, Origin(repository=path), lab_folder(home, there))
     if not text and not (path / FILE_NAME).is_file():
         raise ContractError(
             f"{path} has no {FILE_NAME}, the contract that says what may be edited and measured.",
@@ -205,26 +202,26 @@ def _find_repository(path: Path, home: Path, text: str) -> Source:
     name = contract.target.name
     if name in BESIDE or lab_folder(home, name).exists():
         name = f"{name}-{_sha256(str(path).encode()).hexdigest()[:6]}"
-    return Source(name, str(path), None)
+    return FoundTarget(name, Origin(repository=path), None)
 
 
-def _build(source: Source, home: Path, folder: Path, key: Path | None, given: str) -> None:
+def _build(target: FoundTarget, home: Path, folder: Path, key: Path | None, given: str) -> None:
+    origin = target.origin
     signer = prepare_signer(key, folder) if key else None
     repository = Repository.create(folder / "repository.git")
-    if source.location.startswith(SHIPPED):
-        name = source.location.removeprefix(SHIPPED)
-        commit = repository.import_files(shipped_files(name), f"{name}, as it ships")
-        found = ""
+    if origin.repository is None:
+        files = shipped_files(origin.shipped)
+        commit, found = repository.import_files(files, f"{origin.shipped}, as it ships"), ""
     else:
-        commit = found = repository.import_head(Path(source.location))
+        commit = found = repository.import_head(origin.repository)
     text = given.encode() or repository.read_file(commit, FILE_NAME)
     contract = parse_contract(text)
     check_files(contract, repository, commit)
     found_inputs = find_inputs(
         contract.inputs.read_only,
-        None if source.location.startswith(SHIPPED) else Path(source.location),
+        origin.repository,
         frozenset(repository.list_files(commit)),
-        _never_inputs(contract, source, home),
+        _never_inputs(contract, origin, home),
     )
     documents = folder / "sealed" / "documents"
     documents.parent.mkdir(mode=0o700)
@@ -233,12 +230,12 @@ def _build(source: Source, home: Path, folder: Path, key: Path | None, given: st
         _check_documents(contract.sealed, documents)
     opened = LabOpened(
         target=contract.target.name,
-        source=source.location,
+        source=str(origin),
         source_commit=found,
         contract_sha256=sha256(text),
         sealed_sha256=file_sha256(documents) if contract.sealed else "",
         product_version=version("autoresearch-mcp"),
-        split_sha256=write_settings(folder, source.location, signer),
+        split_sha256=write_settings(folder, origin, signer),
         contract=given,
         inputs=hash_inputs(found_inputs, folder),
     )
@@ -250,13 +247,14 @@ def _function_file(contract: Contract) -> str | None:
     return function.rpartition(":")[0] or None
 
 
-def _never_inputs(contract: Contract, source: Source, home: Path) -> tuple[Path, ...]:
+def _never_inputs(contract: Contract, origin: Origin, home: Path) -> tuple[Path, ...]:
     """The lab's own folder, and the data that are held out, wherever they lie."""
     if contract.sealed is None:
         return (home,)
     # A path in full, or from ~, stays what it is.
     places = filter(None, (contract.sealed.data, contract.sealed.targets))
-    return (home, *(Path(source.location) / Path(place).expanduser() for place in places))
+    folder = origin.repository or Path("/")  # a target that ships names them in full
+    return (home, *(folder / Path(place).expanduser() for place in places))
 
 
 def _write_first_events(

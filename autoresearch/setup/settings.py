@@ -9,6 +9,7 @@ from pathlib import Path
 
 from autoresearch.errors import LedgerDamagedError
 from autoresearch.git.signatures import Signer
+from autoresearch.setup.origin import Origin
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,11 @@ class Settings:
     split_seed: int
     split_salt: str = ""  # hides the seed in the commitment to it; "" in older labs
     sign: str = ""  # the SSH key that verdicts are signed with
+
+    @property
+    def origin(self) -> Origin:
+        """Where the lab's code came from, parsed from `source`."""
+        return Origin.parse(self.source)
 
 
 def commitment(salt: str, split_seed: int) -> str:
@@ -40,10 +46,10 @@ def read_settings(folder: Path) -> dict[str, str]:
     return settings
 
 
-def write_settings(folder: Path, location: str, signer: Signer | None) -> str:
+def write_settings(folder: Path, origin: Origin, signer: Signer | None) -> str:
     """Draw the secret that chooses the held-out part; return the commitment to it."""
     salt, seed = secrets.token_hex(32), secrets.randbelow(2**62)
-    settings = {"source": location, "split_seed": seed, "split_salt": salt}
+    settings = {"source": str(origin), "split_seed": seed, "split_salt": salt}
     if signer is not None:
         settings["sign"] = str(signer.key)
     handle = os.open(folder / "lab.json", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -3,17 +3,36 @@
 import json
 import signal
 import stat
+from dataclasses import dataclass
 
 from autoresearch.errors import ScoringError
-from autoresearch.records import Measurement, RunState
+from autoresearch.records import EndCause, Measurement, RunState
 from autoresearch.run_directory import RunDir, RunSpec, measurement_of
 from autoresearch.run_output.log_digest import last_line, true_exception
 from autoresearch.run_output.out_of_memory import Taken, out_of_memory
 from autoresearch.training.metric_source import Number
 from autoresearch.training.training_process import Ending, TrainingEnd
 
-End = tuple[RunState, str, Measurement | None]
 _IDLE_SHARE = 0.1  # of its time on a CPU, below which a training hung rather than worked
+
+_SHORT_OF_MEMORY = {  # by the code of the scorer's error
+    ScoringError("", reason=cause).code: cause
+    for cause in (EndCause.OUT_OF_MEMORY, EndCause.OUT_OF_GPU_MEMORY)
+}
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How a run ended: why, the same as a sentence, and the measurement of one that is measured."""
+
+    cause: EndCause
+    reason: str
+    measurement: Measurement | None = None
+
+    @property
+    def state(self) -> RunState:
+        """The final state that the cause leads to."""
+        return self.cause.state
 
 
 def failed(rundir: RunDir, spec: RunSpec, end: TrainingEnd, number: Number | None) -> End | None:
@@ -24,21 +43,22 @@ def failed(rundir: RunDir, spec: RunSpec, end: TrainingEnd, number: Number | Non
     """
     after = f"after {end.taken.wall_s:.1f} s"
     if not end.all_dead:
-        return RunState.CRASHED, f"processes of it could not be killed {after}", None
+        return End(EndCause.UNKILLABLE, f"processes of it could not be killed {after}")
     if end.exit_code is None:
         return never_began(rundir)
-    problem: str | None = None
-    if end.ending is Ending.LIMIT:
-        problem = f"killed {after}: {end.limit}"
+    problem: End | None = None
+    if end.over is not None:
+        problem = End(end.over, f"killed {after}: {end.limit}")
     elif end.ending is Ending.EXITED and end.exit_code != 0:
-        problem = crash_words(rundir, spec, end)
+        problem = crash(rundir, spec, end)
     elif number is None:
         problem = checkpoint_problem(rundir, spec, end)
     elif end.ending is not Ending.EXITED:
-        problem = f"{_hung(end)}killed {after} at {end.limit}"
-    if problem is None:
-        return None
-    return RunState.CRASHED, problem + (number.void(end) if number else ""), None
+        cause = EndCause.HUNG if _hung(end) else EndCause.OVER_TIME
+        problem = End(cause, f"{_hung(end)}killed {after} at {end.limit}")
+    if problem is None or number is None:
+        return problem
+    return End(problem.cause, problem.reason + number.void(end))
 
 
 def measured(number: Number, end: TrainingEnd) -> End:
@@ -46,12 +66,12 @@ def measured(number: Number, end: TrainingEnd) -> End:
     try:
         found = number.measure(end)
     except ScoringError as failure:
-        return RunState.CRASHED, failure.message, None
-    return RunState.FINISHED, f"{number.metric} {found.value:.6g}", found
+        return End(EndCause.NO_NUMBER, failure.message)
+    return End(EndCause.MEASURED, f"{number.metric} {found.value:.6g}", found)
 
 
-def crash_words(rundir: RunDir, spec: RunSpec, end: TrainingEnd) -> str:
-    """What a training that did not exit well died of: its exception, its signal, its status."""
+def crash(rundir: RunDir, spec: RunSpec, end: TrainingEnd) -> End:
+    """Return what a training that did not exit well died of: exception, signal or status."""
     exception = true_exception(rundir.log_file)
     taken = Taken(
         limit_mb=spec.memory_mb,
@@ -59,17 +79,18 @@ def crash_words(rundir: RunDir, spec: RunSpec, end: TrainingEnd) -> str:
         gpu_peak_mb=end.gpu_peak_mb,
         kills=end.oom_kills,
     )
-    if words := out_of_memory(exception or last_line(rundir.log_file), taken):
-        return words
+    if short := out_of_memory(exception or last_line(rundir.log_file), taken):
+        return End(short.cause, short.text)
     if end.exit_code is not None and end.exit_code < 0:
         words = f"killed by {_signal_name(-end.exit_code)} after {end.taken.wall_s:.1f} s"
         if -end.exit_code == signal.SIGXFSZ:
             words += f": a file above {2 * spec.checkpoint_mb:g} MB"
-        return words
+        return End(EndCause.SIGNAL, words)
     if exception is None:
         last = last_line(rundir.log_file)
-        return f"exit status {end.exit_code}" + (f"; its last line: {last}" if last else "")
-    return exception
+        words = f"exit status {end.exit_code}" + (f"; its last line: {last}" if last else "")
+        return End(EndCause.EXIT_STATUS, words)
+    return End(EndCause.EXCEPTION, exception)
 
 
 def never_began(rundir: RunDir) -> End:
@@ -77,25 +98,27 @@ def never_began(rundir: RunDir) -> End:
     words = last_line(rundir.log_file) or "it said nothing"
     _, missing, command = words.partition("execvp ")
     if missing:
-        return RunState.CRASHED, f"its command can't be started: {command}", None
-    return RunState.LOST, f"the sandbox could not be set up: {words}", None
+        return End(EndCause.COMMAND_NOT_STARTED, f"its command can't be started: {command}")
+    return End(EndCause.NO_SANDBOX, f"the sandbox could not be set up: {words}")
 
 
-def checkpoint_problem(rundir: RunDir, spec: RunSpec, end: TrainingEnd) -> str | None:
+def checkpoint_problem(rundir: RunDir, spec: RunSpec, end: TrainingEnd) -> End | None:
     """Why what the training left can't be scored, None where it can."""
     path = rundir.out / spec.checkpoint
     if rundir.out.is_symlink():
-        return "the training replaced its out folder by a symlink"
+        words = "the training replaced its out folder by a symlink"
+        return End(EndCause.BAD_CHECKPOINT, words)
     try:
         left = path.lstat()
     except OSError:
         return _no_checkpoint(spec, end)
     if not stat.S_ISREG(left.st_mode):
         kind = "a symlink" if stat.S_ISLNK(left.st_mode) else "no regular file"
-        return f"the checkpoint {spec.checkpoint} is {kind}"
+        return End(EndCause.BAD_CHECKPOINT, f"the checkpoint {spec.checkpoint} is {kind}")
     if left.st_size > spec.checkpoint_mb * 2**20:
         size_mb = left.st_size / 2**20
-        return f"the checkpoint has {size_mb:.1f} MB, over its {spec.checkpoint_mb:g} MB"
+        words = f"the checkpoint has {size_mb:.1f} MB, over its {spec.checkpoint_mb:g} MB"
+        return End(EndCause.BAD_CHECKPOINT, words)
     return None
 
 
@@ -104,20 +127,26 @@ def scored(rundir: RunDir, exit_code: int | None) -> End:
     if exit_code == 0:
         fields = json.loads(rundir.measurement_file.read_text())
         if "failed" in fields:
-            return RunState.CRASHED, fields["failed"], None
+            cause = _SHORT_OF_MEMORY.get(fields.get("code", ""), EndCause.MODEL_FAILED)
+            return End(cause, fields["failed"])
         measurement = measurement_of(fields)
-        return RunState.FINISHED, f"scored {measurement.value:.4f}", measurement
+        return End(EndCause.MEASURED, f"scored {measurement.value:.4f}", measurement)
     how = "hung" if exit_code is None else f"exited with {exit_code}"
     words = last_line(rundir.error_file)
-    return RunState.LOST, f"the scorer itself {how}" + (f": {words}" if words else ""), None
+    reason = f"the scorer itself {how}" + (f": {words}" if words else "")
+    return End(EndCause.SCORER_FAILED, reason)
 
 
-def _no_checkpoint(spec: RunSpec, end: TrainingEnd) -> str:
+def _no_checkpoint(spec: RunSpec, end: TrainingEnd) -> End:
     taken = end.taken
     if end.ending is Ending.EXITED:
-        return f"exited after {taken.wall_s:.1f} s without a checkpoint {spec.checkpoint}"
+        words = f"exited after {taken.wall_s:.1f} s without a checkpoint {spec.checkpoint}"
+        return End(EndCause.NO_CHECKPOINT, words)
     numbers = f"{taken.cpu_s:.1f} CPU s used, {taken.tokens} tokens taken"
-    return f"{_hung(end)}no checkpoint after {taken.wall_s:.1f} s, killed at {end.limit}; {numbers}"
+    return End(
+        EndCause.HUNG if _hung(end) else EndCause.NO_CHECKPOINT,
+        f"{_hung(end)}no checkpoint after {taken.wall_s:.1f} s, killed at {end.limit}; {numbers}",
+    )
 
 
 def _hung(end: TrainingEnd) -> str:

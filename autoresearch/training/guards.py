@@ -11,12 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from autoresearch.devices.grants import Grant
-from autoresearch.records import RunState
+from autoresearch.records import EndCause
 from autoresearch.run_directory import RunDir, RunSpec, remove_tree
 from autoresearch.run_output.log_digest import last_line
 from autoresearch.sandboxes.base import Sandbox
 from autoresearch.system.processes import Descendants
-from autoresearch.training.end_reason import End, crash_words, never_began
+from autoresearch.training.end_reason import End, crash, never_began
 from autoresearch.training.training_process import (
     Ending,
     NotStarted,
@@ -67,8 +67,8 @@ class Guard:
             end = training.run_to_end(stop_asked, report)
             failed = self._failed(directory, own, end)
         except NotStarted as refused:
-            end, words = None, f"its command can't be started: {refused}"
-            failed = (RunState.CRASHED, f"guard {self.name} failed: {words}", None)
+            words = f"guard {self.name} failed: its command can't be started: {refused}"
+            end, failed = None, End(EndCause.GUARD_FAILED, words)
         self._keep_log(rundir, directory)
         remove_tree(directory.path)
         return end, failed
@@ -80,19 +80,22 @@ class Guard:
         elif end.ending is Ending.STOPPED:
             return None
         elif end.exit_code is None:
-            state, words, _ = never_began(directory)
-            if state is RunState.LOST:
-                return state, words, None
+            never = never_began(directory)
+            if never.cause is EndCause.NO_SANDBOX:
+                return never
+            words = never.reason
         elif end.ending is Ending.CEILING:
             words = f"killed after {end.taken.wall_s:.1f} s: {spec.guard_s:g} s are for all guards"
         elif end.ending is not Ending.EXITED:
             words = f"killed after {end.taken.wall_s:.1f} s: {end.limit}"
         elif end.exit_code < 0:
-            words = crash_words(directory, spec, end)
+            words = crash(directory, spec, end).reason
         elif end.exit_code > 0:
             last = last_line(directory.log_file)
             words = f"exit status {end.exit_code}" + (f"; its last line: {last}" if last else "")
-        return (RunState.CRASHED, f"guard {self.name} failed: {words}", None) if words else None
+        if not words:
+            return None
+        return End(EndCause.GUARD_FAILED, f"guard {self.name} failed: {words}")
 
     def _keep_log(self, rundir: RunDir, directory: RunDir) -> None:
         with rundir.log_file.open("ab") as log, directory.log_file.open("rb") as said:

@@ -29,14 +29,14 @@ from autoresearch.devices.gpu_watch import Watch
 from autoresearch.devices.grants import Grant, granted
 from autoresearch.devices.leases import Lease
 from autoresearch.devices.machine import Machine
-from autoresearch.records import YIELDED, Measurement, RunReport, RunState
+from autoresearch.records import EndCause, RunReport, RunState
 from autoresearch.run_directory import RunDir, RunSpec, remove_tree, write_json
-from autoresearch.run_output.out_of_memory import GPU_WORDS, HOST_WORDS
+from autoresearch.run_output.out_of_memory import on_host
 from autoresearch.sandboxes.base import Sandbox
 from autoresearch.sandboxes.selection import make_sandbox
 from autoresearch.system.processes import Descendants, become_subreaper, boot_id
 from autoresearch.training.curve_watch import CurveWatch
-from autoresearch.training.end_reason import crash_words, failed, measured, scored
+from autoresearch.training.end_reason import End, crash, failed, measured, scored
 from autoresearch.training.guards import Guard
 from autoresearch.training.metric_source import Number, number_of
 from autoresearch.training.training_process import (
@@ -54,8 +54,6 @@ _LOCK_S = 5.0  # somebody may be asking whether the lock is held
 _HEARTBEAT_S = 1.0
 _MODELS = 2  # the scorer asks two processes of it
 _SCORER_GRACE_S = 30.0  # the scorer keeps its own deadline; this one is for a scorer that hangs
-
-End = tuple[RunState, str, Measurement | None]
 
 
 def supervise(
@@ -115,17 +113,17 @@ class _Supervisor:
     def own(self) -> None:
         """Take the run to a final status, whatever happens."""
         try:
-            state, reason, measurement = self._steps()
+            end = self._steps()
         except Exception as error:  # noqa: BLE001 - the last boundary: no fault of ours may be
             # counted against the candidate, and a run must never end without a word.
             traceback.print_exc()
             self._descendants.kill()
-            state, measurement = RunState.LOST, None
             words = " ".join(str(error).split())
             reason = f"the supervisor failed: {type(error).__name__}: {words}"
-        if state is RunState.FINISHED and self._gpu is not None and (said := self._gpu.notice()):
-            reason = f"{reason}; {said}"
-        self._write(state, reason, measurement)
+            end = End(EndCause.SUPERVISOR_FAILED, reason)
+        if end.state is RunState.FINISHED and self._gpu and (said := self._gpu.notice()):
+            end = replace(end, reason=f"{end.reason}; {said}")
+        self._write(end.state, end.reason, end)
         if self._sandbox is not None:
             self._sandbox.release()
         if self._lease is not None:
@@ -158,7 +156,7 @@ class _Supervisor:
                 number.listen if number else None,
             )
         except NotStarted as refused:
-            return RunState.CRASHED, f"its command can't be started: {refused}", None
+            return End(EndCause.COMMAND_NOT_STARTED, f"its command can't be started: {refused}")
         self._record_processes()
         self._write(RunState.TRAINING, "trains")
         end = training.run_to_end(self._training_is_over, self._on_progress)
@@ -223,15 +221,17 @@ class _Supervisor:
         if tainted is not None:
             return tainted
         self._hopeless = why
-        return RunState.STOPPED, f"stopped early: {why}", None
+        return End(EndCause.STOPPED_EARLY, f"stopped early: {why}")
 
     def _crowded_out(self, spec: RunSpec, end: TrainingEnd) -> End | None:
         """How the run ends if it was out of a GPU's memory that somebody else held."""
         if self._gpu is None or not end.all_dead or end.ending is not Ending.EXITED:
             return None
-        words = crash_words(self._rundir, spec, end) if end.exit_code else ""
-        crowd = self._gpu.crowd() if words.startswith(GPU_WORDS) else ""
-        return (RunState.TAINTED, f"{words}, while {crowd}", None) if crowd else None
+        found = crash(self._rundir, spec, end) if end.exit_code else None
+        if found is None or found.cause is not EndCause.OUT_OF_GPU_MEMORY:
+            return None
+        crowd = self._gpu.crowd()
+        return End(EndCause.GPU_CROWDED, f"{found.reason}, while {crowd}") if crowd else None
 
     def _tainted(self, end: TrainingEnd, before: Reading) -> End | None:
         """How the run ends if the machine disturbed it."""
@@ -246,7 +246,7 @@ class _Supervisor:
         )
         if timed and not taint and self._gpu is not None:
             taint = self._gpu.disturbance()
-        return (RunState.TAINTED, taint, None) if taint else None
+        return End(EndCause.DISTURBED, taint) if taint else None
 
     def _cores(self) -> int:
         """How many it needs: those that it leased; one drives a GPU."""
@@ -262,7 +262,7 @@ class _Supervisor:
                 self._gpu = claim.watch(self._lease)
                 return None
             if claim.exhausted:
-                return RunState.LOST, f"{claim.reason}, for {self._patience_s:g} s", None
+                return End(EndCause.NO_DEVICE, f"{claim.reason}, for {self._patience_s:g} s")
             if claim.reason != said:
                 said = claim.reason
                 self._write(RunState.QUEUED, said)
@@ -297,11 +297,12 @@ class _Supervisor:
         all_dead = self._descendants.kill()
         scorer.returncode = -9 if code is None else code
         if not all_dead:
-            return RunState.CRASHED, "processes of its model could not be killed", None
+            return End(EndCause.UNKILLABLE, "processes of its model could not be killed")
         if model_mb > _MODELS * spec.memory_mb:
             most = _MODELS * spec.memory_mb
             used = f"the model used {model_mb:.0f} MB in {_MODELS} processes, over {most} MB"
-            return RunState.CRASHED, f"{HOST_WORDS}while it was scored {used}", None
+            short = on_host(f"while it was scored {used}")
+            return End(short.cause, short.text)
         if code is None and self._stop_asked():
             return self._stopped("while it was scored")
         return scored(self._rundir, code)
@@ -313,10 +314,11 @@ class _Supervisor:
     def _stopped(self, when: str) -> End:
         """Only the stop file is a wish that the run ends; a signal comes with a logout too."""
         if self._rundir.stop_file.exists():
-            return RunState.STOPPED, f"asked to stop {when}", None
+            return End(EndCause.ASKED_TO_STOP, f"asked to stop {when}")
         if self._rundir.yield_file.exists():
-            return RunState.LOST, f"{YIELDED} {when}", None
-        return RunState.LOST, f"the supervisor was told to end {when}", None
+            return End(EndCause.PREEMPTED, f"gave its device to an experiment {when}")
+        told = f"the supervisor was told to end {when}"
+        return End(EndCause.SUPERVISOR_TOLD_TO_END, told)
 
     def _on_sigterm(self, _number: int, _frame: FrameType | None) -> None:
         self._terminated = True
@@ -351,7 +353,7 @@ class _Supervisor:
         if time.monotonic() - self._written > _HEARTBEAT_S:
             self._write(state, reason)
 
-    def _write(self, state: RunState, reason: str, measurement: Measurement | None = None) -> None:
+    def _write(self, state: RunState, reason: str, end: End | None = None) -> None:
         self._written = time.monotonic()
         self._rundir.write_status(
             RunReport(
@@ -365,11 +367,12 @@ class _Supervisor:
                 tokens=self._taken.tokens if self._counts_tokens else 0,
                 device=self._lease.device if self._lease else "",
                 sandbox=self._sandbox.name if self._sandbox else "",
-                measurement=measurement,
+                measurement=end.measurement if end else None,
                 cut=self._cut,
                 hopeless=self._hopeless,
                 peak_mb=self._peak_mb,
                 gpu_peak_mb=self._gpu.peak_mb if self._gpu else 0.0,
+                cause=end.cause if end else None,
             )
         )
 
@@ -384,4 +387,4 @@ def _changed(rundir: RunDir, spec: RunSpec, seal: Seal) -> End | None:
     changed = (broken_seal if spec.sealed else changed_path)(rundir.tree, seal)
     if changed is None:
         return None
-    return RunState.CRASHED, f"the training changed {changed} in its own tree", None
+    return End(EndCause.TREE_CHANGED, f"the training changed {changed} in its own tree")

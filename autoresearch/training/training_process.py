@@ -16,6 +16,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from autoresearch.devices.grants import Grant
+from autoresearch.records import EndCause
 from autoresearch.run_directory import RunDir, RunSpec
 from autoresearch.run_output.capped_log import CappedLog
 from autoresearch.sandboxes.base import Confinement, Sandbox
@@ -63,6 +64,7 @@ class TrainingEnd:
     all_dead: bool
     gpu_peak_mb: float = 0.0
     oom_kills: int = 0  # of its processes, by the kernel
+    over: EndCause | None = None  # at Ending.LIMIT, which limit that was
 
 
 class NotStarted(Exception):
@@ -114,7 +116,7 @@ class Training:
         self, stop_asked: Callable[[], bool], report: Callable[[Progress], None]
     ) -> TrainingEnd:
         """Feed and watch until it exits or meets a limit; then kill what is left of it."""
-        ending, limit = self._watch(stop_asked, report)
+        ending, limit, over = self._watch(stop_asked, report)
         all_dead = self._descendants.kill()
         self._usage = self._look()
         self._provision.abandon()
@@ -131,11 +133,12 @@ class Training:
             peak_mb=self._peak_mb,
             all_dead=all_dead,
             oom_kills=self._sandbox.oom_kills(),
+            over=over,
         )
 
     def _watch(
         self, stop_asked: Callable[[], bool], report: Callable[[Progress], None]
-    ) -> tuple[Ending, str]:
+    ) -> tuple[Ending, str, EndCause | None]:
         with selectors.DefaultSelector() as selector, exit_signal(self._child) as exited:
             selector.register(self._output, selectors.EVENT_READ, self._copy_output)
             if (tokens := self._provision.fileno) is not None:
@@ -145,7 +148,7 @@ class Training:
             while True:
                 if self._descendants.exit_code(self._child.pid) is not None:
                     self._exited = time.monotonic()
-                    return Ending.EXITED, ""
+                    return Ending.EXITED, "", None
                 self._usage = self._look()
                 self._peak_mb = max(self._peak_mb, self._usage.rss_mb)
                 if met := self._limit_met(stop_asked):
@@ -161,31 +164,36 @@ class Training:
         seen = self._descendants.look()
         return replace(seen, cpu_s=max(seen.cpu_s, self._sandbox.cpu_s()))
 
-    def _limit_met(self, stop_asked: Callable[[], bool]) -> tuple[Ending, str] | None:
+    def _limit_met(
+        self, stop_asked: Callable[[], bool]
+    ) -> tuple[Ending, str, EndCause | None] | None:
         spec, cpu_s = self._spec, self._usage.cpu_s
         wall_s = time.monotonic() - self._started
         if stop_asked():
-            return Ending.STOPPED, "asked to stop"
+            return Ending.STOPPED, "asked to stop", None
         if took := self._took_too_much(wall_s):
-            return Ending.LIMIT, took
+            over, limit = took
+            return Ending.LIMIT, limit, over
         budgets = (("wall_s", wall_s, "wall"), ("cpu_s", cpu_s, "CPU"))
         for unit, taken, clock in budgets if spec.sealed else ():
             if spec.budget_unit == unit and taken >= spec.budget:
-                return Ending.BUDGET, f"its budget of {spec.budget:g} {clock} seconds"
+                return Ending.BUDGET, f"its budget of {spec.budget:g} {clock} seconds", None
         ceilings = ((spec.cpu_ceiling_s, cpu_s, "CPU"), (spec.wall_ceiling_s, wall_s, "wall"))
         for allowed, taken, clock in ceilings:
             if allowed is not None and taken >= allowed:
-                return Ending.CEILING, f"its ceiling of {allowed:g} {clock} seconds"
+                return Ending.CEILING, f"its ceiling of {allowed:g} {clock} seconds", None
         return None
 
-    def _took_too_much(self, wall_s: float) -> str:
-        """Which limit of memory, processes or disk is exceeded, "" if none."""
+    def _took_too_much(self, wall_s: float) -> tuple[EndCause, str] | None:
+        """Return which limit of memory, processes or disk is exceeded, None if none is."""
         if self._usage.rss_mb > self._spec.memory_mb:
             used, most = self._usage.rss_mb, self._spec.memory_mb
-            return f"used {used:.0f} MB of memory, over its {most} MB"
+            return EndCause.OVER_MEMORY, f"used {used:.0f} MB of memory, over its {most} MB"
         if self._usage.processes > MOST_PROCESSES:
-            return f"ran more than {MOST_PROCESSES} processes at once"
-        return self._footprint.too_much(wall_s, self._descendants.held_mb)
+            words = f"ran more than {MOST_PROCESSES} processes at once"
+            return EndCause.TOO_MANY_PROCESSES, words
+        words = self._footprint.too_much(wall_s, self._descendants.held_mb)
+        return (EndCause.OVER_DISK, words) if words else None
 
     def _progress(self) -> Progress:
         wall_s = (self._exited or time.monotonic()) - self._started

@@ -7,9 +7,9 @@ in quotes.
 from collections.abc import Iterable, Sequence
 
 from autoresearch.contract import Metric
-from autoresearch.records import FileChange, Outcome, Prediction, RunState, Verdict
-from autoresearch.run_output import out_of_memory
+from autoresearch.records import EndCause, FileChange, Outcome, Prediction, RunState, Verdict
 from autoresearch.run_output.curve import CurvePoint
+from autoresearch.sandboxes.base import all_confined
 from autoresearch.views import (
     CodeSection,
     Conclusion,
@@ -287,7 +287,7 @@ def measured_runs(view: Evaluation) -> int:
 
 def loudly(sandbox: str) -> str:
     """A sentence where the code under research was not held back; "" where it was."""
-    return " Runs were UNSANDBOXED." if "unsandboxed" in sandbox else ""
+    return "" if all_confined(sandbox) else " Runs were UNSANDBOXED."
 
 
 def prediction_shown(prediction: Prediction | None) -> results.PredictionShown | None:
@@ -303,7 +303,8 @@ def _run_summary(view: RunView, metric: Metric) -> str:
         score = measured(view.value, metric.unit)
         return f"{view.id} finished{took}: {metric.name} {score}.{loudly(view.sandbox)}"
     if view.state.final:
-        short = view.reason.startswith(out_of_memory.WORDS)  # which the exception is in many words
+        causes = (EndCause.OUT_OF_MEMORY, EndCause.OUT_OF_GPU_MEMORY)
+        short = view.cause in causes  # which the exception is in many words
         why = quote(view.reason if short else view.exception or view.reason)
         return f"{view.id} {_state(view)}{took}: {why}".rstrip() + "."
     done = f", {view.progress:.0%} of its budget" if view.progress is not None else ""

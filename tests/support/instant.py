@@ -8,7 +8,7 @@ from pathlib import Path
 from autoresearch.devices import Wanted
 from autoresearch.devices.slots import Slot
 from autoresearch.lab import Lab
-from autoresearch.records import Measurement, RunReport, RunState
+from autoresearch.records import EndCause, Measurement, RunReport, RunState
 from autoresearch.run_directory import RunDir
 from autoresearch.setup.lab_creation import open_signed
 from tests.support.fake_devices import cores
@@ -49,6 +49,7 @@ class InstantExecutor:
             measurement=Measurement(value=value, documents=100, tokens=900, score_s=0.1)
             if self.state is RunState.FINISHED
             else None,
+            cause=EndCause.MEASURED if self.state is RunState.FINISHED else None,
         )
         rundir.write_status(report)
         if self.state.final:
@@ -63,7 +64,8 @@ class InstantExecutor:
         assert report is not None
         if report.state.final or self.alive(rundir):
             return report if report.state.final else None
-        stopped = replace(report, state=RunState.STOPPED, reason="asked to")
+        cause = EndCause.ASKED_TO_STOP
+        stopped = replace(report, state=cause.state, cause=cause, reason="asked to")
         rundir.write_status(stopped)
         return stopped
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 from autoresearch.devices import Wanted
 from autoresearch.devices.slots import Slot
 from autoresearch.lab import Lab
-from autoresearch.records import YIELDED, Measurement, RunReport, RunState
-from autoresearch.run_directory import RunDir, empty_report
+from autoresearch.records import EndCause, Measurement, RunReport, RunState
+from autoresearch.run_directory import RunDir, empty_report, ended_report
 from tests.support.fake_devices import cores
 
 
@@ -54,5 +54,5 @@ class Pretend:
     def give_up(self) -> None:
         """End the runs that were asked to, as their supervisors do."""
         for run in set(self.yielding()) & set(self.lab.running):
-            reason = f"{YIELDED} after 1.0 s of training"
-            self.lab.runs.directory(run).write_status(empty_report(run, RunState.LOST, reason))
+            preempted = ended_report(run, EndCause.PREEMPTED, "gave its device up after 1.0 s")
+            self.lab.runs.directory(run).write_status(preempted)

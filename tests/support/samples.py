@@ -6,6 +6,7 @@ from typing import Any
 from autoresearch.ledger.history import History
 from autoresearch.records import (
     Concluded,
+    EndCause,
     Event,
     Experiment,
     FileChange,
@@ -71,6 +72,7 @@ def finished(run: str, state: RunState = RunState.FINISHED) -> RunFinished:
         device="cpu-0",
         sandbox="none",
         measurement=measurement if state is RunState.FINISHED else None,
+        cause=EndCause.MEASURED if state is RunState.FINISHED else None,
     )
     return RunFinished(report=report)
 

@@ -8,7 +8,7 @@ from autoresearch.errors import InvalidStateError, LedgerDamagedError
 from autoresearch.lab import Lab
 from autoresearch.loop.evaluation import incumbent_view, refuse_more_runs, view
 from autoresearch.loop.recall import remember
-from autoresearch.records import YIELDED, Judged, Outcome, RunFinished, RunState
+from autoresearch.records import EndCause, Judged, Outcome, RunFinished, RunState
 from autoresearch.statistics.sequential_test import JUDGE_VERSION
 from autoresearch.verdicts.assessment import kept_as_simpler
 from autoresearch.verdicts.evidence import (
@@ -267,11 +267,11 @@ def test_the_incumbents_runs_are_named_for_what_they_are(told: Told) -> None:
 
 
 def test_controls_are_summed_up_however_many_there_are(told: Told) -> None:
-    for reason in (f"{YIELDED} before it began", "its supervisor ended"):
+    for cause in (EndCause.PREEMPTED, EndCause.SUPERVISOR_TOLD_TO_END):
         begun = started(told.history, "e0")
         told.tell(begun)
         ended = finished(begun.run.id, RunState.LOST).report
-        told.tell(RunFinished(report=replace(ended, reason=reason)))
+        told.tell(RunFinished(report=replace(ended, cause=cause)))
     found = view("e1", told.history, TINY).controls
     assert (found.experiment, found.count, found.lost, found.yielded) == ("e0", 6, 1, 1)
     assert found.mean == pytest.approx(3.2)
@@ -298,5 +298,5 @@ def test_a_control_that_made_room_is_called_yielded(lab: Lab) -> None:
     lab.tend()
     found = run_result(lab.view_run("e0-r7"), lab.contract.metric, detail=False)
     assert found.state == "yielded"
-    assert found.summary.startswith("e0-r7 yielded: “gave its device to an experiment")
+    assert found.summary.startswith("e0-r7 yielded: “gave its device up")
     assert "lost" not in found.summary + found.next_step

@@ -10,7 +10,7 @@ from autoresearch.errors import InvalidStateError
 from autoresearch.executors.local import LocalExecutor
 from autoresearch.lab import Lab
 from autoresearch.loop.idle_controls import REST_S, at_rest, hopeless, idle_wish, resting
-from autoresearch.records import YIELDED, Outcome, RunFinished, RunState
+from autoresearch.records import EndCause, Outcome, RunFinished, RunState
 from autoresearch.run_directory import empty_report
 from autoresearch.statistics.sequential_test import GATE
 from autoresearch.verdicts.evidence import controls_of
@@ -69,33 +69,33 @@ def test_where_seconds_are_the_budget_the_parent_keeps_up_with_the_incumbent() -
     assert idle_wish(told.history, IN_SECONDS) == "e1"
 
 
-def end_badly(told: Told, state: RunState, reason: str, *, at: float = 3.0) -> None:
+def end_badly(told: Told, cause: EndCause, reason: str, *, at: float = 3.0) -> None:
     """One more run of e0, which ended so."""
     begun = started(told.history, "e0")
     told.tell(begun)
-    report = finished(begun.run.id, state).report
-    ended = replace(report, reason=reason, measurement=None, ended=at)
+    report = finished(begun.run.id, cause.state).report
+    ended = replace(report, reason=reason, cause=cause, measurement=None, ended=at)
     told.tell(RunFinished(report=ended))
 
 
 @pytest.mark.parametrize(
-    ("state", "reason"),
+    ("cause", "reason"),
     [
-        (RunState.LOST, f"{YIELDED} before it began"),
-        (RunState.LOST, "its supervisor ended"),
-        (RunState.TAINTED, "other processes used 90 % of the machine"),
+        (EndCause.PREEMPTED, "gave its device up"),
+        (EndCause.SUPERVISOR_TOLD_TO_END, "its supervisor ended"),
+        (EndCause.DISTURBED, "other processes used 90 % of the machine"),
     ],
 )
 def test_an_incumbent_that_fails_is_left_alone_but_what_the_machine_did_is_no_failure(
-    state: RunState, reason: str
+    cause: EndCause, reason: str
 ) -> None:
     told = Told()
     for _ in range(9):
-        end_badly(told, state, reason)
+        end_badly(told, cause, reason)
     assert hopeless(told.history, "e0") == ""
     assert idle_wish(told.history, TINY) == "e0"
     for _ in range(3):
-        end_badly(told, RunState.CRASHED, "exited with 1")
+        end_badly(told, EndCause.EXIT_STATUS, "exited with 1")
     assert "3 runs of the incumbent e0 failed" in hopeless(told.history, "e0")
     assert idle_wish(told.history, TINY) is None
 
@@ -103,10 +103,10 @@ def test_an_incumbent_that_fails_is_left_alone_but_what_the_machine_did_is_no_fa
 def test_after_three_disturbed_runs_in_a_row_the_next_control_waits_a_minute() -> None:
     told = Told(3.2)
     for second in (10.0, 12.0):
-        end_badly(told, RunState.TAINTED, "a busy machine", at=second)
-    end_badly(told, RunState.LOST, f"{YIELDED} after 1.0 s of training", at=13.0)
+        end_badly(told, EndCause.DISTURBED, "a busy machine", at=second)
+    end_badly(told, EndCause.PREEMPTED, "gave its device up", at=13.0)
     assert resting(told.history, "e0", now=14.0) == ""
-    end_badly(told, RunState.LOST, "its supervisor ended", at=14.0)
+    end_badly(told, EndCause.SUPERVISOR_TOLD_TO_END, "its supervisor ended", at=14.0)
     waits = resting(told.history, "e0", now=20.0)
     assert waits.startswith("the last 3 runs of e0 were lost or disturbed by the machine")
     assert waits.endswith("its supervisor ended")
@@ -237,7 +237,7 @@ def test_with_real_supervisors_the_first_experiment_starts_at_once(slow_to_train
     ended = [one for one in controls if lab.view_run(one).state.final]
     assert ended == [controls[-1]]
     assert lab.view_run(ended[0]).state is RunState.LOST
-    assert lab.view_run(ended[0]).reason.startswith(YIELDED)
+    assert lab.view_run(ended[0]).cause is EndCause.PREEMPTED
     assert hopeless(lab.history(), "e0") == ""
     with pytest.raises(InvalidStateError, match="bias"):
         lab.stop_run(controls[0])

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from autoresearch.executors.local import LocalExecutor
-from autoresearch.records import YIELDED, RunReport, RunState
+from autoresearch.records import EndCause, RunReport, RunState
 from autoresearch.run_directory import RunDir, weigh_folder
 from autoresearch.sandboxes.cgroup import UNCOUNTED
 from autoresearch.sandboxes.selection import current_sandbox
@@ -560,7 +560,7 @@ def test_a_control_that_is_asked_for_its_device_is_lost_and_not_stopped(tmp_path
     rundir.yield_file.touch()
     report = final_report(rundir)
     assert report.state is RunState.LOST
-    assert report.reason.startswith(YIELDED)
+    assert report.cause is EndCause.PREEMPTED
 
 
 @pytest.mark.slow
