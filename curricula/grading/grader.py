@@ -205,7 +205,7 @@ def _cut_short(cases: Sequence[Case], answers: Sequence[Answer], reply: Reply) -
     return Grade(
         passed=False,
         finding=finding,
-        words=f"{_CUT_SHORT[finding]}; {done} of {len(cases)} calls were answered.",
+        words=f"{_CUT_SHORT[finding].format(limit=LIMIT_S)}; {done} of {len(cases)} calls were answered.",
         shown_input=_arguments(cases[done]) if done < len(cases) else "",
         failed=len(cases) - done,
         answered=False,
@@ -215,7 +215,7 @@ def _cut_short(cases: Sequence[Case], answers: Sequence[Answer], reply: Reply) -
 
 
 _CUT_SHORT = {
-    Finding.TIME: f"It had not ended after {LIMIT_S:g} s",
+    Finding.TIME: "It had not ended after {limit:g} s",
     Finding.SIZE: "Its answers are far too long",
     Finding.ENDED_EARLY: "Its process ended before it had answered",
     Finding.EXTRA_ANSWERS: "It answered calls that nobody made",

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import select
 import shutil
 import sys
@@ -24,7 +25,7 @@ from server.sessions.answer_runner import SandboxRunner
 
 TRIAL_NAMES = 60  # that it learns from before the folder is handed over
 _TRIAL_S = 300.0
-_COST = "it costs "
+_COST = re.compile(r"COST ms_per_token=(\d+\.\d+)")  # printed by train.py
 _SHORTEST, _LONGEST = 2.0, 300.0  # seconds of a run
 
 
@@ -118,8 +119,9 @@ def _learn(folder: Path) -> float:
             os.close(writing)
             try:
                 for line in _lines(reading, time.monotonic() + _TRIAL_S):
-                    if line.startswith(_COST):
-                        cost = _number(line) / 1000
+                    if found := _COST.fullmatch(line):
+                        cost = float(found[1]) / 1000
+                        line = f"it costs {found[1]} ms a token"
                     last = line or last
                     say(f"  {line}")
             finally:
@@ -133,13 +135,6 @@ def _learn(folder: Path) -> float:
             "Put your list into a small main() of your own, and see where it stops.",
         )
     return cost
-
-
-def _number(line: str) -> float:
-    try:
-        return float(line.removeprefix(_COST).split()[0])
-    except (ValueError, IndexError):
-        return 0.0
 
 
 def _lines(descriptor: int, deadline: float) -> Iterator[str]:
