@@ -202,10 +202,11 @@ def _cut_short(cases: Sequence[Case], answers: Sequence[Answer], reply: Reply) -
     finding = ends.get(reply.ended, Finding.ENDED_EARLY)
     if len(answers) > len(cases):
         finding = Finding.EXTRA_ANSWERS
+    why = _CUT_SHORT[finding].format(limit=LIMIT_S)
     return Grade(
         passed=False,
         finding=finding,
-        words=f"{_CUT_SHORT[finding].format(limit=LIMIT_S)}; {done} of {len(cases)} calls were answered.",
+        words=f"{why}; {done} of {len(cases)} calls were answered.",
         shown_input=_arguments(cases[done]) if done < len(cases) else "",
         failed=len(cases) - done,
         answered=False,

@@ -46,10 +46,14 @@ def demo(
     honest changes and one cheat, keeps what the verdict keeps, and leaves a chart and a report.
     """
     if experiments < 1:
-        raise LabError(f"{experiments} experiments are none.", "Try at least 1, such as 8.")
+        raise LabError(
+            f"{experiments} experiments are none.", "Try at least 1, such as 8.", reason="too_few"
+        )
     folder = (home or default_home() / "demo" / time.strftime("%Y%m%d-%H%M%S")).resolve()
     if (folder / "labs").exists():
-        raise LabError(f"{folder} holds labs already.", "Name a new folder with --home.")
+        raise LabError(
+            f"{folder} holds labs already.", "Name a new folder with --home.", reason="home_in_use"
+        )
     progress_on = Console(stderr=True, highlight=False) if json else console
     if not json:
         say(f"The lab of this demo lies in {folder}")

@@ -43,7 +43,9 @@ def own(
     """
     if not _SHORTEST <= seconds <= _LONGEST:
         raise CourseError(
-            f"A run of {seconds:g} s?", f"Between {_SHORTEST:g} and {_LONGEST:g} s make sense."
+            f"A run of {seconds:g} s?",
+            f"Between {_SHORTEST:g} and {_LONGEST:g} s make sense.",
+            reason="seconds",
         )
     listed = read_names(names)
     source = capstone.read_model(file)
@@ -68,7 +70,9 @@ def own(
 def _refuse_existing(folder: Path) -> None:
     if folder.exists() or folder.is_symlink():
         raise CourseError(
-            f"{folder} is there already; nothing in it was touched.", "Name another folder."
+            f"{folder} is there already; nothing in it was touched.",
+            "Name another folder.",
+            reason="folder_exists",
         )
 
 
@@ -80,7 +84,9 @@ def _staging(folder: Path) -> Iterator[Path]:
         staging = Path(tempfile.mkdtemp(prefix=".own-", dir=folder.parent))
     except OSError as error:
         raise CourseError(
-            f"No folder can be made in {folder.parent}: {error.strerror}.", "Name another one."
+            f"No folder can be made in {folder.parent}: {error.strerror}.",
+            "Name another one.",
+            reason="folder_not_made",
         ) from error
     try:
         yield staging
@@ -119,11 +125,11 @@ def _learn(folder: Path) -> float:
             os.close(writing)
             try:
                 for line in _lines(reading, time.monotonic() + _TRIAL_S):
-                    if found := _COST.fullmatch(line):
+                    found = _COST.fullmatch(line)
+                    if found:
                         cost = float(found[1]) / 1000
-                        line = f"it costs {found[1]} ms a token"
                     last = line or last
-                    say(f"  {line}")
+                    say(f"  it costs {found[1]} ms a token" if found else f"  {line}")
             finally:
                 child.kill()
                 child.wait()
@@ -133,6 +139,7 @@ def _learn(folder: Path) -> float:
         raise SubmissionError(
             f"It did not get through {TRIAL_NAMES} of your names; its last words: {last[:200]}",
             "Put your list into a small main() of your own, and see where it stops.",
+            reason="training_stopped",
         )
     return cost
 
