@@ -59,7 +59,9 @@ def load(path: str = "microgpt/gpt.py") -> ModuleType:
     file = locate(path)
     spec = importlib.util.spec_from_file_location(f"subject_{file.stem}", file)
     if spec is None or spec.loader is None:
-        raise UnknownNameError(f"{path} is no Python file.", "A course's subject must be one.")
+        raise UnknownNameError(
+            f"{path} is no Python file.", "A course's subject must be one.", reason="not_python"
+        )
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -70,7 +72,9 @@ def locate(path: str) -> Path:
     file = (ROOT / path).resolve()
     if not file.is_file():
         raise UnknownNameError(
-            f"There is no {path}.", "`subject` in course.toml names the file taught."
+            f"There is no {path}.",
+            "`subject` in course.toml names the file taught.",
+            reason="subject",
         )
     return file
 

@@ -4,7 +4,6 @@ It decides nothing about right and wrong (the grader does) nor about mastery (th
 it finds the next step, keeps the record, and gives away no answer.
 """
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -13,14 +12,20 @@ from random import SystemRandom
 
 from curricula import subject
 from curricula.authoring.coverage import touched_by
-from curricula.content.catalog import Course, Unit
+from curricula.content.catalog import Course, Unit, version_of
 from curricula.content.instance import Instance
 from curricula.content.lesson import KINDS, LADDER
 from curricula.errors import PrerequisiteError, SubmissionError, UnknownNameError
 from curricula.exercise import Kind
 from curricula.grading.grader import Grade, Runner, check_submission, grade
 from curricula.grading.program_equality import refuse_unready
-from curricula.mastery.attempts import FREE_HINTS, TRIES, ExerciseInfo, tries
+from curricula.mastery.attempts import (
+    FREE_HINTS,
+    TRIES,
+    ExerciseInfo,
+    not_counted_text,
+    tries,
+)
 from curricula.mastery.facts import praise
 from curricula.mastery.mastery import Standing, standing
 from curricula.records.events import Attempt, Author, Event, Hint, Opened, Placed, Via
@@ -71,6 +76,7 @@ class Teacher:
             raise PrerequisiteError(
                 f"{unit.id} builds on {', '.join(needed)}, not passed yet.",
                 f"Start {needed[0]}, or show with placement=true that {unit.id} is known already.",
+                reason="locked",
             )
         left = [name for name in unit.exercises if name in told.open_exercises]
         if placement:
@@ -99,6 +105,7 @@ class Teacher:
             raise SubmissionError(
                 f"That answers {opened.exercise}, not {named}.",
                 f'Give exercise="{opened.exercise}", or the file of {named}.',
+                reason="other_exercise",
             )
         unit = self.course.unit_of(opened.exercise)
         instance = self.instance_of(opened)
@@ -231,7 +238,9 @@ class Teacher:
             dates = sorted(s.due for s in where.skills.values() if s.due is not None)
             when = f"The next is due {dates[0]:%Y-%m-%d}." if dates else "Nothing was passed yet."
             raise PrerequisiteError(
-                f"Nothing is due for review. {when}", "Go on with start_lesson()."
+                f"Nothing is due for review. {when}",
+                "Go on with start_lesson().",
+                reason="nothing_due",
             )
         skill = where.due[0]
         for unit in self.course.units:
@@ -245,7 +254,9 @@ class Teacher:
                 name = min(names, key=lambda n: (used.count(n), names.index(n)))
                 return self._step(unit, where, name, folder, review=True)
         raise UnknownNameError(
-            f"No exercise of {self.course.id} counts for {skill}.", "Lint the course."
+            f"No exercise of {self.course.id} counts for {skill}.",
+            "Lint the course.",
+            reason="no_exercise",
         )
 
     def _step(
@@ -348,8 +359,6 @@ class Teacher:
         infos = self.exercise_infos()
         own = [one for one in tries(infos, events) if one.attempt.instance == opened.instance]
         this = next(one for one in reversed(own) if one.attempt == attempt)
-        kind: Kind = infos[opened.exercise].kind
-        practice = "" if kind.counts else f"a {kind} exercise is practice"
         return Marked(
             exercise=opened.exercise,
             lesson=unit.id,
@@ -357,7 +366,8 @@ class Teacher:
             belief=unit.lesson.front.misconceptions.get(found.misconception, ""),
             facts=praise(infos, events, attempt, unit.lesson.front.misconceptions),
             counts=this.counts,
-            why_not="" if this.counts or not found.passed else this.padding or practice,
+            not_counted=this.not_counted,
+            why_not=not_counted_text(this.not_counted, this) if this.not_counted else "",
             tried=sum(one.own for one in own),
             at=attempt.at,
             via=attempt.via,
@@ -369,14 +379,6 @@ class Teacher:
                 if told.unlocked and not before.lessons[name].unlocked
             ),
         )
-
-
-def version_of(unit: Unit) -> str:
-    """A hash of a lesson's files: by which course an attempt was graded."""
-    digest = hashlib.sha256()
-    for name in ("lesson.md", "exercises.py"):
-        digest.update((unit.lesson.path.parent / name).read_bytes())
-    return digest.hexdigest()[:12]
 
 
 def _passed_already(events: Sequence[Event], instance: str, source: str) -> Attempt | None:

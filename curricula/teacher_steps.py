@@ -5,6 +5,7 @@ from datetime import datetime
 from pathlib import Path
 
 from curricula.grading.grader import Grade
+from curricula.mastery.attempts import NotCounted
 from curricula.mastery.facts import Fact
 from curricula.mastery.mastery import SkillStanding, Standing
 from curricula.records.events import Via
@@ -41,7 +42,8 @@ class Marked:
     belief: str  # the misconception in words, "" where none was recognised
     facts: tuple[Fact, ...]  # what praise may rest on
     counts: bool  # whether this pass counts for mastery
-    why_not: str  # why it does not
+    not_counted: NotCounted | None  # why a pass does not; None if it counts or there was no pass
+    why_not: str  # the same as a clause; "" where there is no cause
     tried: int  # own attempts on this instance
     at: datetime
     via: Via

@@ -53,6 +53,7 @@ def make_workbook(folder: Path, page: Page, number: int) -> Path:
         raise CourseError(
             f"No workbook can be made in {path.parent}: {error.strerror}.",
             "Name another folder with `folder`, one that this user may write to.",
+            reason="workbook_folder",
         ) from error
     return path
 
@@ -73,6 +74,7 @@ def lend(folder: Path, subject: Path, reads: Sequence[str]) -> Path:
             raise CourseError(
                 f"{name} can't be copied to {target.parent}: {error.strerror}.",
                 "Name another folder with `folder`, one that this user may write to.",
+                reason="workbook_folder",
             ) from error
     return folder / subject.name
 
@@ -95,6 +97,7 @@ def read_workbook(path: Path) -> tuple[str, str]:
         raise SubmissionError(
             f"{path} does not say which instance it answers.",
             "A workbook has a line `# instance …`, as start_lesson made it; put it back.",
+            reason="no_instance_line",
         )
     return instance, text
 
@@ -108,12 +111,16 @@ def instance_in(text: str) -> str:
 def _read(path: Path) -> str:
     try:
         if path.stat().st_size > MOST_BYTES:
-            raise SubmissionError(f"{path} is over 64 kB.", "An answer is a few lines.")
+            raise SubmissionError(
+                f"{path} is over 64 kB.", "An answer is a few lines.", reason="too_large"
+            )
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "it is no UTF-8 text"
         raise SubmissionError(
-            f"{path} can't be read: {why}.", "Give the path of a workbook that start_lesson made."
+            f"{path} can't be read: {why}.",
+            "Give the path of a workbook that start_lesson made.",
+            reason="unreadable_file",
         ) from error
 
 

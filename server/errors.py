@@ -19,6 +19,8 @@ from curricula.errors import CourseError
 
 logger = logging.getLogger("autoresearch_mcp")
 
+MISSING = ("missing_argument", "missing")
+UNKNOWN = ("unexpected_keyword_argument", "extra_forbidden")
 BOUNDS = {
     "greater_than_equal": "at least {ge}",
     "greater_than": "more than {gt}",
@@ -45,13 +47,31 @@ BOUNDS = {
 }
 
 
+CODE = "autoresearch-mcp/code"  # the key of a refusal's code in a tool result's `_meta`
+ARGUMENTS = "arguments"  # the first part of a code where the call itself was wrong
+INTERNAL = "internal"  # the code of whatever was not foreseen
+
+
 class Refusal(ToolError, ResourceError):
-    """A domain error in FastMCP's terms, for a tool's caller or a resource's reader."""
+    """An expected error in FastMCP's terms, for a tool's caller or a resource's reader.
+
+    Attributes:
+        code: As of `ExplainedError`; "arguments" and a reason where a tool refuses its arguments.
+    """
+
+    def __init__(self, text: str, code: str) -> None:
+        super().__init__(text, log_level=logging.INFO)
+        self.code = code
 
 
 def refusal(error: LabError | CourseError) -> Refusal:
-    """Turn an expected error into a tool error with message and remedy, logged quietly."""
-    return Refusal(str(error), log_level=logging.INFO)
+    """Return the error with its text and code; expected, so it is logged quietly."""
+    return Refusal(str(error), error.code)
+
+
+def bad_arguments(text: str, reason: str) -> Refusal:
+    """Return the refusal of a call whose arguments don't go together or name nothing usable."""
+    return Refusal(text, f"{ARGUMENTS}.{reason}")
 
 
 class PlainErrors(Middleware):
@@ -62,7 +82,7 @@ class PlainErrors(Middleware):
         context: MiddlewareContext[CallToolRequestParams],
         call_next: CallNext[CallToolRequestParams, ToolResult],
     ) -> ToolResult:
-        """Pass the call on and answer for what goes wrong in it."""
+        """Pass the call on and answer for what goes wrong in it; each refusal carries its code."""
         name = context.message.name
         try:
             return await call_next(context)
@@ -71,21 +91,33 @@ class PlainErrors(Middleware):
             if not isinstance(mistakes, PydanticError):
                 raise
             words = explain_arguments(mistakes, await _parameters(context, name))
-            raise ToolError(
+            return _refused(
                 f"{words} Nothing was done; call {name} again with that mended.",
-                log_level=logging.INFO,
-            ) from None
+                f"{ARGUMENTS}.{_reason(mistakes)}",
+            )
+        except Refusal as error:
+            return _refused(str(error), error.code)
         except ToolError as error:
             cause = error.__cause__
-            if cause is None or isinstance(cause, LabError | CourseError):
+            if cause is None:
                 raise
             logger.error("%s failed", name, exc_info=cause)
-            raise ToolError(
+            return _refused(
                 f"{name} failed inside the server ({type(cause).__name__}); the cause is in the "
                 "server's log. Nothing recorded is lost. Call open_lab to see where things are, "
                 "then try again; if it fails again, tell the user.",
-                log_level=logging.INFO,
-            ) from None
+                INTERNAL,
+            )
+
+
+def _refused(text: str, code: str) -> ToolResult:
+    return ToolResult(content=text, meta={CODE: code}, is_error=True)
+
+
+def _reason(error: PydanticError) -> str:
+    """Return what the first mistake is: "missing", "unknown" or "value"."""
+    kind = error.errors()[0]["type"]
+    return "missing" if kind in MISSING else "unknown" if kind in UNKNOWN else "value"
 
 
 def explain_arguments(error: PydanticError, schema: dict[str, Any]) -> str:
@@ -96,16 +128,17 @@ def explain_arguments(error: PydanticError, schema: dict[str, Any]) -> str:
 def _explain(mistake: dict[str, Any], schema: dict[str, Any]) -> str:
     kind, loc = mistake["type"], mistake["loc"]
     path = _path(loc)
-    if kind in ("missing_argument", "missing"):
+    if kind in MISSING:
         return f"`{path}` is missing."
-    if kind in ("unexpected_keyword_argument", "extra_forbidden"):
+    if kind in UNKNOWN:
         names = _siblings(loc, schema)
         close = get_close_matches(str(loc[-1]), names, n=1)
         meant = f" Did you mean `{close[0]}`?" if close else ""
         return f"There is no `{path}`; it takes {', '.join(names)}.{meant}"
     wanted = BOUNDS.get(kind)
     if wanted is None:
-        message = str(mistake["msg"]).removeprefix("Value error, ")
+        raised = mistake.get("ctx", {}).get("error")  # where one of our own checks refused it
+        message = str(mistake["msg"] if raised is None else raised)
         return f"`{path}`: {message}." if path else f"{message}."
     bounds = {
         name: f"{bound:g}" if isinstance(bound, float) else bound

@@ -99,7 +99,7 @@ def of_interpreter(python: str) -> tuple[Path, ...]:
 
 @cache
 def of_product(python: str) -> tuple[Path, ...]:
-    """Return this product's folders, wherever that interpreter would find it: it holds the scorer."""
+    """Return this product's folders, wherever that interpreter would find them."""
     here = Path(__file__).resolve().parents[2]
     installed = [Path(folder) / "autoresearch_mcp" for folder in _ask(python)[1]]
     return tuple(dict.fromkeys([*installed, here]))

@@ -41,21 +41,35 @@ def _examples(lesson: Lesson, path: str) -> Iterator[Problem]:
                 exec(compile(example.source, str(lesson.path), "exec"), space)  # noqa: S102
         except (Exception, SystemExit) as error:  # noqa: BLE001 - an author's may raise anything
             words = f"The example raises {type(error).__name__}: {error}."
-            yield Problem(lesson.path, example.line, words, "Mend it.")
+            yield Problem(lesson.path, example.line, "example_raises", words, "Mend it.")
             return
         if example.prints is not None and printed.getvalue().rstrip() != example.prints.rstrip():
             words = f"The example prints {printed.getvalue().rstrip()!r}."
-            yield Problem(lesson.path, example.line, words, "Put that into the ```text block.")
+            yield Problem(
+                lesson.path,
+                example.line,
+                "example_output",
+                words,
+                "Put that into the ```text block.",
+            )
         if example.prints is None and printed.getvalue():
             words = "The example prints something, and no ```text block says what."
-            yield Problem(lesson.path, example.line, words, "Add the block below it.")
+            yield Problem(
+                lesson.path,
+                example.line,
+                "example_output_missing",
+                words,
+                "Add the block below it.",
+            )
 
 
 def _balance(unit: Unit) -> Iterator[Problem]:
     kinds = {task.kind for task in unit.lesson.tasks}
     for needed in (Kind.PREDICT, Kind.WRITE):
         if needed not in kinds:
-            yield Problem(unit.lesson.path, 1, f"It has no {needed} exercise.", "Add one.")
+            yield Problem(
+                unit.lesson.path, 1, "kind_missing", f"It has no {needed} exercise.", "Add one."
+            )
     for skill in unit.lesson.front.skills:
         counting = [
             task.id
@@ -68,6 +82,7 @@ def _balance(unit: Unit) -> Iterator[Problem]:
             yield Problem(
                 unit.lesson.path,
                 1,
+                "skill_without_exercise",
                 f"Nothing that counts for mastery exercises `{skill}`.",
                 "A skill needs an exercise in Your own writing, Find the bug or Transfer.",
             )
@@ -84,21 +99,26 @@ def _drawing(course: Course, unit: Unit, name: str, draws: int) -> Iterator[Prob
             for case in cases:
                 as_json(instance.exercise.reference(instance.params, *case))
         except LessonError as error:
-            yield Problem(unit.lesson.path, task.line, error.message, error.remedy)
+            yield Problem(unit.lesson.path, task.line, error.code, error.message, error.remedy)
             return
         except Exception as error:  # noqa: BLE001 - an author's functions may raise anything
             words = f"{name} can't be drawn or answered: {type(error).__name__}: {error}."
             file = unit.lesson.path.parent / "exercises.py"
-            yield Problem(file, 1, words, "draw, cases and reference give and take plain data.")
+            yield Problem(
+                file, 1, "draw_error", words, "draw, cases and reference give and take plain data."
+            )
             return
         seen.add(texts[0] + texts[1])
         if len(cases) < 1:
-            yield Problem(unit.lesson.path, task.line, f"{name} makes no calls.", "See `cases`.")
+            yield Problem(
+                unit.lesson.path, task.line, "no_calls", f"{name} makes no calls.", "See `cases`."
+            )
             return
     if len(seen) < 5:
         yield Problem(
             unit.lesson.path,
             task.line,
+            "few_tasks",
             f"{name} has {len(seen)} different tasks in {draws}.",
             "Put drawn parameters into its text, so that yesterday's answer does not pass today.",
         )

@@ -35,6 +35,15 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Surprise:
+    """An answer other than a solution that came out as it must not."""
+
+    answer: str  # "the starter", "gpt.py's softmax", or a mutant's name
+    passed: bool  # though it is wrong; or it failed, though its author calls it equivalent
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Tried:
     """Result of trying one exercise."""
 
@@ -43,7 +52,7 @@ class Tried:
     solutions: int
     refused: tuple[str, ...]  # correct answers that did not pass, in words
     mutants: int  # without the equivalent ones
-    survived: tuple[str, ...]  # wrong answers that passed
+    survived: tuple[Surprise, ...]  # wrong answers that passed, equivalent ones that failed
     shown: tuple[Shown, ...]
 
     @property
@@ -124,8 +133,8 @@ def _failures(
             return  # one tells the author enough
 
 
-def _passes(wrong: Wrong, fresh: Sequence[Instance], runner: Runner) -> Iterator[str]:
-    """Describe the sources that pass. One child tries them all, if none of them ends it."""
+def _passes(wrong: Wrong, fresh: Sequence[Instance], runner: Runner) -> Iterator[Surprise]:
+    """Yield the sources that pass. One child tries them all, if none of them ends it."""
     tried = [(what, source(i), i) for what, source in wrong.items() for i in fresh]
     instances, sources = [i for _, _, i in tried], [source for _, source, _ in tried]
     grades = _grades(instances, sources, runner)
@@ -133,15 +142,23 @@ def _passes(wrong: Wrong, fresh: Sequence[Instance], runner: Runner) -> Iterator
         grades = [_grades([i], [source], runner)[0] for _, source, i in tried]
     for (what, _, instance), grade in zip(tried, grades, strict=True):
         if grade.passed:
-            yield f"{what} passes on instance {instance.seed} {dict(instance.params)}"
+            yield _passing(what, instance)
 
 
-def _survivals(mutant: Mutant, fresh: Sequence[Instance], grades: Sequence[Grade]) -> Iterator[str]:
+def _passing(answer: str, instance: Instance) -> Surprise:
+    text = f"{answer} passes on instance {instance.seed} {dict(instance.params)}"
+    return Surprise(answer=answer, passed=True, text=text)
+
+
+def _survivals(
+    mutant: Mutant, fresh: Sequence[Instance], grades: Sequence[Grade]
+) -> Iterator[Surprise]:
     passed = [i for i, grade in zip(fresh, grades, strict=True) if grade.passed]
     if mutant.equivalent and len(passed) != len(grades):
-        yield f"{mutant.name} is said to be equivalent ({mutant.equivalent}), and fails"
+        text = f"{mutant.name} is said to be equivalent ({mutant.equivalent}), and fails"
+        yield Surprise(answer=mutant.name, passed=False, text=text)
     if not mutant.equivalent and passed:
-        yield f"{mutant.name} passes on instance {passed[0].seed} {dict(passed[0].params)}"
+        yield _passing(mutant.name, passed[0])
 
 
 def _shown(mutant: Mutant, grades: Sequence[Grade]) -> Shown:

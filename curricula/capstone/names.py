@@ -39,18 +39,22 @@ def read_names(path: Path) -> Names:
         text = path.read_bytes().decode("utf-8-sig")
     except OSError as error:
         raise SubmissionError(
-            f"{path} can't be read: {error.strerror}.", "Give a text file, a name a line."
+            f"{path} can't be read: {error.strerror}.",
+            "Give a text file, a name a line.",
+            reason="unreadable_file",
         ) from error
     except UnicodeDecodeError as error:
         raise SubmissionError(
             f"{path} is no UTF-8 text: byte {error.start} can't be read.",
             "Save it as UTF-8, a name a line.",
+            reason="encoding",
         ) from error
     names = Names(tuple(line for line in map(str.strip, text.split("\n")) if line))
     if names.different < LEAST_NAMES:
         raise SubmissionError(
             f"{path} holds {names.different} different names; {LEAST_NAMES:,} are the least.",
             f"The lab keeps a tenth of them away from every run, and scores with {HELD_OUT}.",
+            reason="too_few_names",
         )
     letters = sorted(set("".join(names.lines)))
     if len(letters) > MOST_LETTERS:
@@ -58,12 +62,14 @@ def read_names(path: Path) -> Names:
             f"{path} is written in {len(letters)} different characters; {MOST_LETTERS} are the "
             "most that so small a model can learn.",
             f"Write all in lower case, say, or leave out what is rare: {_rare(names)}.",
+            reason="too_many_characters",
         )
     longest = max(names.lines, key=len)
     if len(longest) > LONGEST:
         raise SubmissionError(
             f"{path} has a name of {len(longest)} characters; {LONGEST} are the most.",
             f"It begins {longest[:20]!r}. Shorten it, or leave it out.",
+            reason="name_too_long",
         )
     return names
 

@@ -7,7 +7,7 @@ what came back. What is made here is text; who asks for it writes it down.
 import ast
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -156,7 +156,9 @@ def read_model(path: Path) -> str:
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "it is no UTF-8 text"
         raise SubmissionError(
-            f"{path} can't be read: {why}.", "Give the file in which you rebuilt the model."
+            f"{path} can't be read: {why}.",
+            "Give the file in which you rebuilt the model.",
+            reason="unreadable_file",
         ) from error
     check_submission(source)
     return source
@@ -173,28 +175,36 @@ def check_model(source: str, runner: Runner) -> None:
     reply = runner.run([part], limit_s=_CHECK_S, memory_mb=_CHECK_MB)
     [answers] = read_reply(reply, [part])
     if isinstance(answers, str):
-        raise _unfit([f"it does not run: {answers}"])
-    wrong = []
+        raise UnfitModelError({"file": f"it does not run: {answers}"})
+    wrong: dict[str, str] = {}
     for name, answer in zip(PARTS, answers, strict=False):
         words = error_words(answer.error) if answer.error is not None else _judged(name, answer)
         if words:
-            wrong.append(f"{name}: {words}")
+            wrong[name] = words
         if name == "missing" and words:
             break
     if not wrong and len(answers) < len(PARTS):
-        wrong = [f"{PARTS[len(answers)]}: it had not ended after {_CHECK_S:g} s of checks"]
+        wrong[PARTS[len(answers)]] = f"it had not ended after {_CHECK_S:g} s of checks"
     if not isinstance(constants(source).get("CONTEXT"), int):
-        wrong.append("it sets no constant CONTEXT, the most positions that a document can fill")
+        wrong["file"] = "it sets no constant CONTEXT, the most positions that a document can fill"
     if wrong:
-        raise _unfit(wrong)
+        raise UnfitModelError(wrong)
 
 
-def _unfit(wrong: Sequence[str]) -> SubmissionError:
-    return SubmissionError(
-        "The file can't become a model of your own yet:\n" + "\n".join(f"- {w}" for w in wrong),
-        "Names and arguments are those of microgpt/gpt.py; a file that passed the exercise "
-        "`rebuild` has them.",
-    )
+class UnfitModelError(SubmissionError):
+    """A file can't become a model yet; `faults` maps each faulty part to what is wrong with it."""
+
+    def __init__(self, faults: Mapping[str, str]) -> None:
+        listed = "\n".join(
+            f"- {what}" if part == "file" else f"- {part}: {what}" for part, what in faults.items()
+        )
+        super().__init__(
+            f"The file can't become a model of your own yet:\n{listed}",
+            "Names and arguments are those of microgpt/gpt.py; a file that passed the exercise "
+            "`rebuild` has them.",
+            reason="unfit_model",
+        )
+        self.faults = faults
 
 
 def _judged(name: str, answer: Any) -> str:  # noqa: ANN401 - an Answer, whose value is untrusted

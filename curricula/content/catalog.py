@@ -5,6 +5,7 @@ ship lie in `curricula/courses/`; others in the folders that the caller names. L
 its exercises.py, as importing any Python does.
 """
 
+import hashlib
 import importlib.util
 import tomllib
 from collections.abc import Iterator, Sequence
@@ -91,7 +92,9 @@ class Course:
             if name in (unit.id, str(number), unit.lesson.path.parent.name):
                 return unit
         names = ", ".join(unit.id for unit in self.units)
-        raise UnknownNameError(f"{self.id} has no lesson {name!r}.", f"Its lessons: {names}.")
+        raise UnknownNameError(
+            f"{self.id} has no lesson {name!r}.", f"Its lessons: {names}.", reason="lesson"
+        )
 
     def unit_of(self, exercise: str) -> Unit:
         """The lesson that holds an exercise; raise Unknown with those there are."""
@@ -100,7 +103,9 @@ class Course:
                 return unit
         names = ", ".join(name for unit in self.units for name in unit.exercises)
         raise UnknownNameError(
-            f"{self.id} has no exercise {exercise!r}.", f"Its exercises: {names}."
+            f"{self.id} has no exercise {exercise!r}.",
+            f"Its exercises: {names}.",
+            reason="exercise",
         )
 
     def instance(self, exercise: str, seed: str) -> Instance:
@@ -136,11 +141,24 @@ def find_course(name: str, extra: Sequence[Path] = ()) -> Course:
         raise UnknownNameError(
             f"There is no course {name!r}.",
             f"There is {', '.join(folders) or 'none'}; AUTORESEARCH_COURSES=FOLDER adds your own.",
+            reason="course",
         )
     course, problems = load_course(folder)
     if course is None or problems:
-        raise LessonError(str(problems[0]), f"`autoresearch-mcp teach lint {folder}` lists all.")
+        raise LessonError(
+            str(problems[0]),
+            f"`autoresearch-mcp teach lint {folder}` lists all.",
+            reason=problems[0].code,
+        )
     return course
+
+
+def version_of(unit: Unit) -> str:
+    """A hash of a lesson's files: by which course an attempt was graded."""
+    digest = hashlib.sha256()
+    for name in ("lesson.md", "exercises.py"):
+        digest.update((unit.lesson.path.parent / name).read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def load_course(folder: Path) -> tuple[Course | None, list[Problem]]:
@@ -150,7 +168,11 @@ def load_course(folder: Path) -> tuple[Course | None, list[Problem]]:
         about = CourseFile.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, ValidationError) as error:
         words = " ".join(str(error).split())
-        return None, [Problem(file, 1, f"It can't be read: {words}.", "See docs/write-a-course.md")]
+        return None, [
+            Problem(
+                file, 1, "unreadable", f"It can't be read: {words}.", "See docs/write-a-course.md"
+            )
+        ]
     units, problems = [], []
     for path in sorted(folder.glob("[0-9][0-9]-*/")):
         lesson, found = read_lesson(path / "lesson.md")
@@ -170,14 +192,30 @@ def load_course(folder: Path) -> tuple[Course | None, list[Problem]]:
 def _exercises(file: Path) -> tuple[dict[str, Exercise], list[Problem]]:
     spec = importlib.util.spec_from_file_location(f"exercises_of_{file.parent.name}", file)
     if not file.is_file() or spec is None or spec.loader is None:
-        return {}, [Problem(file, 1, "It is missing.", "It defines EXERCISES = [Exercise(…)].")]
+        return {}, [
+            Problem(
+                file,
+                1,
+                "exercises_missing",
+                "It is missing.",
+                "It defines EXERCISES = [Exercise(…)].",
+            )
+        ]
     module: Any = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
         found = {exercise.id: exercise for exercise in module.EXERCISES}
     except Exception as error:  # noqa: BLE001 - an author's file may raise anything
         line = getattr(error, "lineno", None) or _line_in(error, file)
-        return {}, [Problem(file, line, f"{type(error).__name__}: {error}.", "Mend that line.")]
+        return {}, [
+            Problem(
+                file,
+                line,
+                "exercises_error",
+                f"{type(error).__name__}: {error}.",
+                "Mend that line.",
+            )
+        ]
     return found, []
 
 
@@ -196,26 +234,58 @@ def _mismatches(unit: Unit, file: Path) -> Iterator[Problem]:
     for task in unit.lesson.tasks:
         if told[task.id] is not task:
             path = unit.lesson.path
-            yield Problem(path, task.line, f"`{task.id}` stands here twice.", "Rename one.")
+            yield Problem(
+                path,
+                task.line,
+                "duplicate_exercise",
+                f"`{task.id}` stands here twice.",
+                "Rename one.",
+            )
     for name in told.keys() - unit.exercises.keys():
         where = told[name].line
-        yield Problem(unit.lesson.path, where, f"`{name}` is not in exercises.py.", "Add it there.")
+        yield Problem(
+            unit.lesson.path,
+            where,
+            "exercise_without_code",
+            f"`{name}` is not in exercises.py.",
+            "Add it there.",
+        )
     for name, exercise in unit.exercises.items():
         if name not in told:
-            yield Problem(file, 1, f"`{name}` has no words.", "Add `### " + name + ": Title`.")
+            yield Problem(
+                file,
+                1,
+                "exercise_without_text",
+                f"`{name}` has no words.",
+                "Add `### " + name + ": Title`.",
+            )
         if exercise.skill not in front.skills:
             known = ", ".join(front.skills)
-            yield Problem(file, 1, f"{name}: no skill `{exercise.skill}`.", f"There is {known}.")
+            yield Problem(
+                file,
+                1,
+                "unknown_skill",
+                f"{name}: no skill `{exercise.skill}`.",
+                f"There is {known}.",
+            )
         shown = {m.stands_for for m in exercise.mutants if m.stands_for}
         for unknown in sorted(
             (shown | exercise.misconceptions.keys()) - front.misconceptions.keys()
         ):
             yield Problem(
-                file, 1, f"{name}: no misconception `{unknown}`.", "Say it in the front matter."
+                file,
+                1,
+                "unknown_misconception",
+                f"{name}: no misconception `{unknown}`.",
+                "Say it in the front matter.",
             )
         if len(exercise.solutions) < 3:
             yield Problem(
-                file, 1, f"{name} has {len(exercise.solutions)} solutions.", "At least three."
+                file,
+                1,
+                "solution_count",
+                f"{name} has {len(exercise.solutions)} solutions.",
+                "At least three.",
             )
 
 
@@ -224,18 +294,30 @@ def _course_problems(course: Course) -> Iterator[Problem]:
     taught: set[str] = set()
     if not course.units:
         file = course.folder / COURSE_FILE
-        yield Problem(file, 1, "It has no lessons.", "Each is a folder like 01-its-name.")
+        yield Problem(
+            file, 1, "no_lessons", "It has no lessons.", "Each is a folder like 01-its-name."
+        )
     for unit in course.units:
         path = unit.lesson.path
         for needed in unit.lesson.front.prerequisites:
             if needed not in taught:
                 yield Problem(
-                    path, 1, f"Its prerequisite `{needed}` is no earlier lesson.", "Mend the list."
+                    path,
+                    1,
+                    "prerequisite",
+                    f"Its prerequisite `{needed}` is no earlier lesson.",
+                    "Mend the list.",
                 )
         taught.add(unit.id)
         for name in (unit.id, *unit.exercises, *unit.lesson.front.skills):
             if seen.setdefault(name, path) != path:
-                yield Problem(path, 1, f"`{name}` is a name of {seen[name]} too.", "Rename one.")
+                yield Problem(
+                    path,
+                    1,
+                    "duplicate_name",
+                    f"`{name}` is a name of {seen[name]} too.",
+                    "Rename one.",
+                )
         yield from _owning_problems(unit, course.about.subject)
     yield from _unread(course)
 
@@ -249,10 +331,18 @@ def _unread(course: Course) -> Iterator[Problem]:
     about, file = course.about, course.folder / COURSE_FILE
     for name in about.reads:
         if not about.subject:
-            yield Problem(file, 1, f"`reads` names {name}, but no subject.", "Set subject.")
+            yield Problem(
+                file,
+                1,
+                "reads_without_subject",
+                f"`reads` names {name}, but no subject.",
+                "Set subject.",
+            )
         elif not _beside(subject.locate(about.subject).parent, name):
             remedy = "`reads` names files in the subject's folder, which learners get a copy of."
-            yield Problem(file, 1, f"There is no {name} beside the subject.", remedy)
+            yield Problem(
+                file, 1, "reads_missing", f"There is no {name} beside the subject.", remedy
+            )
 
 
 def _owning_problems(unit: Unit, path: str) -> Iterator[Problem]:
@@ -260,10 +350,20 @@ def _owning_problems(unit: Unit, path: str) -> Iterator[Problem]:
         return
     if not path:
         yield Problem(
-            unit.lesson.path, 1, "It owns lines of no file.", "Set subject in course.toml."
+            unit.lesson.path,
+            1,
+            "owns_no_file",
+            "It owns lines of no file.",
+            "Set subject in course.toml.",
         )
         return
     source = subject.locate(path).read_text(encoding="utf-8")
     for name in unit.lesson.front.owns:
         if span_of(name, source) is None:
-            yield Problem(unit.lesson.path, 1, f"{path} has no `{name}`.", "A symbol, or 12-19.")
+            yield Problem(
+                unit.lesson.path,
+                1,
+                "owns_unknown",
+                f"{path} has no `{name}`.",
+                "A symbol, or 12-19.",
+            )

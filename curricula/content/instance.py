@@ -80,6 +80,7 @@ class Instance:
                 f"{self.exercise.id}: mutant {mutant.name} replaces {mutant.find!r}, which is not "
                 f"in solution {mutant.of}.",
                 "`find` is a text of the solution as it stands in exercises.py.",
+                reason="mutant",
             )
         return self.fill(solution.replace(mutant.find, mutant.replace))
 
@@ -92,6 +93,7 @@ def fill(template: str, params: Mapping[str, Any], name: str) -> str:
         raise LessonError(
             f"{name}: a text can't be filled in: {error}.",
             "`{{ p.name }}` must be a parameter that `draw` returns.",
+            reason="template",
         ) from None
 
 

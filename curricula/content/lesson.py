@@ -42,6 +42,7 @@ class Problem:
 
     file: Path
     line: int  # 1-based
+    code: str  # a stable identifier for programs and tests, such as "section_missing"
     message: str
     remedy: str
 
@@ -131,7 +132,7 @@ class _Reader:
         try:
             text = self.path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            self._problem(0, f"It can't be read: {error}.", "A lesson is UTF-8 text.")
+            self._problem(0, "unreadable", f"It can't be read: {error}.", "A lesson is UTF-8 text.")
             return None
         self._lines = text.split("\n")
         self._tokens = _MARKDOWN.parse(f"{text}\n")  # the plugin fails at a last line of spaces
@@ -149,24 +150,39 @@ class _Reader:
             tasks=tuple(self._tasks()),
         )
 
-    def _problem(self, line: int, message: str, remedy: str) -> None:
-        self.problems.append(Problem(self.path, line + 1, message, remedy))
+    def _problem(self, line: int, code: str, message: str, remedy: str) -> None:
+        self.problems.append(Problem(self.path, line + 1, code, message, remedy))
 
     def _front_matter(self) -> FrontMatter | None:
         token = next((token for token in self._tokens if token.type == "front_matter"), None)
         if token is None or token.map is None:
-            self._problem(0, "It has no front matter.", "Begin with --- lines around id, title, …")
+            self._problem(
+                0,
+                "front_matter_missing",
+                "It has no front matter.",
+                "Begin with --- lines around id, title, …",
+            )
             return None
         try:
             return FrontMatter.model_validate(yaml.safe_load(token.content))
         except yaml.YAMLError as error:
             place = getattr(error, "problem_mark", None)
             line = token.map[0] + 1 + place.line if place else 0
-            self._problem(line, f"The front matter is no YAML: {error}.", "Mend that line.")
+            self._problem(
+                line,
+                "front_matter_syntax",
+                f"The front matter is not YAML: {error}.",
+                "Fix that line.",
+            )
         except ValidationError as error:
             for mistake in error.errors():
                 key = ".".join(str(part) for part in mistake["loc"])
-                self._problem(self._line_of(key), f"`{key}`: {mistake['msg']}.", "Mend that key.")
+                self._problem(
+                    self._line_of(key),
+                    f"front_matter_key.{key.partition('.')[0]}",
+                    f"`{key}`: {mistake['msg']}.",
+                    "Fix that key.",
+                )
         return None
 
     def _line_of(self, key: str) -> int:
@@ -195,17 +211,28 @@ class _Reader:
         titles = [h.title for h in self._of(2)]
         for missing in [title for title in SECTIONS if title not in titles]:
             line = len(self._lines) - 1
-            self._problem(line, f"There is no section `## {missing}`.", "All eight are needed.")
+            self._problem(
+                line,
+                "section_missing",
+                f"There is no section `## {missing}`.",
+                "All eight are needed.",
+            )
         for heading in self._of(2):
             if heading.title not in SECTIONS:
                 known = ", ".join(SECTIONS)
                 self._problem(
-                    heading.line, f"`{heading.title}` is no section.", f"They are {known}."
+                    heading.line,
+                    "section_unknown",
+                    f"`{heading.title}` is no section.",
+                    f"They are {known}.",
                 )
         known_titles = [title for title in titles if title in SECTIONS]
         if known_titles != sorted(known_titles, key=SECTIONS.index):
             self._problem(
-                self._of(2)[0].line, "The sections are out of order.", " · ".join(SECTIONS)
+                self._of(2)[0].line,
+                "section_order",
+                "The sections are out of order.",
+                " · ".join(SECTIONS),
             )
 
     def _section(self, heading: _Heading) -> str:
@@ -226,6 +253,7 @@ class _Reader:
         if len(ways) != 2:
             self._problem(
                 section.line,
+                "explanation_parts",
                 f"Explanation has {len(ways)} parts.",
                 "Two `###` parts explain it in two different ways.",
             )
@@ -255,7 +283,10 @@ class _Reader:
             found.append(Example(block.content, prints, block.map[0] + 2))
         if not found:
             self._problem(
-                section.line, "The worked example runs nothing.", "Add a ```python block."
+                section.line,
+                "example_empty",
+                "The worked example runs nothing.",
+                "Add a ```python block.",
             )
         return tuple(found)
 
@@ -264,7 +295,12 @@ class _Reader:
             for heading in self._of(3, section) if section.title in KINDS else ():
                 named = _HEADING.match(heading.title)
                 if named is None:
-                    self._problem(heading.line, "An exercise needs a name.", "`### its-id: Title`")
+                    self._problem(
+                        heading.line,
+                        "exercise_name",
+                        "An exercise needs a name.",
+                        "`### its-id: Title`",
+                    )
                     continue
                 yield self._task(heading, KINDS[section.title], named["id"], named["title"])
 
@@ -276,6 +312,7 @@ class _Reader:
         if len(starters) != 1:
             self._problem(
                 heading.line,
+                "starter_count",
                 f"`{name}` has {len(starters)} ```python blocks.",
                 "Exactly one: the starter. Show other code in ```py blocks.",
             )
@@ -287,6 +324,7 @@ class _Reader:
         if len(found) != len(LADDER):
             self._problem(
                 hints.line if hints else heading.line,
+                "hint_count",
                 f"`{name}` has {len(found)} hints.",
                 f"`#### Hints`, then a numbered list of five: {', '.join(LADDER)}.",
             )

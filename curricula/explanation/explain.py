@@ -36,6 +36,10 @@ WHENCE = {
     "and the first weight.",
     "invent": "The model invents a name of its own, with seed 42; shown is its first letter.",
 }  # what the values of a function's lines are of
+NO_VALUES_WITHHELD = "No values: all of it is withheld."
+NO_VALUES_NO_CODE = "No values: no code is here."
+NO_VALUES_ARGUMENTS = "No values: it only reads arguments and calls the functions above it."
+NO_VALUES_NOT_RUN = "No values: these lines did not run on this example."
 LINES = re.compile(r"^(?P<first>\d+)(?:-(?P<last>\d+))?$")
 
 
@@ -137,13 +141,14 @@ def find_lines(section: str, source: str, owners: Sequence[Owner] = ()) -> tuple
                 raise UnknownNameError(
                     f"Lesson {wanted} owns no lines of {FILE}.",
                     "Open the lesson itself, or ask for a symbol such as softmax.",
+                    reason="no_lines",
                 )
             return tuple(own)
     path, _, within = wanted.rpartition(":")
     if not path and wanted.endswith(".py"):
         path, within = wanted, ""
     if path and path not in (FILE, SUBJECT):
-        raise UnknownNameError(f"No file {path!r}.", f"The course is about {FILE}.")
+        raise UnknownNameError(f"No file {path!r}.", f"The course is about {FILE}.", reason="file")
     if path and not within:
         return tuple(range(1, total + 1))
     lines = LINES.match(within)
@@ -151,7 +156,9 @@ def find_lines(section: str, source: str, owners: Sequence[Owner] = ()) -> tuple
         first, last = int(lines["first"]), int(lines["last"] or lines["first"])
         if not 1 <= first <= min(last, total):
             raise UnknownNameError(
-                f"{FILE} has lines 1-{total}, not {within}.", "Ask for lines in there."
+                f"{FILE} has lines 1-{total}, not {within}.",
+                "Ask for lines in there.",
+                reason="line_range",
             )
         return tuple(range(first, min(last, total) + 1))
     return tuple(_symbol(within, source, owners))
@@ -168,6 +175,7 @@ def _symbol(name: str, source: str, owners: Sequence[Owner]) -> range:
         raise UnknownNameError(
             f"{FILE} has no {name!r}.",
             f"Ask for lines as {FILE}:106-110, or for one of: {', '.join(shown[:24])}.",
+            reason="symbol",
         )
     return range(span[0], span[1] + 1)
 
@@ -252,10 +260,10 @@ def _whence(values: Sequence[LineValues], every: Sequence[Statement]) -> str:
 def _why_no_values(lines: Sequence[int], hidden: set[int], every: Sequence[Statement]) -> str:
     open_lines = [one for one in every if set(_lines(one)) & (set(lines) - hidden)]
     if not open_lines:
-        return "No values: all of it is withheld." if hidden else "No values: no code is here."
+        return NO_VALUES_WITHHELD if hidden else NO_VALUES_NO_CODE
     if {one.function for one in open_lines} <= {"main", ""}:
-        return "No values: it only reads arguments and calls the functions above it."
-    return "No values: these lines did not run on this example."
+        return NO_VALUES_ARGUMENTS
+    return NO_VALUES_NOT_RUN
 
 
 def _fitted(found: Explained) -> Explained:

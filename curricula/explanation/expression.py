@@ -38,13 +38,17 @@ def graph(text: str) -> tuple[Node, ...]:
     Raises SubmissionError for what is not allowed, has no value, or leaves the numbers.
     """
     if len(text) > LONGEST:
-        raise SubmissionError(f"It has {len(text)} characters.", f"At most {LONGEST}. {SAMPLE}")
+        raise SubmissionError(
+            f"It has {len(text)} characters.", f"At most {LONGEST}. {SAMPLE}", reason="too_large"
+        )
     try:
         body = ast.parse(text.strip()).body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as wrong:
-        raise SubmissionError("It does not read as an expression.", SAMPLE) from wrong
+        raise SubmissionError(
+            "It does not read as an expression.", SAMPLE, reason="not_an_expression"
+        ) from wrong
     if not body or not isinstance(body[-1], ast.Expr):
-        raise SubmissionError("It ends in no expression.", SAMPLE)
+        raise SubmissionError("It ends in no expression.", SAMPLE, reason="not_an_expression")
     reader = _Reader(subject.load().Value)
     for statement in body[:-1]:
         reader.assign(statement)
@@ -52,7 +56,9 @@ def graph(text: str) -> tuple[Node, ...]:
         result = reader.read(body[-1].value)
         result.backward()
     except (OverflowError, ZeroDivisionError, ValueError) as wrong:
-        raise SubmissionError(f"It can't be computed: {wrong}.", "Choose other numbers.") from wrong
+        raise SubmissionError(
+            f"It can't be computed: {wrong}.", "Choose other numbers.", reason="not_computable"
+        ) from wrong
     return reader.nodes(result)
 
 
@@ -78,9 +84,13 @@ class _Reader:
             case _:
                 number = None
         if number is None:
-            raise SubmissionError(f"{ast.unparse(statement)!r} gives no name a number.", SAMPLE)
+            raise SubmissionError(
+                f"{ast.unparse(statement)!r} gives no name a number.", SAMPLE, reason="assignment"
+            )
         if len(name) > LONGEST_NAME or not name.isascii():
-            raise SubmissionError(f"The name {name!r} is too long or has odd letters.", SAMPLE)
+            raise SubmissionError(
+                f"The name {name!r} is too long or has odd letters.", SAMPLE, reason="variable_name"
+            )
         self._names[name] = self._keep(self._value(number), name)
 
     def read(self, node: ast.expr) -> Any:  # noqa: ANN401 -- a Value
@@ -91,7 +101,11 @@ class _Reader:
         match node:
             case ast.Name(id=name):
                 if name not in self._names:
-                    raise SubmissionError(f"{name} has no value.", f"Begin with `{name} = 2; `.")
+                    raise SubmissionError(
+                        f"{name} has no value.",
+                        f"Begin with `{name} = 2; `.",
+                        reason="undefined_name",
+                    )
                 return self._names[name]
             case ast.BinOp(left=left, op=ast.Add(), right=right):
                 return self._keep(self.read(left) + self.read(right), "+")
@@ -100,7 +114,7 @@ class _Reader:
             case ast.BinOp(left=left, op=ast.Pow(), right=right):
                 power = _number(right)
                 if power is None:
-                    raise SubmissionError("The power is not a number.", ALLOWED)
+                    raise SubmissionError("The power is not a number.", ALLOWED, reason="power")
                 return self._keep(self.read(left) ** power, f"** {power:.4g}")
             case ast.Call(func=ast.Name(id=name), args=[inner], keywords=[]) if name in FUNCTIONS:
                 return self._keep(getattr(self.read(inner), name)(), name)
@@ -108,8 +122,11 @@ class _Reader:
                 raise SubmissionError(
                     f"gpt.py's Value has no {'/' if '/' in ast.unparse(node) else '-'}.",
                     "Write a + b * -1 for a - b, and a * b ** -1 for a / b.",
+                    reason="operator",
                 )
-        raise SubmissionError(f"{ast.unparse(node)!r} is not allowed.", f"{ALLOWED} {SAMPLE}")
+        raise SubmissionError(
+            f"{ast.unparse(node)!r} is not allowed.", f"{ALLOWED} {SAMPLE}", reason="not_allowed"
+        )
 
     def nodes(self, result: Any) -> tuple[Node, ...]:  # noqa: ANN401 -- a Value
         """Return `result` and the nodes it was made from, in the order of creation."""
@@ -140,7 +157,11 @@ class _Reader:
         self._labels[id(value)] = label
         self._made.append(value)
         if len(self._made) > MOST_NODES:
-            raise SubmissionError(f"It has more than {MOST_NODES} nodes.", "Draw a part of it.")
+            raise SubmissionError(
+                f"It has more than {MOST_NODES} nodes.",
+                "Draw a part of it.",
+                reason="too_many_nodes",
+            )
         return value
 
 

@@ -42,10 +42,14 @@ def picture(kind: str, example: str = "emma", expression: str = EXPRESSION) -> b
     SubmissionError for an example or expression that can't be read, CourseError without matplotlib.
     """
     if kind not in KINDS:
-        raise UnknownNameError(f"There is no picture {kind!r}.", f"Pictures: {', '.join(KINDS)}.")
+        raise UnknownNameError(
+            f"There is no picture {kind!r}.", f"Pictures: {', '.join(KINDS)}.", reason="picture"
+        )
     if importlib.util.find_spec("matplotlib") is None:
         raise CourseError(
-            "Pictures need matplotlib, which is not installed.", "Install autoresearch-mcp[plots]."
+            "Pictures need matplotlib, which is not installed.",
+            "Install autoresearch-mcp[plots].",
+            reason="plots_missing",
         )
     match kind:
         case "attention":

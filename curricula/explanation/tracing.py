@@ -81,11 +81,15 @@ def check_example(example: str) -> str:
         shown = " ".join(map(repr, odd[:5]))
         near = "".join(c for c in example.lower() if c in letters)[:LONGEST] or "emma"
         raise SubmissionError(
-            f"The model does not know {shown}.", f"Its characters are {letters}: try {near!r}."
+            f"The model does not know {shown}.",
+            f"Its characters are {letters}: try {near!r}.",
+            reason="unknown_character",
         )
     if not 1 <= len(example) <= LONGEST:
         raise SubmissionError(
-            f"The example has {len(example)} letters.", f"Give 1 to {LONGEST}, such as 'emma'."
+            f"The example has {len(example)} letters.",
+            f"Give 1 to {LONGEST}, such as 'emma'.",
+            reason="example_length",
         )
     return example
 
@@ -146,7 +150,9 @@ def _ask(
     last = positions(example) - 1
     if position is not None and not 0 <= position <= last:
         raise SubmissionError(
-            f"There is no position {position}.", f"{example!r} has 0 (BOS) to {last}."
+            f"There is no position {position}.",
+            f"{example!r} has 0 (BOS) to {last}.",
+            reason="position",
         )
     file = subject.locate(SUBJECT)
     request = {
@@ -174,12 +180,16 @@ def _run(request: str, _changed: int) -> str:
         )
     except subprocess.TimeoutExpired as late:
         raise CourseError(
-            f"Tracing gpt.py took more than {LIMIT_S} s.", "Ask for a shorter example."
+            f"Tracing gpt.py took more than {LIMIT_S} s.",
+            "Ask for a shorter example.",
+            reason="too_slow",
         ) from late
     if done.returncode:
         last = done.stderr.strip().rpartition("\n")[2]
         raise CourseError(
-            f"gpt.py could not be traced: {last}.", "It is the product's own file: was it changed?"
+            f"gpt.py could not be traced: {last}.",
+            "It is the product's own file: was it changed?",
+            reason="not_traced",
         )
     return done.stdout
 

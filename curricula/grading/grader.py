@@ -8,6 +8,7 @@ call that shows it; the right answer is never part of it.
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Any, Protocol
 
 from curricula.content.instance import Instance, as_json
@@ -19,6 +20,9 @@ from curricula.grading.diagnosis import diagnose, violated
 LIMIT_S = 10.0  # of wall time, for all calls of an attempt
 MEMORY_MB = 512
 MOST_BYTES = 64_000  # of a submission
+STRAY = (
+    "it wrote where it should not"  # where the answers of a part can't be told from other output
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,11 +51,24 @@ class Runner(Protocol):
         """Run them one after another, in one process."""
 
 
+class Finding(StrEnum):
+    """The way in which an attempt passed or failed."""
+
+    RIGHT = "right"
+    WRONG = "wrong"  # some answers differ from the right ones
+    DID_NOT_RUN = "did_not_run"  # no call was answered: it does not compile, or raised at import
+    TIME = "time"  # it had not ended in time
+    SIZE = "size"  # its answers were too long
+    ENDED_EARLY = "ended_early"  # its process ended before all calls were answered
+    EXTRA_ANSWERS = "extra_answers"  # it answered calls that were not made
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grade:
     """Grade of one attempt."""
 
     passed: bool
+    finding: Finding
     words: str  # one sentence: what was seen, never what would be right
     misconception: str = ""  # its id
     shown_input: str = ""  # the smallest call that shows it
@@ -76,11 +93,17 @@ def check_submission(source: str) -> None:
     try:
         size = len(source.encode())
     except UnicodeEncodeError:
-        raise SubmissionError("The answer is no UTF-8 text.", "It must be Python text.") from None
+        raise SubmissionError(
+            "The answer is no UTF-8 text.", "It must be Python text.", reason="encoding"
+        ) from None
     if size > MOST_BYTES:
-        raise SubmissionError("That is over 64 kB of code.", "An answer is a few lines.")
+        raise SubmissionError(
+            "That is over 64 kB of code.", "An answer is a few lines.", reason="too_large"
+        )
     if "\0" in source:
-        raise SubmissionError("The answer holds a zero byte.", "It must be Python text.")
+        raise SubmissionError(
+            "The answer holds a zero byte.", "It must be Python text.", reason="zero_byte"
+        )
 
 
 def part_of(instance: Instance, source: str, case_seed: str) -> Part:
@@ -107,8 +130,7 @@ def read_reply(reply: Reply, parts: Sequence[Part]) -> list[list[Answer] | str]:
         elif isinstance(last, list) and ("value" in said or "error" in said):
             last.append(_answer(said))
         else:
-            stray = "it wrote where it should not"
-            return [*found[:-1], *[stray] * (len(parts) - max(len(found) - 1, 0))]
+            return [*found[:-1], *[STRAY] * (len(parts) - max(len(found) - 1, 0))]
     return [*found, *([] for _ in range(len(parts) - len(found)))]
 
 
@@ -134,10 +156,18 @@ def judge(
     instance: Instance, cases: Sequence[Case], answers: list[Answer] | str, reply: Reply
 ) -> Grade:
     """Compare what came with what should have."""
-    whole = Grade(passed=True, words="", calls=len(cases), sandbox=reply.sandbox)
+    whole = Grade(
+        passed=True, finding=Finding.RIGHT, words="", calls=len(cases), sandbox=reply.sandbox
+    )
     if isinstance(answers, str):
         words = f"The code did not run: {answers}."
-        return replace(whole, passed=False, words=words, failed=len(cases))
+        return replace(
+            whole,
+            passed=False,
+            finding=Finding.DID_NOT_RUN,
+            words=words,
+            failed=len(cases),
+        )
     if len(answers) != len(cases):
         return _cut_short(cases, answers, reply)
     exercise, p = instance.exercise, instance.params
@@ -155,6 +185,7 @@ def judge(
     return replace(
         whole,
         passed=False,
+        finding=Finding.WRONG,
         words=f"{why[0].upper()}{why[1:]}{_where(places)}."
         if _is_value(cases)
         else f"Wrong on {len(wrong)} of {len(cases)} fresh calls: {why}.",
@@ -167,12 +198,14 @@ def judge(
 
 def _cut_short(cases: Sequence[Case], answers: Sequence[Answer], reply: Reply) -> Grade:
     done = min(len(answers), len(cases))
-    ends = {"time": f"It had not ended after {LIMIT_S:g} s", "size": "Its answers are far too long"}
-    why = ends.get(reply.ended, "Its process ended before it had answered")
+    ends = {"time": Finding.TIME, "size": Finding.SIZE}
+    finding = ends.get(reply.ended, Finding.ENDED_EARLY)
     if len(answers) > len(cases):
-        why = "It answered calls that nobody made"
+        finding = Finding.EXTRA_ANSWERS
+    why = _CUT_SHORT[finding].format(limit=LIMIT_S)
     return Grade(
         passed=False,
+        finding=finding,
         words=f"{why}; {done} of {len(cases)} calls were answered.",
         shown_input=_arguments(cases[done]) if done < len(cases) else "",
         failed=len(cases) - done,
@@ -180,6 +213,14 @@ def _cut_short(cases: Sequence[Case], answers: Sequence[Answer], reply: Reply) -
         calls=len(cases),
         sandbox=reply.sandbox,
     )
+
+
+_CUT_SHORT = {
+    Finding.TIME: "It had not ended after {limit:g} s",
+    Finding.SIZE: "Its answers are far too long",
+    Finding.ENDED_EARLY: "Its process ended before it had answered",
+    Finding.EXTRA_ANSWERS: "It answered calls that nobody made",
+}
 
 
 def _where(places: Sequence[int]) -> str:

@@ -32,6 +32,7 @@ def refuse_unready(source: str, starter: str) -> None:
         raise SubmissionError(
             "It is the starter still, as the workbook was made. Nothing was graded.",
             "Write the answer below the comment, save the file, and check it then.",
+            reason="starter",
         )
     try:
         with warnings.catch_warnings():
@@ -41,6 +42,7 @@ def refuse_unready(source: str, starter: str) -> None:
         raise SubmissionError(
             f"Line {error.lineno} is no Python: {error.msg}. Nothing was graded, no try counted.",
             "Mend that line, or the one before it, where brackets and quotes begin.",
+            reason="syntax",
         ) from None
     except (ValueError, RecursionError, MemoryError):
         pass  # whatever else ails it, the child finds out

@@ -6,6 +6,7 @@ A pass that proves little is called padded here; mastery doesn't count it, and p
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from curricula.exercise import Kind
 from curricula.grading.program_equality import fingerprint
@@ -13,6 +14,18 @@ from curricula.records.events import Attempt, Event, Hint, Opened
 
 TRIES = 5  # tries on one instance that can count; afterwards it is for practice
 FREE_HINTS = 2  # the highest level of a hint that leaves a pass its worth
+
+
+class NotCounted(StrEnum):
+    """Why a pass does not count for mastery; `not_counted_text` explains each."""
+
+    PRACTICE = "practice"  # exercises of this kind never count
+    AGENT_WROTE = "agent_wrote"
+    AGENT_WROTE_BEFORE = "agent_wrote_before"
+    PASSED_BEFORE = "passed_before"
+    HINTED = "hinted"
+    TOO_MANY_TRIES = "too_many_tries"
+    SAME_PROGRAM = "same_program"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +48,7 @@ class Try:
     number: int  # of the learner's tries on this instance, from 1; 0 for the agent's
     hint: int  # the highest level seen on this instance by then; 0 is none
     failed: int  # of the learner's tries on this instance before it
-    padding: str  # why a pass of it proves little; "" if it would prove something
+    padding: NotCounted | None  # why a pass of it proves little; None if it would prove something
 
     @property
     def own(self) -> bool:
@@ -51,6 +64,13 @@ class Try:
     def counts(self) -> bool:
         """Return whether the attempt counts for mastery."""
         return self.attempt.passed and self.chance
+
+    @property
+    def not_counted(self) -> NotCounted | None:
+        """Why this pass does not count for mastery; None if it counts, or was no pass."""
+        if self.counts or not self.attempt.passed:
+            return None
+        return self.padding or NotCounted.PRACTICE
 
 
 @dataclass(slots=True)
@@ -108,18 +128,31 @@ def _tried(attempt: Attempt, exercise: str, info: ExerciseInfo, seen: _Seen) -> 
     return found
 
 
-def _padding(attempt: Attempt, instance: _Instance, programs: set[str]) -> str:
+def _padding(attempt: Attempt, instance: _Instance, programs: set[str]) -> NotCounted | None:
     """Why a pass proves little; the instance's tries include this one."""
-    reasons = {
-        "the agent wrote it": attempt.author == "agent",
-        "the agent wrote an answer to the same instance before": instance.agent_wrote,
-        "the same instance was passed before": instance.passed,
-        f"a hint of level {instance.hint} was taken": instance.hint > FREE_HINTS,
-        f"it took more than {TRIES} tries": instance.tries > TRIES,
+    causes = {
+        NotCounted.AGENT_WROTE: attempt.author == "agent",
+        NotCounted.AGENT_WROTE_BEFORE: instance.agent_wrote,
+        NotCounted.PASSED_BEFORE: instance.passed,
+        NotCounted.HINTED: instance.hint > FREE_HINTS,
+        NotCounted.TOO_MANY_TRIES: instance.tries > TRIES,
     }
-    for reason, holds in reasons.items():
+    for cause, holds in causes.items():
         if holds:
-            return reason
+            return cause
     if attempt.passed and programs and fingerprint(attempt.submission) in programs:
-        return "it is the same program as an earlier one"
-    return ""
+        return NotCounted.SAME_PROGRAM
+    return None
+
+
+def not_counted_text(cause: NotCounted, attempt: Try) -> str:
+    """Return the cause as a clause, for example "a hint of level 3 was taken"."""
+    return {
+        NotCounted.PRACTICE: f"a {attempt.info.kind} exercise is practice",
+        NotCounted.AGENT_WROTE: "the agent wrote it",
+        NotCounted.AGENT_WROTE_BEFORE: "the agent wrote an answer to the same instance before",
+        NotCounted.PASSED_BEFORE: "the same instance was passed before",
+        NotCounted.HINTED: f"a hint of level {attempt.hint} was taken",
+        NotCounted.TOO_MANY_TRIES: f"it took more than {TRIES} tries",
+        NotCounted.SAME_PROGRAM: "it is the same program as an earlier one",
+    }[cause]

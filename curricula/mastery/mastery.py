@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from curricula.mastery.attempts import FREE_HINTS, TRIES, ExerciseInfo, Try, tries
+from curricula.mastery.attempts import FREE_HINTS, TRIES, ExerciseInfo, NotCounted, Try, tries
 from curricula.mastery.luck import PASSES, passes_needed
 from curricula.records.events import UNSTAMPED, Event, Opened, Placed, Via
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = [
     "ExerciseInfo",
     "LessonStanding",
+    "Missing",
+    "MissingCause",
     "Pass",
     "SkillStanding",
     "Standing",
@@ -59,6 +61,25 @@ class State(StrEnum):
     MASTERED = "mastered"
 
 
+class MissingCause(StrEnum):
+    """Cause why a skill is not mastered yet."""
+
+    ALL_PASSES = "all_passes"  # none counts yet
+    TOO_CLOSE = "too_close"  # the passes lie less than a day apart
+    MORE_PASSES = "more_passes"  # many misses ask for more
+    OUTSIDE = "outside"  # none was made in a terminal or in the client's form
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Missing:
+    """One thing that a skill still lacks for mastery."""
+
+    cause: MissingCause
+    passes: int  # how many passes are lacking; 0 where it is not passes
+    text: str
+    not_before: datetime | None = None  # for TOO_CLOSE
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pass:
     """A pass of the learner's beyond practice."""
@@ -68,7 +89,7 @@ class Pass:
     instance: str
     via: Via
     hint: int  # the highest level seen on the instance; 0 is none
-    padding: str  # why it does not count for mastery; "" if it does
+    padding: NotCounted | None  # why it does not count for mastery; None if it does
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +102,7 @@ class SkillStanding:
     others: tuple[Pass, ...]  # those that don't, each with why
     missed: int  # failed tries that could have counted
     needed: int  # passes that mastery takes after these
-    missing: tuple[str, ...]  # for mastery, in words; none once it is reached
+    missing: tuple[Missing, ...]  # for mastery; none once it is reached
     mastered_at: datetime | None
     due: datetime | None  # the next review, as fsrs says; None before the first attempt
     is_due: bool
@@ -194,20 +215,33 @@ def _pass(one: Try) -> Pass:
     )
 
 
-def _missing(passes: Sequence[Pass], missed: int) -> list[str]:
-    """Yield what is still missing for mastery, as sentences; nothing if it is reached."""
+def _missing(passes: Sequence[Pass], missed: int) -> list[Missing]:
+    """Return what is still missing for mastery; nothing if it is reached."""
     needed, missing = passes_needed(missed), []
     lacking = needed - len(passes)
     if not passes:
-        missing.append(_whole(needed))
+        missing.append(Missing(cause=MissingCause.ALL_PASSES, passes=needed, text=_whole(needed)))
     elif (later := passes[0].at + APART) > passes[-1].at:
         more = "a pass on another instance" if lacking < 2 else f"{_number(lacking)} more passes"
-        missing.append(f"{more}, a day or more after the first: from {later:%Y-%m-%d %H:%M} UTC")
+        missing.append(
+            Missing(
+                cause=MissingCause.TOO_CLOSE,
+                passes=max(lacking, 1),
+                text=f"{more}, a day or more after the first: from {later:%Y-%m-%d %H:%M} UTC",
+                not_before=later,
+            )
+        )
     elif lacking > 0:
         more = "a pass" if lacking == 1 else f"{_number(lacking)} passes"
-        missing.append(f"{more} more, since {missed} tries failed: {_number(needed)} in all")
+        missing.append(
+            Missing(
+                cause=MissingCause.MORE_PASSES,
+                passes=lacking,
+                text=f"{more} more, since {missed} tries failed: {_number(needed)} in all",
+            )
+        )
     if not any(one.via in OUTSIDE for one in passes):
-        missing.append(_OUTSIDE)
+        missing.append(Missing(cause=MissingCause.OUTSIDE, passes=0, text=_OUTSIDE))
     return missing
 
 

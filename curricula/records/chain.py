@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import re
 from dataclasses import dataclass
+from enum import StrEnum
 
 from pydantic import ValidationError
 
@@ -15,6 +16,28 @@ _MAC = re.compile(rb',"mac":"([0-9a-f]{64})"\}')
 _TAIL = 75  # bytes of a line from there to its end
 
 
+class DamageCause(StrEnum):
+    """The way in which a record's file is not as it was written."""
+
+    KEY_GONE = "key_gone"
+    LINE_CHANGED = "line_changed"
+    LINE_OUT_OF_PLACE = "line_out_of_place"
+    HEAD_GONE = "head_gone"
+    HEAD_UNREADABLE = "head_unreadable"
+    LINES_GONE = "lines_gone"
+    OLDER_COPY = "older_copy"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Damage:
+    """The first thing that is wrong with a record's file."""
+
+    cause: DamageCause
+    line: int  # 1-based: the first that does not count, or that can't be checked
+    text: str
+    gone: int = 0  # lines that are missing
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Read:
     """The file as far as it follows from its beginning."""
@@ -24,7 +47,7 @@ class Read:
     size: int = 0  # bytes of the lines that count
     digest: str = hashlib.sha256(b"").hexdigest()  # of these bytes
     macs: tuple[str, ...] = ()  # of each line
-    damage: str = ""
+    damage: Damage | None = None
     torn: bytes = b""  # what a writer that died left of its line
 
 
@@ -39,7 +62,8 @@ def follow(content: bytes, known: Read, key: bytes | None) -> Read:
     """Read on from what is known, up to the first line that is wrong."""
     end = content.rfind(b"\n") + 1
     events, macs, size = list(known.events), list(known.macs), known.size
-    prev, damage = known.prev, ""
+    prev: str = known.prev
+    damage: Damage | None = None
     for line in content[known.size : end].splitlines(keepends=True):
         damage, event = _checked(line, len(events) + 1, prev, key)
         if event is None:
@@ -59,34 +83,46 @@ def follow(content: bytes, known: Read, key: bytes | None) -> Read:
     )
 
 
-def _checked(line: bytes, number: int, prev: str, key: bytes | None) -> tuple[str, Event | None]:
+def _checked(
+    line: bytes, number: int, prev: str, key: bytes | None
+) -> tuple[Damage | None, Event | None]:
     """The line's event, or what is wrong with the line."""
     if key is None:
-        return f"Line {number} of {FILE} can't be checked: the record's key is gone.", None
+        text = f"Line {number} of {FILE} can't be checked: the record's key is gone."
+        return Damage(cause=DamageCause.KEY_GONE, line=number, text=text), None
     body, found = line[:-_TAIL], _MAC.fullmatch(line[-_TAIL:-1])
     mac = hmac.new(key, body, hashlib.sha256).hexdigest().encode()
     if found is None or not hmac.compare_digest(found[1], mac):
-        return f"Line {number} of {FILE} is not as it was written.", None
+        text = f"Line {number} of {FILE} is not as it was written."
+        return Damage(cause=DamageCause.LINE_CHANGED, line=number, text=text), None
     if not body.startswith(b'{"prev":"' + prev.encode() + b'","event":'):
-        return f"Line {number} of {FILE} does not follow the one before it.", None
+        text = f"Line {number} of {FILE} does not follow the one before it."
+        return Damage(cause=DamageCause.LINE_OUT_OF_PLACE, line=number, text=text), None
     try:
-        return "", EVENT.validate_json(body[len(b'{"prev":"","event":') + len(prev) :])
+        return None, EVENT.validate_json(body[len(b'{"prev":"","event":') + len(prev) :])
     except ValidationError as error:
         raise RecordDamagedError(
             f"Line {number} of {FILE} is whole, but of a kind that this version does not know.",
             "It was written by a newer version: install that one. Nothing was changed.",
+            reason="newer_version",
         ) from error
 
 
-def behind(read: Read, head: tuple[int, str] | None) -> str:
+def behind(read: Read, head: tuple[int, str] | None) -> Damage | None:
     """Describe the damage if the file does not reach its head."""
     count = len(read.events)
     if head is None:
-        return f"After line {count}, {FILE} can't be checked: its head is gone." if count else ""
+        text = f"After line {count}, {FILE} can't be checked: its head is gone."
+        found = Damage(cause=DamageCause.HEAD_GONE, line=count + 1, text=text)
+        return found if count else None
     if head[0] < 0:
-        return f"After line {count}, {FILE} can't be checked: its head does not read."
+        text = f"After line {count}, {FILE} can't be checked: its head does not read."
+        return Damage(cause=DamageCause.HEAD_UNREADABLE, line=count + 1, text=text)
     if count < head[0]:
-        return f"From line {count + 1} on, {head[0] - count} lines of {FILE} are gone."
+        gone = head[0] - count
+        text = f"From line {count + 1} on, {gone} lines of {FILE} are gone."
+        return Damage(cause=DamageCause.LINES_GONE, line=count + 1, text=text, gone=gone)
     if head[0] and read.macs[head[0] - 1] != head[1]:
-        return f"{FILE} is an older copy: line {head[0]} is not the one that was written last."
-    return ""
+        text = f"{FILE} is an older copy: line {head[0]} is not the one that was written last."
+        return Damage(cause=DamageCause.OLDER_COPY, line=head[0], text=text)
+    return None

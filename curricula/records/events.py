@@ -18,6 +18,7 @@ def _written(text: str) -> str:
         raise SubmissionError(
             f"Character {error.start + 1} of the submission is half a character.",
             "Save the file as UTF-8, then submit it again.",
+            reason="encoding",
         ) from error
     return text
 

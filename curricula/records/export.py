@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 
@@ -52,13 +53,29 @@ class Package:
     digest: str
 
 
+class RefusalCause(StrEnum):
+    """Why a pass of an exported record is left out."""
+
+    NEVER_OPENED = "never_opened"  # there is no opening of its instance
+    FAILS_AGAIN = "fails_again"  # it does not pass when it is graded again
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedPass:
+    """A pass that was left out of an import."""
+
+    cause: RefusalCause
+    instance: str
+    text: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Import:
     """Result of an import."""
 
     taken: int  # events that were new here
     known: int  # events that were here already
-    refused: tuple[str, ...]  # passes that were left out, each with why
+    refused: tuple[RefusedPass, ...]
 
 
 def pack(events: Sequence[Event], at: datetime, key: bytes) -> str:
@@ -92,11 +109,17 @@ def unpack(path: Path, key: bytes) -> Package:
 def _parsed(path: Path) -> _File:
     try:
         if path.stat().st_size > LARGEST:
-            raise CourseError(f"{path} is larger than {LARGEST >> 20} MiB.", "Export it again.")
+            raise CourseError(
+                f"{path} is larger than {LARGEST >> 20} MiB.",
+                "Export it again.",
+                reason="too_large",
+            )
         return _File.model_validate_json(path.read_bytes())
     except OSError as error:
         raise CourseError(
-            f"{path} can't be read: {error.strerror}.", "Give the path of an exported record."
+            f"{path} can't be read: {error.strerror}.",
+            "Give the path of an exported record.",
+            reason="unreadable_file",
         ) from error
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
@@ -108,6 +131,7 @@ def _edited(path: Path, why: str) -> RecordDamagedError:
     return RecordDamagedError(
         f"{path} is no record as it was exported: {why}.",
         "Nothing was taken in. Export it again where it came from, and carry it unchanged.",
+        reason="edited_export",
     )
 
 
@@ -141,22 +165,28 @@ def unknown(events: Iterable[Event], here: Iterable[Event]) -> list[Event]:
 
 def replayed(
     events: Iterable[Event], around: Iterable[Event], replay: Replay
-) -> tuple[list[Event], list[str]]:
+) -> tuple[list[Event], list[RefusedPass]]:
     """The events whose passes pass again, and what was left out."""
     opened = {event.instance: event for event in around if isinstance(event, Opened)}
     good: list[Event] = []
-    refused: list[str] = []
+    refused: list[RefusedPass] = []
     for event in events:
         if not (isinstance(event, Attempt) and event.passed and event.author == "learner"):
             good.append(event)
             continue
         instance = opened.get(event.instance)
         if instance is None:
-            refused.append(f"A pass on {event.instance}, which was never opened.")
-        elif not replay(instance, event):
+            text = f"A pass on {event.instance}, which was never opened."
             refused.append(
+                RefusedPass(cause=RefusalCause.NEVER_OPENED, instance=event.instance, text=text)
+            )
+        elif not replay(instance, event):
+            text = (
                 f"The pass of {event.at:%Y-%m-%d} on {instance.exercise} "
                 f"({event.instance}) does not pass when it is graded again."
+            )
+            refused.append(
+                RefusedPass(cause=RefusalCause.FAILS_AGAIN, instance=event.instance, text=text)
             )
         else:
             good.append(event)

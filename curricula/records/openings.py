@@ -64,13 +64,14 @@ class Openings:
             raise PrerequisiteError(
                 f"{name} is passed; no instance of it is open.",
                 'start_lesson(lesson="review") opens a fresh one when it is due.',
+                reason="already_passed",
             )
         units = self._course.units
         if _is_instance(name) and not any(name in unit.exercises for unit in units):
             raise self._unknown(name)
         unit = self._course.unit_of(name)
         raise PrerequisiteError(
-            f"{name} is not open.", f'start_lesson(lesson="{unit.id}") opens it.'
+            f"{name} is not open.", f'start_lesson(lesson="{unit.id}") opens it.', reason="not_open"
         )
 
     def _unknown(self, name: str) -> SubmissionError:
@@ -80,10 +81,12 @@ class Openings:
                     f"That answers {event.exercise} of the course {event.course}, not of "
                     f"{self._course.id}.",
                     f'Name the course: course="{event.course}", or --course {event.course}.',
+                    reason="other_course",
                 )
         return SubmissionError(
             f"This learner's record knows no instance {name}.",
             "Use the workbook that start_lesson made for this learner.",
+            reason="unknown_instance",
         )
 
 

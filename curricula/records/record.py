@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 
 from curricula.errors import CourseError, RecordDamagedError
 from curricula.records import export as portable
-from curricula.records.chain import FILE, Read, behind, follow, make_line
+from curricula.records.chain import FILE, Damage, Read, behind, follow, make_line
 from curricula.records.events import Event, Imported, Restarted
 
 TORN = "record.torn"
@@ -61,10 +61,15 @@ class Record:
         return tuple(sorted(self._read().events, key=lambda event: event.at))
 
     @property
+    def damage(self) -> Damage | None:
+        """Return the first damage of the file; None if it is undamaged."""
+        return self._read().damage
+
+    @property
     def damaged(self) -> str:
         """Name the first damaged line and the remedy; "" if the record is undamaged."""
-        damage = self._read().damage
-        return f"{damage} {_REMEDY}" if damage else ""
+        damage = self.damage
+        return f"{damage.text} {_REMEDY}" if damage else ""
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -98,7 +103,9 @@ class Record:
         Raises CourseError where there is a file already, or none can be written.
         """
         if path.exists():
-            raise CourseError(f"{path} exists already.", "Give a name that is not taken.")
+            raise CourseError(
+                f"{path} exists already.", "Give a name that is not taken.", reason="file_exists"
+            )
         events = self.events()
         text = portable.pack(events, self._clock(), self._key() if events else b"")
         new = path.with_name(f".{path.name}.{os.getpid()}.new")
@@ -111,6 +118,7 @@ class Record:
             raise CourseError(
                 f"Nothing could be written to {path}: {error.strerror}.",
                 "Give a path in a folder that exists and that you may write to.",
+                reason="not_written",
             ) from error
         return len(events)
 
@@ -151,11 +159,13 @@ class Record:
             raise CourseError(
                 f"Another process has been writing to this record for {LOCK_S:g} s.",
                 "Wait, then try again.",
+                reason="busy",
             ) from None
         except OSError as error:
             raise CourseError(
                 f"The record in {self.folder} can't be written: {error.strerror or error}.",
                 "Nothing counts that was not written: see to the folder and its disk, then again.",
+                reason="not_written",
             ) from error
 
     def _read(self) -> Read:
@@ -174,14 +184,14 @@ class Record:
         if read_with != key or hashlib.sha256(content[: known.size]).hexdigest() != known.digest:
             known = self._empty
         read = follow(content, known, key)
-        self._known = (replace(read, damage="", torn=b""), key)
+        self._known = (replace(read, damage=None, torn=b""), key)
         return read if read.damage else replace(read, damage=behind(read, head))
 
     def _ready(self) -> Read:
         """The file, made fit to be added to: half lines set aside, damaged files left behind."""
         read = self._scan()
         if read.damage:
-            read = self._start_on(read)
+            read = self._start_on(read, read.damage)
         elif read.torn:
             with (self.folder / TORN).open("ab") as aside:
                 aside.write(read.torn + b"\n")
@@ -192,13 +202,13 @@ class Record:
             self._put_head(0, "")  # so that a first line without a head is no sign of damage
         return replace(read, torn=b"")
 
-    def _start_on(self, read: Read) -> Read:
+    def _start_on(self, read: Read, damage: Damage) -> Read:
         """Go on in a new file with the events that still count; the old one stays beside it."""
         n = 1
         while (kept := self.folder / f"record.damaged-{n}.jsonl").exists():
             n += 1
         put(kept, self.file.read_bytes() if self.file.exists() else b"")
-        said = Restarted(at=self._now(read), kept=kept.name, why=read.damage)
+        said = Restarted(at=self._now(read), kept=kept.name, why=damage.text)
         fresh, lines = self._lines(self._empty, [*read.events, said])
         new = self.file.with_suffix(".new")
         put(new, lines)
@@ -256,6 +266,7 @@ class Record:
             raise RecordDamagedError(
                 f"The record's key {self.key_file} does not read.",
                 "Restore that file; or move it away, and events written with it no longer count.",
+                reason="key",
             ) from error
 
 

@@ -87,7 +87,9 @@ def plan_toml(path: Path, ours: dict[str, Any]) -> Plan:
         text = set_table(before or "", (SERVERS, NAME), lambda old: _codex_merged(old, ours))
     except NotEditableError as error:
         raise LabError(
-            f"{path} does not take the new tables: {error}.", f"Add them by hand:\n{shown}"
+            f"{path} does not take the new tables: {error}.",
+            f"Add them by hand:\n{shown}",
+            reason="not_mergeable",
         ) from error
     return Plan(path, text, shown, before)
 
@@ -143,9 +145,13 @@ def _plan_json(path: Path, ours: dict[str, Any]) -> Plan:
     try:
         there = json.loads(before) if before and before.strip() else {}
     except json.JSONDecodeError as error:
-        raise LabError(f"{path} is not JSON: {error}.", "Mend it, then try again.") from error
+        raise LabError(
+            f"{path} is not JSON: {error}.", "Fix it, then try again.", reason="not_json"
+        ) from error
     if not isinstance(there, dict):
-        raise LabError(f"{path} does not hold a JSON object.", "Mend it, then try again.")
+        raise LabError(
+            f"{path} does not hold a JSON object.", "Fix it, then try again.", reason="not_json"
+        )
     merged = merge(there, ours, str(path))
     text = before if before is not None and merged == there else _json(merged)
     return Plan(path, text, _json(ours), before)
@@ -159,7 +165,11 @@ def merge(there: dict[str, Any], ours: dict[str, Any], where: str) -> dict[str, 
         if old is None or key == NAME:
             merged[key] = value
         elif type(old) is not type(value):
-            raise LabError(f"{where}: `{key}` is not what it should be.", "Mend it by hand.")
+            raise LabError(
+                f"{where}: `{key}` is not what it should be.",
+                "Fix it by hand.",
+                reason="other_kind",
+            )
         elif isinstance(value, dict):
             merged[key] = merge(old, value, where)
         elif isinstance(value, list):

@@ -61,7 +61,9 @@ def shipped(toolset: str = "all") -> list[str]:
     """The names of the skills that speak of this toolset's tools."""
     there = sorted(path.parent.name for path in SKILLS.glob("*/SKILL.md"))
     if not there:
-        raise NotFoundError(f"There are no skills in {SKILLS}.", "Install the product again.")
+        raise NotFoundError(
+            f"There are no skills in {SKILLS}.", "Install the product again.", reason="skills"
+        )
     return [name for name in there if name in FOR_TOOLSET.get(toolset, there)]
 
 
@@ -115,7 +117,9 @@ def _read(path: Path) -> str | None:
         return None
     except (OSError, UnicodeDecodeError) as error:
         raise LabError(
-            f"{path} can't be read: {error}.", "Move it away, then try again, or use --no-skills."
+            f"{path} can't be read: {error}.",
+            "Move it away, then try again, or use --no-skills.",
+            reason="skill_unreadable",
         ) from error
 
 

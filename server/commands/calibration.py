@@ -44,10 +44,14 @@ def aa_test(
     Exit 1 if it is fooled more often than docs/calibration.md promises.
     """
     if real < 0:
-        raise LabError(f"--real {real} candidates are none.", "At least 1; 60 say something.")
+        raise LabError(
+            f"--real {real} candidates are none.", "At least 1; 60 say something.", reason="too_few"
+        )
     if simulate == bool(real):
         raise LabError(
-            "Simulated or real?", "Give --simulate, or --real N with N candidates, such as 60."
+            "Simulated or real?",
+            "Give --simulate, or --real N with N candidates, such as 60.",
+            reason="simulate_or_real",
         )
     if simulate:
         return _simulate(candidates, seed, json)
@@ -81,6 +85,7 @@ def _simulate(candidates: int, seed: int, json: bool) -> int:
         raise LabError(
             f"--candidates {candidates} --seed {seed} cannot be simulated.",
             "At least 1 candidate, and a seed of 0 or more.",
+            reason="not_simulated",
         )
     with _progress(json) as progress:
         total = simulate.candidates_of(candidates)

@@ -130,6 +130,7 @@ async def _try(launch: Launch) -> Answer:
                 f"The server did not answer when started as "
                 f"`{shlex.join([launch.command, *launch.args])}`: {said}.",
                 "Run that command by itself to see why; `autoresearch-mcp doctor` may help.",
+                reason="no_answer",
             ) from error
     readers = [tool.name for tool in tools if tool.annotations and tool.annotations.read_only_hint]
     return Answer(len(tools), tuple(readers), time.monotonic() - started)

@@ -13,23 +13,23 @@ from rich.table import Column
 from rich.text import Text
 
 from autoresearch.errors import LabError
+from autoresearch.records import Outcome
 from autoresearch.system.home import default_home
 from server.clients.launch import launch_command
 from server.commands.output import JsonOption, console, print_json, say, table
-from server.scripted_agents.demo import EXPERIMENTS, DemoResult, Trial, run_demo
+from server.scripted_agents.demo import EXPERIMENTS, OVERTAKEN, DemoResult, Trial, run_demo
 from server.scripted_agents.demo_chart import draw_chart
 from server.scripted_agents.demo_report import write_report
 
 STYLES = {
-    "keep": "green",
-    "discard": "red",
-    "crashed": "magenta",
-    "inconclusive": "yellow",
-    "overtaken": "blue",
+    str(Outcome.KEEP): "green",
+    str(Outcome.DISCARD): "red",
+    str(Outcome.CRASHED): "magenta",
+    str(Outcome.INCONCLUSIVE): "yellow",
+    OVERTAKEN: "blue",
 }
 BAR = 20
 BESIDE = BAR + 32  # what spinner, count, bar and clock take of a line
-ENDINGS = tuple(f": {outcome}" for outcome in (*STYLES, "tainted"))
 
 
 def demo(
@@ -46,10 +46,14 @@ def demo(
     honest changes and one cheat, keeps what the verdict keeps, and leaves a chart and a report.
     """
     if experiments < 1:
-        raise LabError(f"{experiments} experiments are none.", "Try at least 1, such as 8.")
+        raise LabError(
+            f"{experiments} experiments are none.", "Try at least 1, such as 8.", reason="too_few"
+        )
     folder = (home or default_home() / "demo" / time.strftime("%Y%m%d-%H%M%S")).resolve()
     if (folder / "labs").exists():
-        raise LabError(f"{folder} holds labs already.", "Name a new folder with --home.")
+        raise LabError(
+            f"{folder} holds labs already.", "Name a new folder with --home.", reason="home_in_use"
+        )
     progress_on = Console(stderr=True, highlight=False) if json else console
     if not json:
         say(f"The lab of this demo lies in {folder}")
@@ -82,16 +86,15 @@ def _watched(folder: Path, experiments: int, on: Console) -> DemoResult:
     ) as progress:
         task = progress.add_task("starting the server", total=experiments)
 
-        def watch(about: str, now: str) -> None:
-            done = now.endswith(ENDINGS)
-            completed = progress.tasks[0].completed + done
+        def watch(about: str, now: str, judged: bool) -> None:
+            completed = progress.tasks[0].completed + judged
             progress.update(
                 task,
                 description=_cut(f"{about} {now}", on.width - BESIDE),
                 completed=completed,
                 total=max(experiments, completed),  # a patch that was overtaken is tried again
             )
-            if done or not on.is_terminal:
+            if judged or not on.is_terminal:
                 progress.console.print(Text(f"  {about} {now}"))
 
         result = anyio.run(lambda: run_demo(folder, watch, most=experiments))
@@ -136,7 +139,7 @@ def _show(result: DemoResult) -> None:
 def _fate(trial: Trial) -> str:
     if trial.cheat:
         return "A CHEAT GOT THROUGH" if trial.fooled else "caught   "
-    if trial.outcome == "overtaken":
+    if trial.outcome == OVERTAKEN:
         return "overtaken"
     return "kept     " if trial.kept else "dropped  "
 

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from autoresearch.errors import InvalidStateError
+from autoresearch.records import Outcome
+from autoresearch.sandboxes.base import all_confined
 from server.scripted_agents.demo_experiments import DemoProposer, Patch
 from server.views import figures
 
@@ -24,9 +26,10 @@ TARGET = "microgpt"
 EXPERIMENTS = 8
 LANES = 2  # experiments in flight, so that no device idles while another is judged
 WAIT_S = 30
+OVERTAKEN = "overtaken"  # in place of the outcome of a keep that did not move the incumbent
 
 Answer = dict[str, Any]
-Watcher = Callable[[str, str], None]  # (what it is about, what is so now)
+Watcher = Callable[[str, str, bool], None]  # (what it is about, its state now, if it is a verdict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,12 +53,12 @@ class Trial:
     @property
     def kept(self) -> bool:
         """Return whether the trial moved the incumbent."""
-        return self.outcome == "keep"
+        return self.outcome == Outcome.KEEP
 
     @property
     def fooled(self) -> bool:
         """Return whether the trial is a cheat that the judge took for a gain, overtaken or not."""
-        return self.cheat and self.outcome in ("keep", "overtaken")
+        return self.cheat and self.outcome in (Outcome.KEEP, OVERTAKEN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +81,11 @@ class DemoResult:
     trials: tuple[Trial, ...]
     runs: int
     seconds: float
+
+    @property
+    def confined(self) -> bool:
+        """Return whether a sandbox confined the code under research."""
+        return all_confined(self.sandbox)
 
     @property
     def cheats(self) -> tuple[Trial, ...]:
@@ -128,7 +136,7 @@ class _Research:
 
     async def run(self, started: float) -> DemoResult:
         opened = await self._call("open_lab", source=TARGET)
-        self._watch("lab", opened["summary"])
+        self._watch("lab", opened["summary"], False)
         baseline = await self._evaluate("e0", "the code as it came, and its noise")
         async with anyio.create_task_group() as lanes:
             for _ in range(LANES):
@@ -187,7 +195,7 @@ class _Research:
             if self._proposer.try_again(patch.move):
                 return ""
             raise
-        self._watch(answer["experiment"], patch.change)
+        self._watch(answer["experiment"], patch.change, False)
         return str(answer["experiment"])
 
     async def _evaluate(self, experiment: str, about: str) -> Answer:
@@ -195,14 +203,16 @@ class _Research:
         while True:
             answer = await self._call("evaluate_metric", experiment=experiment, wait_s=WAIT_S)
             if "outcome" in answer or not answer.get("needs"):
-                self._watch(experiment, f"{about}: {answer.get('outcome', 'measured')}")
+                outcome = answer.get("outcome", "measured")
+                self._watch(experiment, f"{about}: {outcome}", outcome in set(Outcome))
                 return answer
-            self._watch(experiment, f"{about}: {answer['needs']}")
+            self._watch(experiment, f"{about}: {answer['needs']}", False)
 
     async def _conclude(self, patch: Patch, judged: Answer) -> None:
         effect, low, high = (judged.get(name) for name in ("effect", "low", "high"))
-        kept = judged["outcome"] == "keep" and judged.get("moved_incumbent", False)
-        overtaken = judged["outcome"] == "keep" and not kept
+        better = judged["outcome"] == Outcome.KEEP
+        kept = better and judged.get("moved_incumbent", False)
+        overtaken = better and not kept
         if overtaken and "replayed_as" not in judged:
             self._proposer.try_again(patch.move)
         self._proposer.learn(patch.move, kept=kept)
@@ -217,7 +227,7 @@ class _Research:
                 experiment=judged["experiment"],
                 change=patch.change,
                 hypothesis=patch.move.why,
-                outcome="overtaken" if overtaken else judged["outcome"],
+                outcome=OVERTAKEN if overtaken else judged["outcome"],
                 effect=effect,
                 low=low,
                 high=high,

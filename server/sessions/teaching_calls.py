@@ -73,6 +73,7 @@ class TeachingCalls:
                     f"There is no course {course!r}.",
                     f"There is {', '.join(known)}; {COURSES}=FOLDER in the server's environment "
                     "adds the user's own.",
+                    reason="course",
                 )
             taught = find_course(course, folders)
             record = self.record()

@@ -9,6 +9,7 @@ from fastmcp.tools.base import ToolResult
 from fastmcp.utilities.types import Image
 from pydantic import Field
 
+from server.errors import Refusal, bad_arguments
 from server.sessions.lab_calls import LabCalls
 from server.sessions.teaching_calls import TeachingCalls
 from server.tools.research import LabName, looks
@@ -50,8 +51,9 @@ def add_explaining(
             found = await desk.call(here, lambda: here.explain(section))
             return attributed(here.contract.metric, shaping.section_result(found))
         if picture and not draws:
-            raise ToolError(
-                "A picture is written to a file, and this server only reads. Leave `picture` out."
+            raise bad_arguments(
+                "A picture is written to a file, and this server only reads. Leave `picture` out.",
+                "picture",
             )
         if picture:
             return await school.call(COURSE, lambda t: _drawn(t, picture, example))
@@ -105,7 +107,9 @@ def _drawn(teacher: "Teacher", picture: Picture, example: str) -> ToolResult:
     try:
         file.write_bytes(data)
     except OSError as error:
-        raise ToolError(f"The picture can't be written to {file}: {error.strerror}.") from error
+        raise Refusal(
+            f"The picture can't be written to {file}: {error.strerror}.", "picture.not_written"
+        ) from error
     told = {
         "summary": f"A picture of {picture} for {example!r}.",
         "file": str(file),

@@ -7,12 +7,12 @@ all that a model sees of this file, and together stay under 8,000 bytes.
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from fastmcp import Context, FastMCP
-from fastmcp.exceptions import ToolError
 from mcp_types import ToolAnnotations
 from pydantic import BaseModel, ConfigDict, Field
 
 from autoresearch.records import Outcome, Prediction, Proposer
 from autoresearch.views import Evaluation, RunView
+from server.errors import bad_arguments
 from server.sessions.lab_calls import LabCalls
 from server.views import research_results as results
 from server.views import research_views as shaping
@@ -131,7 +131,9 @@ def _add_proposing(server: FastMCP, desk: LabCalls) -> None:
         ]
         if len(came) != 1:
             said = " and ".join(came) or "none"
-            raise ToolError(f"Give `edits`, `diff` or `stack`; {said} came. Nothing was done.")
+            raise bad_arguments(
+                f"Give `edits`, `diff` or `stack`; {said} came. Nothing was done.", "one_of"
+            )
         here = await desk.lab(lab)
         proposer = _proposer(context, model)
         prediction = _prediction(predicted_effect, confidence)
@@ -256,7 +258,9 @@ def _add_reading(server: FastMCP, desk: LabCalls) -> None:
     ) -> results.RecallResult:
         """Earlier experiments with effects (95 % intervals) and lessons. Look before proposing."""
         if lines and not path:
-            raise ToolError("`lines` needs `path`, the file they are in. Nothing was done.")
+            raise bad_arguments(
+                "`lines` needs `path`, the file they are in. Nothing was done.", "missing"
+            )
         here = await desk.lab(lab)
         found = await desk.call(
             here,
@@ -318,9 +322,10 @@ def _prediction(effect: float | None, confidence: float | None) -> Prediction | 
         return None
     if effect is None or confidence is None:
         missing = "confidence" if confidence is None else "predicted_effect"
-        raise ToolError(
+        raise bad_arguments(
             f"`{missing}` is missing: predicted_effect (metric units, positive = better) and "
-            "confidence (0 to 1) go together. Nothing was done; call again with both or neither."
+            "confidence (0 to 1) go together. Nothing was done; call again with both or neither.",
+            "missing",
         )
     return Prediction(effect=effect, confidence=confidence)
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from fastmcp import Context, FastMCP
-from fastmcp.exceptions import ToolError
 from mcp_types import (
     ElicitRequest,
     ElicitRequestFormParams,
@@ -17,6 +16,7 @@ from mcp_types import (
 )
 from pydantic import Field
 
+from server.errors import Refusal, bad_arguments
 from server.sessions.teaching_calls import TeachingCalls
 from server.tools.research import acts, looks
 from server.views import teaching_results as results
@@ -55,7 +55,9 @@ def _add_lessons(server: FastMCP, school: TeachingCalls) -> None:
 
         where = Path(folder).expanduser() if folder else Path.cwd()
         if not where.is_dir():
-            raise ToolError(f"There is no folder {where}. Give `folder` one that exists.")
+            raise bad_arguments(
+                f"There is no folder {where}. Give `folder` one that exists.", "folder"
+            )
 
         def start(teacher: Any) -> results.LessonResult:  # noqa: ANN401
             step = teacher.start(lesson, where, placement=placement)
@@ -112,8 +114,8 @@ def _add_submitting(server: FastMCP, school: TeachingCalls) -> None:
 
         given = [bool(file), bool(answer.strip()), ask_learner]
         if sum(given) != 1:
-            raise ToolError(
-                "Give one of `file`, `answer`, or ask_learner=true. Nothing was graded."
+            raise bad_arguments(
+                "Give one of `file`, `answer`, or ask_learner=true. Nothing was graded.", "one_of"
             )
         via: Literal["agent", "form"] = "agent"
         if ask_learner:
@@ -152,9 +154,10 @@ async def _ask(context: Context, question: str) -> "str | InputRequiredResult":
     """The learner's answer through the client's form, in either protocol era."""
     given = context.session.client_params
     if given is None or given.capabilities.elicitation is None:
-        raise ToolError(
+        raise Refusal(
             "This client has no form to ask the learner with. Nothing was graded. Let them run "
-            "`autoresearch-mcp teach check FILE` in a terminal instead."
+            "`autoresearch-mcp teach check FILE` in a terminal instead.",
+            "form.unsupported",
         )
     responses = context.input_responses
     if responses is not None and FORM in responses:
@@ -177,5 +180,5 @@ async def _ask(context: Context, question: str) -> "str | InputRequiredResult":
 
 def _accepted(action: str, answer: object) -> str:
     if action != "accept" or not isinstance(answer, str) or not answer.strip():
-        raise ToolError("The learner sent no answer in the form. Nothing was graded.")
+        raise Refusal("The learner sent no answer in the form. Nothing was graded.", "form.empty")
     return answer

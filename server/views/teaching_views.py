@@ -3,6 +3,7 @@
 import re
 from typing import TYPE_CHECKING, Any
 
+from autoresearch.sandboxes.base import all_confined
 from curricula.exercise import Kind
 from curricula.mastery.luck import PASSES
 from curricula.mastery.mastery import RULE, SkillStanding, Standing, State
@@ -75,7 +76,7 @@ def marked_result(course: "Course", marked: Marked) -> MarkedResult:
         counts_for_mastery=marked.counts,
         why_not=marked.why_not or None,
         skill=skill,
-        sandbox=found.sandbox.upper() if found.sandbox == "unsandboxed" else found.sandbox,
+        sandbox=found.sandbox if all_confined(found.sandbox) else found.sandbox.upper(),
     )
 
 
@@ -144,7 +145,9 @@ def skill_shown(course: "Course", skill: SkillStanding) -> SkillShown:
         skill=skill.skill,
         can=course.skills[skill.skill],
         state=str(skill.state),
-        missing=list(skill.missing) if skill.passes or skill.needed > PASSES else None,
+        missing=[one.text for one in skill.missing]
+        if skill.passes or skill.needed > PASSES
+        else None,
         review=f"{skill.due:%Y-%m-%d}" if skill.due else None,
     )
 

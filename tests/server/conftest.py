@@ -10,6 +10,7 @@ from fastmcp.client.transports import StdioTransport
 from mcp_types import Implementation
 
 from server.app import build_server
+from server.errors import CODE
 from server.sessions.teaching_calls import TeachingCalls
 from tests.support.fake_lab import FakeLab, FakeLabs
 
@@ -68,8 +69,16 @@ async def call(client, tool, **arguments):
     return result.structured_content
 
 
+class Refused(str):
+    """The text of a tool error, with its code."""
+
+    code: str
+
+
 async def refused(client, tool, **arguments):
-    """The words of a tool error."""
+    """A tool error."""
     result = await client.call_tool(tool, arguments, raise_on_error=False)
     assert result.is_error, result.structured_content
-    return result.content[0].text
+    found = Refused(result.content[0].text)
+    found.code = (result.meta or {}).get(CODE, "")  # none of a tool that is not there
+    return found

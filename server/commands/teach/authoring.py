@@ -79,12 +79,16 @@ def mutate(
     from curricula.authoring.mutation import try_course
 
     if bool(only) == every:
-        raise CourseError("Which exercises?", "Name lessons or exercises, or give --all.")
+        raise CourseError(
+            "Which exercises?", "Name lessons or exercises, or give --all.", reason="which"
+        )
     taught = _taught(course)
     names = [*(u.id for u in taught.units), *(e for u in taught.units for e in u.exercises)]
     unknown = [name for name in only if name not in names]
     if unknown:
-        raise CourseError(f"{course} has no {unknown[0]!r}.", f"It has {', '.join(names)}.")
+        raise CourseError(
+            f"{course} has no {unknown[0]!r}.", f"It has {', '.join(names)}.", reason="exercise"
+        )
     total = sum(not only or u.id in only or e in only for u in taught.units for e in u.exercises)
     on = Console(stderr=True)
     with (
@@ -166,7 +170,7 @@ def _show(tried: Sequence["Tried"]) -> None:
         shown.add_row(one.lesson, one.exercise, *map(str, counts))
     console.print(shown)
     for one in tried:
-        for words in (*one.refused, *one.survived):
+        for words in (*one.refused, *(surprise.text for surprise in one.survived)):
             say(f"{one.exercise}: {words}", "red")
     _show_named(tried)
     mutants = sum(one.mutants for one in tried)

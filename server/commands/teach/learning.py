@@ -98,8 +98,8 @@ def import_(
         return (teacher if of_this else school.teacher(opened.course)).replays(opened, attempt)
 
     came = teacher.record.import_record(file, replays)
-    for words in came.refused:
-        say(words, "red")
+    for refused in came.refused:
+        say(refused.text, "red")
     say(f"{figures.count(came.taken, 'event')} taken in, {came.known} known already")
     return 1 if came.refused else 0
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import select
 import shutil
 import sys
@@ -24,7 +25,7 @@ from server.sessions.answer_runner import SandboxRunner
 
 TRIAL_NAMES = 60  # that it learns from before the folder is handed over
 _TRIAL_S = 300.0
-_COST = "it costs "
+_COST = re.compile(r"COST ms_per_token=(\d+\.\d+)")  # printed by train.py
 _SHORTEST, _LONGEST = 2.0, 300.0  # seconds of a run
 
 
@@ -42,7 +43,9 @@ def own(
     """
     if not _SHORTEST <= seconds <= _LONGEST:
         raise CourseError(
-            f"A run of {seconds:g} s?", f"Between {_SHORTEST:g} and {_LONGEST:g} s make sense."
+            f"A run of {seconds:g} s?",
+            f"Between {_SHORTEST:g} and {_LONGEST:g} s make sense.",
+            reason="seconds",
         )
     listed = read_names(names)
     source = capstone.read_model(file)
@@ -67,7 +70,9 @@ def own(
 def _refuse_existing(folder: Path) -> None:
     if folder.exists() or folder.is_symlink():
         raise CourseError(
-            f"{folder} is there already; nothing in it was touched.", "Name another folder."
+            f"{folder} is there already; nothing in it was touched.",
+            "Name another folder.",
+            reason="folder_exists",
         )
 
 
@@ -79,7 +84,9 @@ def _staging(folder: Path) -> Iterator[Path]:
         staging = Path(tempfile.mkdtemp(prefix=".own-", dir=folder.parent))
     except OSError as error:
         raise CourseError(
-            f"No folder can be made in {folder.parent}: {error.strerror}.", "Name another one."
+            f"No folder can be made in {folder.parent}: {error.strerror}.",
+            "Name another one.",
+            reason="folder_not_made",
         ) from error
     try:
         yield staging
@@ -118,10 +125,11 @@ def _learn(folder: Path) -> float:
             os.close(writing)
             try:
                 for line in _lines(reading, time.monotonic() + _TRIAL_S):
-                    if line.startswith(_COST):
-                        cost = _number(line) / 1000
+                    found = _COST.fullmatch(line)
+                    if found:
+                        cost = float(found[1]) / 1000
                     last = line or last
-                    say(f"  {line}")
+                    say(f"  it costs {found[1]} ms a token" if found else f"  {line}")
             finally:
                 child.kill()
                 child.wait()
@@ -131,15 +139,9 @@ def _learn(folder: Path) -> float:
         raise SubmissionError(
             f"It did not get through {TRIAL_NAMES} of your names; its last words: {last[:200]}",
             "Put your list into a small main() of your own, and see where it stops.",
+            reason="training_stopped",
         )
     return cost
-
-
-def _number(line: str) -> float:
-    try:
-        return float(line.removeprefix(_COST).split()[0])
-    except (ValueError, IndexError):
-        return 0.0
 
 
 def _lines(descriptor: int, deadline: float) -> Iterator[str]:
