@@ -43,7 +43,7 @@ class Cgroups:
         return sum(map(_used_s, self._counting))
 
     def oom_kills(self) -> int:
-        """Return how many processes of the groups made here the kernel killed for want of memory."""
+        """Return how many processes of these groups the kernel killed for lack of memory."""
         return sum(map(_killed, self._made))
 
     def make(self, memory_mb: int, tasks: int) -> Callable[[], None]:
