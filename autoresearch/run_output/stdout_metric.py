@@ -89,7 +89,8 @@ class OutputReader:
                 raise
             raise ScoringError(
                 f"{failure.message} ({self._too_long} lines of more than {LINE_BYTES} bytes "
-                "were not read)"
+                "were not read)",
+                reason=failure.reason,
             ) from None
         if self._missed:
             raise ScoringError(

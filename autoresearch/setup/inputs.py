@@ -46,6 +46,7 @@ def find_inputs(
     """
     found: list[Input] = []
     mistakes: list[str] = []
+    reasons: set[str] = set()
     for name in names:
         try:
             for one in _parts(_located(name, repository), committed):
@@ -53,8 +54,10 @@ def find_inputs(
                 found.append(one)
         except (ContractError, OSError) as error:
             mistakes.append(f"- inputs.read_only: {error}")
+            reasons.add(error.reason if isinstance(error, ContractError) else "input_unreadable")
     if mistakes:
-        raise ContractError("\n".join(mistakes), reason="inputs")
+        reason = reasons.pop() if len(reasons) == 1 else "inputs"
+        raise ContractError("\n".join(mistakes), reason=reason)
     return tuple(dict.fromkeys(found))
 
 

@@ -21,6 +21,7 @@ from autoresearch.git.snapshot import Snapshot
 from autoresearch.records import EndCause
 from autoresearch.run_directory import ended_report
 from tests.support.foreign import CLONE, KERNEL, SCORE, SUITE, TRAINER, Foreign
+from tests.support.refusals import raises
 from tests.support.repositories import every_byte
 
 NOTHING = Answers()
@@ -185,7 +186,7 @@ def test_a_number_that_does_not_say_which_way_is_better_is_asked_about():
     assert found.metric is not None
     assert found.missing == ("direction",)
     assert look({"work.py": 'print("answer:", a)'}, Answers(direction="max")).missing == ()
-    with pytest.raises(ContractError, match="lower is better"):
+    with raises("contract.direction_unknown"):
         look({"work.py": 'print("answer:", a)'}, Answers(direction="up"))
 
 
@@ -240,16 +241,28 @@ def test_a_metric_can_be_read_in_a_file_that_the_command_writes():
 
 
 @pytest.mark.parametrize(
-    ("answers", "words"),
+    ("answers", "code", "mentions"),
     [
-        (Answers(metric_file="r.json"), "Add --metric KEY"),
-        (Answers(metric_file="r.json", metric="a", pattern="a=(.*)"), "exclude each other"),
-        (Answers(metric_file="/tmp/r.json", metric="a"), "outside the repository"),
-        (Answers(metric_file="../r.json", metric="a"), "outside the repository"),
+        (Answers(metric_file="r.json"), "contract.metric_key_unknown", ["--metric KEY"]),
+        (
+            Answers(metric_file="r.json", metric="a", pattern="a=(.*)"),
+            "contract.file_and_pattern",
+            ["--metric-file", "--pattern"],
+        ),
+        (
+            Answers(metric_file="/tmp/r.json", metric="a"),
+            "contract.metric_file_outside",
+            ["/tmp/r.json"],
+        ),
+        (
+            Answers(metric_file="../r.json", metric="a"),
+            "contract.metric_file_outside",
+            ["../r.json"],
+        ),
     ],
 )
-def test_a_metrics_file_lies_in_the_repository_and_needs_a_key(answers, words):
-    with pytest.raises(ContractError, match=words):
+def test_a_metrics_file_lies_in_the_repository_and_needs_a_key(answers, code, mentions):
+    with raises(code, *mentions):
         look({"work.py": ""}, answers)
 
 
