@@ -72,10 +72,15 @@ async def call(client, tool, **arguments):
 
 
 class Refused(str):
-    """The text of a tool error, with its code."""
+    """The text of a refused tool call or command, with its code."""
 
     code: str
     out: str  # of a command: what it printed before
+
+    @property
+    def kind(self):
+        """The class's own part of the code."""
+        return self.code.partition(".")[0]
 
 
 async def refused(client, tool, **arguments):
