@@ -282,7 +282,9 @@ def parse_contract(text: bytes, origin: str = FILE_NAME) -> Contract:
     try:
         tables = tomllib.loads(text.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ContractError(f"{origin} is not TOML: {error}.", "Mend that line.") from error
+        raise ContractError(
+            f"{origin} is not TOML: {error}.", "Mend that line.", reason="not_toml"
+        ) from error
     try:
         return Contract.model_validate(tables)
     except ValidationError as error:
@@ -290,6 +292,7 @@ def parse_contract(text: bytes, origin: str = FILE_NAME) -> Contract:
         raise ContractError(
             f"{origin} has {len(lines)} mistake{'s' * (len(lines) > 1)}:\n" + "\n".join(lines),
             "docs/contract.md shows a whole contract.",
+            reason="mistakes",
         ) from error
 
 

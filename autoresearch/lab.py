@@ -32,11 +32,7 @@ from autoresearch.loop.stacking import stacked_tree
 from autoresearch.patches.code_sections import Reader
 from autoresearch.patches.patch import Edit, prepare
 from autoresearch.records import Concluded, Outcome, Prediction, Proposer, Ruling
-from autoresearch.setup.lab_creation import (
-    create_lab,
-    find_source,
-    target_python,
-)
+from autoresearch.setup.lab_creation import create_lab, find_source, target_python
 from autoresearch.setup.settings import Settings
 from autoresearch.system.home import default_home, lab_folder, lab_names, lasting_python
 from autoresearch.system.locks import try_lock
@@ -96,7 +92,9 @@ class Lab:
                 f"No lab {name!r}." if name else "Which lab?" if names else "There is no lab yet."
             )
             here = f"Labs: {', '.join(names)}. Name one: `lab`, on the command line `--lab`."
-            raise NotFoundError(said, here if names else "Open one, such as 'microgpt'.")
+            raise NotFoundError(
+                said, here if names else "Open one, such as 'microgpt'.", reason="lab"
+            )
         return cls(home, name)
 
     def history(self) -> History:
@@ -129,7 +127,11 @@ class Lab:
             base = history.kept[-1]
             commit = history.experiments[base].commit
             if stack and (edits or diff):
-                raise LabError("A stack came with a patch of its own.", "Give one of the two.")
+                raise LabError(
+                    "A stack came with a patch of its own.",
+                    "Give one of the two.",
+                    reason="stack_with_patch",
+                )
             patch = prepare(
                 self.repository,
                 commit,
@@ -221,6 +223,7 @@ class Lab:
             raise InvalidStateError(
                 f"{experiment} has no verdict yet, so there is no evidence to learn from.",
                 f"Call evaluate_metric with experiment={experiment!r}.",
+                reason="no_verdict",
             )
         self.ledger.append(
             lambda _: Concluded(experiment=experiment, lesson=lesson, proposer=proposer)
@@ -286,6 +289,7 @@ class Lab:
             raise InvalidStateError(
                 f"The lab {self.name} researches a shipped target, not a repository of yours.",
                 f"Clone it: git clone -b autoresearch/incumbent {self.repository.path}",
+                reason="shipped_target",
             )
         self.repository.publish(tip.commit, into=source, branch=name)
         return f"{name} in {source} now points at {tip.id} ({tip.commit[:12]})"
@@ -317,6 +321,7 @@ class Lab:
                 f"{run} is a control run that goes on: how it does is not shown before it ends, "
                 "or controls could be chosen by it.",
                 "Ask again when check_run, or `autoresearch-mcp status`, says that it has ended.",
+                reason="control_goes_on",
             )
         log = self.runs.directory(run).log_file
         return log.read_text(errors="replace") if log.exists() else ""
@@ -325,7 +330,9 @@ class Lab:
         """A file's text at a commit, never the held-out data."""
         if path in self.contract.sealed_paths:
             raise NotFoundError(
-                f"{path} holds the held-out data, which nobody is shown.", "Ask for another file."
+                f"{path} holds the held-out data, which nobody is shown.",
+                "Ask for another file.",
+                reason="held_out",
             )
         return self.repository.read_file(commit, path).decode(errors="replace")
 
@@ -381,6 +388,7 @@ class Lab:
             raise InvalidStateError(
                 f"Another process has held the lab {self.name} for {LOCK_S:g} s.",
                 "Wait, then call again; a stopped server (Ctrl-Z) holds it until it goes on.",
+                reason="lab_locked",
             ) from None
 
 

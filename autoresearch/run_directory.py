@@ -267,7 +267,12 @@ def empty_report(run: str, state: RunState, reason: str) -> RunReport:
 
 def ended_report(run: str, cause: EndCause, reason: str) -> RunReport:
     """The report of a run that ended before it took anything."""
-    return dataclasses.replace(empty_report(run, cause.state, reason), cause=cause)
+    return with_end(empty_report(run, cause.state, ""), cause, reason)
+
+
+def with_end(report: RunReport, cause: EndCause, reason: str) -> RunReport:
+    """The report of a run so far, ended by that."""
+    return dataclasses.replace(report, state=cause.state, cause=cause, reason=reason)
 
 
 def weigh_folder(folder: Path, most: int) -> tuple[float, int]:

@@ -77,3 +77,52 @@ def test_every_runtime_dependency_has_its_reason_beside_it() -> None:
     for requirement in tomllib.loads(text)["project"]["dependencies"]:
         [line] = [line for line in text.splitlines() if f'"{requirement}"' in line]
         assert "# " in line
+
+
+PROSE = ("reason", "message", "sentence", "remedy", "hopeless")  # what people read
+READS = ("startswith", "endswith", "removeprefix", "removesuffix", "partition", "rpartition")
+SEARCHES = ("search", "match", "fullmatch", "findall", "finditer")
+ALLOWED = {  # module, expression: why it may
+    ("autoresearch/old_records.py", "reason.startswith(begins)"): "they have nothing else",
+    ("autoresearch/old_records.py", "_OVER_MEMORY.search(reason)"): "they have nothing else",
+    ("autoresearch/common/errors.py", "'\\n' in self.message"): "lays the text out",
+    ("autoresearch/training/supervisor.py", "claim.reason != said"): "shows what is new",
+}
+
+
+def is_prose(node: ast.expr) -> bool:
+    """Whether it is a variable or a field that is named like text for people."""
+    name = node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+    return name in PROSE
+
+
+def branches_on_prose(tree: ast.AST) -> Iterator[ast.expr]:
+    """What reads a sentence to decide something: its parts, its equality, a pattern in it."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(func=ast.Attribute(value=text, attr=name)) if name in READS:
+                found = is_prose(text)
+            case ast.Call(func=ast.Attribute(attr=name), args=args) if name in SEARCHES:
+                found = any(map(is_prose, args))
+            case ast.Compare(left=left, comparators=[right], ops=[ast.In() | ast.NotIn()]):
+                found = is_prose(left) or is_prose(right)
+            case ast.Compare(left=left, comparators=others, ops=[ast.Eq() | ast.NotEq()]):
+                sides = [left, *others]
+                empty = any(isinstance(one, ast.Constant) and not one.value for one in sides)
+                found = any(map(is_prose, sides)) and not empty
+            case ast.Match(subject=subject):
+                found = is_prose(subject)
+            case _:
+                found = False
+        if found:
+            yield node  # type: ignore[misc]
+
+
+def test_no_code_branches_on_a_sentence() -> None:
+    """A reworded message must change nothing but what people read: there are causes and codes."""
+    found = {
+        (path.relative_to(ROOT).as_posix(), ast.unparse(node))
+        for path in modules()
+        for node in branches_on_prose(ast.parse(path.read_text()))
+    }
+    assert found == set(ALLOWED)

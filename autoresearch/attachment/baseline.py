@@ -98,6 +98,7 @@ def measure_baseline(
     raise RunStartError(
         f"The baseline still fails after {MOST_TRIES} tries, each amended by the one before.",
         "Give the rest by options: `autoresearch-mcp init --help` lists them.",
+        reason="still_fails",
     )
 
 
@@ -112,6 +113,7 @@ def discard(lab: Lab) -> None:
             raise RunStartError(
                 f"A run of the lab {lab.name} does not end, so the lab stays.",
                 f"Look at `ps`; then remove {lab.folder}.",
+                reason="run_goes_on",
             )
         time.sleep(LOOK_S)
     with FileLock(lab.home / "labs" / ".lock"):
@@ -147,6 +149,7 @@ def _failure(report: RunReport, log: str) -> RunStartError:
         "Nothing was kept. Mend that in the repository and commit it, or give what is missing: "
         "--command, --metric and --pattern or --metric-file, --budget-s, --input PATH, "
         "--python PATH, --network.",
+        reason="baseline_fails",
     )
 
 
@@ -178,6 +181,7 @@ def _run(lab: Lab, watch: Watch) -> RunReport:
     raise RunStartError(
         f"The machine disturbed {MOST_REPEATED} runs in a row: {report.reason}.",
         "Nothing was kept. Try again when it is quieter; `autoresearch-mcp doctor` looks at it.",
+        reason="disturbed",
     )
 
 

@@ -27,18 +27,25 @@ def typed(command: str) -> Typed:
         words = shlex.split(command)
     except ValueError as error:
         raise ContractError(
-            f"The command {command!r} does not read: {error}.", "Close its quotes."
+            f"The command {command!r} does not read: {error}.",
+            "Close its quotes.",
+            reason="command_unreadable",
         ) from error
     env: dict[str, str] = {}
     while words and (found := _ASSIGNMENT.fullmatch(words[0])):
         env[found[1]] = found[2]
         del words[0]
     if not words:
-        raise ContractError("The command is empty.", 'Give one such as --command "python work.py".')
+        raise ContractError(
+            "The command is empty.",
+            'Give one such as --command "python work.py".',
+            reason="command_empty",
+        )
     if any(_SHELL.search(word) for word in _unquoted(command)) and words[0] not in ("sh", "bash"):
         raise ContractError(
             f"The command {command!r} needs a shell, and a run has none.",
             f"Give it to one: --command {shlex.quote(f'bash -c {shlex.quote(command)}')}.",
+            reason="command_needs_shell",
         )
     return Typed(_with_python(words), env)
 

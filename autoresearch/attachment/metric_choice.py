@@ -23,6 +23,7 @@ def choose_alone(proposal: Proposal, numbers: tuple[Number, ...]) -> Proposal:
             f"Add {OPTIONS['metric']} (or wall_s, cpu_s: how long it takes), "
             f"{OPTIONS['direction']}, and --pattern where a line is not `METRIC name=value`, or "
             "--metric-file where a JSON file has it.",
+            reason="metric_ambiguous",
         )
     number = likeliest[0]
     part = Part(meter_of(number), f"{number.where} says {number.label!r}")
@@ -48,11 +49,13 @@ def refuse_unknown(proposal: Proposal, *, taken: bool) -> None:
             f"The {' and the '.join(unknown)} can't be known from the repository"
             f"{f' ({several})' if several else ''}.",
             f"Add {options}{'' if taken else ' and --yes'}.",
+            reason="unknown_answers",
         )
     if not taken:
         raise ContractError(
             "init asks before it runs anything, and there is no terminal to ask on.",
             "Add --yes to take what was found, or --dry-run to see the contract.",
+            reason="no_terminal",
         )
 
 
@@ -64,5 +67,6 @@ def _with_direction(proposal: Proposal, name: str, unit: str) -> Proposal:
         raise ContractError(
             f"It can't be known whether a higher or a lower {name} is better.",
             "Add --direction min or --direction max.",
+            reason="direction_unknown",
         )
     return replace(proposal, direction=Part(known, f"by its name, {name}"))

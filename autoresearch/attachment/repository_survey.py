@@ -179,16 +179,19 @@ def _meter_in_file(answers: Answers) -> Meter:
         raise ContractError(
             f"The metric's file {answers.metric_file} lies outside the repository.",
             "Name it as a run finds it from the repository's folder, such as out/results.json.",
+            reason="metric_file_outside",
         )
     if answers.pattern:
         raise ContractError(
             "--metric-file and --pattern exclude each other.",
             "Leave --pattern out: it is for what is printed.",
+            reason="file_and_pattern",
         )
     if not answers.metric:
         raise ContractError(
             f"It can't be known which number in {path} is the metric.",
             "Add --metric KEY, with dots for what lies deeper: --metric test.accuracy.",
+            reason="metric_key_unknown",
         )
     return Meter(name=answers.metric, file=path.as_posix())
 
@@ -211,6 +214,7 @@ def _direction(answers: Answers, metric: Part[Meter] | None) -> Part[str] | None
             raise ContractError(
                 f"The direction {answers.direction!r} is none.",
                 'Give "min" where lower is better, or "max".',
+                reason="bad_direction",
             )
         return Part(answers.direction, "", SAID)
     if metric is None:
@@ -272,7 +276,9 @@ def _guards(
         name, _, command = said.partition("=")
         if not re.fullmatch(r"[A-Za-z][\w-]*", name) or not command:
             raise ContractError(
-                f"The guard {said!r} does not read.", 'Give one as --guard "tests=pytest -q".'
+                f"The guard {said!r} does not read.",
+                'Give one as --guard "tests=pytest -q".',
+                reason="guard_unreadable",
             )
         guards[name] = typed(command).argv
     if guards or subject is None or subject.suite:

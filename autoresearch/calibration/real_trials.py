@@ -99,10 +99,14 @@ def calibrate(
     Raises LabError where the target does not run, NotFoundError where there is none of that name.
     """
     if nulls < 1:
-        raise LabError(f"{nulls} candidates are none.", "At least 1; 60 say something.")
+        raise LabError(
+            f"{nulls} candidates are none.",
+            "At least 1; 60 say something.",
+            reason="too_few_candidates",
+        )
     if controls < GATE.fewest_controls:  # nothing would ever be judged
         few = f"{controls} controls are too few to judge anything by."
-        raise LabError(few, f"At least {GATE.fewest_controls}.")
+        raise LabError(few, f"At least {GATE.fewest_controls}.", reason="too_few_controls")
     home = Path(tempfile.mkdtemp(prefix="autoresearch-aa-test-"))
     try:
         lab = Lab.open(target, home=home)
@@ -202,6 +206,7 @@ class _Bench:
             raise RunStartError(
                 f"A run of the target as it is failed: {report.cut or report.reason}",
                 "Mend the target or the machine (`autoresearch-mcp doctor`).",
+                reason="target_fails",
             )
         outcome = Outcome.TAINTED if report.state.repeated else Outcome.CRASHED
         subject.trial = Trial(outcome=outcome, runs=_runs(subject) + 1, controls=0)

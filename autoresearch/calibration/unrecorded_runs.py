@@ -87,4 +87,6 @@ class UnrecordedRuns(Generic[S]):
             time.sleep(LOOK_S)
         if self._going:
             left = ", ".join(rundir.path.name for rundir in self._going)
-            raise RunStartError(f"{left} did not end within {ENDING_S:g} s.", "Look at `ps`.")
+            raise RunStartError(
+                f"{left} did not end within {ENDING_S:g} s.", "Look at `ps`.", reason="runs_go_on"
+            )

@@ -44,6 +44,7 @@ def slots_of(
         raise InvalidStateError(
             f"This target's runs need a GPU with {gpu_memory_mb:,.0f} MB of memory: {sizes}.",
             "Make the model or its batches smaller, and [run] gpu_memory_mb with them.",
+            reason="gpu_memory",
         )
     limited = f", and {CHOICE}={choice} allows of them: {_names(allowed)}" if choice else ""
     there = _names(Slot(name=device.name, device=device) for device in found)
@@ -54,6 +55,7 @@ def slots_of(
         if limited
         else "`autoresearch-mcp doctor` says what it looked for; "
         'a target that can do without one says [run] device = "any" or "cpu".',
+        reason="no_device",
     )
 
 
@@ -76,13 +78,18 @@ def _named(found: Sequence[Device], part: str) -> list[Slot]:
             f"{CHOICE} says {part!r}, which is no device.",
             f"Write names with commas between, and *N (up to {MOST_SHARED}) behind one to let N "
             "runs share it: gpu-0*2,cpu-0.",
+            reason="bad_device_choice",
         )
     name = match[1]
     whole = {"cpu": False, "gpu": True}.get(name)  # all of a kind
     chosen = [d for d in found if (d.is_gpu is whole if whole is not None else d.name == name)]
     if not chosen and whole is None:
         known = ", ".join(device.name for device in found)
-        raise LabError(f"{CHOICE} names {name}, which is not here.", f"Here are: {known}.")
+        raise LabError(
+            f"{CHOICE} names {name}, which is not here.",
+            f"Here are: {known}.",
+            reason="device_absent",
+        )
     if count == 1:
         return [Slot(name=device.name, device=device) for device in chosen]
     return [

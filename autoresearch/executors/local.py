@@ -19,7 +19,7 @@ from autoresearch.devices.machine import Machine
 from autoresearch.devices.slots import CHOICE, Slot, slots_of
 from autoresearch.errors import RunStartError
 from autoresearch.records import EndCause, RunReport
-from autoresearch.run_directory import RunDir, ended_report
+from autoresearch.run_directory import RunDir, ended_report, with_end
 from autoresearch.run_output.log_digest import last_line
 from autoresearch.system.locks import try_lock
 from autoresearch.system.processes import boot_id
@@ -40,11 +40,16 @@ class LocalExecutor:
     def submit(self, rundir: RunDir) -> None:
         """Return when the supervisor is on its own; it writes its first status a moment later."""
         if rundir.read_status() is not None:
-            raise RunStartError(f"{rundir.path} was run before.", "Plan a new run.")
+            raise RunStartError(
+                f"{rundir.path} was run before.", "Plan a new run.", reason="run_before"
+            )
         code = self._spawn(rundir)
         if code != 0:
             words = last_line(rundir.error_file) or f"exit status {code}"
-            raise RunStartError(f"The supervisor of {rundir.path} did not start: {words}.")
+            raise RunStartError(
+                f"The supervisor of {rundir.path} did not start: {words}.",
+                reason="supervisor_failed",
+            )
 
     def _spawn(self, rundir: RunDir) -> int:
         """Start a supervisor; the exit status of the process that it detaches from."""
@@ -61,7 +66,8 @@ class LocalExecutor:
                 )
             except OSError as error:
                 raise RunStartError(
-                    f"The supervisor of {rundir.path} did not start: {error}."
+                    f"The supervisor of {rundir.path} did not start: {error}.",
+                    reason="supervisor_not_executable",
                 ) from error
         try:
             return intermediate.wait(_START_S)
@@ -189,7 +195,5 @@ def _lost(rundir: RunDir, status: RunReport | None) -> RunReport:
         reason = f"its supervisor never started: {last_line(rundir.error_file) or 'no word'}"
         return ended_report(rundir.path.name, EndCause.NEVER_STARTED, reason)
     reason = f"its supervisor died while the run was {status.state}"
-    cause = EndCause.SUPERVISOR_DIED
-    return dataclasses.replace(
-        status, state=cause.state, cause=cause, reason=reason, ended=time.time()
-    )
+    lost = with_end(status, EndCause.SUPERVISOR_DIED, reason)
+    return dataclasses.replace(lost, ended=time.time())

@@ -126,11 +126,13 @@ class Git:
             raise GitError(
                 "git is not installed, or not on PATH.",
                 "Install git 2.36 or later (for example `apt install git`), then try again.",
+                reason="not_installed",
             ) from None
         except subprocess.TimeoutExpired:
             raise GitError(
                 f"`git {args[0]}` did not end within {timeout_s:g} s.",
                 "Look for a slow or unreachable disk, then try again.",
+                reason="timeout",
             ) from None
 
 
@@ -143,7 +145,7 @@ def words(output: bytes) -> str:
 def failure(args: Sequence[str], done: subprocess.CompletedProcess[bytes]) -> GitError:
     """The error for a command that did not end with 0."""
     said = words(done.stderr or done.stdout or b"") or f"exit status {done.returncode}"
-    return GitError(f"`git {args[0]}` failed: {said}")
+    return GitError(f"`git {args[0]}` failed: {said}", reason="command_failed")
 
 
 def _environment(keep: Sequence[str]) -> dict[str, str]:

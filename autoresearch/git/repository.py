@@ -187,7 +187,8 @@ class Repository:
             return content
         files = self.list_files(commit)
         near = difflib.get_close_matches(path, files, n=3, cutoff=0.5) or list(files[:5])
-        raise NotFoundError(f"There is no file {path!r} here.", f"There are: {', '.join(near)}.")
+        there = f"There are: {', '.join(near)}."
+        raise NotFoundError(f"There is no file {path!r} here.", there, reason="file")
 
     def read_many(self, names: Sequence[str]) -> list[bytes | None]:
         """The content of many blobs, in one go; None for what is missing or not a blob."""
@@ -291,6 +292,7 @@ class Repository:
             f"The diff does not apply to the base: {_told(said)}.",
             "Look at the file as it is in the base, and make the diff against that; "
             "or use `edits`, which need no line numbers.",
+            reason="does_not_apply",
         )
 
     def commit_tree(
@@ -362,10 +364,8 @@ class Repository:
 def _refuse_leading_out(member: tarfile.TarInfo) -> None:
     place = posixpath.normpath(str(PurePosixPath(member.name).parent / member.linkname))
     if member.issym() and place.startswith(("/", "..")):
-        raise GitError(
-            f"{member.name} leads out of the tree, so it is not given to a run.",
-            "Commit the file itself.",
-        )
+        words = f"{member.name} leads out of the tree, so it is not given to a run."
+        raise GitError(words, "Commit the file itself.", reason="leads_out")
 
 
 def _told(said: bytes) -> str:

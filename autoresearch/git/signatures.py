@@ -53,11 +53,13 @@ def prepare_signer(key: Path, folder: Path) -> Signer:
         raise InvalidStateError(
             f"{PROGRAM} is not installed, and verdicts are signed with it.",
             "Install OpenSSH 8.2 or later (`apt install openssh-client`), or open without --sign.",
+            reason="no_ssh_keygen",
         )
     if not key.is_file():
         raise InvalidStateError(
             f"There is no key {key}.",
             f"Make one: ssh-keygen -t ed25519 -N '' -f {key}",
+            reason="no_key",
         )
     public = _public(key)
     (folder / ALLOWED).write_text(f'{WHO} namespaces="git" {public}\n')
@@ -70,6 +72,7 @@ def refusal(key: Path, said: str) -> InvalidStateError:
         f"Nothing was written, since it could not be signed with {key}: {said}",
         "A key with a passphrase must be in an ssh-agent that this process can reach "
         f"(`ssh-add {key}`, SSH_AUTH_SOCK); a key that was moved must be moved back.",
+        reason="signing_failed",
     )
 
 
@@ -95,5 +98,6 @@ def _public(key: Path) -> str:
             f"{key} is no key that can be used: {said}",
             "Give an SSH key without a passphrase, or one that is in an ssh-agent with its .pub "
             "file beside it.",
+            reason="unusable_key",
         )
     return " ".join(text[:2])

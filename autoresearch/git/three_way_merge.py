@@ -9,6 +9,7 @@ where hunks touch and both put in more lines than they take out: that, too, is a
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from itertools import pairwise
 
 from autoresearch.errors import PatchRefusedError
@@ -22,12 +23,26 @@ _LINE = re.compile(rb"[^\n]*\n|[^\n]+")  # a carriage return is part of its line
 Entries = Mapping[str, Entry]
 
 
+class Clash(StrEnum):
+    """Why two changes can't both be had, as a sentence."""
+
+    SAME_LINES = "both change this"
+    ORDER_OPEN = "both add lines here, so their order is open"
+    LAST_LINE_END = "one takes its last line end away, one adds a line"
+    GONE = "the patch changes it, but it is gone now"
+    CHANGED_SINCE = "the patch deletes it, but it was changed since"
+    BOTH_ADD = "both add it, with different content"
+    NO_PLAIN_FILE = "both change it, and it is no plain file"
+    BINARY = "both change it, and it is binary"
+    FILE_AND_FOLDER = "it is a file in one and a folder in the other"
+
+
 @dataclass(frozen=True, slots=True)
 class Collision:
     """Where two changes can't both be had, and why."""
 
     path: str
-    why: str
+    why: Clash
     ours: tuple[int, int] | None = None  # lines of the present text, (first, last), 1-based
     base: tuple[int, int] | None = None  # lines of the text that the patch was made against
 
@@ -46,6 +61,7 @@ class MergeRefusedError(PatchRefusedError):
         super().__init__(
             f"{shown}; and {more} more." if more > 0 else f"{shown}.",
             "Look at these lines as they are now, and write the change for them.",
+            reason="collision",
         )
         self.collisions = tuple(collisions)
 
@@ -95,9 +111,7 @@ def merge_texts(
         at = hunk.after
     out += lines[at:]
     if not all(line.endswith(b"\n") for line in out[:-1]):
-        raise MergeRefusedError(
-            [Collision(path, "one takes its last line end away, one adds a line")]
-        )
+        raise MergeRefusedError([Collision(path, Clash.LAST_LINE_END)])
     return out
 
 
@@ -106,14 +120,14 @@ def _merge_file(
 ) -> Entry:
     old, now, new = three
     if now is None:
-        raise MergeRefusedError([Collision(path, "the patch changes it, but it is gone now")])
+        raise MergeRefusedError([Collision(path, Clash.GONE)])
     if new is None:
-        raise MergeRefusedError([Collision(path, "the patch deletes it, but it was changed since")])
+        raise MergeRefusedError([Collision(path, Clash.CHANGED_SINCE)])
     if old is None:
-        raise MergeRefusedError([Collision(path, "both add it, with different content")])
+        raise MergeRefusedError([Collision(path, Clash.BOTH_ADD)])
     modes = {entry.mode for entry in (old, now, new)}
     if not modes.issubset(PLAIN_MODES):
-        raise MergeRefusedError([Collision(path, "both change it, and it is no plain file")])
+        raise MergeRefusedError([Collision(path, Clash.NO_PLAIN_FILE)])
     # There are two modes, so where both changed it they agree.
     mode = new.mode if now.mode == old.mode else now.mode
     return Entry(mode, _merge_blobs(repo, path, old.id, now.id, new.id))
@@ -127,7 +141,7 @@ def _merge_blobs(repo: Repository, path: str, old: str, now: str, new: str) -> s
         return new
     contents = [content or b"" for content in repo.read_many([old, now, new])]
     if any(b"\0" in content for content in contents):
-        raise MergeRefusedError([Collision(path, "both change it, and it is binary")])
+        raise MergeRefusedError([Collision(path, Clash.BINARY)])
     texts = [_LINE.findall(content) for content in contents]
     ours, theirs = repo.hunks(old, now, texts[1]), repo.hunks(old, new, texts[2])
     return repo.write_blob(b"".join(merge_texts(path, contents[0], ours, theirs)))
@@ -142,7 +156,7 @@ def _collide(one: Hunk, other: Hunk) -> bool:
 
 def _collision(path: str, ours: Hunk, theirs: Hunk) -> Collision:
     overlapping = ours.first < theirs.after and theirs.first < ours.after
-    why = "both change this" if overlapping else "both add lines here, so their order is open"
+    why = Clash.SAME_LINES if overlapping else Clash.ORDER_OPEN
     last = ours.new_first + max(len(ours.lines), 1)
     return Collision(
         path,
@@ -157,7 +171,7 @@ def _file_and_folder(merged: Entries) -> list[Collision]:
     # With a slash at its end a file's name sorts right before what lies below it.
     ordered = sorted(f"{path}/" for path in merged)
     return [
-        Collision(file[:-1], "it is a file in one and a folder in the other")
+        Collision(file[:-1], Clash.FILE_AND_FOLDER)
         for file, below in pairwise(ordered)
         if below.startswith(file)
     ]

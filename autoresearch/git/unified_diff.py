@@ -40,13 +40,19 @@ def clean(diff: str) -> CleanDiff:
     """Make `diff` regular; PatchRefusedError when there is no unified diff in it."""
     text = diff.replace("\r\n", "\n").replace("\r", "\n")
     if "*** Begin Patch" in text:
-        raise PatchRefusedError("This is an apply_patch patch, not a unified diff.", REMEDY)
+        raise PatchRefusedError(
+            "This is an apply_patch patch, not a unified diff.", REMEDY, reason="apply_patch_format"
+        )
     lines = _without_surroundings(text.split("\n"))
     if not any(_HUNK.match(line) for line in lines):
         if any(line.startswith("@@") for line in lines):
-            raise PatchRefusedError("A hunk header has no line numbers.", REMEDY)
+            raise PatchRefusedError(
+                "A hunk header has no line numbers.", REMEDY, reason="hunk_without_lines"
+            )
         if not any(line.startswith("diff --git ") for line in lines):
-            raise PatchRefusedError("There is no hunk (@@ … @@) in the diff.", REMEDY)
+            raise PatchRefusedError(
+                "There is no hunk (@@ … @@) in the diff.", REMEDY, reason="no_hunk"
+            )
     strip = _strip(lines)
     return CleanDiff("\n".join(_with_git_headers(lines, strip)) + "\n", strip)
 
@@ -70,7 +76,9 @@ def _without_surroundings(lines: list[str]) -> list[str]:
     first = next((i for i, line in enumerate(lines) if _starts(lines, i)), None)
     if first is None:
         raise PatchRefusedError(
-            "There is no file header (--- a/FILE, +++ b/FILE) in the diff.", REMEDY
+            "There is no file header (--- a/FILE, +++ b/FILE) in the diff.",
+            REMEDY,
+            reason="no_file_header",
         )
     fenced = any(line.lstrip().startswith("```") for line in lines[:first])
     kept = lines[first:]

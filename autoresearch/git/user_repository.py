@@ -40,7 +40,11 @@ class Source:
         """Check that the lab can start from this folder; each reason against it has its error."""
         path = path.expanduser().resolve()
         if not path.is_dir():
-            raise GitError(f"{path} is not a folder.", "Give the top folder of a git repository.")
+            raise GitError(
+                f"{path} is not a folder.",
+                "Give the top folder of a git repository.",
+                reason="no_folder",
+            )
         git = Git.user(path)
         asked = ("--is-bare-repository", "--is-inside-work-tree", "--show-object-format")
         done = git.attempt("rev-parse", *asked)
@@ -51,23 +55,27 @@ class Source:
             raise GitError(
                 f"{path} is a bare repository, or lies inside `.git`.",
                 "Give the top folder of a clone that has its files checked out.",
+                reason="bare_repository",
             )
         top = Path(git.run("rev-parse", "--show-toplevel").decode().rstrip("\n")).resolve()
         if top != path:
             raise GitError(
                 f"{path} is a folder inside the repository {top}.",
                 f"Give the top folder, {top}.",
+                reason="not_top_folder",
             )
         if object_format != "sha1":
             raise GitError(
                 f"{path} names its objects by {object_format}, which the lab does not support.",
                 "Convert it to sha1, git's default, or copy the files to a new repository.",
+                reason="object_format",
             )
         head = git.attempt("rev-parse", "--verify", "--quiet", "HEAD^{commit}")
         if head.returncode:
             raise GitError(
                 f"{path} has no commits yet, so there is no baseline.",
                 "Commit the code once, then open the lab again.",
+                reason="no_commits",
             )
         return cls(path, head.stdout.decode().strip())
 
@@ -113,11 +121,13 @@ class Source:
             raise InvalidStateError(
                 f"{branch!r} is no branch name that git accepts.",
                 "Give one such as autoresearch/best.",
+                reason="bad_branch_name",
             )
         if not self.git.attempt("rev-parse", "--verify", "-q", f"refs/heads/{branch}").returncode:
             raise InvalidStateError(
                 f"{self.path} already has a branch {branch!r}.",
                 "Give a new name; the lab never moves a branch of yours.",
+                reason="branch_exists",
             )
 
     def has(self, commits: list[str]) -> list[str]:
@@ -143,6 +153,7 @@ class Source:
             raise InvalidStateError(
                 f"git did not create the branch {branch!r}: {words(created.stderr)}",
                 "Give another name.",
+                reason="branch_not_created",
             )
 
     def _read(self, path: str) -> str:
@@ -159,11 +170,13 @@ def _not_usable(path: Path, said: str) -> GitError:
         return GitError(
             f"{path} belongs to another user, so git will not read it.",
             f"If you trust it: git config --global --add safe.directory {path}",
+            reason="other_owner",
         )
     if "not a git repository" in said:
         return GitError(
             f"{path} is not a git repository.",
             f"Run `git init` there and commit the code, or give the right folder. "
             f"Looked at: {path}.",
+            reason="no_repository",
         )
-    return GitError(f"git cannot read {path}: {said}")
+    return GitError(f"git cannot read {path}: {said}", reason="unreadable_repository")

@@ -55,6 +55,7 @@ def read_anchor(path: Path) -> Anchor | None:
         raise LedgerDamagedError(
             f"The anchor {path} does not read: {error}.",
             "Run `autoresearch-mcp verify`; restore the file from a copy.",
+            reason="anchor_unreadable",
         ) from error
     return anchor
 
@@ -78,6 +79,7 @@ def parse_written(text: str) -> Written:
             f"{text!r} is no head of a ledger.",
             f"Give HASH:COUNT as `autoresearch-mcp verify` printed it, or at least {SHORTEST} "
             "digits of the hash.",
+            reason="bad_head",
         )
     return Written(head=found[1], count=int(found[2]) if found[2] else None)
 

@@ -26,6 +26,14 @@ from autoresearch.records import (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Contradiction:
+    """Why an event cannot come next: for programs, and as a sentence."""
+
+    reason: str
+    text: str
+
+
 @dataclass(slots=True)
 class History:
     """The state after `entries`. Treat what it hands out as read-only."""
@@ -69,13 +77,15 @@ class History:
     def experiment(self, name: str) -> Experiment:
         """One experiment; NotFoundError names the valid ids."""
         if name not in self.experiments:
-            raise NotFoundError(f"There is no experiment {name!r}.", self._ids("experiments"))
+            raise NotFoundError(
+                f"There is no experiment {name!r}.", self._ids("experiments"), reason="experiment"
+            )
         return self.experiments[name]
 
     def run(self, name: str) -> Run:
         """One run; NotFoundError names the valid ids."""
         if name not in self.runs:
-            raise NotFoundError(f"There is no run {name!r}.", self._ids("runs"))
+            raise NotFoundError(f"There is no run {name!r}.", self._ids("runs"), reason="run")
         return self.runs[name]
 
     def runs_of(self, experiment: str) -> tuple[Run, ...]:
@@ -117,7 +127,8 @@ class History:
         if entry.n != len(self.entries):
             raise LedgerDamagedError(
                 f"The ledger's commit {entry.commit[:12]} says it is number {entry.n}, "
-                f"but it is number {len(self.entries)} in the chain."
+                f"but it is number {len(self.entries)} in the chain.",
+                reason="wrong_number",
             )
         self.check(entry.event)
         self._take(entry.event, entry.at)
@@ -127,15 +138,19 @@ class History:
         """LedgerDamagedError if the event cannot come next."""
         contradiction = self._contradiction(event)
         if contradiction:
-            raise LedgerDamagedError(f"Event {len(self.entries)}: {contradiction}")
+            said = f"Event {len(self.entries)}: {contradiction.text}"
+            raise LedgerDamagedError(said, reason=contradiction.reason)
 
-    def _contradiction(self, event: Event) -> str:  # noqa: PLR0911 (one a kind)
-        """Why the event cannot come next; empty if it can."""
+    def _contradiction(self, event: Event) -> Contradiction | None:  # noqa: PLR0911 (one a kind)
+        """Return why the event cannot come next, None if it can."""
         match event:
             case LabOpened():
-                return "the lab was opened already." if self.entries else ""
+                opened = Contradiction("opened_twice", "the lab was opened already.")
+                return opened if self.entries else None
             case _ if self.opened is None:
-                return "the first event must be that the lab was opened."
+                return Contradiction(
+                    "not_opened", "the first event must be that the lab was opened."
+                )
             case Proposed(experiment=experiment):
                 return self._wrong_experiment(experiment)
             case RunStarted(run=run):
@@ -149,70 +164,87 @@ class History:
             case Reverted(reversal=reversal):
                 return self._wrong_reversal(reversal)
 
-    def _wrong_experiment(self, experiment: Experiment) -> str:
+    def _wrong_experiment(self, experiment: Experiment) -> Contradiction | None:
         if experiment.id != self.next_experiment:
-            return f"experiment {experiment.id} is proposed where {self.next_experiment} is due."
+            words = f"experiment {experiment.id} is proposed where {self.next_experiment} is due."
+            return Contradiction("wrong_experiment", words)
         if (experiment.base is None) != (experiment.id == "e0"):
-            return "e0, and only e0, has no base."
-        return self._unknown(experiment.base) if experiment.base else ""
+            return Contradiction("wrong_base", "e0, and only e0, has no base.")
+        return self._unknown(experiment.base) if experiment.base else None
 
-    def _wrong_run(self, run: Run) -> str:
+    def _wrong_run(self, run: Run) -> Contradiction | None:
         due = self.next_run(run.experiment)
-        return "" if run.id == due else f"run {run.id} is started where {due} is due."
+        words = f"run {run.id} is started where {due} is due."
+        return None if run.id == due else Contradiction("wrong_run", words)
 
-    def _wrong_report(self, report: RunReport) -> str:
+    def _wrong_report(self, report: RunReport) -> Contradiction | None:
         if report.run not in self.runs:
-            return f"run {report.run} ended, but was never started."
+            words = f"run {report.run} ended, but was never started."
+            return Contradiction("never_started", words)
         if report.run in self.reports:
-            return f"run {report.run} ended twice."
-        return "" if report.state.final else f"run {report.run} ended as {report.state.value}."
+            return Contradiction("ended_twice", f"run {report.run} ended twice.")
+        words = f"run {report.run} ended as {report.state.value}."
+        return None if report.state.final else Contradiction("not_final", words)
 
-    def _wrong_verdict(self, verdict: Verdict) -> str:
+    def _wrong_verdict(self, verdict: Verdict) -> Contradiction | None:
         unknown = self._unknown(verdict.experiment) or self._unknown(verdict.base)
         return unknown or self._wrong_claim(verdict) or self._wrong_evidence(verdict)
 
-    def _wrong_claim(self, verdict: Verdict) -> str:
+    def _wrong_claim(self, verdict: Verdict) -> Contradiction | None:
         if verdict.experiment in self.verdicts:
-            return f"{verdict.experiment} is judged a second time."
+            words = f"{verdict.experiment} is judged a second time."
+            return Contradiction("judged_twice", words)
         base = self.experiments[verdict.experiment].base or verdict.experiment  # e0 has only itself
         if verdict.base != base:
-            return f"{verdict.experiment} is judged against {verdict.base}, but its base is {base}."
+            words = (
+                f"{verdict.experiment} is judged against {verdict.base}, but its base is {base}."
+            )
+            return Contradiction("wrong_base", words)
         newest = max((v.judge_version for v in self.verdicts.values()), default=0)
         if verdict.judge_version < newest:
-            return (
+            return Contradiction(
+                "older_judge",
                 f"{verdict.experiment} is judged by version {verdict.judge_version} of the judge "
-                f"after version {newest} was in use."
+                f"after version {newest} was in use.",
             )
         if verdict.moved_incumbent and verdict.outcome is not Outcome.KEEP:
-            return f"{verdict.experiment} is made incumbent, but its outcome is {verdict.outcome}."
-        return ""
+            words = f"{verdict.experiment} is made incumbent, but its outcome is {verdict.outcome}."
+            return Contradiction("not_kept", words)
+        return None
 
-    def _wrong_reversal(self, reversal: Reversal) -> str:
+    def _wrong_reversal(self, reversal: Reversal) -> Contradiction | None:
         name = reversal.experiment
         if len(self.kept) < 2 or self.kept[-1] != name:
-            return f"{name} is taken back, but the incumbent is {self.incumbent}."
+            words = f"{name} is taken back, but the incumbent is {self.incumbent}."
+            return Contradiction("not_incumbent", words)
         if reversal.base != self.kept[-2]:
-            return f"{name} is taken back to {reversal.base}, but was kept on {self.kept[-2]}."
+            words = f"{name} is taken back to {reversal.base}, but was kept on {self.kept[-2]}."
+            return Contradiction("wrong_base", words)
         stranger = self._without_end(reversal)
-        return f"taking back {name} rests on {stranger}, which has no end." if stranger else ""
+        words = f"taking back {name} rests on {stranger}, which has no end."
+        return Contradiction("unended_run", words) if stranger else None
 
     def _without_end(self, word: Verdict | Reversal) -> str:
         groups = (word.candidate_runs, word.control_runs, *word.noise_runs)
         return next((run for group in groups for run in group if run not in self.reports), "")
 
-    def _wrong_evidence(self, verdict: Verdict) -> str:
+    def _wrong_evidence(self, verdict: Verdict) -> Contradiction | None:
         stranger = self._without_end(verdict)
         if stranger:
-            return f"the verdict on {verdict.experiment} rests on {stranger}, which has no end."
+            words = f"the verdict on {verdict.experiment} rests on {stranger}, which has no end."
+            return Contradiction("unended_run", words)
         if verdict.moved_incumbent and verdict.base != self.incumbent:
-            return (
+            return Contradiction(
+                "not_incumbent",
                 f"{verdict.experiment} was judged against {verdict.base} and made incumbent, "
-                f"but the incumbent is {self.incumbent}."
+                f"but the incumbent is {self.incumbent}.",
             )
-        return ""
+        return None
 
-    def _unknown(self, experiment: str) -> str:
-        return "" if experiment in self.experiments else f"experiment {experiment} is unknown."
+    def _unknown(self, experiment: str) -> Contradiction | None:
+        words = f"experiment {experiment} is unknown."
+        known = experiment in self.experiments
+        return None if known else Contradiction("unknown_experiment", words)
 
     def _take(self, event: Event, at: float) -> None:
         match event:

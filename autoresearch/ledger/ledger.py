@@ -63,6 +63,7 @@ class Ledger:
             raise LedgerDamagedError(
                 f"The ledger's last commit cannot be read in {self.repo.path}.",
                 "Run `autoresearch-mcp verify`; restore that folder from a copy.",
+                reason="unreadable_commit",
             )
         if head != known.head:
             known = extended(self.repo, known, head)
@@ -107,6 +108,7 @@ class Ledger:
             f"The ledger could not be moved in {ATTEMPTS} attempts: one of its branches is not "
             "where the ledger says it is.",
             "Run `autoresearch-mcp verify` to see which.",
+            reason="branches_moved",
         )
 
     @contextmanager
@@ -119,6 +121,7 @@ class Ledger:
             raise InvalidStateError(
                 f"Another process has been writing to this lab for {LOCK_S:g} s.",
                 "Wait, then try again.",
+                reason="ledger_locked",
             ) from None
         try:
             yield
@@ -140,6 +143,7 @@ class Ledger:
                 f"The ledger ends with event {count - 1}, but {self.anchor_path}, where the lab "
                 f"writes its head down, {said}.",
                 "Run `autoresearch-mcp verify`; restore the lab's folder from a copy.",
+                reason="anchor_differs",
             )
 
     def _commit(self, before: History, events: Sequence[Event]) -> History:
@@ -173,17 +177,22 @@ def extended(repo: Repository, history: History, head: str | None) -> History:
     if head is None:
         if history.head is None:
             return history
-        raise LedgerDamagedError("The ledger's branch is gone.", "Run `autoresearch-mcp verify`.")
+        raise LedgerDamagedError(
+            "The ledger's branch is gone.", "Run `autoresearch-mcp verify`.", reason="branch_gone"
+        )
     chain = repo.parents(head, history.head)
     if history.head and (not chain or chain[0][1:2] != (history.head,)):
         raise LedgerDamagedError(
             "The ledger's branch no longer continues from where this server read it.",
             "Run `autoresearch-mcp verify`, then start the server again.",
+            reason="not_continued",
         )
     blobs = repo.read_many([f"{commit[0]}:{FILE}" for commit in chain])
     after = history.copy()
     for (commit, *_), blob in zip(chain, blobs, strict=True):
         if blob is None:
-            raise LedgerDamagedError(f"The ledger's commit {commit[:12]} has no {FILE}.")
+            raise LedgerDamagedError(
+                f"The ledger's commit {commit[:12]} has no {FILE}.", reason="no_event"
+            )
         after.apply(envelope.decode(commit, blob))
     return after

@@ -41,6 +41,7 @@ def encode(n: int, at: float, event: Event) -> bytes:
         raise LedgerDamagedError(
             f"A {kind_of(event)} event holds a number that is not finite.",
             "Record None where nothing was measured.",
+            reason="not_finite",
         ) from error
     return text.encode(errors="replace") + b"\n"
 
@@ -60,13 +61,14 @@ def decode(commit: str, blob: bytes) -> Entry:
     except (ValidationError, ValueError, RecursionError) as error:
         why = " ".join(str(error).split())[:300]
         raise LedgerDamagedError(
-            f"The ledger's commit {commit[:12]} does not read: {why}"
+            f"The ledger's commit {commit[:12]} does not read: {why}", reason="unreadable_event"
         ) from error
     extra = _unknown(envelope["event"], to_jsonable_python(event))
     if extra:
         raise LedgerDamagedError(
             f"The ledger's commit {commit[:12]} has a key that a {kind} event does not: {extra!r}.",
             "It was written by a newer version, or by hand.",
+            reason="unknown_key",
         )
     return Entry(n=n, at=float(at), commit=commit, event=event)
 

@@ -151,7 +151,9 @@ def _read(ledger: Ledger, head: str | None) -> tuple[list[tuple[str, ...]], Iter
     def decoded() -> Iterator[Entry]:
         for (commit, *_), blob in zip(chain, blobs, strict=True):
             if blob is None:
-                raise LedgerDamagedError(f"The ledger's commit {commit[:12]} has no {FILE}.")
+                raise LedgerDamagedError(
+                    f"The ledger's commit {commit[:12]} has no {FILE}.", reason="no_event"
+                )
             yield envelope.decode(commit, blob)
 
     return chain, decoded()

@@ -42,5 +42,7 @@ def choose_run(run_or_experiment: str | None, history: History) -> str:
         return runs[-1].id
     newest = ", ".join(list(history.runs)[-8:]) or "none yet"
     raise NotFoundError(
-        f"No run and no experiment {run_or_experiment!r}.", f"The newest runs: {newest}."
+        f"No run and no experiment {run_or_experiment!r}.",
+        f"The newest runs: {newest}.",
+        reason="run_or_experiment",
     )

@@ -61,6 +61,7 @@ def refuse_more_runs(experiment: str, history: History) -> None:
         raise InvalidStateError(
             f"{experiment} has its verdict: {history.verdicts[experiment].outcome}.",
             "Propose another experiment.",
+            reason="has_verdict",
         )
     if going(history, known.id) or any(not r.state.repeated for r in history.reports_of(known.id)):
         raise InvalidStateError(

@@ -35,6 +35,7 @@ def refuse_repeat(patch: PreparedPatch, history: History) -> None:
         raise PatchRefusedError(
             f"This is the code of {known.id} again: {said}.",
             "Change something that runs differently, or build on what it showed.",
+            reason="repeated_code",
         )
 
 

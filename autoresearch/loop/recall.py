@@ -124,7 +124,9 @@ def recall(
         first, last = lines
         if first > last:
             raise NotFoundError(
-                f"Lines {first}-{last} end before they begin.", "Give them as 10-40."
+                f"Lines {first}-{last} end before they begin.",
+                "Give them as 10-40.",
+                reason="lines",
             )
         touched = touching(lab, history, question.path, first, last)
         found = tuple(experiment for experiment in found if experiment in touched)

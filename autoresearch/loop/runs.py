@@ -30,7 +30,7 @@ from autoresearch.records import (
     RunStarted,
     RunState,
 )
-from autoresearch.run_directory import RunDir, RunSpec, empty_report, ended_report
+from autoresearch.run_directory import RunDir, RunSpec, empty_report, ended_report, with_end
 from autoresearch.run_output.curve import read_curve
 from autoresearch.run_output.log_digest import digest, true_exception
 from autoresearch.sandboxes.selection import current_sandbox
@@ -134,15 +134,15 @@ class Runs:
     def _refuse_changed(self) -> None:
         """Raise InvalidStateError where runs could not begin or be compared with earlier ones."""
         for changed in self.changed_files():
-            raise InvalidStateError(
-                changed, "Open the target as a new lab: these scores would not compare."
-            )
+            anew = "Open the target as a new lab: these scores would not compare."
+            raise InvalidStateError(changed, anew, reason="data_changed")
         python = self.contract.run.python or self.python
         if not Path(python).exists():
             raise InvalidStateError(
                 f"{python}, which the target runs on, is gone.",
                 "Put it back; an environment of the lab's own is built again when the lab is "
                 "opened (open_lab, or `autoresearch-mcp init`).",
+                reason="python_gone",
             )
 
     def changed_files(self) -> tuple[str, ...]:
@@ -236,11 +236,14 @@ class Runs:
         history = self.ledger.history()
         known = history.run(run)
         if run in history.reports:
-            raise InvalidStateError(f"{run} has already ended: {history.reports[run].state}.")
+            raise InvalidStateError(
+                f"{run} has already ended: {history.reports[run].state}.", reason="run_ended"
+            )
         if was_kept(history, known.experiment):
             raise InvalidStateError(
                 f"{run} is a control run, and choosing which controls count would bias verdicts.",
                 f"It ends by itself within {self.contract.run.wall_ceiling_s:.0f} s.",
+                reason="control_run",
             )
         self.directory(run).stop_file.touch()
 
@@ -249,7 +252,8 @@ class Runs:
         history = self.ledger.history()
         planned = history.runs[run]
         directory = self.directory(run)
-        report = history.reports.get(run) or directory.read_status() or _just_planned(planned)
+        report = history.reports.get(run) or directory.read_status()
+        report = report or empty_report(run, RunState.QUEUED, "waiting for its supervisor")
         hidden = self.is_going_control(run)
         shown = (detail or report.state is RunState.CRASHED) and not hidden
         log = directory.log_file
@@ -311,8 +315,7 @@ class Runs:
         changed = self.changed_files() if report.measurement is not None else ()
         if not changed:
             return report
-        cause = EndCause.DATA_CHANGED
-        return replace(report, state=cause.state, cause=cause, reason=changed[0], measurement=None)
+        return replace(with_end(report, EndCause.DATA_CHANGED, changed[0]), measurement=None)
 
     @property
     def _cpu_ceiling_s(self) -> float | None:
@@ -393,7 +396,3 @@ def _scored_by(sealed: Sealed | None) -> dict[str, Any]:
 def _filled(argv: Sequence[str], python: str) -> tuple[str, ...]:
     """A command of the contract's, with the interpreter that it names."""
     return tuple(part.replace("{python}", python) for part in argv)
-
-
-def _just_planned(run: Run) -> RunReport:
-    return empty_report(run.id, RunState.QUEUED, "waiting for its supervisor")

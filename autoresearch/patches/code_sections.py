@@ -56,7 +56,7 @@ def find_section(section: str, files: Sequence[str], read: "Reader") -> Place:
     if not path:
         path, within = (section.strip(), "") if section.strip() in files else ("", section.strip())
     if path and path not in files:
-        raise NotFoundError(f"No file {path!r}.", f"Files: {_some(files, path)}.")
+        raise NotFoundError(f"No file {path!r}.", f"Files: {_some(files, path)}.", reason="file")
     if not path:
         return _find_symbol_anywhere(within, files, read)
     text = read(path)
@@ -69,13 +69,17 @@ def find_section(section: str, files: Sequence[str], read: "Reader") -> Place:
         last = int(lines["last"] or first)
         if not 1 <= first <= last or first > total:
             raise NotFoundError(
-                f"{path} has lines 1-{total}, not {within}.", "Ask for lines in there."
+                f"{path} has lines 1-{total}, not {within}.",
+                "Ask for lines in there.",
+                reason="lines",
             )
         return Place(path, first, min(last, total))
     found = _symbols(text).get(within)
     if found is None:
         raise NotFoundError(
-            f"{path} defines no {within!r}.", f"It defines: {_some(_symbols(text), within)}."
+            f"{path} defines no {within!r}.",
+            f"It defines: {_some(_symbols(text), within)}.",
+            reason="symbol",
         )
     return Place(path, *found)
 
@@ -272,6 +276,7 @@ def _find_symbol_anywhere(name: str, files: Sequence[str], read: Reader) -> Plac
     raise NotFoundError(
         f"No file and no symbol {name!r}.",
         f"Files: {_some(files, name)}. Symbols: {_some(known, name)}.",
+        reason="file_or_symbol",
     )
 
 

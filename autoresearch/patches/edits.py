@@ -29,6 +29,7 @@ def checked_path(path: str) -> str:
         raise PatchRefusedError(
             f"{path!r} is no path inside the repository.",
             "Give one from its top folder, such as train.py.",
+            reason="bad_path",
         )
     return str(PurePosixPath(*parts))
 
@@ -37,10 +38,12 @@ def check_place(path: str, files: Collection[str]) -> None:
     """Refuse a file where there is a folder, or below a file."""
     remedy = "Give the path of a file in an existing or new folder."
     if any(file.startswith(f"{path}/") for file in files):
-        raise PatchRefusedError(f"{path} is a folder.", remedy)
+        raise PatchRefusedError(f"{path} is a folder.", remedy, reason="is_folder")
     for parent in PurePosixPath(path).parents:
         if str(parent) in files:
-            raise PatchRefusedError(f"{parent} is a file, not a folder.", remedy)
+            raise PatchRefusedError(
+                f"{parent} is a file, not a folder.", remedy, reason="parent_is_file"
+            )
 
 
 def replace_once(before: bytes | None, edit: Edit, label: str, existing: Sequence[str]) -> bytes:
@@ -51,17 +54,21 @@ def replace_once(before: bytes | None, edit: Edit, label: str, existing: Sequenc
             raise PatchRefusedError(
                 f"{label}: there is no file {edit.path!r}.",
                 f"There are: {', '.join(near)}. To write a new file, leave `find` empty.",
+                reason="no_file",
             )
         return edit.replace.encode(errors="replace")
     if not edit.find:
         raise PatchRefusedError(
             f"{label}: `find` is empty, but {edit.path} exists.",
             "Give in `find` the lines to replace, exactly as they are.",
+            reason="file_exists",
         )
     try:
         text = before.decode()
     except UnicodeDecodeError:
-        raise PatchRefusedError(f"{label}: {edit.path} is not UTF-8 text.", "Use a diff.") from None
+        raise PatchRefusedError(
+            f"{label}: {edit.path} is not UTF-8 text.", "Use a diff.", reason="not_text"
+        ) from None
     find, replace = _with_line_ends_of(text, edit.find), _with_line_ends_of(text, edit.replace)
     starts = _starts(text, find)
     if len(starts) == 1:
@@ -73,10 +80,12 @@ def replace_once(before: bytes | None, edit: Edit, label: str, existing: Sequenc
         raise PatchRefusedError(
             f"{label}: `find` occurs {times} in {edit.path}, at lines {lines}.",
             "Take in enough of the lines around the one you mean.",
+            reason="find_repeated",
         )
     raise PatchRefusedError(
         f"{label}: `find` occurs 0 times in {edit.path}. {_closest(text, find)}",
         "Copy the lines exactly as they are, with their indentation.",
+        reason="find_absent",
     )
 
 

@@ -66,11 +66,15 @@ def prepare(
     if sum(map(bool, (edits, diff, tree))) != 1:
         several = edits or diff
         given = "Both `edits` and a `diff`" if several else "Neither `edits` nor a `diff`"
-        raise PatchRefusedError(f"{given} were given.", "Give one of the two.")
+        raise PatchRefusedError(
+            f"{given} were given.", "Give one of the two.", reason="edits_or_diff"
+        )
     limits = limits or Limits()
     if len(diff) > limits.diff_bytes:
         raise PatchRefusedError(
-            f"The diff has {len(diff):,} characters.", f"At most {limits.diff_bytes:,} are read."
+            f"The diff has {len(diff):,} characters.",
+            f"At most {limits.diff_bytes:,} are read.",
+            reason="diff_too_long",
         )
     if edits:
         tree = _apply_edits(repo, base, edits, allow, limits)
@@ -78,7 +82,9 @@ def prepare(
         tree = _apply_diff(repo, base, diff, allow)
     changes = repo.changes(base, tree)
     if not changes:
-        raise PatchRefusedError("The patch changes nothing.", "Give one that changes the code.")
+        raise PatchRefusedError(
+            "The patch changes nothing.", "Give one that changes the code.", reason="no_change"
+        )
     _check_reach(repo, base, tree, allow)
     _check_modes(changes)
     before, after = _editable_files(repo, base, tree, allow, changes)
@@ -90,6 +96,7 @@ def prepare(
             "The patch has no effect: only comments, formatting, docstrings, the spelling of "
             "numbers or the names of local variables differ from the base.",
             "Change what the code does.",
+            reason="no_effect",
         )
     check_seeds(before, after)
     check_payload(before, after)
@@ -174,6 +181,7 @@ def _refuse_frozen(outside: Sequence[str], allow: Sequence[str]) -> None:
         raise PatchRefusedError(
             f"The patch changes what is frozen: {_listed(outside)}.",
             f"Only these may be edited: {_listed(allow)}. Leave the rest as it is.",
+            reason="not_editable",
         )
 
 
@@ -186,6 +194,7 @@ def _check_modes(changes: Sequence[RawChange]) -> None:
         raise PatchRefusedError(
             f"The patch makes {change.path} {_MODES.get(new, f'a file of mode {new}')}.",
             "Only plain files may be added or changed, and modes must stay as they are.",
+            reason="bad_mode",
         )
 
 
@@ -208,7 +217,9 @@ def _editable_files(
 def _check_size(changes: Sequence[RawChange], after: Files, limits: Limits) -> None:
     for change in changes:
         if change.binary:
-            raise PatchRefusedError(f"{change.path} is binary.", "Change text files only.")
+            raise PatchRefusedError(
+                f"{change.path} is binary.", "Change text files only.", reason="binary"
+            )
         size = len(after.get(change.path, b""))
         if size > limits.file_bytes:
             raise _too_large(change.path, size, limits)
@@ -217,12 +228,15 @@ def _check_size(changes: Sequence[RawChange], after: Files, limits: Limits) -> N
         raise PatchRefusedError(
             f"The patch changes {lines:,} lines in {len(changes)} files.",
             f"At most {limits.lines:,} lines in {limits.files} files: test one idea at a time.",
+            reason="too_large",
         )
 
 
 def _too_large(path: str, size: int, limits: Limits) -> PatchRefusedError:
     return PatchRefusedError(
-        f"{path} would have {size:,} bytes.", f"A file may have {limits.file_bytes:,} at most."
+        f"{path} would have {size:,} bytes.",
+        f"A file may have {limits.file_bytes:,} at most.",
+        reason="file_too_large",
     )
 
 
@@ -231,12 +245,16 @@ def _check_text(before: Files, after: Files, changes: Sequence[RawChange]) -> No
     for change in changes:
         path, content = change.path, after.get(change.path, b"")
         if b"\0" in content:
-            raise PatchRefusedError(f"{path} holds a null byte.", "Change text files only.")
+            raise PatchRefusedError(
+                f"{path} holds a null byte.", "Change text files only.", reason="null_byte"
+            )
         if not path.endswith(".py"):
             continue
         wrong = _syntax_error(path, content)
         if wrong and (path not in before or not _syntax_error(path, before[path])):
-            raise PatchRefusedError(wrong, "Correct it and propose the patch again.")
+            raise PatchRefusedError(
+                wrong, "Correct it and propose the patch again.", reason="syntax"
+            )
 
 
 def _syntax_error(path: str, content: bytes) -> str:

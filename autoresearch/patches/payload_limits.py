@@ -56,6 +56,7 @@ def check_payload(before: Files, after: Files) -> None:
             f"The patch brings {found.constants:,} bytes of new strings and numbers (compressed).",
             f"At most {CONSTANT_BYTES} are allowed, about 700 characters: a model must learn "
             "from its training tokens. Compute what you need from them, or from a formula.",
+            reason="new_constants",
         )
     if found.words > WORD_BYTES:
         raise PatchRefusedError(
@@ -63,6 +64,7 @@ def check_payload(before: Files, after: Files) -> None:
             "(compressed).",
             f"At most {WORD_BYTES:,} are allowed, about 2,000 characters: test one idea at a "
             "time, and comment only what the code cannot say.",
+            reason="new_names",
         )
 
 
@@ -73,6 +75,7 @@ def check_seeds(before: Files, after: Files) -> None:
             f"The patch no longer reads {SEED_VARIABLE}.",
             "Seed every random generator from it: the lab draws the seed, so that no run is lucky "
             "by choice.",
+            reason="seed_not_read",
         )
     known = Counter(text for path in before for text, _ in _constant_seeds(path, before[path]))
     for path, content in after.items():
@@ -85,6 +88,7 @@ def check_seeds(before: Files, after: Files) -> None:
                 f'Take the lab\'s seed: seed = int(os.environ["{SEED_VARIABLE}"]), and for a '
                 "second stream default_rng([seed, 1]). The best of 20 seeds is worth 1.9 sigma, "
                 "so no patch may bring its own.",
+                reason="constant_seed",
             )
 
 

@@ -80,7 +80,9 @@ def chosen(target: str, only: Sequence[str] = ()) -> tuple[Entry, ...]:
     """The entries for a target, all or those named; NotFoundError says what there is."""
     if target not in TARGETS:
         raise NotFoundError(
-            f"The red team has no patches for {target!r}.", f"It has some for {TARGETS[0]}."
+            f"The red team has no patches for {target!r}.",
+            f"It has some for {TARGETS[0]}.",
+            reason="red_team_target",
         )
     entries = catalogue()
     unknown = [name for name in only if name not in {entry.name for entry in entries}]
@@ -88,6 +90,7 @@ def chosen(target: str, only: Sequence[str] = ()) -> tuple[Entry, ...]:
         raise NotFoundError(
             f"There is no cheat and no honest patch {unknown[0]!r}.",
             f"There are: {', '.join(entry.name for entry in entries)}.",
+            reason="red_team_patch",
         )
     return tuple(entry for entry in entries if not only or entry.name in only)
 

@@ -236,7 +236,9 @@ class _Trials:
                 self._controls_left += 1
                 return
             raise LabError(
-                f"Unchanged code does not run here: {view.reason}", "See autoresearch-mcp doctor."
+                f"Unchanged code does not run here: {view.reason}",
+                "See autoresearch-mcp doctor.",
+                reason="target_fails",
             )
         self._controls.append(view.value)
         self._neighbour = self._lab.runs.directory(view.id).out

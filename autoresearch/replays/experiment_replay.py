@@ -94,7 +94,9 @@ def plan(lab: Lab, name: str, runs: int = 1) -> Plan:
     compare with.
     """
     if runs < 1:
-        raise InvalidStateError(f"{runs} runs are none.", "Ask for at least one with --runs.")
+        raise InvalidStateError(
+            f"{runs} runs are none.", "Ask for at least one with --runs.", reason="too_few_runs"
+        )
     sigma = lab.overview().incumbent.sigma  # takes in how runs ended, too
     history = lab.history()
     chosen = _chosen(history, name, runs)
@@ -104,6 +106,7 @@ def plan(lab: Lab, name: str, runs: int = 1) -> Plan:
         raise NotFoundError(
             f"The commit {experiment.commit[:12]} of {experiment.id} is not there.",
             "Run `autoresearch-mcp verify`.",
+            reason="commit",
         )
     left_out = lab.contract.sealed_paths
     verdict = history.verdicts.get(experiment.id)
@@ -124,7 +127,9 @@ def plan(lab: Lab, name: str, runs: int = 1) -> Plan:
 def keep_tree(lab: Lab, planned: Plan, folder: Path) -> None:
     """Write the files of a run into a new folder; raise InvalidStateError if it exists."""
     if folder.exists() or folder.is_symlink():
-        raise InvalidStateError(f"{folder} is there already.", "Name a new folder with --keep.")
+        raise InvalidStateError(
+            f"{folder} is there already.", "Name a new folder with --keep.", reason="folder_exists"
+        )
     lab.repository.export(planned.experiment.commit, folder, exclude=planned.left_out)
 
 
@@ -154,13 +159,16 @@ def replay(lab: Lab, planned: Plan, watch: Watch) -> Iterator[Replayed]:
 def _chosen(history: History, name: str, runs: int) -> tuple[Run, ...]:
     if name in history.runs:
         if name not in history.reports:
-            raise InvalidStateError(f"{name} has not ended.", f"Wait for it, or stop it: {name}.")
+            raise InvalidStateError(
+                f"{name} has not ended.", f"Wait for it, or stop it: {name}.", reason="run_goes_on"
+            )
         return (history.runs[name],) * runs
     if name not in history.experiments:
         newest = ", ".join(list(history.experiments)[-5:])
         raise NotFoundError(
             f"No experiment and no run {name!r}.",
             f"The newest experiments: {newest}; their runs are named e1-r1, e1-r2, …",
+            reason="run_or_experiment",
         )
     ended = [run for run in history.runs_of(name) if run.id in history.reports]
     measured = [run for run in ended if history.reports[run.id].measurement is not None]
@@ -169,11 +177,13 @@ def _chosen(history: History, name: str, runs: int) -> tuple[Run, ...]:
         raise InvalidStateError(
             f"{name} has no run that ended, so there is nothing to compare with.",
             "Replay another, or let it run first.",
+            reason="no_ended_run",
         )
     if runs > len(chosen):
         raise InvalidStateError(
             f"{name} has {len(chosen)} runs to replay, not {runs}.",
             f"Ask for at most {len(chosen)}, or replay one run several times: {chosen[0].id}.",
+            reason="too_many_runs",
         )
     return tuple(chosen[:runs])
 
@@ -188,7 +198,9 @@ def _folder(lab_folder: Path, executor: Executor) -> Iterator[Path]:
         folder = Path(mkdtemp(prefix="replay-", dir=below))
         lock = try_lock(folder / "lock")
     if lock is None:
-        raise InvalidStateError(f"{folder} was locked by another process.", "Replay it again.")
+        raise InvalidStateError(
+            f"{folder} was locked by another process.", "Replay it again.", reason="replay_locked"
+        )
     try:
         yield folder
     finally:
@@ -214,6 +226,7 @@ def _alone(lab_folder: Path) -> Iterator[None]:
         raise InvalidStateError(
             f"Another replay has kept {FOLDER} locked for {STOP_S:g} s.",
             "If a replay was suspended, let it go on or end it; then try again.",
+            reason="replays_locked",
         ) from None
     try:
         yield

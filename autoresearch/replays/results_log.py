@@ -74,11 +74,16 @@ def judge_log(path: Path, sigma: float) -> JudgedLog:
             f"--sigma {sigma:g} is no spread.",
             f"Give {LEAST_SIGMA:g} to {MOST_SIGMA:g}: how far runs that differ only in their seed "
             "lie apart (their standard deviation), such as 0.000695.",
+            reason="bad_sigma",
         )
     found, damaged = _parse(_read(path), path)
     keeps = [run for run in found if run.status == "keep"]
     if not keeps:
-        raise LabError(f"{path} has no keep in it.", "Give a log in which something was kept.")
+        raise LabError(
+            f"{path} has no keep in it.",
+            "Give a log in which something was kept.",
+            reason="no_keep",
+        )
     weighed = _weigh(found, sigma)
     return JudgedLog(
         sigma=sigma,
@@ -128,10 +133,14 @@ def _keep(run: LoggedRun, gain: float, tries: int, sigma: float) -> LoggedKeep:
 def _read(path: Path) -> str:
     if not path.is_file():
         there = "is not a file" if path.exists() else "is not there"
-        raise NotFoundError(f"{path} {there}.", "Give a results.tsv of karpathy/autoresearch.")
+        raise NotFoundError(
+            f"{path} {there}.", "Give a results.tsv of karpathy/autoresearch.", reason="file"
+        )
     if path.stat().st_size > LARGEST:
         raise LabError(
-            f"{path} has {path.stat().st_size:,} bytes.", f"At most {LARGEST:,} are read."
+            f"{path} has {path.stat().st_size:,} bytes.",
+            f"At most {LARGEST:,} are read.",
+            reason="file_too_large",
         )
     return path.read_bytes().decode("utf-8-sig", errors="replace")
 
@@ -145,6 +154,7 @@ def _parse(text: str, path: Path) -> tuple[list[LoggedRun], tuple[str, ...]]:
         raise LabError(
             f"{path} is no results.tsv: {shown}.",
             f"Line 1 must name the columns, between tabs: {' '.join(COLUMNS)}.",
+            reason="not_results_tsv",
         )
     found: list[LoggedRun] = []
     damaged: list[str] = []
@@ -160,6 +170,7 @@ def _parse(text: str, path: Path) -> tuple[list[LoggedRun], tuple[str, ...]]:
         raise LabError(
             f"No line of {path} can be read{'; ' + damaged[0] if damaged else ''}.",
             "Give a log that has runs in it.",
+            reason="no_readable_line",
         )
     return found, tuple(damaged)
 

@@ -29,19 +29,26 @@ def read_result_file(tree: Path, name: str, metric: str) -> float:
     walked = ""
     for key in metric.split("."):
         if not isinstance(value, dict):
-            raise ScoringError(f"{name} has no JSON object{walked}, in which to find {key!r}")
+            raise ScoringError(
+                f"{name} has no JSON object{walked}, in which to find {key!r}", reason="no_object"
+            )
         if key not in value:
-            raise ScoringError(f"{name} has no key {key!r}{walked}")
+            raise ScoringError(f"{name} has no key {key!r}{walked}", reason="no_key")
         value, walked = value[key], f"{walked or ' at '}{'.' * bool(walked)}{key}"
     if isinstance(value, bool) or not isinstance(value, int | float):
         kind = {dict: "an object", list: "a list", str: "a text", bool: "true or false"}
-        raise ScoringError(f"{name} has {kind.get(type(value), 'null')} at {metric}, no number")
+        raise ScoringError(
+            f"{name} has {kind.get(type(value), 'null')} at {metric}, no number",
+            reason="not_a_number",
+        )
     try:
         number = float(value)
     except OverflowError:
         number = math.inf
     if not math.isfinite(number):
-        raise ScoringError(f"{name} has a number at {metric} that is beyond every float")
+        raise ScoringError(
+            f"{name} has a number at {metric} that is beyond every float", reason="not_finite"
+        )
     return number
 
 
@@ -49,17 +56,19 @@ def _bytes(tree: Path, name: str) -> bytes:
     path = tree / name
     try:
         if path.is_symlink() or not path.resolve().is_relative_to(tree.resolve()):
-            raise ScoringError(f"{name} lies outside its tree, or is a link")
+            raise ScoringError(f"{name} lies outside its tree, or is a link", reason="file_outside")
         if not stat.S_ISREG(path.lstat().st_mode):  # a pipe has nobody at its other end any more
-            raise ScoringError(f"{name} is no regular file")
+            raise ScoringError(f"{name} is no regular file", reason="not_regular")
         with path.open("rb") as file:
             text = file.read(MOST_BYTES + 1)
     except FileNotFoundError:
-        raise ScoringError(f"it left no file {name}") from None
+        raise ScoringError(f"it left no file {name}", reason="no_file") from None
     except (OSError, RuntimeError) as error:
-        raise ScoringError(f"{name} can't be read: {type(error).__name__}") from None
+        raise ScoringError(
+            f"{name} can't be read: {type(error).__name__}", reason="file_unreadable"
+        ) from None
     if len(text) > MOST_BYTES:
-        raise ScoringError(f"{name} has more than {MOST_BYTES:,} bytes")
+        raise ScoringError(f"{name} has more than {MOST_BYTES:,} bytes", reason="file_too_large")
     return text
 
 
@@ -67,16 +76,18 @@ def _parsed(text: bytes, name: str) -> object:
     try:
         return json.loads(text.decode(), object_pairs_hook=_once, parse_constant=_refuse)
     except _Twice as error:
-        raise ScoringError(f"{name} has the key {error} twice") from None
+        raise ScoringError(f"{name} has the key {error} twice", reason="key_twice") from None
     except UnicodeDecodeError:
-        raise ScoringError(f"{name} is no UTF-8") from None
+        raise ScoringError(f"{name} is no UTF-8", reason="not_utf8") from None
     except RecursionError:
-        raise ScoringError(f"{name} is nested too deep") from None
+        raise ScoringError(f"{name} is nested too deep", reason="too_deep") from None
     except json.JSONDecodeError as error:
         words = "is empty" if not text.strip() else f"is no JSON: {error}"
-        raise ScoringError(f"{name} {words}") from None
+        raise ScoringError(f"{name} {words}", reason="not_json") from None
     except ValueError as error:
-        raise ScoringError(f"{name} has no finite number where one stands: {error}") from None
+        raise ScoringError(
+            f"{name} has no finite number where one stands: {error}", reason="not_finite"
+        ) from None
 
 
 def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:

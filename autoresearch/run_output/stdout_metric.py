@@ -89,12 +89,14 @@ class OutputReader:
                 raise
             raise ScoringError(
                 f"{failure.message} ({self._too_long} lines of more than {LINE_BYTES} bytes "
-                "were not read)"
+                "were not read)",
+                reason=failure.reason,
             ) from None
         if self._missed:
             raise ScoringError(
                 f"it printed {spec.metric} more than once, once within the line "
-                f"{_shown(self._missed)}: which of them counts nobody can tell, so print one"
+                f"{_shown(self._missed)}: which of them counts nobody can tell, so print one",
+                reason="printed_twice",
             )
         value = finite_number(printed, spec.metric)
         return Measurement(value=value, documents=0, tokens=0, score_s=0.0, said=said)
@@ -128,7 +130,8 @@ class OutputReader:
             return
         raise ScoringError(
             f"its output ends within the line {_shown(half)}, so that the number may be cut off: "
-            "end that line with a newline"
+            "end that line with a newline",
+            reason="cut_off",
         )
 
 
@@ -148,10 +151,13 @@ def finite_number(printed: str, name: str) -> float:
     if math.isfinite(value):
         return value
     if _NOT_FINITE.fullmatch(printed) or math.isinf(value):
-        raise ScoringError(f"{name} is {_shown(printed)}, where a finite number is asked")
+        raise ScoringError(
+            f"{name} is {_shown(printed)}, where a finite number is asked", reason="not_finite"
+        )
     raise ScoringError(
         f"{name} is {_shown(printed)}, which is no plain number: print it without commas, units "
-        "and percent signs"
+        "and percent signs",
+        reason="not_a_number",
     )
 
 
@@ -252,11 +258,12 @@ class _BlockLines:
         what = f"line `{self._name}: ...`"
         block = f"block of `key: value` lines below a line {self._marker!r}"
         if self._without and not self._answers:
-            raise ScoringError(f"it printed no {what} in the {block}")
+            raise ScoringError(f"it printed no {what} in the {block}", reason="not_in_block")
         values, others = _only(self._answers, f"{block} with {self._name!r}", self._within)
         if self._outside:
             raise ScoringError(
-                f"it printed {self._name!r} outside the {block}, too: print it once, in the block"
+                f"it printed {self._name!r} outside the {block}, too: print it once, in the block",
+                reason="outside_block",
             )
         return _only(values, f"{what} in its block", ""), _numbers(others)
 
@@ -281,10 +288,11 @@ def _only(values: list[_One], what: str, within: str) -> _One:
         least = "at least " if len(values) > MOST_SAID else ""
         raise ScoringError(
             f"it printed more than one {what} ({least}{len(values)}): which of them counts "
-            "nobody can tell, so print one"
+            "nobody can tell, so print one",
+            reason="printed_twice",
         )
     hint = f"; {_shown(within)} has it after other words on the same line" if within else ""
-    raise ScoringError(f"it printed no {what}{hint}")
+    raise ScoringError(f"it printed no {what}{hint}", reason="not_printed")
 
 
 def _append(found: list[_One], one: _One) -> None:

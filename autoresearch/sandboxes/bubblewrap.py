@@ -51,7 +51,7 @@ class Bubblewrap:
         """Raise LabError, with the remedy, where it does not work."""
         found = problem()
         if found:
-            raise LabError(found)
+            raise LabError(found, reason="sandbox_unusable")
         self._bwrap = str(binary())
         self._cgroups = cgroup.Cgroups()
         self._said: dict[int, IO[bytes]] = {}

@@ -37,15 +37,27 @@ def check_interpreter(python: str, tree: Path, others: Iterable[Path] = ()) -> N
         return
     path = Path(python)
     if not path.is_absolute():
-        raise ContractError(f"[run] python is {python!r}, which is no full path.", _ALLOWED)
+        raise ContractError(
+            f"[run] python is {python!r}, which is no full path.",
+            _ALLOWED,
+            reason="python_not_full_path",
+        )
     # Folders are followed, the last link is not: a virtual environment's leads to the system's.
     placed = path.parent.resolve() / path.name
     ends = (path, placed, path.resolve())
     if any(Path("/proc") in end.parents for end in ends):
-        raise ContractError(f"[run] python is {python}, which is another one each time.", _ALLOWED)
+        raise ContractError(
+            f"[run] python is {python}, which is another one each time.",
+            _ALLOWED,
+            reason="python_changes",
+        )
     for folder in (tree, *others):
         if any(folder.resolve() in end.parents for end in ends):
-            raise ContractError(f"[run] python is {python}, a file of the run itself.", _ALLOWED)
+            raise ContractError(
+                f"[run] python is {python}, a file of the run itself.",
+                _ALLOWED,
+                reason="python_of_run",
+            )
     for end in ends:
         settings = (end.parent / "pyvenv.cfg", end.parent.parent / "pyvenv.cfg")
         for file in (end, *settings):
@@ -54,6 +66,7 @@ def check_interpreter(python: str, tree: Path, others: Iterable[Path] = ()) -> N
                     f"[run] python is {python}, and {file.name} there came with the repository: it "
                     "would run before there is a sandbox.",
                     _ALLOWED,
+                    reason="python_of_repository",
                 )
 
 

@@ -71,7 +71,7 @@ class Landlock:
         """Raise LabError, with the remedy, where it does not work."""
         found = problem()
         if found:
-            raise LabError(found)
+            raise LabError(found, reason="sandbox_unusable")
         self._cgroups = cgroup.Cgroups()
 
     @property

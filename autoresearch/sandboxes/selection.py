@@ -90,6 +90,7 @@ def make_sandbox(name: str) -> Sandbox:
     raise LabError(
         f"There is no sandbox {name!r}.",
         f"{CHOICE} may be {', '.join(NAMES)}, or unset: then the strongest that works is taken.",
+        reason="no_sandbox",
     )
 
 

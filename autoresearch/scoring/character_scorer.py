@@ -52,7 +52,9 @@ def score_characters(rundir: RunDir, spec: RunSpec, sandbox: Sandbox) -> Measure
         nats_again = dict(zip(again, reveal(second, corpus, again, rows), strict=True))
     value = _bits_per_byte(nats)
     if value is None or not value < WORST:  # nor is NaN
-        raise ScoringError(f"the metric is {value}, where less than {WORST:g} is asked")
+        raise ScoringError(
+            f"the metric is {value}, where less than {WORST:g} is asked", reason="metric_too_large"
+        )
     _check_agreement(nats, nats_again)
     return Measurement(
         value=value,
@@ -84,5 +86,6 @@ def _check_agreement(first: Mapping[str, float], second: Mapping[str, float]) ->
         raise ScoringError(
             "the model's answers depend on what it was asked before: asked again in another order, "
             f"a fresh process of it made {len(off)} of {len(both)} documents cost up to "
-            f"{max(off):.4f} nats more or less"
+            f"{max(off):.4f} nats more or less",
+            reason="depends_on_order",
         )

@@ -90,7 +90,9 @@ def _asked(model: Answering, request: list[int], shape: tuple[int, ...]) -> Logi
     answer = model.ask(np.array(request, dtype=np.int64).tobytes(), 8 * math.prod(shape))
     logits = np.frombuffer(answer, dtype=np.float64).reshape(shape)
     if not np.isfinite(logits).all():
-        raise ScoringError("the model returned logits that are NaN or infinite")
+        raise ScoringError(
+            "the model returned logits that are NaN or infinite", reason="not_finite"
+        )
     return logits
 
 

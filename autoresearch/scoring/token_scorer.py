@@ -61,7 +61,9 @@ def score_tokens(rundir: RunDir, spec: RunSpec, sandbox: Sandbox) -> Measurement
         shown = nats_by_prefix(second, corpus, rows.tokens, places)
     value = _bits_per_byte(corpus, rows.tokens[: rows.held_out], claimed[: rows.held_out])
     if value is None or not value < WORST:  # nor is NaN
-        raise ScoringError(f"the metric is {value}, where less than {WORST:g} is asked")
+        raise ScoringError(
+            f"the metric is {value}, where less than {WORST:g} is asked", reason="metric_too_large"
+        )
     check_claim(np.array([claimed[place] for place in places]), shown, spec.tolerance)
     return Measurement(
         value=value,
@@ -85,7 +87,10 @@ def held_out_rows(corpus: TokenFile, spec: RunSpec) -> Rows:
     held_out = _cut(corpus, split.held_out, width)
     spare = _cut(corpus, split.spare_part(spec.spare_part), width)
     if not len(held_out):
-        raise ScoringError(f"the held-out documents have fewer than {width} tokens, a row's length")
+        raise ScoringError(
+            f"the held-out documents have fewer than {width} tokens, a row's length",
+            reason="too_few_tokens",
+        )
     return Rows(np.concatenate((held_out, spare)), len(held_out))
 
 
@@ -111,7 +116,7 @@ def claim(model: Host, corpus: TokenFile, rows: Ids) -> Nats:
         answer = model.ask(request.tobytes(), 4 * batch[:, 1:].size)
         claimed[chosen] = np.frombuffer(answer, "<f4").reshape(len(batch), -1)
     if not np.isfinite(claimed).all() or (claimed < _NO_COST).any():
-        raise ScoringError("the model's costs are not finite, or below 0")
+        raise ScoringError("the model's costs are not finite, or below 0", reason="not_finite")
     return claimed
 
 
@@ -143,7 +148,9 @@ def nats_by_prefix(
         answer = model.ask(request.tobytes(), 4 * len(batch) * corpus.vocab)
         logits = np.frombuffer(answer, "<f4").reshape(len(batch), -1).astype(np.float64)
         if not np.isfinite(logits).all():
-            raise ScoringError("the model returned logits that are NaN or infinite")
+            raise ScoringError(
+                "the model returned logits that are NaN or infinite", reason="not_finite"
+            )
         cost.update(zip(batch, _nats(logits, rows[chosen, ends + 1]), strict=True))
     return np.array([cost[place] for place in places])
 
@@ -178,14 +185,16 @@ def check_claim(claimed: Nats, shown: Nats, tolerance: float) -> None:
         raise ScoringError(
             "the model's costs are not what it predicts from what precedes: shown only that, a "
             f"fresh process of it differs at {wrong.sum()} of {len(off)} places by more than "
-            f"{tolerance:g} nats, at most by {off.max():.4f}"
+            f"{tolerance:g} nats, at most by {off.max():.4f}",
+            reason="claim_differs",
         )
     mean = float(np.mean(claimed - shown))
     if abs(mean) > _MEAN_SHARE * tolerance:
         raise ScoringError(
             "the model's costs differ in one direction from what it predicts from what precedes: "
             f"by {mean:.2g} nats on average over {len(off)} places, where "
-            f"{_MEAN_SHARE * tolerance:g} are allowed"
+            f"{_MEAN_SHARE * tolerance:g} are allowed",
+            reason="claim_biased",
         )
 
 

@@ -66,6 +66,7 @@ def recipe_for(contract: Contract, read: Callable[[str], str]) -> Recipe | None:
         raise ContractError(
             f"environment.lock: {asked.lock} has no pyproject.toml beside it in the commit.",
             'Commit it, or list what is needed as [environment] packages = ["numpy"].',
+            reason="lock_without_pyproject",
         )
     texts = [("uv.lock", read(asked.lock)), *((name, read(name)) for name in _BESIDE_LOCK)]
     return Recipe(python=asked.python, files=tuple((name, text) for name, text in texts if text))
@@ -109,6 +110,7 @@ def find_uv(environ: Mapping[str, str] = os.environ) -> str:
         "This target needs an environment of its own, and there is no uv to build it.",
         "Install uv (https://docs.astral.sh/uv, or `pip install uv`), then try again; or name an "
         "interpreter that has what it needs: [run] python, or init --python PATH.",
+        reason="no_uv",
     )
 
 
@@ -161,4 +163,5 @@ def _run(
             f"uv could not build an environment with {recipe.describe()}:\n" + "\n".join(said),
             "Mend what it names (network, index, versions, Python), then try again; or name an "
             "interpreter that has what is needed: [run] python, or init --python PATH.",
+            reason="environment_failed",
         )

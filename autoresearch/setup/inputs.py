@@ -46,6 +46,7 @@ def find_inputs(
     """
     found: list[Input] = []
     mistakes: list[str] = []
+    reasons: set[str] = set()
     for name in names:
         try:
             for one in _parts(_located(name, repository), committed):
@@ -53,8 +54,10 @@ def find_inputs(
                 found.append(one)
         except (ContractError, OSError) as error:
             mistakes.append(f"- inputs.read_only: {error}")
+            reasons.add(error.reason if isinstance(error, ContractError) else "input_unreadable")
     if mistakes:
-        raise ContractError("\n".join(mistakes))
+        reason = reasons.pop() if len(reasons) == 1 else "inputs"
+        raise ContractError("\n".join(mistakes), reason=reason)
     return tuple(dict.fromkeys(found))
 
 
@@ -124,14 +127,21 @@ def _located(name: str, repository: Path | None) -> Input:
     """Where that is; ContractError where there is no such file or folder."""
     place = os.path.normpath(name)
     if place.split("/")[0] in ("..", ".") or not name:
-        raise ContractError(f"{name!r} is no path in the repository: name files or folders in it")
+        raise ContractError(
+            f"{name!r} is no path in the repository: name files or folders in it",
+            reason="input_path",
+        )
     if not place.startswith(("/", "~/")) and repository is None:
-        raise ContractError(f"{name!r} is in no repository, since this target ships: give it whole")
+        raise ContractError(
+            f"{name!r} is in no repository, since this target ships: give it whole",
+            reason="input_of_shipped",
+        )
     source = _source(place, repository)
     if not (source.is_file() or source.is_dir()):
         raise ContractError(
             f"{name!r} is not there ({source} is no file and no folder): make or fetch it, or take "
-            "it out of the contract"
+            "it out of the contract",
+            reason="input_absent",
         )
     return Input(source, place)
 
@@ -148,7 +158,10 @@ def _parts(found: Input, committed: Collection[str]) -> Iterator[Input]:
     if place.startswith(("/", "~/")):
         yield found
     elif place in committed:
-        raise ContractError(f"{place!r} is in the commit already: take it out of the contract")
+        raise ContractError(
+            f"{place!r} is in the commit already: take it out of the contract",
+            reason="input_committed",
+        )
     elif not any(path.startswith(f"{place}/") for path in committed):
         yield found
     else:
@@ -166,7 +179,8 @@ def _refuse_private(one: Input, private: Collection[Path]) -> None:
     if found is not None:
         raise ContractError(
             f"{one.place!r} would show a run {found}, which none may see: name the files and "
-            "folders that it needs, one by one"
+            "folders that it needs, one by one",
+            reason="input_private",
         )
 
 
@@ -190,7 +204,9 @@ def _files(source: Path) -> Iterator[tuple[str, Path]]:
             elif entry.is_file() or entry.is_symlink() or entry.name == ".git":
                 yield name, Path(entry.path)
             else:
-                raise ContractError(f"{entry.path} is neither a file nor a folder")
+                raise ContractError(
+                    f"{entry.path} is neither a file nor a folder", reason="input_special"
+                )
 
 
 def _known(folder: Path) -> dict[str, States]:

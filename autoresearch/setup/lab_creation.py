@@ -60,6 +60,7 @@ def find_source(source: str, home: Path, contract: str = "") -> FoundTarget:
         raise NotFoundError(
             f"No target, lab or folder {source!r}.",
             f"Shipped targets: {', '.join(BESIDE)}. Labs: {labs}. Or give a repository's path.",
+            reason="target",
         )
     return _find_repository(path.resolve(), home, contract)
 
@@ -87,6 +88,7 @@ def open_signed(source: str, home: Path, key: Path, tell: Tell = lambda line: No
             f"The lab {found.name} is there already, and {by}.",
             "A lab signs from its first event on: open another target, or one in another "
             "AUTORESEARCH_HOME.",
+            reason="lab_exists",
         )
     create_lab(found, home, key, tell=tell)
 
@@ -143,7 +145,9 @@ def create_lab(
         if (folder / "lab.json").exists():
             if read_settings(folder)["source"] != str(target.origin):
                 raise InvalidStateError(
-                    f"Another lab took the name {target.name} just now.", "Open it again."
+                    f"Another lab took the name {target.name} just now.",
+                    "Open it again.",
+                    reason="name_taken",
                 )
             return
         building = Path(mkdtemp(prefix=".building-", dir=home / "labs"))
@@ -183,7 +187,10 @@ def check_files(contract: Contract, repository: Repository, commit: str) -> None
             "metric must be frozen: move it into a file of its own that edit.allow leaves out"
         )
     if mistakes:
-        raise ContractError(f"{FILE_NAME} does not fit its repository:\n" + "\n".join(mistakes))
+        raise ContractError(
+            f"{FILE_NAME} does not fit its repository:\n" + "\n".join(mistakes),
+            reason="does_not_fit",
+        )
 
 
 def _find_repository(path: Path, home: Path, text: str) -> FoundTarget:
@@ -196,6 +203,7 @@ def _find_repository(path: Path, home: Path, text: str) -> FoundTarget:
             f"`autoresearch-mcp init {shlex.quote(str(path))}` proposes one, proves it by runs and "
             "keeps it in a lab; where there is no terminal add --yes, and options for what it "
             "can't know. Or write one (docs/contract.md), commit it, and open the folder again.",
+            reason="no_contract",
         )
     given = text.encode() or (path / FILE_NAME).read_bytes()
     contract = parse_contract(given, FILE_NAME if text else str(path / FILE_NAME))
@@ -301,6 +309,7 @@ def _take_documents(
         raise ContractError(
             f"- sealed.data: {sealed.data} can't be read: {error.strerror}",
             "Make it first, as the target's prepare.py does, or name another.",
+            reason="bad_documents",
         ) from error
 
 
@@ -312,18 +321,27 @@ def _check_documents(sealed: Sealed, documents: Path) -> None:
             read_arrays(documents)
         except ValueError as error:
             where = f"{sealed.data} and {sealed.targets}"
-            raise ContractError(f"- sealed.data, sealed.targets: {where}: {error}") from error
+            raise ContractError(
+                f"- sealed.data, sealed.targets: {where}: {error}", reason="bad_documents"
+            ) from error
         return
     try:
         corpus = open_corpus(sealed.vocab, documents)
         count, problem = corpus.different, corpus.problem
     except ValueError as error:
-        raise ContractError(f"- sealed.data: {sealed.data}: {error}") from error
+        raise ContractError(
+            f"- sealed.data: {sealed.data}: {error}", reason="bad_documents"
+        ) from error
     if problem:
-        raise ContractError(f"- sealed.data: {sealed.data} {problem}", "Make the file again.")
+        raise ContractError(
+            f"- sealed.data: {sealed.data} {problem}",
+            "Make the file again.",
+            reason="bad_documents",
+        )
     if count < 10 * sealed.held_out:
         raise ContractError(
             f"- sealed.held_out: {sealed.held_out} documents of {count} different ones in "
             f"{sealed.data} cannot be held out.",
             "A tenth is held out: ask for at most a tenth of the documents.",
+            reason="held_out_size",
         )

@@ -41,7 +41,9 @@ def read_settings(folder: Path) -> dict[str, str]:
             raise ValueError("it names no source")
     except (ValueError, AttributeError) as error:
         raise LedgerDamagedError(
-            f"{path} does not read: {error}.", "Restore it from a copy."
+            f"{path} does not read: {error}.",
+            "Restore it from a copy.",
+            reason="settings_unreadable",
         ) from error
     return settings
 

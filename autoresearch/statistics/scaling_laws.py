@@ -102,6 +102,7 @@ def require_scipy() -> None:
         raise LabError(
             "Fitting a power law needs scipy, which is not installed.",
             "Install autoresearch-mcp[scaling].",
+            reason="no_scipy",
         ) from error
 
 
@@ -117,13 +118,18 @@ def fit_scaling(
         raise LabError(
             f"{len(sizes)} sizes were measured for both; a power law needs {FEWEST_SIZES}.",
             "Mend what failed at the others, or name further sizes in [scaling].",
+            reason="too_few_sizes",
         )
     sign = 1.0 if lower_is_better else -1.0
     sides = [[one for one in side if one.size in sizes] for side in (baseline, candidate)]
     x0 = max(one.compute for side in sides for one in side)
     freedom = sum(map(len, sides)) - 6
     if freedom < 1:
-        raise LabError("There are too few runs to tell noise from law.", "Give 2 seeds a size.")
+        raise LabError(
+            "There are too few runs to tell noise from law.",
+            "Give 2 seeds a size.",
+            reason="too_few_runs",
+        )
     laws = [_Profile(side, x0) for side in sides]
     within = [_within(side, sizes) for side in sides]
     rss = sum(law.best for law in laws)
@@ -254,7 +260,11 @@ def _gain_here(sides: Sequence[Sequence[Point]], sizes: Sequence[float], sign: f
     within = [_within(side, sizes) for side in sides]
     freedom = sum(one.freedom for one in within)
     if freedom < 1:
-        raise LabError("One run a size says nothing of the noise.", "Give 2 seeds a size.")
+        raise LabError(
+            "One run a size says nothing of the noise.",
+            "Give 2 seeds a size.",
+            reason="one_run_a_size",
+        )
     variance = sum(one.squares for one in within) / freedom
     means = sum(1 / len(group) for side in groups for group in side)
     error = math.sqrt(variance * means) / len(sizes)

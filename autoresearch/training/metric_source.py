@@ -29,7 +29,8 @@ class Number:
         if not abs(found.value) <= MOST_VALUE:  # nor is NaN
             raise ScoringError(
                 f"its {self.metric} is {found.value}, where a finite number of at most "
-                f"{MOST_VALUE:g} is asked"
+                f"{MOST_VALUE:g} is asked",
+                reason="not_finite",
             )
         return found
 

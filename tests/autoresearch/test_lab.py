@@ -10,12 +10,7 @@ import psutil
 import pytest
 
 from autoresearch.errors import (
-    ContractError,
-    InvalidStateError,
-    LabError,
-    LedgerDamagedError,
     NotFoundError,
-    PatchRefusedError,
 )
 from autoresearch.lab import Lab
 from autoresearch.patches.patch import Edit
@@ -23,6 +18,7 @@ from autoresearch.records import Outcome, Prediction, RunState
 from autoresearch.system.home import lab_names
 from tests.support.fakes import processes_with, wait_for
 from tests.support.instant import InstantExecutor, with_executor
+from tests.support.refusals import raises
 from tests.support.repositories import (
     BETTER,
     CRASHING,
@@ -83,14 +79,14 @@ def test_a_verdict_is_final(lab: Lab) -> None:
     experiment = propose(lab, CRASHING)
     first = to_verdict(lab, experiment).verdict
     assert lab.evaluate(experiment).verdict == first
-    with pytest.raises(InvalidStateError, match="has its verdict"):
+    with raises("invalid_state.has_verdict"):
         lab.start_run(experiment)
 
 
 def test_the_same_code_is_refused_even_in_disguise(lab: Lab) -> None:
     first = propose(lab, BETTER)
     disguised = ("SMOOTHING = 30.0", "# a fine idea\nSMOOTHING = 5e-1")
-    with pytest.raises(PatchRefusedError, match=f"the code of {first} again"):
+    with raises("patch_refused.repeated_code", first):
         propose(lab, disguised)
     assert list(lab.history().experiments) == ["e0", first]
 
@@ -140,7 +136,7 @@ def test_a_stopped_run_ends_its_experiment_so_that_unlucky_seeds_cannot_be_dropp
 @pytest.mark.slow
 def test_a_control_run_cannot_be_stopped(lab: Lab) -> None:
     run = lab.start_run("e0").id
-    with pytest.raises(InvalidStateError, match="bias"):
+    with raises("invalid_state.control_run"):
         lab.stop_run(run)
     wait_for(lambda: lab.view_run(run).state.final)
 
@@ -221,7 +217,7 @@ def test_a_patch_kept_against_an_old_incumbent_is_replayed_on_the_new_one(lab: L
 @pytest.mark.slow
 def test_conclusions_need_evidence_and_are_recalled(lab: Lab) -> None:
     experiment = propose(lab, WORSE, "drown the counts")
-    with pytest.raises(InvalidStateError, match="no verdict yet"):
+    with raises("invalid_state.no_verdict"):
         lab.conclude(experiment, "it hurts", TESTER)
     to_verdict(lab, experiment)
     assert lab.conclude(experiment, "more smoothing hurts", TESTER).outcome is Outcome.DISCARD
@@ -240,7 +236,7 @@ def test_an_explained_section_shows_knobs_and_what_experiments_on_it_showed(lab:
     assert [found.experiment for found in section.experiments] == [experiment]
     assert lab.explain("load").first > section.last
     assert lab.explain("train.py:load").experiments == ()
-    with pytest.raises(NotFoundError, match="lod"):
+    with raises("not_found.symbol", "lod"):
         lab.explain("train.py:lod")
 
 
@@ -248,7 +244,7 @@ def test_held_out_data_that_was_changed_is_found_and_nothing_is_scored_on_it(lab
     documents = lab.folder / "sealed" / "documents"
     documents.write_text(documents.read_text() + "zzz\n")
     assert not lab.verify().ok
-    with pytest.raises(InvalidStateError, match="is not the held-out data"):
+    with raises("invalid_state.data_changed", "documents"):
         lab.start_run(propose(lab, BETTER))
     assert lab.running == ()
 
@@ -260,7 +256,7 @@ def test_lines_to_recall_are_those_of_the_code_that_is_shown(lab: Lab) -> None:
     to_verdict(lab, first)
     second = propose(lab, ("SMOOTHING = 0.5", "SMOOTHING = 400.0"), "smooth more again")
     assert [m.experiment for m in lab.recall(path="train.py", lines=(7, 7))] == [second, first]
-    with pytest.raises(NotFoundError, match="end before they begin"):
+    with raises("not_found.lines"):
         lab.recall(path="train.py", lines=(9, 3))
 
 
@@ -295,21 +291,25 @@ def test_a_users_repository_is_byte_for_byte_the_same_until_a_branch_is_asked_fo
         path for path in after.keys() - before.keys() if not path.startswith(".git/objects/")
     } == {".git/refs/heads/better-smoothing", ".git/logs/refs/heads/better-smoothing"}
     assert "SMOOTHING = 0.5" in git(repository, "show", "better-smoothing:train.py")
-    with pytest.raises(LabError, match="better-smoothing"):
+    with raises("invalid_state.branch_exists", "better-smoothing"):
         lab.branch("better-smoothing")
 
 
 @pytest.mark.parametrize(
-    ("spoil", "said"),
+    ("spoil", "code", "mentions"),
     [
-        ({"autoresearch.toml": "[target]\nname = 'tiny'\n"}, "edit: is missing"),
-        ({"autoresearch.toml": None}, "has no autoresearch.toml"),
-        ({"names.txt": None}, "sealed.data: 'names.txt' is not in the commit"),
-        ({"names.txt": "a\nb\n"}, "sealed.held_out: 100 documents of 2"),
+        (
+            {"autoresearch.toml": "[target]\nname = 'tiny'\n"},
+            "contract.mistakes",
+            ["- edit: ", "- run: ", "- metric: "],
+        ),
+        ({"autoresearch.toml": None}, "contract.no_contract", ["autoresearch.toml"]),
+        ({"names.txt": None}, "contract.does_not_fit", ["- sealed.data: 'names.txt'"]),
+        ({"names.txt": "a\nb\n"}, "contract.held_out_size", ["sealed.held_out: 100", " 2 "]),
     ],
 )
 def test_a_repository_that_does_not_fit_its_contract_leaves_no_lab_behind(
-    tmp_path: Path, spoil: dict[str, str | None], said: str
+    tmp_path: Path, spoil: dict[str, str | None], code: str, mentions: list[str]
 ) -> None:
     repository = make_repository(tmp_path / "repository")
     for name, text in spoil.items():
@@ -318,20 +318,20 @@ def test_a_repository_that_does_not_fit_its_contract_leaves_no_lab_behind(
         else:
             (repository / name).write_text(text)
     git(repository, "-c", "user.name=U", "-c", "user.email=u@example.org", "commit", "-qam", "x")
-    with pytest.raises(ContractError, match=said):
+    with raises(code, *mentions):
         Lab.open(str(repository), home=tmp_path / "home")
     assert not list(lab_names(tmp_path / "home"))
     assert not list((tmp_path / "home").glob("labs/.building-*"))
 
 
 def test_unknown_names_are_answered_with_the_known_ones(lab: Lab, tmp_path: Path) -> None:
-    with pytest.raises(NotFoundError, match="e0"):
+    with raises("not_found.experiment", "e0"):
         lab.evaluate("e9")
-    with pytest.raises(NotFoundError, match="e0-r6"):
+    with raises("not_found.run_or_experiment", "e0-r6"):
         lab.view_run("e0-r77")
-    with pytest.raises(NotFoundError, match="Shipped targets: microgpt"):
+    with raises("not_found.target", "microgpt"):
         Lab.open("macrogpt", home=tmp_path)
-    with pytest.raises(NotFoundError, match="There is no lab yet"):
+    with raises("not_found.lab"):
         Lab.reopen(home=tmp_path)
 
 
@@ -360,7 +360,7 @@ def test_a_ledger_whose_last_commit_is_damaged_is_said_to_be_and_not_taken_for_n
     spoilt = lab.repository.path / "objects" / head[:2] / head[2:]
     spoilt.chmod(0o644)
     spoilt.write_bytes(b"\0" + spoilt.read_bytes()[1:])
-    with pytest.raises(LedgerDamagedError, match="cannot be read"):
+    with raises("ledger_damaged.unreadable_commit"):
         again().overview()
     found = again().verify()
     assert not found.ok

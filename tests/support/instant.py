@@ -9,7 +9,7 @@ from autoresearch.devices import Wanted
 from autoresearch.devices.slots import Slot
 from autoresearch.lab import Lab
 from autoresearch.records import EndCause, Measurement, RunReport, RunState
-from autoresearch.run_directory import RunDir
+from autoresearch.run_directory import RunDir, with_end
 from autoresearch.setup.lab_creation import open_signed
 from tests.support.fake_devices import cores
 from tests.support.repositories import BETTER, TESTER, WORSE, make_repository, propose
@@ -64,8 +64,7 @@ class InstantExecutor:
         assert report is not None
         if report.state.final or self.alive(rundir):
             return report if report.state.final else None
-        cause = EndCause.ASKED_TO_STOP
-        stopped = replace(report, state=cause.state, cause=cause, reason="asked to")
+        stopped = with_end(report, EndCause.ASKED_TO_STOP, "asked to")
         rundir.write_status(stopped)
         return stopped
 

@@ -14,7 +14,6 @@ from autoresearch.attachment.metric_choice import choose_alone
 from autoresearch.attachment.metric_names import Number
 from autoresearch.attachment.proposal import Answers, Part, Proposal
 from autoresearch.attachment.repository_survey import propose
-from autoresearch.errors import ContractError, RunStartError
 from autoresearch.git.repository import snapshot
 from autoresearch.lab import Lab
 from autoresearch.patches.patch import Edit
@@ -23,6 +22,7 @@ from autoresearch.system.home import lab_names
 from tests.support.foreign import CLONE, KINDS, SCORE, Change, Foreign
 from tests.support.karpathy_clone import prepare_data
 from tests.support.printed import quietly
+from tests.support.refusals import raises
 from tests.support.repositories import TESTER, every_byte, git, to_verdict
 
 NO_CHANGE: Change = ("", "", "")
@@ -175,7 +175,7 @@ def test_where_two_numbers_could_be_the_metric_the_options_are_named_and_no_lab_
 ) -> None:
     root = make(tmp_path, "print('apples:', 3)\nprint('pears:', 4)")
     answers = Answers(command="python work.py", edit=("work.py",))
-    with pytest.raises(ContractError, match=r"apples .*pears .*--metric NAME"):
+    with raises("contract.metric_ambiguous", "apples", "pears", "--metric NAME"):
         attached(root, tmp_path / "home", answers)
     assert list(lab_names(tmp_path / "home")) == []
     assert [path.name for path in (tmp_path / "home" / "labs").iterdir()] == [".lock"]
@@ -202,32 +202,34 @@ WAITS = "import time\nprint('up', flush=True)\ntime.sleep(60)\nprint(f'loss: {x}
 
 
 @pytest.mark.parametrize(
-    ("work", "said"),
+    ("work", "code", "said"),
     [
-        pytest.param(work, said, marks=mark)
-        for work, said, mark in (
+        pytest.param(work, code, said, marks=mark)
+        for work, code, said, mark in (
             (
                 "print('loss: 1')\n1 / 0\nprint(f'loss: {x}')",
+                "run_start.baseline_fails",
                 "ZeroDivisionError: division by zero",
                 pytest.mark.slow,
             ),
             (
                 "loss = 1\nprint('loss', 'is', loss) if loss > 1 else print('no')",
-                "METRIC|loss",
+                "run_start.baseline_fails",
+                "loss",
                 pytest.mark.slow,
             ),
-            (WAITS, "killed", pytest.mark.long),
+            (WAITS, "run_start.baseline_fails", "killed", pytest.mark.long),
         )
     ],
 )
 def test_a_baseline_that_fails_leaves_nothing_and_quotes_what_it_wrote(
-    tmp_path: Path, work: str, said: str
+    tmp_path: Path, work: str, code: str, said: str
 ) -> None:
     root = make(tmp_path, work)
     before = every_byte(root)
     answers = Answers(command="python work.py", metric="loss", edit=("work.py",), budget_s=0.5)
     short = replace(answers, budget_s=0.2)
-    with pytest.raises(RunStartError, match=said) as raised:
+    with raises(code, said) as raised:
         attached(root, tmp_path / "home", short)
     assert "untrusted program" in raised.value.message or "no" in raised.value.message
     assert [path.name for path in (tmp_path / "home" / "labs").iterdir()] == [".lock"]

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from autoresearch.errors import InvalidStateError, PatchRefusedError
 from autoresearch.lab import Lab
 from autoresearch.records import RunReport, RunState
 from autoresearch.sandboxes.selection import current_sandbox
 from tests.support.fakes import QuietExecutor, final_report, make_run
 from tests.support.golden import BLOCK, NUMBERS, golden_log
 from tests.support.karpathy_clone import FILES, open_clone, prepare_data, propose_change
+from tests.support.refusals import raises
 from tests.support.repositories import to_verdict
 
 PRINTS = "import sys\nsys.stdout.write(open('golden').read())\n"
@@ -202,7 +202,7 @@ def test_what_is_frozen_is_refused_before_it_costs_a_run(lab: Lab) -> None:
         "pyproject.toml": ("dependencies = []", 'dependencies = ["torch"]'),
         "program.md": ("Simpler is better", "Longer is better"),
     }.items():
-        with pytest.raises(PatchRefusedError, match=re.escape(path)):
+        with raises("patch_refused.not_editable", path):
             propose_change(lab, change, "have more time", path)
     assert list(lab.history().experiments) == ["e0"]
 
@@ -211,7 +211,7 @@ def test_what_is_frozen_is_refused_before_it_costs_a_run(lab: Lab) -> None:
 def test_a_cache_that_was_changed_refuses_the_next_run(lab: Lab, tmp_path: Path) -> None:
     sizes = tmp_path / "user" / ".cache" / "autoresearch" / "tokenizer" / "token_bytes.json"
     sizes.write_text(json.dumps([9] * len(json.loads(sizes.read_text()))))
-    with pytest.raises(InvalidStateError, match=r"token_bytes\.json|\.cache/autoresearch"):
+    with raises("invalid_state.data_changed", ".cache/autoresearch"):
         lab.runs.start("e0")
 
 

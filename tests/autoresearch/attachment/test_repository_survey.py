@@ -18,9 +18,10 @@ from autoresearch.contract import parse_contract
 from autoresearch.errors import ContractError
 from autoresearch.git.repository import snapshot
 from autoresearch.git.snapshot import Snapshot
-from autoresearch.records import RunState
-from autoresearch.run_directory import empty_report
+from autoresearch.records import EndCause
+from autoresearch.run_directory import ended_report
 from tests.support.foreign import CLONE, KERNEL, SCORE, SUITE, TRAINER, Foreign
+from tests.support.refusals import raises
 from tests.support.repositories import every_byte
 
 NOTHING = Answers()
@@ -185,7 +186,7 @@ def test_a_number_that_does_not_say_which_way_is_better_is_asked_about():
     assert found.metric is not None
     assert found.missing == ("direction",)
     assert look({"work.py": 'print("answer:", a)'}, Answers(direction="max")).missing == ()
-    with pytest.raises(ContractError, match="lower is better"):
+    with raises("contract.direction_unknown"):
         look({"work.py": 'print("answer:", a)'}, Answers(direction="up"))
 
 
@@ -240,31 +241,36 @@ def test_a_metric_can_be_read_in_a_file_that_the_command_writes():
 
 
 @pytest.mark.parametrize(
-    ("answers", "words"),
+    ("answers", "code", "mentions"),
     [
-        (Answers(metric_file="r.json"), "Add --metric KEY"),
-        (Answers(metric_file="r.json", metric="a", pattern="a=(.*)"), "exclude each other"),
-        (Answers(metric_file="/tmp/r.json", metric="a"), "outside the repository"),
-        (Answers(metric_file="../r.json", metric="a"), "outside the repository"),
+        (Answers(metric_file="r.json"), "contract.metric_key_unknown", ["--metric KEY"]),
+        (
+            Answers(metric_file="r.json", metric="a", pattern="a=(.*)"),
+            "contract.file_and_pattern",
+            ["--metric-file", "--pattern"],
+        ),
+        (
+            Answers(metric_file="/tmp/r.json", metric="a"),
+            "contract.metric_file_outside",
+            ["/tmp/r.json"],
+        ),
+        (
+            Answers(metric_file="../r.json", metric="a"),
+            "contract.metric_file_outside",
+            ["../r.json"],
+        ),
     ],
 )
-def test_a_metrics_file_lies_in_the_repository_and_needs_a_key(answers, words):
-    with pytest.raises(ContractError, match=words):
+def test_a_metrics_file_lies_in_the_repository_and_needs_a_key(answers, code, mentions):
+    with raises(code, *mentions):
         look({"work.py": ""}, answers)
 
 
-@pytest.mark.parametrize(
-    "reason",
-    [
-        "used 1100 MB of memory, over its 1024 MB",
-        "out of memory: it wanted 3.0 GiB more, its limit is 1.0 GiB, peak 600 MB",
-        "out of memory: the kernel ended it above its 1.0 GiB",
-    ],
-)
-def test_a_run_that_was_short_of_memory_gets_more_in_whatever_words_it_was_said(reason):
+@pytest.mark.parametrize("cause", [EndCause.OVER_MEMORY, EndCause.OUT_OF_MEMORY])
+def test_a_run_that_was_short_of_memory_gets_more(cause):
     proposal = replace(look({"work.py": ""}), memory_mb=Part(1024, ""))
     seen = Snapshot(root=Path("/nowhere"), files=(), untracked=(), read=lambda _: "")
-    mended = repair(proposal, seen, empty_report("e0-r1", RunState.CRASHED, reason), "")
+    mended = repair(proposal, seen, ended_report("e0-r1", cause, ""), "")
     assert mended is not None
     assert mended.words.startswith("it needs more than 1024 MB: ")
 

@@ -13,11 +13,11 @@ from autoresearch.calibration import rivals, trials
 from autoresearch.calibration import simulation as simulate
 from autoresearch.calibration.real_trials import broken_promises, calibrate
 from autoresearch.calibration.simulation import Setting, simulate_cell, simulate_setbacks
-from autoresearch.errors import LabError
 from autoresearch.patches.patch import Edit
 from autoresearch.records import Outcome
 from autoresearch.statistics.gates import GATE
 from autoresearch.verdicts import assessment as weighing
+from tests.support.refusals import raises
 from tests.support.repositories import BETTER, CRASHING, make_repository
 
 CONTROLS = [3.20, 3.21, 3.19, 3.20, 3.22, 3.18]
@@ -188,8 +188,8 @@ def test_a_planted_patch_that_crashes_counts_against_the_candidate(
 def test_no_candidates_and_too_few_controls_are_refused_before_anything_is_opened(
     temporary: Path,
 ) -> None:
-    with pytest.raises(LabError, match="60 say something"):
+    with raises("lab_error.too_few_candidates"):
         calibrate(0, watch=lambda *_: None)
-    with pytest.raises(LabError, match="2 controls are too few"):
+    with raises("lab_error.too_few_controls", "2"):
         calibrate(1, watch=lambda *_: None, controls=2)
     assert not list(temporary.iterdir())

@@ -12,13 +12,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from autoresearch.errors import RunStartError
 from autoresearch.executors.local import LocalExecutor, kill_orphans
 from autoresearch.records import RunReport, RunState
 from autoresearch.run_directory import RunDir
 from autoresearch.system.locks import try_lock
 from autoresearch.system.processes import boot_id
 from tests.support.fakes import final_report, make_run, processes_with, run_to_end, wait_for
+from tests.support.refusals import raises
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def test_a_submitted_run_is_alive_until_it_ends(tmp_path: Path, executor: LocalE
     rundir.stop_file.touch()
     report = final_report(rundir)
     assert executor.settle(rundir) == report
-    with pytest.raises(RunStartError, match="was run before"):
+    with raises("run_start.run_before"):
         executor.submit(rundir)
 
 
@@ -228,12 +228,12 @@ def test_a_supervisor_that_cannot_start_says_why(tmp_path: Path) -> None:
     python = tmp_path / "python"
     python.write_text("#!/bin/sh\necho no such module >&2\nexit 3\n")
     python.chmod(0o755)
-    with pytest.raises(RunStartError, match="did not start: no such module"):
+    with raises("run_start.supervisor_failed", "no such module"):
         LocalExecutor(str(python)).submit(rundir)
 
 
 def test_a_python_that_is_not_there_is_a_failed_start(tmp_path: Path) -> None:
-    with pytest.raises(RunStartError, match="did not start"):
+    with raises("run_start.supervisor_not_executable"):
         LocalExecutor(str(tmp_path / "missing")).submit(make_run(tmp_path))
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from autoresearch.errors import GitError, InvalidStateError, NotFoundError, PatchRefusedError
+from autoresearch.errors import NotFoundError
 from autoresearch.git.repository import Repository, dirty, survey
+from tests.support.refusals import raises
 from tests.support.small import edited
 
 TRAIN = b"import math\n\nlr = 0.01\nsteps = 10\n\n\ndef main():\n    return lr * steps\n"
@@ -125,11 +126,15 @@ def test_publishing_refuses_a_branch_that_exists_and_a_name_that_is_none(
 ) -> None:
     head = lab.import_head(theirs)
     before = snapshot(theirs)
-    for name, why in (("main", "already has"), ("a..b", "no branch name"), ("-x", "no branch")):
-        with pytest.raises(InvalidStateError, match=why):
+    for name, reason in (
+        ("main", "branch_exists"),
+        ("a..b", "bad_branch_name"),
+        ("-x", "bad_branch_name"),
+    ):
+        with raises(f"invalid_state.{reason}", name):
             lab.publish(head, theirs, name)
     assert snapshot(theirs) == before
-    with pytest.raises(InvalidStateError, match="did not create"):
+    with raises("invalid_state.branch_not_created", "main/below"):
         lab.publish(head, theirs, "main/below")
 
 
@@ -173,15 +178,15 @@ def test_a_folder_that_cannot_be_researched_says_why(lab: Repository, tmp_path: 
     git(tmp_path, "init", "-q", str(empty))
     git(tmp_path, "init", "-q", "--bare", str(bare))
     (empty / "inner").mkdir()
-    for folder, why in (
-        (tmp_path / "nowhere", "not a folder"),
-        (plain, "not a git repository"),
-        (empty, "no commits"),
-        (bare, "bare"),
-        (empty / ".git", "inside"),
-        (empty / "inner", "inside the repository"),
+    for folder, reason in (
+        (tmp_path / "nowhere", "no_folder"),
+        (plain, "no_repository"),
+        (empty, "no_commits"),
+        (bare, "bare_repository"),
+        (empty / ".git", "bare_repository"),
+        (empty / "inner", "not_top_folder"),
     ):
-        with pytest.raises(GitError, match=why):
+        with raises(f"git.{reason}", str(folder)):
             lab.import_head(folder)
 
 
@@ -195,7 +200,7 @@ def test_a_repository_of_another_user_needs_safe_directory(
     monkeypatch.setattr(
         "autoresearch.git.plumbing._COMMON", {"GIT_TEST_ASSUME_DIFFERENT_OWNER": "1"}
     )
-    with pytest.raises(GitError, match=r"safe\.directory"):
+    with raises("git.other_owner", "safe.directory"):
         survey(theirs)
     config.write_text(f"[safe]\n\tdirectory = {theirs}\n")
     assert survey(theirs).dirty
@@ -250,7 +255,7 @@ def test_hostile_configuration_and_hooks_run_nothing_and_change_nothing(
 
 
 def test_a_missing_file_is_answered_with_near_names(lab: Repository, base: str) -> None:
-    with pytest.raises(NotFoundError, match=r"trian\.py.*There are: train\.py"):
+    with raises("not_found.file", "trian.py", "train.py"):
         lab.read_file(base, "trian.py")
     with pytest.raises(NotFoundError):
         lab.read_file(base, "data")
@@ -331,21 +336,25 @@ def test_a_diff_with_unix_ends_applies_to_a_file_with_dos_ends(lab: Repository) 
 
 
 @pytest.mark.parametrize(
-    ("diff", "why"),
+    ("diff", "reason", "mention"),
     [
-        (DIFF.replace("0.01", "0.05"), "train.py:2"),
-        (DIFF.replace("train.py", "trian.py"), "trian.py"),
-        (DIFF.replace("train.py", "../train.py"), "train.py"),
-        ("lr = 0.02", "no file header"),
-        ("*** Begin Patch\n*** Update File: train.py\n", "apply_patch"),
-        ("--- a/train.py\n+++ b/train.py\n@@\n-lr = 0.01\n+lr = 0.02\n", "no line numbers"),
-        ("--- a/train.py\n+++ b/train.py\n", "no hunk"),
+        (DIFF.replace("0.01", "0.05"), "does_not_apply", "train.py:2"),
+        (DIFF.replace("train.py", "trian.py"), "does_not_apply", "trian.py"),
+        (DIFF.replace("train.py", "../train.py"), "does_not_apply", "train.py"),
+        ("lr = 0.02", "no_file_header", ""),
+        ("*** Begin Patch\n*** Update File: train.py\n", "apply_patch_format", "apply_patch"),
+        (
+            "--- a/train.py\n+++ b/train.py\n@@\n-lr = 0.01\n+lr = 0.02\n",
+            "hunk_without_lines",
+            "",
+        ),
+        ("--- a/train.py\n+++ b/train.py\n", "no_hunk", ""),
     ],
 )
 def test_a_diff_that_does_not_apply_is_refused(
-    lab: Repository, base: str, diff: str, why: str
+    lab: Repository, base: str, diff: str, reason: str, mention: str
 ) -> None:
-    with pytest.raises(PatchRefusedError, match=why) as refused:
+    with raises(f"patch_refused.{reason}", mention) as refused:
         lab.apply_diff(base, diff)
     assert "`edits`" in refused.value.remedy
 
@@ -368,7 +377,7 @@ def test_a_link_out_of_the_tree_is_not_exported(lab: Repository, tmp_path: Path)
         diff += f"+{target}\n\\ No newline at end of file\n"
         base = lab.import_files({"train.py": TRAIN}, "m")
         tree = lab.apply_diff(base, diff)
-        with pytest.raises(GitError, match="l leads out of the tree"):
+        with raises("git.leads_out", "l "):
             lab.export(tree, tmp_path / "out")
 
 
@@ -386,7 +395,7 @@ def test_refs_move_together_or_not_at_all(lab: Repository, base: str) -> None:
 def test_a_stale_lock_is_an_error_with_gits_words(lab: Repository, base: str) -> None:
     lock = lab.path / "refs" / "heads" / "one.lock"
     lock.write_text("")
-    with pytest.raises(GitError, match=r"one\.lock"):
+    with raises("git.command_failed", "one.lock"):
         lab.move_refs({"refs/heads/one": (base, None)})
 
 
@@ -410,5 +419,5 @@ def test_git_that_is_not_installed_is_said(
     lab: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
-    with pytest.raises(GitError, match="not installed"):
+    with raises("git.not_installed"):
         lab.resolve("HEAD")

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from autoresearch.errors import InvalidStateError
 from autoresearch.git.signatures import ALLOWED
 from autoresearch.lab import Lab
 from autoresearch.ledger.ledger import LEDGER_REF
@@ -16,6 +15,7 @@ from autoresearch.setup.lab_creation import open_signed
 from autoresearch.system.home import lab_names
 from tests.autoresearch.ledger.test_rewritten_history import also_the_anchor, rewrite
 from tests.support.instant import InstantExecutor, make_judged_lab, with_executor
+from tests.support.refusals import raises
 from tests.support.repositories import make_repository
 
 if shutil.which("ssh-keygen") is None:
@@ -99,8 +99,9 @@ def test_a_missing_key_and_a_file_that_is_none_are_refused_and_leave_nothing(
 ) -> None:
     (tmp_path / "words").write_text("not a key\n")
     repository = str(make_repository(tmp_path / "repository"))
-    for key, said in ((tmp_path / "none", "There is no key"), (tmp_path / "words", "is no key")):
-        with pytest.raises(InvalidStateError, match=said):
+    for name, reason in (("none", "no_key"), ("words", "unusable_key")):
+        key = tmp_path / name
+        with raises(f"invalid_state.{reason}", str(key)):
             open_signed(repository, tmp_path / "home", key)
     assert list(lab_names(tmp_path / "home")) == []
     assert [p.name for p in (tmp_path / "home" / "labs").iterdir()] == [".lock"]
@@ -115,7 +116,7 @@ def test_a_passphrase_that_nobody_can_type_is_said_and_not_waited_for(
     if not public:
         key.with_suffix(".pub").unlink()
     repository = str(make_repository(tmp_path / "repository"))
-    with pytest.raises(InvalidStateError, match=r"passphrase.*ssh-agent"):
+    with raises("invalid_state.unusable_key", "passphrase", "ssh-agent"):
         open_signed(repository, tmp_path / "home", key)
     assert list(lab_names(tmp_path / "home")) == []
 
@@ -131,18 +132,18 @@ def test_without_ssh_keygen_nothing_is_made(
     assert git is not None
     (tools / "git").symlink_to(git)
     monkeypatch.setenv("PATH", str(tools))
-    with pytest.raises(InvalidStateError, match="ssh-keygen is not installed"):
+    with raises("invalid_state.no_ssh_keygen", "ssh-keygen"):
         open_signed(repository, tmp_path / "home", key)
     assert list(lab_names(tmp_path / "home")) == []
 
 
 def test_a_lab_that_is_there_keeps_what_it_was_opened_with(tmp_path: Path, judged_lab: Lab) -> None:
     key = make_key(tmp_path)
-    with pytest.raises(InvalidStateError, match="tiny is there already, and signs nothing"):
+    with raises("invalid_state.lab_exists", "tiny"):
         open_signed("tiny", judged_lab.home, key)
     lab = open_with(key, tmp_path)
     open_signed("tiny", lab.home, key)
-    with pytest.raises(InvalidStateError, match="is there already, and signs with"):
+    with raises("invalid_state.lab_exists", "tiny"):
         open_signed("tiny", lab.home, tmp_path / "other")
 
 
@@ -152,9 +153,7 @@ def test_a_key_that_is_gone_costs_a_verdict_and_nothing_else(tmp_path: Path) -> 
     lab = make_judged_lab(tmp_path / "repository", tmp_path / "home", key)
     hidden = key.rename(tmp_path / "hidden")
     lab = with_executor(Lab.reopen("tiny", home=lab.home), InstantExecutor())
-    with pytest.raises(
-        InvalidStateError, match="Nothing was written, since it could not be signed"
-    ):
+    with raises("invalid_state.signing_failed"):
         for _ in range(20):
             lab.evaluate("e3")
     assert "e3" not in lab.history().verdicts

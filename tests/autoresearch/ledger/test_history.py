@@ -5,10 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from autoresearch.errors import LedgerDamagedError, NotFoundError
+from autoresearch.errors import LedgerDamagedError
 from autoresearch.ledger import serialization as envelope
 from autoresearch.ledger.history import History
-from autoresearch.records import Entry, Event, Outcome, RunState
+from autoresearch.records import EndCause, Entry, Event, Outcome, RunFinished, RunState
+from tests.support.refusals import raises
 from tests.support.samples import (
     OPENED,
     all_kinds,
@@ -90,28 +91,28 @@ def test_a_copy_does_not_change_with_the_original(history: History) -> None:
 
 
 @pytest.mark.parametrize(
-    ("event", "why"),
+    ("event", "reason", "mentions"),
     [
-        (OPENED, "opened already"),
-        (proposed(History(), "x"), "e0 is proposed where e2 is due"),
-        (proposed(History(), "x", id="e2"), "only e0, has no base"),
-        (proposed(History(), "x", id="e2", base="e9"), "e9 is unknown"),
-        (started(History(), "e1"), "e1-r1 is started where e1-r2 is due"),
-        (started(History(), "e9"), "e9 is unknown"),
-        (finished("e1-r2"), "e1-r2 ended, but was never started"),
-        (finished("e1-r1", RunState.TRAINING), "ended as training"),
-        (judged("e9", "e0"), "e9 is unknown"),
-        (judged("e1", "e0", candidate_runs=("e1-r1",)), "rests on e1-r1"),
-        (judged("e1", "e1"), "e1 is judged against e1, but its base is e0"),
-        (judged("e1", "e0", moved=True, outcome=Outcome.DISCARD), "its outcome is discard"),
-        (concluded("e9", "x"), "e9 is unknown"),
+        (OPENED, "opened_twice", ""),
+        (proposed(History(), "x"), "wrong_experiment", "e0 e2"),
+        (proposed(History(), "x", id="e2"), "wrong_base", "e0"),
+        (proposed(History(), "x", id="e2", base="e9"), "unknown_experiment", "e9"),
+        (started(History(), "e1"), "wrong_run", "e1-r1 e1-r2"),
+        (started(History(), "e9"), "unknown_experiment", "e9"),
+        (finished("e1-r2"), "never_started", "e1-r2"),
+        (finished("e1-r1", RunState.TRAINING), "not_final", "training"),
+        (judged("e9", "e0"), "unknown_experiment", "e9"),
+        (judged("e1", "e0", candidate_runs=("e1-r1",)), "unended_run", "e1-r1"),
+        (judged("e1", "e1"), "wrong_base", "e1 e0"),
+        (judged("e1", "e0", moved=True, outcome=Outcome.DISCARD), "not_kept", "e1 discard"),
+        (concluded("e9", "x"), "unknown_experiment", "e9"),
     ],
 )
 def test_an_event_that_contradicts_the_history_is_refused(
-    history: History, event: Event, why: str
+    history: History, event: Event, reason: str, mentions: str
 ) -> None:
     before = history.copy()
-    with pytest.raises(LedgerDamagedError, match=why):
+    with raises(f"ledger_damaged.{reason}", *mentions.split()):
         add(history, event)
     assert history == before
 
@@ -119,15 +120,13 @@ def test_an_event_that_contradicts_the_history_is_refused(
 def test_a_judge_that_was_replaced_gives_no_more_verdicts(history: History) -> None:
     add(history, proposed(history, "commit2"))
     add(history, judged("e1", "e0", judge_version=2))
-    with pytest.raises(
-        LedgerDamagedError, match="e2 is judged by version 1 of the judge after version"
-    ):
+    with raises("ledger_damaged.older_judge", "e2", "version 1", "version 2"):
         add(history, judged("e2", "e0", judge_version=1))
 
 
 def test_an_experiment_is_judged_once(history: History) -> None:
     add(history, judged("e1", "e0"))
-    with pytest.raises(LedgerDamagedError, match="e1 is judged a second time"):
+    with raises("ledger_damaged.judged_twice", "e1"):
         add(history, judged("e1", "e0", moved=True))
     assert history.incumbent == "e0"
 
@@ -135,29 +134,29 @@ def test_an_experiment_is_judged_once(history: History) -> None:
 def test_only_what_was_judged_against_the_incumbent_follows_it(history: History) -> None:
     add(history, proposed(history, "commit2"))
     add(history, judged("e1", "e0", moved=True))
-    with pytest.raises(LedgerDamagedError, match=r"judged against e0.*incumbent is e1"):
+    with raises("ledger_damaged.not_incumbent", "e0", "e1"):
         add(history, judged("e2", "e0", moved=True))
 
 
 def test_a_run_ends_once(history: History) -> None:
     add(history, finished("e1-r1"))
-    with pytest.raises(LedgerDamagedError, match="ended twice"):
+    with raises("ledger_damaged.ended_twice"):
         add(history, finished("e1-r1"))
 
 
 def test_nothing_comes_before_the_opening_and_no_number_is_skipped() -> None:
-    with pytest.raises(LedgerDamagedError, match="first event"):
+    with raises("ledger_damaged.not_opened"):
         grown(concluded("e0", "x"))
-    with pytest.raises(LedgerDamagedError, match="number 4, but it is number 0"):
+    with raises("ledger_damaged.wrong_number", "4", "0"):
         replay([Entry(n=4, at=0.0, commit="c", event=OPENED)])
 
 
 def test_an_unknown_id_is_answered_with_the_known_ones(history: History) -> None:
-    with pytest.raises(NotFoundError, match=r"'e7'.*There are: e0, e1\."):
+    with raises("not_found.experiment", "'e7'", "e0, e1."):
         history.experiment("e7")
-    with pytest.raises(NotFoundError, match=r"'r1'.*There are: e1-r1\."):
+    with raises("not_found.run", "'r1'", "e1-r1."):
         history.run("r1")
-    with pytest.raises(NotFoundError, match="no experiments yet"):
+    with raises("not_found.experiment"):
         History().experiment("e0")
 
 
@@ -168,7 +167,7 @@ def test_every_event_survives_the_way_through_json(event: Event) -> None:
     assert envelope.encode(3, 1.5, envelope.decode("c", blob).event) == blob
 
 
-OPTIONAL = ("replay_of", "contract")  # keys that records of older versions lack
+OPTIONAL = ("replay_of", "contract", "cause")  # keys that records of older versions lack
 
 
 @pytest.mark.parametrize("event", all_kinds("commit0"), ids=envelope.kind_of)
@@ -177,12 +176,64 @@ def test_a_key_too_many_or_too_few_is_damage(event: Event) -> None:
     fields = envelope_["event"]
     inner = next((value for value in fields.values() if isinstance(value, dict)), fields)
     inner["extra"] = 1
-    with pytest.raises(LedgerDamagedError, match=r"abc.*'extra'"):
+    with raises("ledger_damaged.unknown_key", "abc", "'extra'"):
         envelope.decode("abc", json.dumps(envelope_).encode())
     del inner["extra"]
     inner.pop(next(key for key in inner if key not in OPTIONAL))
-    with pytest.raises(LedgerDamagedError, match="abc does not read"):
+    with raises("ledger_damaged.unreadable_event", "abc"):
         envelope.decode("abc", json.dumps(envelope_).encode())
+
+
+OLD = (RunState.LOST, "gave its device to an experiment after 3.1 s of training")
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "cause"),
+    [
+        (*OLD, EndCause.PREEMPTED),
+        (RunState.CRASHED, OLD[1], None),  # an exception may say anything
+        (RunState.LOST, "its supervisor died while the run was training", EndCause.SUPERVISOR_DIED),
+        (RunState.FINISHED, "scored 2.4513", EndCause.MEASURED),
+        (RunState.STOPPED, "stopped early: its loss is 3.1 at half", EndCause.STOPPED_EARLY),
+        (RunState.STOPPED, "asked to stop before it began", EndCause.ASKED_TO_STOP),
+        (RunState.TAINTED, "other processes used 90 % of the machine", EndCause.DISTURBED),
+        (
+            RunState.TAINTED,
+            "out of GPU memory: it wanted 2.0 GiB more, while notebook (pid 1) held 7,192 MB",
+            EndCause.GPU_CROWDED,
+        ),
+        (RunState.CRASHED, "out of memory: its limit is 120 MB", EndCause.OUT_OF_MEMORY),
+        (
+            RunState.CRASHED,
+            "killed after 1.1 s: used 301 MB of memory, over its 300 MB",
+            EndCause.OVER_MEMORY,
+        ),
+        (RunState.CRASHED, "ZeroDivisionError: division by zero", None),
+        (RunState.TRAINING, "trains", None),
+    ],
+)
+def test_a_report_of_an_earlier_version_has_the_cause_that_its_reason_tells(
+    state: RunState, reason: str, cause: EndCause | None
+) -> None:
+    """These sentences stand in ledgers: they are data here, and no wording of today."""
+    report = replace(finished("e0-r1", state).report, reason=reason, cause=None)
+    fields = json.loads(envelope.encode(0, 0.0, RunFinished(report=report)))
+    del fields["event"]["report"]["cause"]
+    read = envelope.decode("c", json.dumps(fields).encode()).event
+    assert read == RunFinished(report=replace(report, cause=cause))
+
+
+def test_the_reason_of_a_report_with_a_cause_is_never_read() -> None:
+    report = replace(finished("e0-r1", OLD[0]).report, reason=OLD[1])
+    for cause in (EndCause.SUPERVISOR_DIED, None):
+        told = RunFinished(report=replace(report, cause=cause))
+        assert envelope.decode("c", envelope.encode(0, 0.0, told)).event == told
+    told = replace(finished("e0-r1").report, reason="in other words", cause=EndCause.PREEMPTED)
+    assert told.yielded
+
+
+def test_every_cause_ends_a_run() -> None:
+    assert all(cause.state.final for cause in EndCause)
 
 
 @pytest.mark.parametrize(
@@ -190,7 +241,7 @@ def test_a_key_too_many_or_too_few_is_damage(event: Event) -> None:
     [b"", b"[]", b"null", b"{}", b"\xff", b"[" * 100_000, b'{"n":0,"at":0,"kind":"x","event":{}}'],
 )
 def test_a_blob_that_is_no_event_is_damage(blob: bytes) -> None:
-    with pytest.raises(LedgerDamagedError, match="abc does not read"):
+    with raises("ledger_damaged.unreadable_event", "abc"):
         envelope.decode("abc", blob)
 
 
@@ -203,7 +254,7 @@ def test_values_are_not_converted_to_fit() -> None:
 
 def test_a_number_that_is_not_finite_is_not_recorded() -> None:
     for value in (float("nan"), float("inf")):
-        with pytest.raises(LedgerDamagedError, match="not finite"):
+        with raises("ledger_damaged.not_finite"):
             envelope.encode(0, 0.0, judged("e1", "e0", effect=value))
 
 

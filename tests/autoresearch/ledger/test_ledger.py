@@ -17,6 +17,7 @@ from autoresearch.ledger.ledger import INCUMBENT_REF, LEDGER_REF, Ledger
 from autoresearch.ledger.verification import verify
 from autoresearch.records import Concluded, Event
 from tests.support.paths import ROOT
+from tests.support.refusals import raises
 from tests.support.samples import (
     concluded,
     finished,
@@ -68,9 +69,9 @@ def test_a_ref_that_git_keeps_in_no_file_is_read_every_time(
 def test_an_event_that_contradicts_the_history_is_not_written(small: Small) -> None:
     ledger = small.ledger()
     before = ledger.history().head
-    with pytest.raises(LedgerDamagedError, match="ended twice"):
+    with raises("ledger_damaged.ended_twice"):
         ledger.append(one(finished("e1-r1")))
-    with pytest.raises(LedgerDamagedError, match="not finite"):
+    with raises("ledger_damaged.not_finite"):
         ledger.append(one(judged("e1", "e0", effect=float("nan"))))
     assert small.ledger().history().head == before
 
@@ -93,7 +94,7 @@ def test_nothing_is_built_on_what_a_stranger_put_into_the_ledger(small: Small) -
         return concluded("e1", "ours")
 
     for _ in range(2):
-        with pytest.raises(LedgerDamagedError, match=r"ends with event 16.*names event 15"):
+        with raises("ledger_damaged.anchor_differs", "16", "15"):
             ledger.append(build)
     assert seen == [16]
     assert "Events were added by others: 16 events were recorded, 17 read" in findings(small)
@@ -101,7 +102,7 @@ def test_nothing_is_built_on_what_a_stranger_put_into_the_ledger(small: Small) -
 
 def test_nothing_is_appended_where_the_written_head_is_gone(small: Small) -> None:
     (small.folder / "anchor.json").unlink()
-    with pytest.raises(LedgerDamagedError, match=r"anchor\.json.*is gone"):
+    with raises("ledger_damaged.anchor_differs", "anchor.json"):
         small.ledger().append(one(concluded("e1", "x")))
 
 
@@ -201,14 +202,14 @@ def test_a_server_notices_that_the_branch_was_rewritten_under_it(small: Small) -
     ledger = small.ledger()
     ledger.history()
     forge(small, envelope.encode(15, 1_015.0, concluded("e2", "wider is better")), n=15)
-    with pytest.raises(LedgerDamagedError, match="no longer continues"):
+    with raises("ledger_damaged.not_continued"):
         ledger.history()
     head, earlier = small.repo.resolve(LEDGER_REF), small.ledger().history().entries[3].commit
     small.repo.move_refs({LEDGER_REF: (earlier, head)})
-    with pytest.raises(LedgerDamagedError, match="no longer continues"):
+    with raises("ledger_damaged.not_continued"):
         ledger.history()
     small.repo.move_refs({LEDGER_REF: (None, earlier)})
-    with pytest.raises(LedgerDamagedError, match="is gone"):
+    with raises("ledger_damaged.branch_gone"):
         ledger.history()
 
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from autoresearch.errors import LabError
 from autoresearch.lab import Lab
 from autoresearch.ledger import serialization as envelope
 from autoresearch.ledger.anchor import Anchor, write_anchor
 from autoresearch.ledger.history import History
 from autoresearch.ledger.ledger import FILE, INCUMBENT_REF, LEDGER_REF
 from autoresearch.records import Entry, Judged, Proposed, Run, RunFinished, RunStarted
+from tests.support.refusals import raises
 from tests.support.small import edited
 
 SLOW = pytest.mark.slow  # one or two of a kind in the quick suite stand for all
@@ -373,5 +373,5 @@ def test_a_written_head_is_compared_however_much_was_added_since(judged_lab: Lab
 
 @pytest.mark.parametrize("text", ["abc", "e7", "0123456789ab:0", "0123456789ab:x", "x" * 40])
 def test_what_is_no_head_is_refused_with_what_one_looks_like(judged_lab: Lab, text: str) -> None:
-    with pytest.raises(LabError, match=r"HASH:COUNT"):
+    with raises("lab_error.bad_head", "HASH:COUNT"):
         judged_lab.verify(text)

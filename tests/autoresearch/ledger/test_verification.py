@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from autoresearch.errors import InvalidStateError, LedgerDamagedError
+from autoresearch.errors import InvalidStateError
 from autoresearch.git.repository import Repository
 from autoresearch.ledger import serialization as envelope
 from autoresearch.ledger.history import History
@@ -15,6 +15,7 @@ from autoresearch.ledger.ledger import INCUMBENT_REF, LEDGER_REF
 from autoresearch.ledger.verification import verify
 from autoresearch.records import Outcome, Verdict
 from tests.support.paths import ROOT
+from tests.support.refusals import raises
 from tests.support.samples import (
     OPENED,
     concluded,
@@ -120,21 +121,21 @@ def test_verify_finds_an_experiment_without_its_code(small: Small) -> None:
 
 
 @pytest.mark.parametrize(
-    ("blob", "why"),
+    ("blob", "reason"),
     [
-        (b"{}", "does not read"),
-        (envelope.encode(9, 0.0, concluded("e1", "x")), "says it is number 9"),
-        (envelope.encode(16, 0.0, finished("e1-r1")), "ended twice"),
-        (envelope.encode(16, 0.0, OPENED), "opened already"),
+        (b"{}", "unreadable_event"),
+        (envelope.encode(9, 0.0, concluded("e1", "x")), "wrong_number"),
+        (envelope.encode(16, 0.0, finished("e1-r1")), "ended_twice"),
+        (envelope.encode(16, 0.0, OPENED), "opened_twice"),
     ],
 )
 def test_an_event_written_by_hand_stops_reading_and_is_found(
-    small: Small, blob: bytes, why: str
+    small: Small, blob: bytes, reason: str
 ) -> None:
     forge(small, blob)
-    with pytest.raises(LedgerDamagedError, match=why):
+    with raises(f"ledger_damaged.{reason}") as refused:
         small.ledger().history()
-    assert why in findings(small)
+    assert refused.value.message in findings(small)
     assert verify(small.ledger()).entries == 16
 
 
@@ -143,9 +144,9 @@ def test_a_commit_without_an_event_is_damage(small: Small) -> None:
     assert head is not None
     tree = repo.make_tree({"other.json": repo.write_blob(b"{}")})
     repo.move_refs({LEDGER_REF: (repo.commit_tree(tree, [head], "x"), head)})
-    with pytest.raises(LedgerDamagedError, match=r"has no event\.json"):
+    with raises("ledger_damaged.no_event", "event.json") as refused:
         small.ledger().history()
-    assert "has no event.json" in findings(small)
+    assert refused.value.message in findings(small)
 
 
 def test_a_missing_or_unreadable_anchor_is_said(small: Small) -> None:

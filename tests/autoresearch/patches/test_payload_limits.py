@@ -15,6 +15,7 @@ from autoresearch.patches.payload_limits import (
     measure,
 )
 from tests.support.paths import ROOT
+from tests.support.refusals import raises
 
 TRAIN = (ROOT / "autoresearch/targets/microgpt/train.py").read_bytes()
 NAMES = (ROOT / "microgpt/data/surnames.txt").read_text().split()
@@ -77,7 +78,7 @@ def test_what_the_base_has_counts_nothing() -> None:
 
 
 def test_a_new_file_that_is_no_code_is_data() -> None:
-    with pytest.raises(PatchRefusedError, match="strings and numbers"):
+    with raises("patch_refused.new_constants"):
         check_payload({}, {"names.txt": "\n".join(PASTED).encode()})
 
 
@@ -117,7 +118,7 @@ LUCKY = [
 
 @pytest.mark.parametrize("code", LUCKY)
 def test_a_constant_seed_is_refused(code: str) -> None:
-    with pytest.raises(PatchRefusedError, match="seeds random numbers with a constant") as refused:
+    with raises("patch_refused.constant_seed") as refused:
         check_seeds({"train.py": TRAIN}, with_code(code))
     assert 'os.environ["AUTORESEARCH_SEED"]' in refused.value.remedy
 
@@ -141,12 +142,12 @@ def test_a_seed_that_comes_from_the_run_is_allowed(code: str) -> None:
 def test_a_patch_may_not_stop_reading_the_labs_seed() -> None:
     blind = TRAIN.replace(b'int(os.environ["AUTORESEARCH_SEED"])', b"os.getpid()")
     assert blind != TRAIN
-    with pytest.raises(PatchRefusedError, match="no longer reads AUTORESEARCH_SEED"):
+    with raises("patch_refused.seed_not_read", "AUTORESEARCH_SEED"):
         check_seeds({"train.py": TRAIN}, {"train.py": blind + b"# AUTORESEARCH_SEED\n"})
 
 
 def test_a_constant_seed_that_the_base_has_may_stay() -> None:
     base = with_code("rng = np.random.default_rng(1234)")
     check_seeds(base, {"train.py": base["train.py"] + b"x = 1\n"})
-    with pytest.raises(PatchRefusedError, match="constant"):
+    with raises("patch_refused.constant_seed"):
         check_seeds(base, {"train.py": base["train.py"] + b"np.random.default_rng(1234)\n"})

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from autoresearch.errors import NotFoundError, PatchRefusedError
+from autoresearch.errors import PatchRefusedError
 from autoresearch.lab import Lab
 from autoresearch.patches.edits import replace_once
 from autoresearch.patches.payload_limits import (
@@ -29,6 +29,7 @@ from autoresearch.redteam.outcomes import Bar, Outcome, Seen, find
 from autoresearch.redteam.trials import CONTROLS, UNSANDBOXED, run_redteam
 from autoresearch.sandboxes.selection import current_sandbox
 from autoresearch.targets import shipped_files
+from tests.support.refusals import raises
 
 TRAIN = shipped_files("microgpt")["train.py"].read_bytes()
 CHEATS = [entry for entry in catalogue() if entry.cheats]
@@ -132,9 +133,9 @@ def test_what_the_door_should_refuse_is_refused_for_that_reason() -> None:
 
 
 def test_an_unknown_name_or_target_is_said_to_be_one() -> None:
-    with pytest.raises(NotFoundError, match="no cheat and no honest patch 'nonsense'"):
+    with raises("not_found.red_team_patch", "nonsense"):
         chosen("microgpt", ["nonsense"])
-    with pytest.raises(NotFoundError, match="no patches for 'other'"):
+    with raises("not_found.red_team_target", "other"):
         chosen("other")
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from autoresearch.errors import InvalidStateError, LabError, NotFoundError
 from autoresearch.lab import Lab
 from autoresearch.records import Run, RunReport, RunState
 from autoresearch.replays import experiment_replay as replaying
@@ -14,6 +13,7 @@ from autoresearch.run_directory import RunDir, empty_report
 from autoresearch.system.locks import try_lock
 from tests.support.fakes import processes_with, wait_for
 from tests.support.instant import InstantExecutor, with_executor
+from tests.support.refusals import raises
 from tests.support.repositories import HANGING, every_byte, propose
 
 
@@ -100,7 +100,7 @@ def test_the_tree_is_left_where_it_was_asked_for_and_nothing_is_overwritten(
     replaying.keep_tree(judged_lab, planned, tmp_path / "kept")
     assert sorted(every_byte(tmp_path / "kept")) == list(planned.files)
     assert "SMOOTHING = 900.0" in (tmp_path / "kept" / "train.py").read_text()
-    with pytest.raises(InvalidStateError, match="is there already"):
+    with raises("invalid_state.folder_exists"):
         replaying.keep_tree(judged_lab, planned, tmp_path / "kept")
 
 
@@ -176,7 +176,7 @@ def test_a_replay_that_cannot_begin_says_who_keeps_it(
     monkeypatch.setattr(replaying, "STOP_S", 0.0)
     kept = try_lock(judged_lab.folder / "replays.lock")
     assert kept is not None
-    with pytest.raises(InvalidStateError, match="Another replay has kept replays locked"):
+    with raises("invalid_state.replays_locked"):
         replayed(judged_lab, "e1")
     kept.release()
     [found] = replayed(judged_lab, "e1")
@@ -184,18 +184,18 @@ def test_a_replay_that_cannot_begin_says_who_keeps_it(
 
 
 @pytest.mark.parametrize(
-    ("name", "runs", "error", "words"),
+    ("name", "runs", "code", "mentions"),
     [
-        ("e9", 1, NotFoundError, r"No experiment and no run 'e9'.*e0, e1, e2, e3"),
-        ("e3", 1, InvalidStateError, "e3 has no run that ended"),
-        ("e2", 2, InvalidStateError, "e2 has 1 runs to replay, not 2"),
-        ("e1", 0, InvalidStateError, "0 runs are none"),
+        ("e9", 1, "not_found.run_or_experiment", ["'e9'", "e0, e1, e2, e3"]),
+        ("e3", 1, "invalid_state.no_ended_run", ["e3"]),
+        ("e2", 2, "invalid_state.too_many_runs", ["e2", "1", "2"]),
+        ("e1", 0, "invalid_state.too_few_runs", ["0"]),
     ],
 )
 def test_what_cannot_be_replayed_says_why(
-    judged_lab: Lab, name: str, runs: int, error: type[LabError], words: str
+    judged_lab: Lab, name: str, runs: int, code: str, mentions: list[str]
 ) -> None:
-    with pytest.raises(error, match=words):
+    with raises(code, *mentions):
         replaying.plan(judged_lab, name, runs)
 
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from autoresearch.errors import LabError, NotFoundError
 from autoresearch.replays.results_log import JudgedLog, judge_log
 from tests.support.paths import ROOT
+from tests.support.refusals import raises
 
 HEADER = "commit\tval_bpb\tmemory_gb\tstatus\tdescription\n"
 LOG = (
@@ -71,31 +71,33 @@ def test_a_damaged_line_is_named_and_the_others_are_read(
 
 
 @pytest.mark.parametrize(
-    ("text", "words"),
+    ("text", "code", "mention"),
     [
-        ("", "it is empty"),
-        ("\x00\x01PNG", "its line 1 is"),
-        (LOG.removeprefix(HEADER), "Line 1 must name the columns"),
-        (HEADER, "No line of"),
-        (HEADER + "half a li", "line 2: 1 columns"),
-        (HEADER + "a\t0.9\t1\tdiscard\tx\n", "has no keep in it"),
+        ("", "lab_error.not_results_tsv", ""),
+        ("\x00\x01PNG", "lab_error.not_results_tsv", "PNG"),
+        (LOG.removeprefix(HEADER), "lab_error.not_results_tsv", "val_bpb"),
+        (HEADER, "lab_error.no_readable_line", ""),
+        (HEADER + "half a li", "lab_error.no_readable_line", "line 2: 1 "),
+        (HEADER + "a\t0.9\t1\tdiscard\tx\n", "lab_error.no_keep", ""),
     ],
 )
-def test_what_is_no_such_log_is_refused_in_words(tmp_path: Path, text: str, words: str) -> None:
-    with pytest.raises(LabError, match=words):
+def test_what_is_no_such_log_is_refused_in_words(
+    tmp_path: Path, text: str, code: str, mention: str
+) -> None:
+    with raises(code, mention):
         replay(tmp_path, text)
 
 
 @pytest.mark.parametrize("sigma", [0.0, 1e-320, -1.0, float("nan"), float("inf")])
 def test_a_sigma_that_is_no_spread_is_refused(tmp_path: Path, sigma: float) -> None:
-    with pytest.raises(LabError, match=r"is no spread\. Give 1e-12 to 1e\+06"):
+    with raises("lab_error.bad_sigma", "1e-12", "1e+06"):
         replay(tmp_path, LOG, sigma)
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(NotFoundError, match=r"nowhere\.tsv is not there"):
+    with raises("not_found.file", "nowhere.tsv"):
         judge_log(tmp_path / "nowhere.tsv", 0.1)
-    with pytest.raises(NotFoundError, match="is not a file"):
+    with raises("not_found.file", str(tmp_path)):
         judge_log(tmp_path, 0.1)
 
 

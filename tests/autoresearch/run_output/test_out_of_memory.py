@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from autoresearch.run_output.out_of_memory import Taken, out_of_memory
+from autoresearch.records import EndCause
+from autoresearch.run_output.out_of_memory import Shortage, Taken, out_of_memory
 from autoresearch.sandboxes.cgroup import Cgroups
 
 TAKEN = Taken(limit_mb=4096.0, peak_mb=900.0, gpu_peak_mb=79_872.0)
@@ -55,7 +56,11 @@ TAKEN = Taken(limit_mb=4096.0, peak_mb=900.0, gpu_peak_mb=79_872.0)
     ],
 )
 def test_a_librarys_words_become_one_sentence(said: str, sentence: str) -> None:
-    assert out_of_memory(said, TAKEN) == sentence
+    short = out_of_memory(said, TAKEN)
+    assert short is not None
+    assert short.text == sentence
+    on_gpu = short.cause is EndCause.OUT_OF_GPU_MEMORY
+    assert on_gpu == ("GPU" in sentence)
 
 
 def test_what_died_of_something_else_keeps_its_own_words() -> None:
@@ -65,14 +70,14 @@ def test_what_died_of_something_else_keeps_its_own_words() -> None:
 
 def test_what_the_kernel_ended_is_known_by_its_control_group() -> None:
     taken = Taken(limit_mb=120.0, peak_mb=119.0, kills=1)
-    assert out_of_memory("Killed", taken) == (
-        "out of memory: the kernel ended it above its 120 MB, peak 119 MB"
+    assert out_of_memory("Killed", taken) == Shortage(
+        EndCause.OUT_OF_MEMORY, "out of memory: the kernel ended it above its 120 MB, peak 119 MB"
     )
 
 
 def test_what_nobody_saw_is_not_said() -> None:
-    assert out_of_memory("MemoryError", Taken(limit_mb=512.0)) == (
-        "out of memory: its limit is 512 MB"
+    assert out_of_memory("MemoryError", Taken(limit_mb=512.0)) == Shortage(
+        EndCause.OUT_OF_MEMORY, "out of memory: its limit is 512 MB"
     )
 
 

@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from autoresearch.errors import ContractError
 from autoresearch.sandboxes import interpreter_folders as roots
 from tests.support.paths import ROOT
+from tests.support.refusals import raises
 
 PRODUCT = ROOT
 
@@ -48,22 +48,22 @@ def test_an_interpreter_that_came_with_the_repository_is_not_started(
 ) -> None:
     source, tree = checkout
     (tmp_path / "link").symlink_to(source)
-    for python in (
-        "python3",
-        "tools/python",
-        "/proc/self/exe",
-        f"/proc/self/root{source}/.venv/bin/python",
-        f"{tree}/tools/python",
-        f"{source}/tools/python",
-        f"{tmp_path}/link/tools/python",
-        f"{source}/.venv/../tools/python",
+    for python, reason in (
+        ("python3", "not_full_path"),
+        ("tools/python", "not_full_path"),
+        ("/proc/self/exe", "changes"),
+        (f"/proc/self/root{source}/.venv/bin/python", "changes"),
+        (f"{tree}/tools/python", "of_run"),
+        (f"{source}/tools/python", "of_repository"),
+        (f"{tmp_path}/link/tools/python", "of_repository"),
+        (f"{source}/.venv/../tools/python", "of_repository"),
     ):
-        with pytest.raises(ContractError, match=r"\[run\] python may be the full path"):
+        with raises(f"contract.python_{reason}"):
             roots.check_interpreter(python, tree)
     planted = tree / ".venv" / "pyvenv.cfg"
     planted.parent.mkdir()
     planted.touch()
-    with pytest.raises(ContractError, match=r"pyvenv.cfg there came with the repository"):
+    with raises("contract.python_of_repository", "pyvenv.cfg"):
         roots.check_interpreter(f"{source}/.venv/bin/python", tree)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from autoresearch.errors import ContractError, LabError
+from autoresearch.errors import LabError
 from autoresearch.sandboxes import selection as sandboxes
 from autoresearch.sandboxes.base import Confinement, Sandbox, clean_environment
 from autoresearch.sandboxes.cgroup import UNCOUNTED, Cgroups
@@ -32,6 +32,7 @@ from autoresearch.sandboxes.syscalls import (
     UNCONNECTED,
 )
 from tests.support.paths import ROOT
+from tests.support.refusals import raises
 
 PROBE = Path(__file__).with_name("sandbox_probe.py")
 PRODUCT = ROOT
@@ -311,7 +312,7 @@ def test_a_sandbox_that_is_not_known_is_refused_with_what_is_allowed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv(sandboxes.CHOICE, "chroot")
-    with pytest.raises(LabError, match=r"AUTORESEARCH_SANDBOX may be bubblewrap, landlock"):
+    with raises("lab_error.no_sandbox", "AUTORESEARCH_SANDBOX", "bubblewrap", "landlock"):
         sandboxes.current_sandbox()
 
 
@@ -322,7 +323,7 @@ def test_no_sandbox_starts_with_an_interpreter_of_the_tree(tmp_path: Path, name:
     python.parent.mkdir()
     python.write_text(f"#!/bin/sh\ntouch {tmp_path}/escaped\n")
     python.chmod(0o755)
-    with pytest.raises(ContractError, match="a file of the run itself"):
+    with raises("contract.python_of_run"):
         run(sandbox, confined(tmp_path, "/bin/true", interpreter=str(python)))
     assert not (tmp_path / "escaped").exists()
 

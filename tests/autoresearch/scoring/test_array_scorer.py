@@ -9,7 +9,7 @@ import pytest
 
 from autoresearch.data.arrays import read_arrays
 from autoresearch.data.held_out import pack_files
-from autoresearch.errors import ContractError, LabError, NotFoundError, ScoringError
+from autoresearch.errors import ContractError, LabError, ScoringError
 from autoresearch.lab import Lab
 from autoresearch.records import Measurement, Outcome, RunState
 from autoresearch.run_directory import RunDir
@@ -17,6 +17,7 @@ from autoresearch.sandboxes.selection import current_sandbox, make_sandbox
 from autoresearch.scoring.array_scorer import score_arrays
 from tests.support.fakes import final_report, make_run
 from tests.support.printed import make_printed, propose_work, quietly
+from tests.support.refusals import raises
 from tests.support.repositories import to_verdict
 
 CONTRACT = """
@@ -248,7 +249,7 @@ def load(path):
     return lambda x: socket.create_connection(("127.0.0.1", 9)) and x
 """
     rundir = prepared(tmp_path, connects, EVALUATE)
-    with pytest.raises(ScoringError, match="the model failed: PermissionError in line"):
+    with raises("scoring.model_failed", "PermissionError"):
         score_arrays(rundir, rundir.read_spec(), sandbox)
     sandbox.release()
 
@@ -291,7 +292,7 @@ def test_a_lab_judges_by_the_targets_own_function(tmp_path: Path) -> None:
     assert "self-reported" not in verdict.sentence
     assert lab.verify().ok, lab.verify().findings
     for path in ("held_out/x.csv", "held_out/y.jsonl"):
-        with pytest.raises(NotFoundError, match="which nobody is shown"):
+        with raises("not_found.held_out"):
             lab.read_file(path, lab.history().experiments["e0"].commit)
 
 

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from autoresearch.contract import parse_contract
-from autoresearch.errors import ContractError, InvalidStateError
 from autoresearch.lab import Lab
 from autoresearch.setup.environment import Recipe, build, find_uv, python_of, recipe_for
 from autoresearch.setup.environment_build import require_built
 from tests.autoresearch.test_contract import WHOLE
 from tests.support.fakes import wait_for
 from tests.support.printed import quietly
+from tests.support.refusals import raises
 from tests.support.repositories import git, make_repository
 
 
@@ -67,7 +67,7 @@ def test_an_environment_is_built_once_for_each_recipe(tmp_path: Path, wheel: Pat
 @pytest.mark.slow
 def test_a_failure_leaves_nothing_and_quotes_uv(tmp_path: Path, wheel: Path) -> None:
     recipe = Recipe(python="3.11", packages=("nosuch-package-at-all",))
-    with pytest.raises(InvalidStateError, match="nosuch-package-at-all") as raised:
+    with raises("invalid_state.environment_failed", "nosuch-package-at-all") as raised:
         build(tmp_path / "home", recipe)
     assert "init --python PATH" in raised.value.remedy
     left = (tmp_path / "home" / "environments").iterdir()
@@ -102,23 +102,23 @@ def test_who_must_not_wait_is_told_how_far_it_is_until_it_is_there(
 ) -> None:
     home = tmp_path / "home"
     recipe = Recipe(python="3.11", packages=(f"answer @ {wheel.as_uri()}",))
-    with pytest.raises(InvalidStateError, match="is being built") as raised:
+    with raises("invalid_state.environment_being_built") as raised:
         require_built(home, recipe, sys.executable)
     assert "open_lab again" in raised.value.remedy
     assert wait_for(python_of(home, recipe).exists, within_s=300)
     require_built(home, recipe, sys.executable)
 
     hopeless = Recipe(python="3.11", packages=("nosuch-package-at-all",))
-    with pytest.raises(InvalidStateError, match="is being built"):
+    with raises("invalid_state.environment_being_built"):
         require_built(home, hopeless, sys.executable)
     assert wait_for((home / "environments" / f"{hopeless.key}.failed").exists, within_s=300)
-    with pytest.raises(InvalidStateError, match="nosuch-package-at-all"):
+    with raises("invalid_state.environment_failed", "nosuch-package-at-all"):
         require_built(home, hopeless, sys.executable)
 
 
 def test_a_lock_file_needs_its_project() -> None:
     text = WHOLE + '\n[environment]\nlock = "uv.lock"\n'
-    with pytest.raises(ContractError, match="no pyproject"):
+    with raises("contract.lock_without_pyproject", "pyproject.toml"):
         recipe_for(parse_contract(text.encode()), lambda _: "")
 
 
@@ -136,7 +136,7 @@ def test_recipes_differ_by_what_is_in_them() -> None:
 
 def test_without_uv_the_way_to_get_it_is_named(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr("sys.executable", str(tmp_path / "python"))
-    with pytest.raises(InvalidStateError, match="pip install uv"):
+    with raises("invalid_state.no_uv", "pip install uv"):
         find_uv({"PATH": str(tmp_path)})
 
 
@@ -158,5 +158,5 @@ def test_a_target_runs_in_the_environment_that_its_contract_asks_for(
     assert lab.view_run(run).value == 42.0
 
     shutil.rmtree(tmp_path / "home" / "environments")
-    with pytest.raises(InvalidStateError, match="is gone"):
+    with raises("invalid_state.python_gone"):
         lab.start_run("e0")

@@ -2,11 +2,9 @@
 
 from pathlib import Path
 
-import pytest
-
-from autoresearch.errors import ContractError
 from autoresearch.lab import Lab
 from tests.support.printed import CONTRACT, make_printed
+from tests.support.refusals import raises
 from tests.support.repositories import every_byte
 
 
@@ -24,8 +22,8 @@ def test_a_contract_beside_the_repository_is_kept_in_the_ledger(tmp_path: Path) 
 
 def test_a_repository_without_any_contract_is_refused_and_nothing_is_made(tmp_path: Path) -> None:
     source, home = make_printed(tmp_path / "repository", contract=""), tmp_path / "home"
-    with pytest.raises(ContractError, match=r"has no autoresearch\.toml"):
+    with raises("contract.no_contract", "autoresearch.toml"):
         Lab.open(str(source), home=home)
-    with pytest.raises(ContractError, match=r"edit\.allow.*matches no file"):
+    with raises("contract.does_not_fit", "- edit.allow: ", "other.py"):
         Lab.open(str(source), home=home, contract=CONTRACT.replace("work.py", "other.py"))
     assert not list((home / "labs").glob("printed*"))

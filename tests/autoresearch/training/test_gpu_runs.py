@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from autoresearch.devices.nvidia import Nvidia
-from autoresearch.records import RunState
+from autoresearch.records import EndCause, RunState
 from tests.support.fake_gpus import on_gpu
 from tests.support.fakes import model_target
 
@@ -87,6 +87,7 @@ def test_memory_that_is_used_is_limited_on_a_gpu_too(tmp_path: Path) -> None:
     uses = "import time\nx = bytearray(b'x') * (900 << 20)\ntime.sleep(100)\n"
     _, report = on_gpu(tmp_path, uses, "empty", memory_mb=300)
     assert report.state is RunState.CRASHED
+    assert report.cause is EndCause.OVER_MEMORY
     assert "300 MB" in report.reason
 
 
@@ -99,16 +100,17 @@ def test_a_run_waits_for_room_on_its_gpu(tmp_path: Path) -> None:
 def test_a_run_that_finds_no_room_is_lost_and_says_who_holds_it(tmp_path: Path) -> None:
     _, report = on_gpu(tmp_path, TELLS, "full", gpu_memory_mb=4000)
     assert (report.state, report.measurement) == (RunState.LOST, None)
-    assert report.reason == (
-        "waits: gpu-0 (Fake 8G) has 1,000 of 8,192 MB free, and it needs 4,000: "
-        "notebook (pid 1) holds 7,192 MB, for 0 s"
-    )
+    assert report.cause is EndCause.NO_DEVICE
+    for part in ("gpu-0 (Fake 8G)", "1,000 of 8,192 MB", "4,000", "notebook (pid 1)", "7,192 MB"):
+        assert part in report.reason
 
 
 def test_a_stranger_on_its_gpu_taints_a_run(tmp_path: Path) -> None:
     _, report = on_gpu(tmp_path, TELLS, "strange")
     assert (report.state, report.measurement) == (RunState.TAINTED, None)
-    assert report.reason == "stranger (pid 1) computed on gpu-0 100% of the time"
+    assert report.cause is EndCause.DISTURBED
+    for part in ("stranger (pid 1)", "gpu-0", "100%"):
+        assert part in report.reason
 
 
 def test_a_stranger_does_not_taint_a_run_that_shares_its_gpu(tmp_path: Path) -> None:
@@ -120,16 +122,17 @@ def test_a_stranger_does_not_taint_a_run_that_shares_its_gpu(tmp_path: Path) -> 
 def test_heat_under_its_own_load_does_not_taint_a_run_and_is_said(tmp_path: Path) -> None:
     _, report = on_gpu(tmp_path, TELLS, "hot")
     assert report.state is RunState.FINISHED
-    assert report.reason.endswith("; gpu-0 lowered its clocks for heat 100% of the time")
+    for part in ("gpu-0", "heat", "100%"):
+        assert part in report.reason.rpartition("; ")[2]
 
 
 @pytest.mark.slow
 def test_out_of_gpu_memory_is_a_sentence_with_numbers(tmp_path: Path) -> None:
     _, report = on_gpu(tmp_path, RUNS_OUT, "empty")
     assert report.state is RunState.CRASHED
-    assert report.reason == (
-        "out of GPU memory: it wanted 2.0 GiB more, 79.1 GiB of 79.3 GiB were taken (peak 500 MB)"
-    )
+    assert report.cause is EndCause.OUT_OF_GPU_MEMORY
+    for part in ("2.0 GiB", "79.1 GiB of 79.3 GiB", "500 MB"):
+        assert part in report.reason
     assert report.gpu_peak_mb == 500.0
     assert report.peak_mb > 0
 
@@ -142,22 +145,22 @@ def test_out_of_gpu_memory_that_another_process_held_taints_a_run(
     changes = sealed(tmp_path) if kind == "sealed" else {}
     _, report = on_gpu(tmp_path, train, "crowded", **changes)
     assert (report.state, report.measurement) == (RunState.TAINTED, None)
-    assert report.reason.startswith("out of GPU memory: it wanted 2.0 GiB more, 79.1 GiB of ")
-    assert report.reason.endswith(", while notebook (pid 1) held 7,192 MB on gpu-0")
+    assert report.cause is EndCause.GPU_CROWDED
+    for part in ("2.0 GiB", "79.1 GiB of ", "notebook (pid 1)", "7,192 MB", "gpu-0"):
+        assert part in report.reason
 
 
 def test_a_run_that_only_says_that_a_gpu_is_full_is_a_crash(tmp_path: Path) -> None:
     _, report = on_gpu(tmp_path, RUNS_OUT.replace("time.sleep(1.2)", ""), "roomy")
     assert report.state is RunState.CRASHED
-    assert report.reason.startswith("out of GPU memory: it wanted 2.0 GiB more")
+    assert report.cause is EndCause.OUT_OF_GPU_MEMORY
+    assert "2.0 GiB" in report.reason
 
 
 def test_any_other_crash_beside_another_process_is_a_crash(tmp_path: Path) -> None:
     _, report = on_gpu(tmp_path, "1 / 0", "crowded")
-    assert (report.state, report.reason) == (
-        RunState.CRASHED,
-        "ZeroDivisionError: division by zero",
-    )
+    assert (report.state, report.cause) == (RunState.CRASHED, EndCause.EXCEPTION)
+    assert report.reason == "ZeroDivisionError: division by zero"
 
 
 @pytest.mark.slow

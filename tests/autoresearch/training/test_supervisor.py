@@ -13,6 +13,7 @@ import pytest
 from autoresearch.executors.local import LocalExecutor
 from autoresearch.records import EndCause, RunReport, RunState
 from autoresearch.run_directory import RunDir, weigh_folder
+from autoresearch.run_output.out_of_memory import size
 from autoresearch.sandboxes.cgroup import UNCOUNTED
 from autoresearch.sandboxes.selection import current_sandbox
 from autoresearch.training.end_reason import failed
@@ -42,9 +43,11 @@ def save(size=8):
 """
 
 
-def crash(tmp_path: Path, train: str = BIGRAM, **changes: object) -> str:
+def crash(tmp_path: Path, cause: EndCause, train: str = BIGRAM, **changes: object) -> str:
+    """Run the code, which must crash for that cause; return the sentence beside it."""
     _, report = run_to_end(tmp_path, train, **changes)
-    assert (report.state, report.measurement) == (RunState.CRASHED, None)
+    ended = (report.state, report.cause, report.measurement)
+    assert ended == (RunState.CRASHED, cause, None), report.reason
     return report.reason
 
 
@@ -78,35 +81,34 @@ def test_a_good_training_is_scored_and_reported(tmp_path: Path) -> None:
 
 def test_a_crash_is_reported_with_its_true_exception(tmp_path: Path) -> None:
     train = LEAVES_CHECKPOINT + "save()\ntry:\n 1 / 0\nexcept Exception:\n raise ValueError('bad')"
-    assert crash(tmp_path, train) == "ValueError: bad"
+    assert crash(tmp_path, EndCause.EXCEPTION, train) == "ValueError: bad"
 
 
 def test_a_syntax_error_is_reported(tmp_path: Path) -> None:
-    assert crash(tmp_path, "x = = 2").startswith("SyntaxError: invalid syntax")
+    assert crash(tmp_path, EndCause.EXCEPTION, "x = = 2").startswith("SyntaxError: ")
 
 
 def test_a_death_by_signal_is_named(tmp_path: Path) -> None:
-    reason = crash(tmp_path, "import os\nos.kill(os.getpid(), 11)")
-    assert reason.startswith("killed by SIGSEGV after")
+    reason = crash(tmp_path, EndCause.SIGNAL, "import os\nos.kill(os.getpid(), 11)")
+    assert "SIGSEGV" in reason
 
 
 def test_an_exit_status_is_reported_with_the_last_words(tmp_path: Path) -> None:
-    reason = crash(tmp_path, "import sys\nprint('no data')\nsys.exit(3)")
-    assert reason == "exit status 3; its last line: no data"
+    reason = crash(tmp_path, EndCause.EXIT_STATUS, "import sys\nprint('no data')\nsys.exit(3)")
+    assert " 3;" in reason
+    assert reason.endswith("no data")
 
 
 @pytest.mark.slow
 def test_a_hang_is_killed_at_its_ceiling_and_said_to_hang(tmp_path: Path) -> None:
-    reason = crash(tmp_path, "import time\ntime.sleep(1000)", wall_ceiling_s=0.4)
-    assert reason.startswith("hung: no checkpoint after 0.")
-    assert "killed at its ceiling of 0.4 wall seconds" in reason
+    reason = crash(tmp_path, EndCause.HUNG, "import time\ntime.sleep(1000)", wall_ceiling_s=0.4)
+    assert "0.4 wall seconds" in reason
 
 
 @pytest.mark.slow
 def test_a_busy_training_is_killed_at_its_cpu_ceiling(tmp_path: Path) -> None:
-    reason = crash(tmp_path, "while True: pass", cpu_ceiling_s=0.4)
-    assert reason.startswith("no checkpoint after")
-    assert "killed at its ceiling of 0.4 CPU seconds" in reason
+    reason = crash(tmp_path, EndCause.NO_CHECKPOINT, "while True: pass", cpu_ceiling_s=0.4)
+    assert "0.4 CPU seconds" in reason
 
 
 @pytest.mark.slow
@@ -131,7 +133,8 @@ while True:
         os._exit(0)
     time.sleep(.2)
 """
-    assert "its ceiling of 0.6 CPU seconds" in crash(tmp_path, train, cpu_ceiling_s=0.6)
+    reason = crash(tmp_path, EndCause.NO_CHECKPOINT, train, cpu_ceiling_s=0.6)
+    assert "0.6 CPU seconds" in reason
 
 
 @pytest.mark.slow
@@ -163,45 +166,51 @@ for _ in range(4):
         time.sleep(100)
 time.sleep(100)
 """
-    reason = crash(tmp_path, train, memory_mb=120)
-    assert reason.startswith("killed after")
-    assert "over its 120 MB" in reason
+    reason = crash(tmp_path, EndCause.OVER_MEMORY, train, memory_mb=120)
+    assert "120 MB" in reason
 
 
 def test_memory_of_one_process_is_refused_and_explained(tmp_path: Path) -> None:
-    reason = crash(tmp_path, "x = bytearray(400 << 20)", memory_mb=120)
-    assert reason.startswith("out of memory: its limit is 120 MB, peak ")
+    _, report = run_to_end(tmp_path, "x = bytearray(400 << 20)", memory_mb=120)
+    assert (report.state, report.cause) == (RunState.CRASHED, EndCause.OUT_OF_MEMORY)
+    assert report.measurement is None
+    assert "120 MB" in report.reason
+    if report.peak_mb:  # it can die before anybody looks
+        assert size(report.peak_mb) in report.reason
 
 
 def test_no_checkpoint_is_a_crash(tmp_path: Path) -> None:
-    assert "without a checkpoint model.npy" in crash(tmp_path, "pass")
+    assert "model.npy" in crash(tmp_path, EndCause.NO_CHECKPOINT, "pass")
 
 
 def test_a_symlink_is_no_checkpoint(tmp_path: Path) -> None:
     train = "import os\nos.symlink('/etc/passwd', os.environ['AUTORESEARCH_OUT'] + '/model.npy')"
-    assert crash(tmp_path, train) == "the checkpoint model.npy is a symlink"
+    assert "symlink" in crash(tmp_path, EndCause.BAD_CHECKPOINT, train)
 
 
 def test_a_checkpoint_too_large_is_refused(tmp_path: Path) -> None:
-    reason = crash(tmp_path, LEAVES_CHECKPOINT + "save(1500 * 1024)")
-    assert reason == "the checkpoint has 1.5 MB, over its 1 MB"
+    reason = crash(tmp_path, EndCause.BAD_CHECKPOINT, LEAVES_CHECKPOINT + "save(1500 * 1024)")
+    assert "1.5 MB" in reason
+    assert " 1 MB" in reason
 
 
 def test_no_file_can_grow_without_bound(tmp_path: Path) -> None:
-    reason = crash(tmp_path, LEAVES_CHECKPOINT + "save(5 << 20)")
+    reason = crash(tmp_path, EndCause.EXCEPTION, LEAVES_CHECKPOINT + "save(5 << 20)")
     assert reason == "OSError: [Errno 27] File too large"
 
 
 @pytest.mark.slow
 def test_a_checkpoint_that_does_not_load_is_a_crash(tmp_path: Path) -> None:
-    reason = crash(tmp_path, LEAVES_CHECKPOINT + "if __name__ == '__main__': save()")
-    assert reason == "train.py:load could not be loaded: ValueError: never good (line 5)"
+    train = LEAVES_CHECKPOINT + "if __name__ == '__main__': save()"
+    reason = crash(tmp_path, EndCause.MODEL_FAILED, train)
+    assert "train.py:load" in reason
+    assert reason.endswith("ValueError: never good (line 5)")
 
 
 @pytest.mark.slow
 def test_nan_from_the_model_is_a_crash(tmp_path: Path) -> None:
     train = model_target("return np.full((len(tokens), vocab), np.nan)")
-    assert "NaN or infinite" in crash(tmp_path, train)
+    assert "NaN" in crash(tmp_path, EndCause.MODEL_FAILED, train)
 
 
 @pytest.mark.slow
@@ -277,7 +286,7 @@ time.sleep(1000)
     rundir = start(tmp_path, train, cpu_ceiling_s=0.5)
     report = final_report(rundir)
     assert report.state is RunState.CRASHED, report.reason
-    assert "CPU seconds" in report.reason
+    assert "0.5 CPU seconds" in report.reason
 
 
 def test_a_flood_of_carriage_returns_neither_hides_the_exception_nor_fills_the_disk(
@@ -327,7 +336,7 @@ def test_a_stop_file_stops(tmp_path: Path) -> None:
     rundir.stop_file.touch()
     report = final_report(rundir)
     assert report.state is RunState.STOPPED
-    assert report.reason.startswith("asked to stop after")
+    assert report.cause is EndCause.ASKED_TO_STOP
 
 
 @pytest.mark.slow
@@ -339,7 +348,8 @@ def test_a_run_that_waits_for_a_device_can_be_stopped(tmp_path: Path) -> None:
     wait_for(lambda: training(first))
     second = start(tmp_path / "second", "pass", **only)
     second.stop_file.touch()
-    assert final_report(second).reason == "asked to stop before it began"
+    stopped = final_report(second)
+    assert (stopped.cause, stopped.wall_s, stopped.device) == (EndCause.ASKED_TO_STOP, 0.0, "")
     first.stop_file.touch()
     assert final_report(first).device == "cpu-0"
 
@@ -358,7 +368,8 @@ time.sleep(1000)
     supervisor.send_signal(signal.SIGTERM)
     report = final_report(rundir)
     assert report.state is RunState.LOST
-    assert report.reason.startswith("the supervisor was told to end after")
+    assert report.cause is EndCause.SUPERVISOR_TOLD_TO_END
+    assert report.wall_s > 0
     assert not processes_with(mark)
 
 
@@ -369,7 +380,7 @@ def test_a_supervisor_terminated_before_it_has_a_device_is_lost(tmp_path: Path) 
     supervisor.send_signal(signal.SIGTERM)
     report = final_report(rundir)
     assert report.state is RunState.LOST
-    assert report.reason == "the supervisor was told to end before it began"
+    assert (report.cause, report.wall_s) == (EndCause.SUPERVISOR_TOLD_TO_END, 0.0)
 
 
 def test_a_run_without_the_memory_that_it_is_known_to_need_is_lost_and_says_so(
@@ -377,9 +388,9 @@ def test_a_run_without_the_memory_that_it_is_known_to_need_is_lost_and_says_so(
 ) -> None:
     _, report = run_to_end(tmp_path, executor=OnAFullMachine(), needed_mb=4000.0)
     assert (report.state, report.measurement) == (RunState.LOST, None)
-    assert report.reason == (
-        "waits: the machine has 1,000 MB of memory free, and it needs 4,000, for 0 s"
-    )
+    assert report.cause is EndCause.NO_DEVICE
+    assert "1,000 MB" in report.reason
+    assert "4,000" in report.reason
 
 
 @pytest.mark.slow
@@ -395,9 +406,9 @@ def load(path):
             time.sleep(100)
     time.sleep(100)
 """
-    reason = crash(tmp_path, train, memory_mb=120)
-    assert reason.startswith("out of memory: while it was scored the model used ")
-    assert reason.endswith(" MB in 2 processes, over 240 MB")
+    reason = crash(tmp_path, EndCause.OUT_OF_MEMORY, train, memory_mb=120)
+    assert "scored" in reason
+    assert "240 MB" in reason
 
 
 def test_a_supervisor_has_no_open_pipe_and_no_parent_of_ours(tmp_path: Path) -> None:
@@ -428,8 +439,8 @@ def test_a_training_sees_a_clean_environment(
 
 def test_a_training_that_changes_its_own_code_is_not_scored(tmp_path: Path) -> None:
     train = BIGRAM + "    open('train.py', 'a').write('# changed')\n"
-    reason = crash(tmp_path, train, sandbox="unsandboxed")
-    assert reason == "the training changed train.py in its own tree"
+    reason = crash(tmp_path, EndCause.TREE_CHANGED, train, sandbox="unsandboxed")
+    assert "train.py" in reason
 
 
 @pytest.mark.slow
@@ -518,9 +529,8 @@ def test_new_folders_are_removed_wherever_they_are_and_sealed_ones_stay(tmp_path
 
 
 def test_a_command_that_cannot_be_started_is_the_candidates_fault(tmp_path: Path) -> None:
-    assert crash(tmp_path, command=("./missing",)) == (
-        "its command can't be started: ./missing: No such file or directory"
-    )
+    reason = crash(tmp_path, EndCause.COMMAND_NOT_STARTED, command=("./missing",))
+    assert reason.endswith("./missing: No such file or directory")
 
 
 def test_a_bad_interpreter_line_is_the_candidates_fault(tmp_path: Path) -> None:
@@ -529,7 +539,8 @@ def test_a_bad_interpreter_line_is_the_candidates_fault(tmp_path: Path) -> None:
     LocalExecutor(sys.executable).submit(rundir)
     report = final_report(rundir)
     assert report.state is RunState.CRASHED
-    assert report.reason.startswith("its command can't be started: ./train.py: ")
+    assert report.cause is EndCause.COMMAND_NOT_STARTED
+    assert "./train.py: " in report.reason
 
 
 def test_processes_that_cannot_be_killed_are_the_candidates_fault(tmp_path: Path) -> None:
@@ -541,17 +552,18 @@ def test_processes_that_cannot_be_killed_are_the_candidates_fault(tmp_path: Path
         peak_mb=50.0,
         all_dead=False,
     )
-    assert failed(RunDir(tmp_path), make_spec(tmp_path), end, None) == (
-        RunState.CRASHED,
-        "processes of it could not be killed after 2.0 s",
-        None,
-    )
+    ended = failed(RunDir(tmp_path), make_spec(tmp_path), end, None)
+    assert ended is not None
+    assert ended.cause is EndCause.UNKILLABLE
+    assert ended.state is RunState.CRASHED
+    assert ended.measurement is None
 
 
 def test_a_fault_of_the_lab_is_not_the_candidates(tmp_path: Path) -> None:
     _, report = run_to_end(tmp_path, documents=str(tmp_path / "missing.txt"))
     assert report.state is RunState.LOST
-    assert report.reason.startswith("the supervisor failed: FileNotFoundError")
+    assert report.cause is EndCause.SUPERVISOR_FAILED
+    assert "FileNotFoundError" in report.reason
 
 
 def test_a_control_that_is_asked_for_its_device_is_lost_and_not_stopped(tmp_path: Path) -> None:
@@ -572,7 +584,7 @@ def test_an_out_folder_that_grows_too_large_ends_the_run(tmp_path: Path) -> None
         "        file.write(b'x' * (2 << 20))\n"
         "time.sleep(1000)\n"
     )
-    assert re.fullmatch(r"killed after .* s: wrote \d+ MB, over 64 MB", crash(tmp_path, train))
+    assert re.search(r"\d+ MB.* 64 MB", crash(tmp_path, EndCause.OVER_DISK, train))
 
 
 @pytest.mark.slow
@@ -586,7 +598,7 @@ for number in range(100):
     os.unlink(held[-1].name)
 time.sleep(60)
 """
-    assert re.fullmatch(r"killed after .* s: wrote \d+ MB, over 64 MB", crash(tmp_path, train))
+    assert re.search(r"\d+ MB.* 64 MB", crash(tmp_path, EndCause.OVER_DISK, train))
 
 
 def test_a_folder_of_too_many_files_is_not_walked_to_its_end(tmp_path: Path) -> None:
