@@ -240,7 +240,7 @@ class Teacher:
             raise PrerequisiteError(
                 f"Nothing is due for review. {when}",
                 "Go on with start_lesson().",
-                reason="nothing_due",
+                reason="nothing_due" if dates else "nothing_passed",
             )
         skill = where.due[0]
         for unit in self.course.units:

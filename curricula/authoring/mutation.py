@@ -21,6 +21,7 @@ PASTED_INSTANCES = 2  # on which the starter and the taught file must fail
 _LIMIT_S = 300.0
 Wrong: TypeAlias = "dict[str, Callable[[Instance], str]]"
 _MEMORY_MB = 1024
+STARTER = "the starter"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class Shown:
 class Surprise:
     """An answer other than a solution that came out as it must not."""
 
-    answer: str  # "the starter", "gpt.py's softmax", or a mutant's name
+    answer: str  # STARTER, "gpt.py's softmax", or a mutant's name
     passed: bool  # though it is wrong; or it failed, though its author calls it equivalent
     text: str
 
@@ -171,7 +172,7 @@ def _shown(mutant: Mutant, grades: Sequence[Grade]) -> Shown:
 def _always_wrong(course: Course, instance: Instance) -> Wrong:
     """Yield sources that must fail on every instance, with their descriptions."""
     path, entry = course.about.subject, instance.exercise.entry
-    found: Wrong = {"the starter": lambda instance: instance.starter}
+    found: Wrong = {STARTER: lambda instance: instance.starter}
     if path:
         text = subject.locate(path).read_text(encoding="utf-8")
         for name in subject.symbols(text):

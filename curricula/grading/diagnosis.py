@@ -7,6 +7,8 @@ from curricula.content.instance import as_json
 from curricula.exercise import Case, Exercise, Params, Plain
 from curricula.grading.answers import Answer, difference, error_words, finite, same
 
+WRONG_FORM = "the answer has not the form that is asked for"
+
 
 def violated(exercise: Exercise, p: Params, case: Case, answer: Answer) -> str:
     """Describe the problem with one answer without giving the right one; "" if there is none."""
@@ -25,7 +27,7 @@ def _checked(
     try:
         return check(p, case, answer.value)
     except Exception:  # noqa: BLE001 - an author's check meets whatever a learner's code returns
-        return "the answer has not the form that is asked for"
+        return WRONG_FORM
 
 
 def diagnose(

@@ -35,7 +35,7 @@ __all__ = [
 APART = timedelta(hours=24)
 OUTSIDE = ("terminal", "form")
 _COUNTS = ("no", "one", "two", "three", "four", "five", "six")
-_OUTSIDE = "one of them in a terminal or in the client's form"
+OUTSIDE_TEXT = "one of them in a terminal or in the client's form"
 
 
 def _number(count: int) -> str:
@@ -49,7 +49,7 @@ def _whole(needed: int) -> str:
     )
 
 
-RULE = f"{_whole(PASSES)}, {_OUTSIDE}"  # what a skill takes, unless many misses ask for more
+RULE = f"{_whole(PASSES)}, {OUTSIDE_TEXT}"  # what a skill takes, unless many misses ask for more
 
 
 class State(StrEnum):
@@ -241,7 +241,7 @@ def _missing(passes: Sequence[Pass], missed: int) -> list[Missing]:
             )
         )
     if not any(one.via in OUTSIDE for one in passes):
-        missing.append(Missing(cause=MissingCause.OUTSIDE, passes=0, text=_OUTSIDE))
+        missing.append(Missing(cause=MissingCause.OUTSIDE, passes=0, text=OUTSIDE_TEXT))
     return missing
 
 

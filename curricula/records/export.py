@@ -102,7 +102,9 @@ def unpack(path: Path, key: bytes) -> Package:
     if digest != file.digest:
         raise _edited(path, "it does not end as it was exported")
     if file.key == _name(key) and not hmac.compare_digest(file.mac, _mac(key, digest)):
-        raise _edited(path, "it names this record's key, but was not written with it")
+        raise _edited(
+            path, "it names this record's key, but was not written with it", "forged_export"
+        )
     return Package(events=tuple(entry.event for entry in file.events), digest=digest)
 
 
@@ -127,11 +129,11 @@ def _parsed(path: Path) -> _File:
         raise _edited(path, f"{where or 'the file'}: {first['msg']}") from error
 
 
-def _edited(path: Path, why: str) -> RecordDamagedError:
+def _edited(path: Path, why: str, reason: str = "edited_export") -> RecordDamagedError:
     return RecordDamagedError(
         f"{path} is no record as it was exported: {why}.",
         "Nothing was taken in. Export it again where it came from, and carry it unchanged.",
-        reason="edited_export",
+        reason=reason,
     )
 
 

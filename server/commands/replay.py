@@ -27,6 +27,7 @@ from server.views import figures
 
 INTERRUPTED = 130
 SHOWN_FILES = 12
+STOPPED = "Stopped: the replay has ended, and nothing was recorded."
 
 
 def replay(
@@ -57,7 +58,7 @@ def replay(
         with _watched(Console(stderr=True, highlight=False) if json else console) as watch:
             found += replaying.replay(here, planned, watch)
     except KeyboardInterrupt:
-        Console(stderr=True).print("Stopped: the replay has ended, and nothing was recorded.")
+        Console(stderr=True).print(STOPPED)
         return INTERRUPTED
     if json:
         print_json({**_figures(planned, found, keep), "scoring": here.contract.metric.provenance})

@@ -32,7 +32,7 @@ LESSONS = {
 
 def after_open(view: Overview) -> str:
     """Finish what is begun first, then something new; the baseline is measured meanwhile."""
-    news = _taken_back(view.incumbent)
+    news = reversal_news(view.incumbent)
     if view.open_experiments:
         waiting = view.open_experiments[0]
         return (
@@ -93,7 +93,7 @@ def after_run(view: RunView) -> str:
 def after_evaluate(view: Evaluation) -> str:
     """Until there is a verdict, call again; then write the lesson down."""
     if view.verdict is not None:
-        return _taken_back(view.incumbent) + _after_verdict(view, view.verdict)
+        return reversal_news(view.incumbent) + _after_verdict(view, view.verdict)
     if not view.needs:
         return (
             "The noise is known. explain_code_section shows the code and its knobs; then "
@@ -137,7 +137,7 @@ def _after_verdict(view: Evaluation, verdict: Verdict) -> str:
 
 def after_conclude(view: Conclusion) -> str:
     """Learn from what is known, then try the next thing."""
-    return _taken_back(view.incumbent) + _after_lesson(view)
+    return reversal_news(view.incumbent) + _after_lesson(view)
 
 
 def _after_lesson(view: Conclusion) -> str:
@@ -220,7 +220,7 @@ def after_scaling(view: ScalingView) -> str:
     return "Show the chart; call it a gain at these sizes only, until larger ones were run."
 
 
-def _taken_back(tip: Incumbent) -> str:
+def reversal_news(tip: Incumbent) -> str:
     """A sentence on a keep that did not hold, as long as nothing was kept since."""
     if tip.instead_of is None:
         return ""

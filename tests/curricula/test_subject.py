@@ -33,8 +33,9 @@ def test_gpt_is_the_same_module_for_everyone_and_where_the_product_is():
 
 @pytest.mark.parametrize("path", ["microgpt/none.py", "microgpt"])
 def test_a_subject_that_there_is_not_is_refused(path):
-    with pytest.raises(UnknownNameError, match=r"`subject` in course\.toml"):
+    with pytest.raises(UnknownNameError, match=r"course\.toml") as refused:
         subject.locate(path)
+    assert refused.value.code == "unknown_name.subject"
 
 
 def test_lines_of_code_are_where_the_interpreter_stops():

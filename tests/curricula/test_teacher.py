@@ -141,12 +141,14 @@ def test_what_is_open_is_withheld_until_it_is_passed(room):
 
 def test_an_answer_to_another_exercise_than_was_named_is_refused(room):
     step = room.teacher.start("", room.desk)
-    with pytest.raises(SubmissionError, match="answers guess-total, not write-total"):
+    with pytest.raises(SubmissionError, match=r"guess-total.* write-total") as other:
         room.teacher.submit(
             step.instance, "answer = 0", author="learner", via="agent", named="write-total"
         )
-    with pytest.raises(PrerequisiteError, match="is not open"):
+    assert other.value.code == "submission.other_exercise"
+    with pytest.raises(PrerequisiteError) as closed:
         room.teacher.hint("write-total")
+    assert closed.value.code == "prerequisite.not_open"
 
 
 def test_the_statement_holds_task_and_starter_and_no_answer(room):

@@ -55,13 +55,15 @@ def test_a_link_that_leads_nowhere_is_not_followed(tmp_path):
 
 def test_where_none_can_be_made_another_folder_is_asked_for(tmp_path):
     (tmp_path / "c").write_text("a file in the way")
-    with pytest.raises(CourseError, match="Name another folder with `folder`"):
+    with pytest.raises(CourseError, match="`folder`") as refused:
         make_workbook(tmp_path, PAGE, 1)
+    assert refused.value.code == "course_error.workbook_folder"
 
 
 def test_a_folder_is_no_workbook(tmp_path):
-    with pytest.raises(SubmissionError, match="can't be read"):
+    with pytest.raises(SubmissionError) as refused:
         read_workbook(tmp_path)
+    assert refused.value.code == "submission.unreadable_file"
 
 
 def test_the_taught_file_is_lent_with_what_it_reads_and_is_then_the_learners(tmp_path):
@@ -81,5 +83,6 @@ def test_where_the_taught_file_cannot_be_lent_another_folder_is_asked_for(tmp_pa
     subject = tmp_path / "taught.py"
     subject.write_text("")
     (tmp_path / "desk").write_text("a file in the way")
-    with pytest.raises(CourseError, match="Name another folder with `folder`"):
+    with pytest.raises(CourseError, match="`folder`") as refused:
         lend(tmp_path / "desk", subject, [])
+    assert refused.value.code == "course_error.workbook_folder"

@@ -9,7 +9,9 @@ from fastmcp import Client
 from fastmcp.client.transports import StdioTransport
 from mcp_types import Implementation
 
+from autoresearch.common.errors import ExplainedError
 from server.app import build_server
+from server.commands import run
 from server.errors import CODE
 from server.sessions.teaching_calls import TeachingCalls
 from tests.support.fake_lab import FakeLab, FakeLabs
@@ -70,9 +72,15 @@ async def call(client, tool, **arguments):
 
 
 class Refused(str):
-    """The text of a tool error, with its code."""
+    """The text of a refused tool call or command, with its code."""
 
     code: str
+    out: str  # of a command: what it printed before
+
+    @property
+    def kind(self):
+        """The class's own part of the code."""
+        return self.code.partition(".")[0]
 
 
 async def refused(client, tool, **arguments):
@@ -82,3 +90,23 @@ async def refused(client, tool, **arguments):
     found = Refused(result.content[0].text)
     found.code = (result.meta or {}).get(CODE, "")  # none of a tool that is not there
     return found
+
+
+@pytest.fixture
+def refused_command(capsys, monkeypatch):
+    """`refused_command(arguments)`: the line on stderr of a command that fails, with its code."""
+
+    def failing(arguments, status=1):
+        assert run(arguments) == status
+        out, err = capsys.readouterr()
+        assert "Traceback" not in err
+        with monkeypatch.context() as patched:
+            patched.setenv("AUTORESEARCH_DEBUG", "1")  # raises what is a line otherwise
+            with pytest.raises(ExplainedError) as raised:
+                run(arguments)
+        capsys.readouterr()
+        found = Refused(err)
+        found.code, found.out = raised.value.code, out
+        return found
+
+    return failing

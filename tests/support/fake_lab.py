@@ -212,7 +212,9 @@ class FakeLab:
         self._count("propose")
         self.stacks.append(tuple(stack))
         if edits and edits[0].path != "train.py":
-            raise PatchRefusedError(f"{edits[0].path} is frozen.", "Editable: train.py.")
+            raise PatchRefusedError(
+                f"{edits[0].path} is frozen.", "Editable: train.py.", reason="not_editable"
+            )
         self.proposers.append(proposer)
         self.predictions.append(prediction)
         experiment = Experiment(

@@ -43,6 +43,7 @@ MetricName = Annotated[
         show_default=False,
     ),
 ]
+NOTHING_STARTED = "Nothing was started, and no lab was made. --dry-run prints the contract."
 Direction = Annotated[str, Parameter(help="Which way is better: min or max.", show_default=False)]
 Pattern = Annotated[
     str,
@@ -178,7 +179,7 @@ def attach(
         seen = snapshot(path)
         proposal, choose = _settled(seen, answers, taken=yes or dry_run, plain=json or dry_run)
         if proposal is None:
-            say("Nothing was started, and no lab was made. --dry-run prints the contract.")
+            say(NOTHING_STARTED)
             return 0
         if dry_run:
             _show_proposal(proposal, Console(stderr=True, highlight=False))

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from autoresearch.attachment.metric_names import Number
     from autoresearch.attachment.proposal import Answers, Proposal
 
+RUN_NOW = "Run it now, as it is?"
 QUESTIONS = {
     "command": "What is a run? The command, as you type it",
     "metric": "Which printed number counts? Its name; wall_s or cpu_s: the lab's clock",
@@ -54,7 +55,7 @@ class Terminal:
             if reply:
                 answers = _answered(answers, name, reply)
                 proposal = again(answers)
-        wanted = Confirm.ask("Run it now, as it is?", console=self._console, default=True)
+        wanted = Confirm.ask(RUN_NOW, console=self._console, default=True)
         return proposal if wanted else None
 
     def choose(self, proposal: "Proposal", numbers: "tuple[Number, ...]") -> "Proposal":

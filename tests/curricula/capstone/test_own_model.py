@@ -5,6 +5,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from inline_snapshot import snapshot
 
 from autoresearch.contract import parse_contract
 from curricula import subject
@@ -37,26 +38,30 @@ def test_a_list_is_cleaned_of_blanks_and_keeps_its_order(tmp_path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("lines", "said"),
+    ("lines", "code", "numbers"),
     [
-        (MANY[:999] * 3, "holds 999 different names; 1,000 are the least"),
+        (MANY[:999] * 3, "submission.too_few_names", ("999", "1,000")),
         ([*MANY, "".join(map(chr, range(0x3B1, 0x3B1 + 64)))[:40], "".join(
-            map(chr, range(0x430, 0x430 + 32)))], "different characters; 64 are the most"),
-        ([*MANY, "a" * 41], "a name of 41 characters; 40 are the most"),
+            map(chr, range(0x430, 0x430 + 32)))], "submission.too_many_characters", ("64",)),
+        ([*MANY, "a" * 41], "submission.name_too_long", ("41", "40")),
     ],
 )  # fmt: skip
-def test_a_list_that_no_small_model_can_learn_is_refused(tmp_path, lines, said) -> None:
-    with pytest.raises(SubmissionError, match=said) as refused:
+def test_a_list_that_no_small_model_can_learn_is_refused(tmp_path, lines, code, numbers) -> None:
+    with pytest.raises(SubmissionError) as refused:
         read_names(write(tmp_path / "names.txt", lines))
+    assert refused.value.code == code
+    assert all(number in refused.value.message for number in numbers)
     assert refused.value.remedy
 
 
 def test_a_list_that_is_no_text_or_is_not_there_is_refused(tmp_path) -> None:
     (tmp_path / "latin").write_bytes("José\n".encode("latin-1") * 1000)
-    with pytest.raises(SubmissionError, match=r"no UTF-8 text: byte 3"):
+    with pytest.raises(SubmissionError, match="byte 3") as refused:
         read_names(tmp_path / "latin")
-    with pytest.raises(SubmissionError, match="No such file"):
+    assert refused.value.code == "submission.encoding"
+    with pytest.raises(SubmissionError, match="No such file") as missing:
         read_names(tmp_path / "none")
+    assert missing.value.code == "submission.unreadable_file"
 
 
 def test_what_is_made_is_a_contract_that_the_lab_reads() -> None:
@@ -103,29 +108,64 @@ class Told:
 
 
 @pytest.mark.parametrize(
-    ("lines", "said"),
+    ("lines", "part", "words"),
     [
-        (['{"failed": {"type": "NameError", "words": "it defines no gpt"}}'], "defines no gpt"),
-        (['{"value": ["Value", "train"]}'], "it defines no Value, no train"),
-        (['{"value": []}', '{"value": 7}'], "documents: what it returns has another form"),
-        (['{"value": []}'], "documents: it had not ended"),
-        (['{"value": []}', '{"error": {"type": "OSError", "words": "x"}}'], "documents: OSError"),
+        (
+            ['{"failed": {"type": "NameError", "words": "it defines no gpt"}}'],
+            "file",
+            snapshot("it does not run: NameError: it defines no gpt"),
+        ),
+        (['{"value": ["Value", "train"]}'], "missing", snapshot("it defines no Value, no train")),
+        (
+            ['{"value": []}', '{"value": 7}'],
+            "documents",
+            snapshot("what it returns has another form than in gpt.py"),
+        ),
+        (['{"value": []}'], "documents", snapshot("it had not ended after 90 s of checks")),
+        (
+            ['{"value": []}', '{"error": {"type": "OSError", "words": "x"}}'],
+            "documents",
+            snapshot("OSError: x"),
+        ),
     ],
 )
-def test_whatever_a_child_says_is_judged_here_and_put_into_words(lines, said) -> None:
-    with pytest.raises(SubmissionError, match=said):
+def test_whatever_a_child_says_is_judged_here_and_put_into_words(lines, part, words) -> None:
+    with pytest.raises(capstone.UnfitModelError) as refused:
         capstone.check_model("CONTEXT = 4\n", Told(*lines))
+    assert list(refused.value.faults) == [part]
+    assert refused.value.faults[part] == words
+    assert refused.value.faults[part] in str(refused.value)
 
 
 FAULTS = {
-    "parent.grad += slope": ("parent.grad = slope", "value: backward gives other slopes"),
-    "+ 1e-5) ** -0.5": ("+ 1e-5) ** float('nan')", "logits: there must be a finite score"),
-    "line), bos]": ("line)]", "documents: BOS"),
-    "rng.gauss(0, 0.08)": ("0.5", "weights: all of them begin as the same"),
-    "p.data -= rate": ("p.data -= 0 * rate", "train: no weight moves"),
-    "name += letters[token]": ("name += '?'", "invent: it must return a string"),
-    "def document_loss": ("def another_loss", "missing: it defines no document_loss"),
-    "CONTEXT = 16": ("CONTEXT = 15 + 1", "no constant CONTEXT"),
+    "parent.grad += slope": (
+        "parent.grad = slope",
+        "value",
+        snapshot("backward gives other slopes than a small nudge shows"),
+    ),
+    "+ 1e-5) ** -0.5": (
+        "+ 1e-5) ** float('nan')",
+        "logits",
+        snapshot("there must be a finite score for each token of the vocabulary"),
+    ),
+    "line), bos]": (
+        "line)]",
+        "documents",
+        snapshot("BOS, the token after the last letter, must open and close each document"),
+    ),
+    "rng.gauss(0, 0.08)": ("0.5", "weights", snapshot("all of them begin as the same number")),
+    "p.data -= rate": ("p.data -= 0 * rate", "train", snapshot("no weight moves")),
+    "name += letters[token]": (
+        "name += '?'",
+        "invent",
+        snapshot("it must return a string of the letters it was given"),
+    ),
+    "def document_loss": ("def another_loss", "missing", snapshot("it defines no document_loss")),
+    "CONTEXT = 16": (
+        "CONTEXT = 15 + 1",
+        "file",
+        snapshot("it sets no constant CONTEXT, the most positions that a document can fill"),
+    ),
 }
 
 
@@ -133,10 +173,11 @@ FAULTS = {
 def test_a_rebuilt_model_is_taken_and_each_fault_in_it_is_named() -> None:
     with SandboxRunner() as runner:
         capstone.check_model(SMALL, runner)
-        for find, (replace, said) in FAULTS.items():
+        for find, (replace, part, words) in FAULTS.items():
             assert find in SMALL
-            with pytest.raises(SubmissionError, match=said):
+            with pytest.raises(capstone.UnfitModelError) as refused:
                 capstone.check_model(SMALL.replace(find, replace), runner)
+            assert refused.value.faults[part] == words
 
 
 def test_the_program_to_mend_is_the_one_that_is_graded_and_each_fault_is_one_line_of_it() -> None:

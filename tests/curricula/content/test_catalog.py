@@ -16,8 +16,9 @@ def test_a_course_of_ones_own_stands_beside_those_that_ship(tmp_path):
 
 def test_an_unknown_course_is_refused_with_those_there_are(tmp_path):
     write_course(tmp_path)
-    with pytest.raises(UnknownNameError, match="There is microgpt, small"):
+    with pytest.raises(UnknownNameError, match="microgpt, small") as refused:
         find_course("other", [tmp_path])
+    assert refused.value.code == "unknown_name.course"
 
 
 def test_lessons_and_exercises_come_in_the_order_of_the_folders(tmp_path):
@@ -27,34 +28,48 @@ def test_lessons_and_exercises_come_in_the_order_of_the_folders(tmp_path):
     assert list(course.skills) == ["total", "mean"]
     for name in ("means", "2", "02-means"):
         assert course.unit(name).id == "means"
-    with pytest.raises(UnknownNameError, match="Its lessons: totals, means"):
+    with pytest.raises(UnknownNameError, match="totals, means") as refused:
         course.unit("3")
-    with pytest.raises(UnknownNameError, match="Its exercises: guess-total, "):
+    assert refused.value.code == "unknown_name.lesson"
+    with pytest.raises(UnknownNameError, match="guess-total, ") as refused:
         course.unit_of("other")
+    assert refused.value.code == "unknown_name.exercise"
 
 
 @pytest.mark.parametrize(
-    ("changes", "words"),
+    ("changes", "code", "named"),
     [
-        ({"COURSE": "id = 3"}, "It can't be read"),
-        ({"COURSE": "id = ["}, "It can't be read"),
-        ({"TOTALS_PY": "1/0\n"}, "ZeroDivisionError: division by zero"),
-        ({"TOTALS_PY": "def\n"}, "SyntaxError"),
-        ({"TOTALS_PY": "x = 1\n"}, "AttributeError"),
-        ({"TOTALS_PY": TOTALS_PY.replace('writing("mend-total"),', "")}, "is not in exercises.py"),
-        ({"TOTALS": TOTALS.replace("### mend-total:", "### other:")}, "`mend-total` has no words"),
-        ({"TOTALS_PY": TOTALS_PY.replace('skill="total"', 'skill="x"')}, "no skill `x`"),
-        ({"TOTALS": TOTALS.replace("  first-only:", "  only-first:")}, "no misconception `first-o"),
-        ({"MEANS_PY": MEANS_PY.replace("(FIRST,) * 3", "(FIRST,)")}, "has 1 solutions"),
-        ({"MEANS": MEANS.replace("[totals]", "[others]")}, "`others` is no earlier lesson"),
-        ({"MEANS": MEANS.replace("id: means", "id: totals")}, "`totals` is a name of"),
-        ({"MEANS": MEANS.replace("owns: [mean]", "owns: [nothing]")}, "has no `nothing`"),
+        ({"COURSE": "id = 3"}, "unreadable", ""),
+        ({"COURSE": "id = ["}, "unreadable", ""),
+        ({"TOTALS_PY": "1/0\n"}, "exercises_error", "ZeroDivisionError: division by zero"),
+        ({"TOTALS_PY": "def\n"}, "exercises_error", "SyntaxError"),
+        ({"TOTALS_PY": "x = 1\n"}, "exercises_error", "AttributeError"),
+        (
+            {"TOTALS_PY": TOTALS_PY.replace('writing("mend-total"),', "")},
+            "exercise_without_code",
+            "`mend-total`",
+        ),
+        (
+            {"TOTALS": TOTALS.replace("### mend-total:", "### other:")},
+            "exercise_without_text",
+            "`mend-total`",
+        ),
+        ({"TOTALS_PY": TOTALS_PY.replace('skill="total"', 'skill="x"')}, "unknown_skill", "`x`"),
+        (
+            {"TOTALS": TOTALS.replace("  first-only:", "  only-first:")},
+            "unknown_misconception",
+            "`first-only`",
+        ),
+        ({"MEANS_PY": MEANS_PY.replace("(FIRST,) * 3", "(FIRST,)")}, "solution_count", "1"),
+        ({"MEANS": MEANS.replace("[totals]", "[others]")}, "prerequisite", "`others`"),
+        ({"MEANS": MEANS.replace("id: means", "id: totals")}, "duplicate_name", "`totals`"),
+        ({"MEANS": MEANS.replace("owns: [mean]", "owns: [nothing]")}, "owns_unknown", "`nothing`"),
     ],
 )
-def test_a_course_that_is_wrong_says_where_and_is_not_taught(tmp_path, changes, words):
+def test_a_course_that_is_wrong_says_where_and_is_not_taught(tmp_path, changes, code, named):
     folder = write_course(tmp_path, **changes)
     _, problems = load_course(folder)
-    assert any(words in problem.message for problem in problems), problems
+    assert any(one.code == code and named in one.message for one in problems), problems
     with pytest.raises(LessonError) as refused:
         find_course("small", [folder])
     assert "teach lint" in refused.value.remedy
@@ -62,14 +77,16 @@ def test_a_course_that_is_wrong_says_where_and_is_not_taught(tmp_path, changes, 
 
 def test_a_course_without_lessons_says_so(tmp_path):
     (tmp_path / "course.toml").write_text('id = "c"\ntitle = "C"\ngoal = "g"\n')
-    with pytest.raises(LessonError, match="It has no lessons"):
+    with pytest.raises(LessonError) as refused:
         find_course(str(tmp_path))
+    assert refused.value.code == "lesson.no_lessons"
 
 
 def test_an_exercise_that_stands_twice_in_a_lesson_is_told(tmp_path):
     text = TOTALS.replace("### mend-total:", "### write-total:")
     _, problems = load_course(write_course(tmp_path, TOTALS=text))
-    assert any("`write-total` stands here twice" in problem.message for problem in problems)
+    [twice] = [problem for problem in problems if problem.code == "duplicate_exercise"]
+    assert "`write-total`" in twice.message
 
 
 def test_the_line_of_an_exercises_mistake_is_named(tmp_path):

@@ -34,33 +34,33 @@ def test_a_lesson_is_read_whole(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "words"),
+    ("old", "new", "code", "named"),
     [
-        ("## Why\n", "## Wherefore\n", "`Wherefore` is no section"),
-        ("## Why\n", "## Wherefore\n", "There is no section `## Why`"),
-        ("## Faded example", "### Faded", "There is no section `## Faded example`"),
-        ("### As a walk", "#### As a walk", "Explanation has 1 parts"),
-        ("### write-total: A scaled sum", "### A scaled sum", "An exercise needs a name"),
-        ("    ...\n```\n", "    ...\n```\n\n```python\nx = 1\n```\n", "has 2 ```python blocks"),
-        ("2. Look at the sum in the worked example.\n", "", "has 4 hints"),
-        ("minutes: 10", "minutes: 1", "`minutes`"),
-        ("minutes: 10", "minutes: 10\nmints: 3", "`mints`"),
-        ("  - Does it matter when you multiply?\n", "", "`questions`"),
-        ("  - Does it", "  - One more?\n  - Does it", "`questions`"),
-        ("id: totals", "id: Totals!", "`id`"),
-        ("id: totals", "id: [", "The front matter is no YAML"),
-        ("---\nid", "id", "It has no front matter"),
-        ("print(gpt.total([1, 2]))", "", ""),
-        ("```python\nprint(gpt", "```py\nprint(gpt", "The worked example runs nothing"),
+        ("## Why\n", "## Wherefore\n", "section_unknown", "`Wherefore`"),
+        ("## Why\n", "## Wherefore\n", "section_missing", "`## Why`"),
+        ("## Faded example", "### Faded", "section_missing", "`## Faded example`"),
+        ("### As a walk", "#### As a walk", "explanation_parts", "1"),
+        ("### write-total: A scaled sum", "### A scaled sum", "exercise_name", ""),
+        ("    ...\n```\n", "    ...\n```\n\n```python\nx = 1\n```\n", "starter_count", "2"),
+        ("2. Look at the sum in the worked example.\n", "", "hint_count", "4"),
+        ("minutes: 10", "minutes: 1", "front_matter_key.minutes", "`minutes`"),
+        ("minutes: 10", "minutes: 10\nmints: 3", "front_matter_key.mints", "`mints`"),
+        ("  - Does it matter when you multiply?\n", "", "front_matter_key.questions", ""),
+        ("  - Does it", "  - One more?\n  - Does it", "front_matter_key.questions", "`questions`"),
+        ("id: totals", "id: Totals!", "front_matter_key.id", "`id`"),
+        ("id: totals", "id: [", "front_matter_syntax", ""),
+        ("---\nid", "id", "front_matter_missing", ""),
+        ("print(gpt.total([1, 2]))", "", "", ""),
+        ("```python\nprint(gpt", "```py\nprint(gpt", "example_empty", ""),
     ],
 )
-def test_what_is_wrong_is_told_with_line_and_remedy(tmp_path, old, new, words):
+def test_what_is_wrong_is_told_with_line_and_remedy(tmp_path, old, new, code, named):
     assert old in TOTALS
     _, problems = read(tmp_path, TOTALS.replace(old, new, 1))
-    if not words:
+    if not code:
         assert problems == []
         return
-    found = [problem for problem in problems if words in problem.message]
+    found = [one for one in problems if one.code == code and named in one.message]
     assert found, problems
     assert found[0].remedy
     assert 1 <= found[0].line <= TOTALS.count("\n") + 2
@@ -97,7 +97,7 @@ def test_a_rule_further_down_is_no_end_of_front_matter(tmp_path):
 def test_sections_out_of_order_are_told(tmp_path):
     text = TOTALS.replace("## Why", "## X").replace("## Transfer", "## Why")
     _, problems = read(tmp_path, text.replace("## X", "## Transfer"))
-    assert "The sections are out of order." in [problem.message for problem in problems]
+    assert "section_order" in [problem.code for problem in problems]
 
 
 @pytest.mark.parametrize("content", [None, b"\xff\xfe"])
@@ -107,4 +107,4 @@ def test_a_file_that_cannot_be_read_is_one_problem(tmp_path, content):
         file.write_bytes(content)
     lesson, [problem] = read_lesson(file)
     assert lesson is None
-    assert "can't be read" in problem.message
+    assert problem.code == "unreadable"

@@ -47,40 +47,42 @@ def test_what_is_not_used_is_not_drawn() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "reason", "named"),
     [
-        ("", "no expression"),
-        ("a = 2", "no expression"),
-        ("a = 2; a - 1", "no -"),
-        ("a = 2; a / 3", "no /"),
-        ("-(2 + 1)", "no -"),
-        ("a + 1", "a has no value"),
-        ("__import__('os').system('true')", "not allowed"),
-        ("(1).__class__", "not allowed"),
-        ("[1][0]", "not allowed"),
-        ("a = 1; a = a + 1; a", "gives no name a number"),
-        ("import os; 1", "gives no name a number"),
-        ("True + 1", "not allowed"),
-        ("1j + 1", "not allowed"),
-        ("2 ** (1 + 1)", "power is not a number"),
-        ("log(0)", "can't be computed"),
-        ("log(-1)", "can't be computed"),
-        ("(-2) ** 0.5 + 1", "can't be computed"),
-        ("10.0 ** 400", "can't be computed"),
-        ("0 ** -1", "can't be computed"),
-        ("1e308 * 10", "can't be computed"),
-        ("exp(1000)", "can't be computed"),
-        ("exp(1, 2)", "not allowed"),
-        ("a +", "does not read"),
-        ("\0", "does not read"),
-        ("(" * 150, "does not read"),
-        ("1" + " + 1" * 30, "more than 24 nodes"),
-        ("1" + " " * 300, "characters"),
+        ("", "not_an_expression", ""),
+        ("a = 2", "not_an_expression", ""),
+        ("a = 2; a - 1", "operator", "-"),
+        ("a = 2; a / 3", "operator", "/"),
+        ("-(2 + 1)", "operator", "-"),
+        ("a + 1", "undefined_name", "a "),
+        ("__import__('os').system('true')", "not_allowed", ""),
+        ("(1).__class__", "not_allowed", ""),
+        ("[1][0]", "not_allowed", ""),
+        ("a = 1; a = a + 1; a", "assignment", ""),
+        ("import os; 1", "assignment", ""),
+        ("True + 1", "not_allowed", ""),
+        ("1j + 1", "not_allowed", ""),
+        ("2 ** (1 + 1)", "power", ""),
+        ("log(0)", "not_computable", ""),
+        ("log(-1)", "not_computable", ""),
+        ("(-2) ** 0.5 + 1", "not_computable", ""),
+        ("10.0 ** 400", "not_computable", ""),
+        ("0 ** -1", "not_computable", ""),
+        ("1e308 * 10", "not_computable", ""),
+        ("exp(1000)", "not_computable", ""),
+        ("exp(1, 2)", "not_allowed", ""),
+        ("a +", "not_an_expression", ""),
+        ("\0", "not_an_expression", ""),
+        ("(" * 150, "not_an_expression", ""),
+        ("1" + " + 1" * 30, "too_many_nodes", "24"),
+        ("1" + " " * 300, "too_large", ""),
     ],
 )
-def test_what_cannot_be_drawn_is_refused_with_a_remedy(text: str, said: str) -> None:
-    with pytest.raises(SubmissionError, match=said) as refused:
+def test_what_cannot_be_drawn_is_refused_with_a_remedy(text: str, reason: str, named: str) -> None:
+    with pytest.raises(SubmissionError) as refused:
         graph(text)
+    assert refused.value.reason == reason
+    assert named in refused.value.message
     assert refused.value.remedy
 
 
@@ -100,19 +102,22 @@ def test_every_edge_of_a_layout_goes_right_and_no_two_nodes_meet() -> None:
 
 
 def test_an_unknown_picture_is_answered_with_those_there_are() -> None:
-    with pytest.raises(UnknownNameError, match="attention, loss, embedding, graph"):
+    with pytest.raises(UnknownNameError, match="attention, loss, embedding, graph") as refused:
         picture("photo")
+    assert refused.value.code == "unknown_name.picture"
 
 
 def test_a_bad_example_is_refused_before_anything_is_drawn() -> None:
-    with pytest.raises(SubmissionError, match="try 'emma'"):
+    with pytest.raises(SubmissionError, match="'emma'") as refused:
         picture("attention", "EMMA")
+    assert refused.value.code == "submission.unknown_character"
 
 
 def test_without_matplotlib_the_error_names_what_to_install(monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)  # as where it is not installed
-    with pytest.raises(CourseError, match=r"autoresearch-mcp\[plots\]"):
+    with pytest.raises(CourseError, match=r"autoresearch-mcp\[plots\]") as refused:
         picture("loss")
+    assert refused.value.code == "course_error.plots_missing"
 
 
 def test_nothing_heavy_is_imported_before_a_picture_is_asked_for() -> None:

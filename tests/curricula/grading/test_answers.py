@@ -3,6 +3,7 @@
 import math
 
 import pytest
+from inline_snapshot import snapshot
 
 from curricula.grading.answers import difference, error_words, finite, same, shallow, shorten
 
@@ -30,25 +31,29 @@ def test_equal_data_is_equal(expected, got):
 @pytest.mark.parametrize(
     ("expected", "got", "words"),
     [
-        (1.0, 1.001, "another number"),
-        (1.0, True, "true or false, not a number"),
-        (1, None, "None, not a number"),
-        (0, False, "true or false"),
-        (1.0, "1.0", "a string, not a number"),
-        ("a", "b", "another one"),
-        ([1, 2], [1], "1 entries, and that is not how many"),
-        ([1, 2, 3], [1, 3, 2], "first in entry 2 of 3"),
-        ([1, 2], 3, "a number, not a list"),
-        ([1], "1", "a string, not a list"),
-        ({"a": 1}, {"a": 1, "b": 2}, "another one"),
-        (1.0, 10**400, "another number"),
-        (10**400, 1.0, "another number"),
-        (10**400, 10**400 + 1, "another number"),
+        (1.0, 1.001, snapshot("the answer is another number")),
+        (1.0, True, snapshot("the answer is true or false, not a number")),
+        (1, None, snapshot("the answer is None, not a number")),
+        (0, False, snapshot("the answer is true or false, not a number")),
+        (1.0, "1.0", snapshot("the answer is a string, not a number")),
+        ("a", "b", snapshot("the answer is another one")),
+        (
+            [1, 2],
+            [1],
+            snapshot("the answer has 1 entries, and that is not how many there should be"),
+        ),
+        ([1, 2, 3], [1, 3, 2], snapshot("the answer differs, first in entry 2 of 3")),
+        ([1, 2], 3, snapshot("the answer is a number, not a list")),
+        ([1], "1", snapshot("the answer is a string, not a list")),
+        ({"a": 1}, {"a": 1, "b": 2}, snapshot("the answer is another one")),
+        (1.0, 10**400, snapshot("the answer is another number")),
+        (10**400, 1.0, snapshot("the answer is another number")),
+        (10**400, 10**400 + 1, snapshot("the answer is another number")),
     ],
 )
 def test_other_data_differs_and_the_words_hold_no_right_answer(expected, got, words):
     assert not same(expected, got, 1e-6)
-    assert words in difference(expected, got, 1e-6)
+    assert difference(expected, got, 1e-6) == words
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, [1, [-math.inf]], {"a": math.nan}])

@@ -4,8 +4,8 @@ import pytest
 
 from curricula.exercise import Exercise
 from curricula.grading.answers import Answer
-from curricula.grading.diagnosis import diagnose, violated
-from curricula.grading.grader import grade
+from curricula.grading.diagnosis import WRONG_FORM, diagnose, violated
+from curricula.grading.grader import Finding, grade
 from tests.support.small_course import Instant, right, small_course
 
 CASES = [[0], [1], [2]]
@@ -108,4 +108,5 @@ def test_a_lesson_with_a_check_is_graded_by_it(tmp_path):
     found = grade(instance, unscaled, "c", Instant())
     assert found.misconception == "forgets-gain-again"
     text = grade(instance, "def mean(values):\n    return 'a lot'\n", "c", Instant())
-    assert "has not the form" in text.words
+    assert text.finding is Finding.WRONG
+    assert WRONG_FORM in text.words

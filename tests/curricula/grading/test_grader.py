@@ -5,11 +5,12 @@ import re
 from dataclasses import replace
 
 import pytest
+from inline_snapshot import snapshot
 
 from curricula.content.instance import Instance
 from curricula.errors import SubmissionError
 from curricula.exercise import Exercise
-from curricula.grading.grader import LIMIT_S, Part, Reply, grade, read_reply
+from curricula.grading.grader import STRAY, Finding, Part, Reply, grade, read_reply
 from tests.support.small_course import Instant, Says, right, small_course
 
 SEED = "cases"
@@ -33,7 +34,8 @@ def graded(instance, source, runner=None):
 def test_different_right_answers_pass(total, which):
     found = graded(total, right(total, which))
     assert found.passed
-    assert found.words == "Right on all 6 fresh calls."
+    assert found.finding is Finding.RIGHT
+    assert found.words == snapshot("Right on all 6 fresh calls.")
     assert (found.failed, found.calls, found.misconception) == (0, 6, "")
     assert found.sandbox == "instant"
 
@@ -65,7 +67,7 @@ def test_a_belief_that_explains_a_part_of_a_list_says_which_entries_it_was_read_
     )
     found = graded(replace(total, exercise=listed), "answer = [1, 7, 9, 4]\n")
     assert found.misconception == "threes"
-    assert found.words == (
+    assert found.words == snapshot(
         "The answer differs, first in entry 2 of 4; what it shows is read from entry 3."
     )
 
@@ -92,7 +94,7 @@ def test_each_attempt_has_calls_of_its_own_and_a_seed_makes_them_again(total):
 @pytest.mark.parametrize(
     ("source", "words"),
     [
-        ("def other(values): ...", "it defines no total"),
+        ("def other(values): ...", "total"),
         ("def total(values:\n", "SyntaxError"),
         ("1/0\n", "ZeroDivisionError: division by zero (line 1)"),
         ("raise SystemExit(0)\n", "SystemExit"),
@@ -103,37 +105,83 @@ def test_each_attempt_has_calls_of_its_own_and_a_seed_makes_them_again(total):
 def test_code_that_does_not_run_says_why(total, source, words):
     found = graded(total, source)
     assert not found.passed
-    assert found.words.startswith("The code did not run: ")
+    assert found.finding is Finding.DID_NOT_RUN
     assert words in found.words
     assert found.failed == found.calls == 6
 
 
 def test_an_error_in_a_call_names_the_learners_line(total):
     found = graded(total, "def total(values):\n    return values[0]\n")
-    assert "it raised IndexError: list index out of range (line 2)" in found.words
+    assert found.finding is Finding.WRONG
+    assert "IndexError: list index out of range (line 2)" in found.words
     assert found.shown_input == "[]"
 
 
 @pytest.mark.parametrize(
     ("value", "words"),
     [
-        ("float('nan')", "NaN or infinity"),
-        ("float('inf')", "NaN or infinity"),
-        ("10**400", "another number"),
-        ("10**5000", "ValueError"),
-        ("object()", "numbers, texts, lists and dicts; this object is not"),
-        ("...", "the answer is `...`, which stands for what is still to be written"),
-        ("[1, ...]", "entry 2 is `...`"),
-        ("{1, 2}", "TypeError"),
-        ("lambda: 1", "TypeError"),
-        ("'x' * 10", "a string, not a number"),
+        (
+            "float('nan')",
+            snapshot("Wrong on 6 of 6 fresh calls: the answer holds NaN or infinity."),
+        ),
+        (
+            "float('inf')",
+            snapshot("Wrong on 6 of 6 fresh calls: the answer holds NaN or infinity."),
+        ),
+        ("10**400", snapshot("Wrong on 6 of 6 fresh calls: the answer is another number.")),
+        (
+            "object()",
+            snapshot(
+                "Wrong on 6 of 6 fresh calls: it raised TypeError: the answer must be numbers, "
+                "texts, lists and dicts; this object is not."
+            ),
+        ),
+        (
+            "...",
+            snapshot(
+                "Wrong on 6 of 6 fresh calls: it raised TypeError: the answer is `...`, which "
+                "stands for what is still to be written."
+            ),
+        ),
+        (
+            "[1, ...]",
+            snapshot(
+                "Wrong on 6 of 6 fresh calls: it raised TypeError: entry 2 is `...`, which "
+                "stands for what is still to be written."
+            ),
+        ),
+        (
+            "{1, 2}",
+            snapshot(
+                "Wrong on 6 of 6 fresh calls: it raised TypeError: the answer must be numbers, "
+                "texts, lists and dicts; this set is not."
+            ),
+        ),
+        (
+            "lambda: 1",
+            snapshot(
+                "Wrong on 6 of 6 fresh calls: it raised TypeError: the answer must be numbers, "
+                "texts, lists and dicts; this function is not."
+            ),
+        ),
+        (
+            "'x' * 10",
+            snapshot("Wrong on 6 of 6 fresh calls: the answer is a string, not a number."),
+        ),
     ],
 )
 def test_what_is_no_plain_right_answer_is_a_failure_in_words(total, value, words):
     found = graded(total, f"def total(values):\n    return {value}\n")
     assert not found.passed
-    assert words in found.words
+    assert found.finding is Finding.WRONG
+    assert found.words == words
     assert len(found.shown_answer) <= 400
+
+
+def test_a_number_too_long_to_be_written_is_a_failure_with_pythons_own_error(total):
+    found = graded(total, "def total(values):\n    return 10**5000\n")
+    assert found.finding is Finding.WRONG
+    assert "ValueError" in found.words
 
 
 LIES = """\
@@ -189,18 +237,18 @@ def replied(*lines, parts=1, ended="exit"):
     ],
 )  # fmt: skip
 def test_lines_that_nobody_asked_for_fail_the_part_they_stand_in(stray):
-    assert replied('{"part": 0}', '{"value": 1}', stray) == ["it wrote where it should not"]
+    assert replied('{"part": 0}', '{"value": 1}', stray) == [STRAY]
 
 
 def test_a_stray_line_fails_that_part_and_all_after_it_but_none_before():
     good = ('{"part": 0}', '{"value": 1}', '{"value": 2}')
     first, second, third = replied(*good, '{"part": 1}', "noise", '{"part": 2}', parts=3)
     assert [answer.value for answer in first] == [1, 2]
-    assert second == third == "it wrote where it should not"
+    assert second == third == STRAY
 
 
 def test_lines_before_the_first_part_are_stray():
-    assert replied('{"value": 1}', '{"part": 0}') == ["it wrote where it should not"]
+    assert replied('{"value": 1}', '{"part": 0}') == [STRAY]
 
 
 @pytest.mark.parametrize(
@@ -210,27 +258,42 @@ def test_an_error_line_of_any_form_is_an_error(total, error):
     lines = ('{"part": 0}', *['{"error": %s}' % error] * 6)  # noqa: UP031
     found = graded(total, "x = 1", Says(lines))
     assert not found.passed
-    assert "it raised" in found.words
+    assert found.finding is Finding.WRONG
+    assert found.words
 
 
 def test_an_answer_that_is_nested_without_end_is_refused_in_words(total):
     deep = "[" * 900 + "]" * 900
     found = graded(total, "", Says(('{"part": 0}', *[f'{{"value": {deep}}}'] * 6)))
-    assert "nested too deeply" in found.words
+    assert found.finding is Finding.WRONG
+    assert "ValueError" in found.words
 
 
 @pytest.mark.parametrize(
-    ("ended", "words"),
+    ("ended", "finding", "words"),
     [
-        ("time", f"It had not ended after {LIMIT_S:g} s"),
-        ("size", "Its answers are far too long"),
-        ("exit", "Its process ended before it had answered"),
+        (
+            "time",
+            Finding.TIME,
+            snapshot("It had not ended after 10 s; 1 of 6 calls were answered."),
+        ),
+        (
+            "size",
+            Finding.SIZE,
+            snapshot("Its answers are far too long; 1 of 6 calls were answered."),
+        ),
+        (
+            "exit",
+            Finding.ENDED_EARLY,
+            snapshot("Its process ended before it had answered; 1 of 6 calls were answered."),
+        ),
     ],
 )
-def test_an_early_end_says_how_far_it_came_and_on_what_it_stopped(total, ended, words):
+def test_an_early_end_says_how_far_it_came_and_on_what_it_stopped(total, ended, finding, words):
     cases = total.cases(SEED)
     found = graded(total, "", Says(('{"part": 0}', '{"value": 0}'), ended))
-    assert found.words == f"{words}; 1 of 6 calls were answered."
+    assert found.finding is finding
+    assert found.words == words
     assert found.shown_input == json.dumps(cases[1][0])
     assert not found.passed
 
@@ -241,7 +304,7 @@ def test_more_answers_than_calls_are_no_pass(total):
     assert graded(total, "", Says(('{"part": 0}', *answers))).passed
     found = graded(total, "", Says(('{"part": 0}', *answers, answers[-1])))
     assert not found.passed
-    assert "calls that nobody made" in found.words
+    assert found.finding is Finding.EXTRA_ANSWERS
 
 
 @pytest.mark.parametrize("source", ["x" * 64_001, "a\0b", "é" * 32_001, "'\ud800'"])

@@ -3,16 +3,17 @@
 import math
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import UTC, timedelta
 
 import pytest
 from fsrs import Card, Rating, Scheduler
 
 from curricula.grading.program_equality import fingerprint
-from curricula.mastery.attempts import TRIES
+from curricula.mastery.attempts import TRIES, NotCounted
 from curricula.mastery.facts import praise
 from curricula.mastery.luck import GUESS, LUCK, passes_needed, share
-from curricula.mastery.mastery import State
+from curricula.mastery.mastery import MissingCause, State
 from tests.support.stories import EXERCISES, START, Story
 
 PROGRAM = "def mean(xs):\n    total = sum(xs)\n    return total / len(xs)\n"
@@ -41,9 +42,10 @@ def test_less_than_a_day_apart_is_not_yet_mastery() -> None:
     story.now = first.at + timedelta(hours=24) - timedelta(seconds=2)
     story.passing()
     assert story.skill().state is State.PASSED
-    assert story.skill().missing == (
-        "a pass on another instance, a day or more after the first: from 2026-01-02 00:00 UTC",
-    )
+    [missing] = story.skill().missing
+    assert (missing.cause, missing.passes) == (MissingCause.TOO_CLOSE, 1)
+    assert missing.not_before == first.at + timedelta(hours=24)
+    assert "2026-01-02 00:00 UTC" in missing.text
     story.passing()
     assert story.skill().state is State.MASTERED
 
@@ -52,7 +54,8 @@ def test_all_passes_through_the_agent_miss_one_outside() -> None:
     story = Story()
     story.passing()
     story.days(1).passing()
-    assert story.skill().missing == ("one of them in a terminal or in the client's form",)
+    [missing] = story.skill().missing
+    assert missing.cause is MissingCause.OUTSIDE
     story.passing(via="terminal")
     assert story.skill().state is State.MASTERED
 
@@ -100,29 +103,27 @@ def spoil_with_no_instance(story: Story) -> None:
     story.attempt("ffff", True, via="terminal")
 
 
-@pytest.mark.parametrize(
-    "spoil",
-    [
-        spoil_with_agent,
-        spoil_with_agent_before,
-        spoil_with_hint,
-        spoil_with_tries,
-        spoil_with_same_instance,
-        spoil_with_same_program,
-        spoil_with_no_instance,
-    ],
-    ids=lambda spoil: spoil.__name__,
-)
-def test_a_padded_pass_does_not_count_and_says_why(spoil: object) -> None:
+SPOILT = {
+    spoil_with_agent: None,  # no pass of the learner's
+    spoil_with_agent_before: NotCounted.AGENT_WROTE_BEFORE,
+    spoil_with_hint: NotCounted.HINTED,
+    spoil_with_tries: NotCounted.TOO_MANY_TRIES,
+    spoil_with_same_instance: NotCounted.PASSED_BEFORE,
+    spoil_with_same_program: NotCounted.SAME_PROGRAM,
+    spoil_with_no_instance: None,  # left out
+}
+
+
+@pytest.mark.parametrize("spoil", SPOILT, ids=lambda spoil: spoil.__name__)
+def test_a_padded_pass_does_not_count_and_says_why(spoil: Callable[[Story], None]) -> None:
     story = Story()
     story.passing(text=PROGRAM)
     story.days(1)
-    assert callable(spoil)
     spoil(story)
     skill = story.skill()
     assert skill.state is State.PASSED
     assert len(skill.passes) == 1
-    assert all(one.padding for one in skill.others)
+    assert [one.padding for one in skill.others] == [SPOILT[spoil]] * (SPOILT[spoil] is not None)
     story.passing("mend", via="terminal")
     assert story.skill().state is State.MASTERED
 
@@ -133,9 +134,7 @@ def test_what_the_agent_wrote_and_saw_pass_can_t_be_handed_in_again_as_the_learn
     story.passing(text=PROGRAM)
     story.attempt(story.open("mend"), False, author="agent", text="answer = 'by the agent'")
     story.passing(text="answer = 'by the agent'")
-    assert [other.padding for other in story.skill().others] == [
-        "it is the same program as an earlier one"
-    ] * 2
+    assert [other.padding for other in story.skill().others] == [NotCounted.SAME_PROGRAM] * 2
 
 
 def test_hints_up_to_level_two_and_hints_after_the_pass_leave_it_its_worth() -> None:
@@ -163,7 +162,9 @@ def test_after_many_misses_a_third_pass_is_asked() -> None:
         story.failing(story.open(), 3)
     story.passing(via="terminal")
     story.days(1).passing()
-    assert story.skill().missing == ("a pass more, since 6 tries failed: three in all",)
+    [missing] = story.skill().missing
+    assert (missing.cause, missing.passes) == (MissingCause.MORE_PASSES, 1)
+    assert "6 tries" in missing.text
     story.passing()
     assert story.skill().state is State.MASTERED
 
@@ -200,8 +201,11 @@ def test_a_new_learner_is_told_what_mastery_takes() -> None:
     skill = Story().skill()
     assert skill.state is State.NEW
     assert skill.due is None
-    assert skill.missing[0].startswith("two passes on different instances")
-    assert skill.missing[1] == "one of them in a terminal or in the client's form"
+    assert [missing.cause for missing in skill.missing] == [
+        MissingCause.ALL_PASSES,
+        MissingCause.OUTSIDE,
+    ]
+    assert skill.missing[0].passes == 2
 
 
 def test_a_lesson_is_passed_by_any_own_pass_and_unlocks_what_builds_on_it() -> None:

@@ -14,8 +14,9 @@ import pytest
 
 from curricula.errors import CourseError, RecordDamagedError, SubmissionError
 from curricula.records import export as portable
+from curricula.records.chain import DamageCause
 from curricula.records.events import Attempt, Event, Hint, Imported, Opened, Restarted
-from curricula.records.record import Record
+from curricula.records.record import _REMEDY, TORN, Record
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 LINES = 5
@@ -146,8 +147,10 @@ def test_after_a_tampered_line_nothing_counts_and_the_line_is_named(
     if who == "started":
         record = record_in(tmp_path)
     assert record.events() == written[:2]
+    assert record.damage is not None
+    assert record.damage.line == 3
     assert "ine 3 " in record.damaged
-    assert "Import an export" in record.damaged
+    assert _REMEDY in record.damaged
 
 
 def test_a_changed_byte_is_seen_wherever_it_is(tmp_path: Path) -> None:
@@ -169,7 +172,9 @@ def test_an_older_copy_of_the_file_is_no_way_to_take_back_a_failure(tmp_path: Pa
     older = record.file.read_bytes()
     record.append(attempt(passed=False))
     record.file.write_bytes(older)
-    assert "From line 6 on" in record.damaged
+    assert record.damage is not None
+    assert (record.damage.cause, record.damage.line) == (DamageCause.LINES_GONE, 6)
+    assert "6" in record.damaged
     assert len(record.events()) == LINES
 
 
@@ -182,14 +187,18 @@ def test_a_branch_of_the_record_s_past_is_not_its_present(tmp_path: Path) -> Non
     record.head_file.write_bytes(head)
     record.append(attempt(text="answer = 2"))
     record.head_file.write_bytes(newest)
-    assert "older copy" in record.damaged
+    assert record.damage is not None
+    assert record.damage.cause is DamageCause.OLDER_COPY
 
 
 def test_a_deleted_record_is_missed(tmp_path: Path) -> None:
     record = filled(tmp_path)
     record.file.unlink()
     assert record.events() == ()
-    assert f"From line 1 on, {LINES} lines" in record.damaged
+    assert record.damage is not None
+    assert record.damage.cause is DamageCause.LINES_GONE
+    assert (record.damage.line, record.damage.gone) == (1, LINES)
+    assert f"{LINES} lines" in record.damaged
 
 
 @pytest.mark.parametrize("spoilt", ["", "{}", "[1]", '{"count": "x", "mac": 1}'])
@@ -198,7 +207,10 @@ def test_a_head_that_is_gone_or_spoilt_is_said(tmp_path: Path, spoilt: str) -> N
     record.head_file.unlink()
     if spoilt:
         record.head_file.write_text(spoilt)
-    assert f"After line {LINES}" in record.damaged
+    assert record.damage is not None
+    assert record.damage.cause is (DamageCause.HEAD_UNREADABLE if spoilt else DamageCause.HEAD_GONE)
+    assert record.damage.line == LINES + 1
+    assert f"line {LINES}" in record.damaged
     assert len(record.events()) == LINES
 
 
@@ -206,7 +218,8 @@ def test_a_record_without_its_key_counts_for_nothing_and_says_so(tmp_path: Path)
     record = filled(tmp_path)
     record.key_file.unlink()
     assert record.events() == ()
-    assert "key is gone" in record.damaged
+    assert record.damage is not None
+    assert record.damage.cause is DamageCause.KEY_GONE
 
 
 def test_a_key_that_does_not_read_is_an_error_with_a_remedy_and_changes_nothing(
@@ -215,8 +228,10 @@ def test_a_key_that_does_not_read_is_an_error_with_a_remedy_and_changes_nothing(
     record = filled(tmp_path)
     before = record.file.read_bytes()
     record.key_file.write_text("no key")
-    with pytest.raises(RecordDamagedError, match="does not read"):
+    with pytest.raises(RecordDamagedError) as refused:
         record.append(opened("b2"))
+    assert refused.value.code == "record_damaged.key"
+    assert refused.value.remedy
     assert record.file.read_bytes() == before
 
 
@@ -262,13 +277,13 @@ def test_a_half_written_line_is_set_aside_and_is_no_damage(tmp_path: Path) -> No
         file.write(b'{"prev":"12')
     assert record.damaged == ""
     assert record.events() == written
-    assert "half line" in record.notes[0]
+    assert TORN in record.notes[0]
     record.append(opened("b2"))
     assert (tmp_path / "ann" / "record.torn").read_bytes() == b'{"prev":"12\n'
     fresh = record_in(tmp_path)
     assert len(fresh.events()) == LINES + 1
     assert fresh.damaged == ""
-    assert "half line" in fresh.notes[0]
+    assert TORN in fresh.notes[0]
 
 
 def test_a_writer_that_died_between_line_and_head_loses_nothing(tmp_path: Path) -> None:
@@ -306,14 +321,16 @@ def test_another_learner_s_record_is_nobody_else_s(tmp_path: Path) -> None:
         bob.append(opened("b2"))
     bob.file.write_bytes(ann.file.read_bytes())
     assert bob.events() == ()
-    assert "Line 1 " in bob.damaged
+    assert bob.damage is not None
+    assert (bob.damage.cause, bob.damage.line) == (DamageCause.LINE_OUT_OF_PLACE, 1)
 
 
 def test_a_folder_that_can_t_be_written_is_an_error_with_a_remedy(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     record = Record(tmp_path / "file" / "ann", key_file=tmp_path / "key", clock=Clock())
-    with pytest.raises(CourseError, match="can't be written") as caught:
+    with pytest.raises(CourseError) as caught:
         record.append(opened())
+    assert caught.value.code == "course_error.not_written"
     assert caught.value.remedy
 
 
@@ -325,8 +342,9 @@ def test_odd_texts_and_great_seeds_are_read_as_they_were_written(tmp_path: Path)
 
 
 def test_half_a_character_is_refused_before_it_gets_into_a_record() -> None:
-    with pytest.raises(SubmissionError, match="Character 10"):
+    with pytest.raises(SubmissionError, match="10") as refused:
         attempt(text="answer = \ud800")
+    assert refused.value.code == "submission.encoding"
 
 
 def test_a_kind_of_a_newer_version_is_not_taken_for_damage(
@@ -338,8 +356,9 @@ def test_a_kind_of_a_newer_version_is_not_taken_for_damage(
             "curricula.records.chain.encode",
             lambda event: b'{"at":"2026-01-01T00:00:00Z","kind":"new"}',
         )
-        with pytest.raises(RecordDamagedError, match="newer version"):
+        with pytest.raises(RecordDamagedError) as refused:
             record.append(opened("b2"))
+    assert refused.value.code == "record_damaged.newer_version"
     assert len(record.events()) == LINES
 
 
@@ -467,7 +486,9 @@ def test_a_pass_that_does_not_replay_is_left_out_and_named(tmp_path: Path) -> No
     done = there.import_record(tmp_path / "carried.json", grade)
     assert asked == [(7, "answer = 1"), (7, "answer = 2")]
     assert (done.taken, len(done.refused)) == (LINES + 1, 1)
-    assert "does not pass when it is graded again" in done.refused[0]
+    [refused] = done.refused
+    assert refused.cause is portable.RefusalCause.FAILS_AGAIN
+    assert refused.instance in refused.text
     assert [event.passed for event in there.events() if isinstance(event, Attempt)] == [True, False]
 
 
@@ -476,7 +497,9 @@ def test_a_pass_on_an_instance_that_was_never_opened_is_refused(tmp_path: Path) 
     record.append(attempt())
     record.export(tmp_path / "carried.json")
     done = record_in(tmp_path / "there").import_record(tmp_path / "carried.json", agrees)
-    assert "never opened" in done.refused[0]
+    [refused] = done.refused
+    assert refused.cause is portable.RefusalCause.NEVER_OPENED
+    assert refused.instance in refused.text
 
 
 def test_an_export_restores_what_damage_took(tmp_path: Path) -> None:
@@ -525,8 +548,9 @@ def test_an_edited_export_is_refused_whole(tmp_path: Path, edit: Callable[[dict]
     edit(export)
     (tmp_path / "carried.json").write_text(json.dumps(export))
     there = record_in(tmp_path / "there")
-    with pytest.raises(RecordDamagedError, match="no record as it was exported"):
+    with pytest.raises(RecordDamagedError) as refused:
         there.import_record(tmp_path / "carried.json", agrees)
+    assert refused.value.code == "record_damaged.edited_export"
     assert there.events() == ()
 
 
@@ -538,8 +562,9 @@ def test_an_export_chained_anew_is_refused_where_it_was_written(
     monkeypatch.setattr("curricula.records.export._name", lambda key: name)
     (tmp_path / "forged.json").write_text(portable.pack(record.events()[:2], START, b"a guess"))
     monkeypatch.undo()
-    with pytest.raises(RecordDamagedError, match="was not written with it"):
+    with pytest.raises(RecordDamagedError) as refused:
         record.import_record(tmp_path / "forged.json", agrees)
+    assert refused.value.code == "record_damaged.forged_export"
     there = record_in(tmp_path / "there")
     assert there.import_record(tmp_path / "forged.json", agrees).taken == 2
 

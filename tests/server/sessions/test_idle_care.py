@@ -76,4 +76,5 @@ async def test_what_goes_wrong_is_logged_once_and_no_answer_fails(mode, lab, cap
         if record.name == "server.sessions.lab_calls"
     ]
     assert len(told) == 1
-    assert "held-out data changed" in told[0]
+    assert "InvalidStateError" in told[0]
+    assert str(lab.tending_breaks) in told[0]

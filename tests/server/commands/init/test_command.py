@@ -13,7 +13,8 @@ from autoresearch.attachment.proposal import Answers
 from autoresearch.contract import parse_contract
 from autoresearch.lab import Lab
 from server.commands import run
-from server.commands.init.command import attach
+from server.commands.init.command import NOTHING_STARTED, attach
+from server.commands.init.questions import QUESTIONS, RUN_NOW
 from tests.support.foreign import SCORE, SUITE, TRAINER, Foreign
 from tests.support.printed import quietly
 from tests.support.repositories import every_byte
@@ -47,8 +48,7 @@ def test_yes_names_every_option_that_it_needs_at_once(home, tmp_path, capsys):
     root = UNCLEAR.make(tmp_path)
     assert run(["init", str(root), "--yes"]) == 1
     err = capsys.readouterr().err
-    assert "python fit_a.py, python fit_b.py" in err
-    assert '--command "python work.py"' in err
+    assert all(named in err for named in ("python fit_a.py", "python fit_b.py", "--command"))
     assert run(["init", str(root), "--yes", "--command", "python fit_a.py"]) == 1
     err = capsys.readouterr().err
     assert "--direction min" in err
@@ -77,23 +77,23 @@ def test_a_file_that_has_the_metric_is_an_option_of_init(home, tmp_path, capsys)
     assert (contract.metric.file, contract.metric.name) == ("out/results.json", "test.accuracy")
     assert run(["init", str(root), *arguments]) == 1
     out = capsys.readouterr().out
-    assert all(words in out for words in ("test.accuracy, read in", "out/results.json"))  # may fold
+    assert all(words in out for words in ("test.accuracy", "out/results.json"))  # may fold
     assert run(["init", str(root), "--yes", *arguments[:2]]) == 1
-    assert "Add --metric KEY" in capsys.readouterr().err
+    assert "--metric" in capsys.readouterr().err
 
 
-def test_options_do_not_change_a_contract_that_is_committed(home, tmp_path, capsys):
+def test_options_do_not_change_a_contract_that_is_committed(home, tmp_path, refused_command):
     root = TRAINER.make(tmp_path)
     (root / "autoresearch.toml").write_text("")
-    assert run(["init", str(root), "--network"]) == 1
-    assert "has a contract already" in capsys.readouterr().err
+    assert refused_command(["init", str(root), "--network"]).code == "contract.exists"
     assert run(["init", "microgpt", "--metric", "wall_s"]) == 1
 
 
-def test_what_is_no_repository_is_said_as_ever(home, tmp_path, capsys):
+def test_what_is_no_repository_is_said_as_ever(home, tmp_path, refused_command):
     (tmp_path / "empty").mkdir()
-    assert run(["init", str(tmp_path / "empty"), "--yes"]) == 1
-    assert "is not a git repository" in capsys.readouterr().err
+    said = refused_command(["init", str(tmp_path / "empty"), "--yes"])
+    assert said.kind == "not_found"
+    assert str(tmp_path / "empty") in said
 
 
 @pytest.mark.slow
@@ -108,9 +108,9 @@ def test_the_proof_is_shown_with_what_a_verdict_will_cost_and_what_holds(home, t
     out = capsys.readouterr().out
     assert "e0-r2: accuracy 0.625" in out
     assert "Baseline: accuracy 0.625" in out
-    assert "A verdict takes 2 to 10 runs" in out
-    assert "It is self-reported" in out
-    assert out.splitlines()[-1].startswith("Lab iris-like is ready.")
+    assert "2 to 10 runs" in out
+    assert "self-reported" in out
+    assert "iris-like" in out.splitlines()[-1]
 
     assert run(["init", str(root), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["lab"] == "iris-like"
@@ -121,11 +121,11 @@ def test_a_person_is_asked_one_question_at_a_time_and_enter_takes_what_was_found
     root = UNCLEAR.make(tmp_path)
     shown = typed(root, home, "python fit_b.py", "", "max", "", "30", "n")
     assert "python fit_a.py, python fit_b.py" in shown
-    assert "fit_b.py:1 prints 'answer'" in shown
-    assert "Which way is better, min or max?" in shown
-    assert "fit_b.py; it prints its own number" in shown
-    assert "Run it now, as it is?" in shown
-    assert "Nothing was started" in shown
+    assert "fit_b.py:1" in shown
+    assert "'answer'" in shown
+    assert QUESTIONS["direction"] in shown
+    assert RUN_NOW in shown
+    assert NOTHING_STARTED in shown
     assert not home.exists()
 
 

@@ -82,8 +82,8 @@ def test_a_file_whose_gradients_are_wrong_is_refused_and_leaves_nothing(tmp_path
     wrong = REBUILT.replace("parent.grad += slope", "parent.grad = slope")
     refused = own(tmp_path, wrong)
     assert refused.returncode == 1
-    assert "backward gives other slopes than a small nudge shows" in refused.stderr
-    assert "gradients differ from what a nudge shows" in refused.stderr
+    assert "- value: " in refused.stderr
+    assert "- slopes: " in refused.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["names.txt", "rebuilt.py"]
 
 
@@ -94,7 +94,7 @@ def test_a_model_that_stops_while_it_learns_is_refused_and_leaves_nothing(tmp_pa
     )
     refused = own(tmp_path, stops)
     assert refused.returncode == 1
-    assert "its last words: ZeroDivisionError" in refused.stderr
+    assert "ZeroDivisionError" in refused.stderr
     assert "Traceback (most" not in refused.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["names.txt", "rebuilt.py"]
 
@@ -104,7 +104,7 @@ def test_a_folder_that_is_there_is_left_as_it_is(tmp_path) -> None:
     (tmp_path / "mine").mkdir()
     refused = own(tmp_path, REBUILT)
     assert refused.returncode == 1
-    assert "is there already" in refused.stderr
+    assert str(tmp_path / "mine") in refused.stderr
     assert not list((tmp_path / "mine").iterdir())
 
 

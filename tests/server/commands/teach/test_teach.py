@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 
@@ -11,6 +12,7 @@ import pytest
 from curricula.records.events import Attempt
 from server.commands import run
 from server.commands.teach import authoring
+from server.commands.teach.learning import NOT_A_TERMINAL
 from server.sessions import answer_runner as grading
 from server.sessions.teaching_calls import TeachingCalls
 from tests.support.small_course import TOTALS, TOTALS_PY, Instant, right, write_course
@@ -71,14 +73,14 @@ def attempts(teacher):
 
 def test_check_grades_the_file_and_records_it(workbook, teacher, capsys):
     assert run(["teach", "check", str(workbook), "--course", "small"]) == 0
-    assert "guess-total: passed." in capsys.readouterr().out
+    assert "guess-total" in capsys.readouterr().out
     [attempt] = attempts(teacher)
     assert (attempt.passed, attempt.author) == (True, "learner")
 
 
 def test_check_without_a_terminal_says_that_it_was_none(workbook, capsys):
     assert run(["teach", "check", str(workbook), "--course", "small"]) == 0
-    assert "recorded as an answer through an agent" in capsys.readouterr().out
+    assert NOT_A_TERMINAL in capsys.readouterr().out
 
 
 def test_check_without_a_terminal_counts_as_the_agents_shell(workbook, teacher):
@@ -90,8 +92,8 @@ def test_check_of_a_wrong_answer_says_what_to_try_and_exits_with_one(workbook, c
     workbook.write_text(workbook.read_text() + "\nanswer = -1\n")
     assert run(["teach", "check", str(workbook), "--course", "small"]) == 1
     out = capsys.readouterr().out
-    assert "guess-total: not passed." in out
-    assert "it gave: -1" in out
+    assert "guess-total" in out
+    assert re.search(r"gave: -1\b", out)
 
 
 def test_check_as_json_is_what_the_tool_gives(workbook, capsys):
@@ -102,25 +104,27 @@ def test_check_as_json_is_what_the_tool_gives(workbook, capsys):
 
 
 @pytest.mark.parametrize(
-    ("text", "words"),
+    ("text", "code", "named"),
     [
-        (None, "can't be read: No such file"),
-        ("x = 1", "does not say which instance"),
-        ("# instance 0123456789ab\n", "knows no instance 0123456789ab"),
+        (None, "submission.unreadable_file", "No such file"),
+        ("x = 1", "submission.no_instance_line", "# instance"),
+        ("# instance 0123456789ab\n", "submission.unknown_instance", "0123456789ab"),
     ],
 )
-def test_check_of_what_is_no_workbook_is_one_clear_line(teacher, home, capsys, text, words):
+def test_check_of_what_is_no_workbook_is_one_clear_line(
+    teacher, home, refused_command, text, code, named
+):
     file = home / "file.py"
     if text is not None:
         file.write_text(text)
-    assert run(["teach", "check", str(file), "--course", "small"]) == 1
-    said = capsys.readouterr().err
-    assert words in said
+    said = refused_command(["teach", "check", str(file), "--course", "small"])
+    assert said.code == code
+    assert named in said
     assert len(said.splitlines()) == 1
     assert attempts(teacher) == []
 
 
-def test_a_workbook_of_another_course_says_which_one_to_name(workbook, home, capsys):
+def test_a_workbook_of_another_course_says_which_one_to_name(workbook, home, refused_command):
     other = home / "courses" / "other"
     (home / "courses" / "small").rename(other)
     file = other / "course.toml"
@@ -134,9 +138,9 @@ def test_a_workbook_of_another_course_says_which_one_to_name(workbook, home, cap
         exercises.write_text(
             exercises.read_text().replace(str(home / "courses" / "small" / "sums.py"), subject)
         )
-    assert run(["teach", "check", str(workbook), "--course", "other"]) == 1
-    said = capsys.readouterr().err
-    assert "guess-total of the course small, not of other" in said
+    said = refused_command(["teach", "check", str(workbook), "--course", "other"])
+    assert said.code == "submission.other_course"
+    assert "guess-total" in said
     assert "--course small" in said
 
 
@@ -146,7 +150,7 @@ def test_progress_shows_a_chart_and_what_is_missing(workbook, capsys):
     assert run(["teach", "progress", "--course", "small"]) == 0
     out = capsys.readouterr().out
     assert "total: practised" in out
-    assert "0 of 2 lessons passed" in out
+    assert "0 of 2 lessons" in out
     run(["teach", "progress", "--course", "small", "--json"])
     assert json.loads(capsys.readouterr().out)["course"] == "small"
 
@@ -156,11 +160,11 @@ def test_replay_grades_every_attempt_again_and_finds_one_that_came_out_otherwise
 ):
     run(["teach", "check", str(workbook), "--course", "small"])
     assert run(["teach", "replay", "--course", "small"]) == 0
-    assert "1 of 1 attempt come out as they were" in capsys.readouterr().out
+    assert "1 of 1 attempt" in capsys.readouterr().out
     [attempt] = attempts(teacher)
     teacher.record.append(attempt.model_copy(update={"submission": "answer = -1"}))
     assert run(["teach", "replay", "--course", "small"]) == 1
-    assert "passed then, not now" in capsys.readouterr().out
+    assert "1 of 2 attempts" in capsys.readouterr().out
 
 
 def test_a_record_is_carried_to_another_home_whatever_courses_it_is_of(
@@ -172,7 +176,7 @@ def test_a_record_is_carried_to_another_home_whatever_courses_it_is_of(
     monkeypatch.setenv("AUTORESEARCH_HOME", str(home / "other"))
     capsys.readouterr()
     assert run(["teach", "import", "all.json"]) == 0  # named no course: that of each pass
-    assert "2 events taken in, 0 known already" in capsys.readouterr().out
+    assert re.search(r"2 events\b.*\b0 ", capsys.readouterr().out)  # new, and known already
     run(["teach", "progress", "--course", "small"])
     assert "total: practised" in capsys.readouterr().out
 
@@ -193,28 +197,28 @@ def test_coverage_names_what_is_run(course, capsys):
 def test_mutate_fails_where_a_wrong_answer_passes(course, home, capsys):
     asked = ["teach", "mutate", "write-total", "--course", "small", "--instances", "2"]
     run(asked)
-    assert "0 wrong answers passed, 0 right answers failed" in capsys.readouterr().out
+    assert re.search(r"\b0 wrong\b.*\b0 right\b", capsys.readouterr().out)
     passing = 'Mutant(name="right", source=PLAIN),\n    Mutant(name="nothing"'
     worse = write_course(
         home / "worse", TOTALS_PY=TOTALS_PY.replace('Mutant(name="nothing"', passing)
     )
     assert run([*asked[:3], "--course", str(worse), "--instances", "2"]) == 1
-    assert "right passes on instance" in capsys.readouterr().out
+    assert "1 wrong" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("arguments", "code", "named"),
     [
-        (["mutate"], "Which exercises?"),
-        (["mutate", "other", "--course", "small"], "small has no 'other'"),
-        (["progress", "--course", "nowhere"], "There is no course 'nowhere'"),
-        (["coverage", "nowhere"], "There is no course 'nowhere'"),
+        (["mutate"], "course_error.which", "--all"),
+        (["mutate", "other", "--course", "small"], "course_error.exercise", "'other'"),
+        (["progress", "--course", "nowhere"], "unknown_name.course", "'nowhere'"),
+        (["coverage", "nowhere"], "unknown_name.course", "'nowhere'"),
     ],
 )
-def test_a_bad_argument_is_one_clear_line(course, capsys, arguments, words):
-    assert run(["teach", *arguments]) == 1
-    said = capsys.readouterr().err
-    assert words in said
+def test_a_bad_argument_is_one_clear_line(course, refused_command, arguments, code, named):
+    said = refused_command(["teach", *arguments])
+    assert said.code == code
+    assert named in said
     assert len(said.splitlines()) == 1
 
 
