@@ -5,12 +5,12 @@ between the two leaves a ledger that is at one of the places named, and anything
 """
 
 import json
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from autoresearch.common.files import replace_file
 from autoresearch.errors import LabError, LedgerDamagedError
 
 SHORTEST = 12  # hexadecimal digits of a head that a person typed
@@ -62,12 +62,7 @@ def read_anchor(path: Path) -> Anchor | None:
 def write_anchor(path: Path, anchor: Anchor) -> None:
     """Replace the file, also against a loss of power."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(f"{path.name}.{os.getpid()}.new")
-    with new.open("w") as file:
-        file.write(_text(anchor))
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)
+    replace_file(path, _text(anchor).encode(), ordered=True)  # the append comes after it
 
 
 def parse_written(text: str) -> Written:

@@ -156,7 +156,7 @@ model = "quick"
         '[mcp_servers.autoresearch.env]\nY = "x"\n# p\n[p]\n',
         '[mcp_servers.autoresearch]\n[p]\n[mcp_servers.autoresearch.env]\nY = "1"',
         '[mcp_servers.autoresearch.env]\nY = "1"\n[p]\n[mcp_servers."autoresearch"]\nz = 1',
-        '[mcp_servers.autoresearch]\ntools = { check_run = { z = 1 } }\n[mcp_servers.other]\n',
+        "[mcp_servers.autoresearch]\ntools = { check_run = { z = 1 } }\n[mcp_servers.other]\n",
     ],
 )
 def test_however_a_codex_config_is_written_it_is_merged(tmp_path, text):
