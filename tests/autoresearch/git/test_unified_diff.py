@@ -21,6 +21,11 @@ def diffs(draw: st.DrawFn) -> str:
     return "\n".join(lines) + "\n"
 
 
+def test_lines_that_look_like_a_header_do_not_change_how_names_are_read():
+    diff = "--- a/f.c\n+++ b/f.c\n@@ -1,2 +1,2 @@\n--- i;\n+++ i;\n x\n"
+    assert clean(diff).strip == 1
+
+
 @given(diffs(), WORDS, st.booleans(), st.sampled_from(["\n", "\r\n", "\r"]), st.booleans())
 def test_words_fences_and_line_ends_around_a_diff_do_not_count(diff, words, fenced, end, whole):
     dressed = f"{words}```diff\n{diff}```\nThat is all.\n" if fenced else words + diff
