@@ -32,6 +32,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from autoresearch.common.files import replace_file
 from autoresearch.old_records import with_cause
 from autoresearch.records import EndCause, Measurement, RunReport, RunState
 
@@ -323,10 +324,4 @@ def remove_tree(folder: Path) -> None:
 
 def write_json(path: Path, fields: object, *, durable: bool = True) -> None:
     """Replace a file by atomic rename; if `durable`, also safe against a loss of power."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with temporary.open("w") as file:
-        json.dump(fields, file)
-        if durable:
-            file.flush()
-            os.fsync(file.fileno())
-    temporary.replace(path)
+    replace_file(path, json.dumps(fields).encode(), durable=durable)

@@ -14,6 +14,7 @@ from fastmcp.tools.base import ToolResult
 from mcp_types import CallToolRequestParams
 from pydantic import ValidationError as PydanticError
 
+from autoresearch.common.text import cut
 from autoresearch.errors import LabError
 from curricula.errors import CourseError
 
@@ -167,8 +168,7 @@ def _siblings(loc: tuple[str | int, ...], schema: dict[str, Any]) -> list[str]:
 
 
 def _short(mistake: dict[str, Any]) -> str:
-    shown = repr(mistake.get("input"))
-    return shown if len(shown) <= 60 else shown[:59] + "…"
+    return cut(repr(mistake.get("input")), 60)
 
 
 async def _parameters(

@@ -6,10 +6,26 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
+from hypothesis import HealthCheck, settings
 
 from autoresearch.lab import Lab
 from tests.support.instant import make_judged_lab
 from tests.support.repositories import make_repository, to_verdict
+
+# The same few examples in every run: a failure is this change's, and can be had again.
+settings.register_profile(
+    "quick",
+    max_examples=40,
+    derandomize=True,
+    deadline=None,  # machines are noisy
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+# Many and new ones, for somebody who looks for trouble: pytest --hypothesis-profile thorough
+settings.register_profile(
+    "thorough", settings.get_profile("quick"), max_examples=2000, derandomize=False
+)
+settings.load_profile("quick")
 
 # A shell that starts pytest in the background has it ignore Ctrl-C, which children would inherit.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -151,7 +151,7 @@ def _counts(path: Path, header: bytes) -> tuple[int, int, int]:
         if fields["format"] != FORMAT:
             raise ValueError(f"its format is {fields['format']!r}")
         vocab, documents, tokens = (int(fields[k]) for k in ("vocab", "documents", "tokens"))
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         words = f"is no token file of the format {FORMAT!r}"
         raise ValueError(f"{path.name} {words}: {error}") from error
     if not (2 <= vocab <= _LARGEST_VOCAB and documents >= 2 and tokens >= documents):

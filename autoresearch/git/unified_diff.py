@@ -99,6 +99,11 @@ def _names_files(lines: list[str], i: int) -> bool:
     return lines[i].startswith("--- ") and following.startswith("+++ ")
 
 
+def _names_files_of_a_hunk(lines: list[str], i: int) -> bool:
+    """Return whether it is a header, and no lines "-- a" and "++ b" that a hunk changes."""
+    return _names_files(lines, i) and any(map(_HUNK.match, lines[i + 2 : i + 3]))
+
+
 def _header_name(line: str) -> str:
     """Return the name in a file header, still quoted if git quoted it."""
     return line[4:].split("\t", maxsplit=1)[0].strip()
@@ -108,7 +113,7 @@ def _strip(lines: list[str]) -> int:
     names = [
         _header_name(line)
         for i, header in enumerate(lines)
-        if _names_files(lines, i)
+        if _names_files_of_a_hunk(lines, i)
         for line in (header, lines[i + 1])
     ]
     return 1 if all(_PREFIXED.match(name.lstrip('"')) for name in names) else 0
@@ -121,9 +126,7 @@ def _with_git_headers(lines: list[str], strip: int) -> list[str]:
     for i, line in enumerate(lines):
         if line.startswith("diff --git "):
             in_header = True
-        elif (
-            not in_header and _names_files(lines, i) and any(map(_HUNK.match, lines[i + 2 : i + 3]))
-        ):
+        elif not in_header and _names_files_of_a_hunk(lines, i):
             out += _git_header(_header_name(line), _header_name(lines[i + 1]), strip)
             in_header = True
         elif line.startswith("@@"):

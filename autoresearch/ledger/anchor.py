@@ -5,12 +5,12 @@ dies in between leaves a ledger at one of the two heads; any other head was not 
 """
 
 import json
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from autoresearch.common.files import replace_file
 from autoresearch.errors import LabError, LedgerDamagedError
 
 SHORTEST = 12  # hexadecimal digits of a head that a person typed
@@ -63,12 +63,7 @@ def read_anchor(path: Path) -> Anchor | None:
 def write_anchor(path: Path, anchor: Anchor) -> None:
     """Replace the file atomically and durably, even against a loss of power."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(f"{path.name}.{os.getpid()}.new")
-    with new.open("w") as file:
-        file.write(_text(anchor))
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)
+    replace_file(path, _text(anchor).encode(), ordered=True)  # the append comes after it
 
 
 def parse_recorded_head(text: str) -> RecordedHead:

@@ -56,7 +56,8 @@ def decode(commit: str, blob: bytes) -> Entry:
         if not isinstance(envelope, dict) or set(envelope) != _KEYS:
             raise ValueError(f"its keys are not {', '.join(sorted(_KEYS))}")
         kind, n, at = envelope["kind"], envelope["n"], envelope["at"]
-        if kind not in KINDS or type(n) is not int or type(at) not in (int, float):
+        known = isinstance(kind, str) and kind in KINDS
+        if not known or type(n) is not int or type(at) not in (int, float):
             raise ValueError(f"kind {kind!r}, n {n!r} or at {at!r} is not one")
         event = _adapter(kind).validate_json(json.dumps(envelope["event"]), strict=True)
         if isinstance(event, RunFinished) and "cause" not in envelope["event"]["report"]:

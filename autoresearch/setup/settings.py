@@ -1,12 +1,12 @@
 """lab.json: where a lab came from, and the secret that chooses its held-out part."""
 
 import json
-import os
 import secrets
 from dataclasses import dataclass
 from hashlib import sha256 as _sha256
 from pathlib import Path
 
+from autoresearch.common.files import PRIVATE, create_file
 from autoresearch.errors import LedgerDamagedError
 from autoresearch.git.signatures import Signer
 from autoresearch.setup.origin import Origin
@@ -54,7 +54,5 @@ def write_settings(folder: Path, origin: Origin, signer: Signer | None) -> str:
     settings = {"source": str(origin), "split_seed": seed, "split_salt": salt}
     if signer is not None:
         settings["sign"] = str(signer.key)
-    handle = os.open(folder / "lab.json", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w") as file:
-        json.dump(settings, file)
+    create_file(folder / "lab.json", json.dumps(settings).encode(), mode=PRIVATE)
     return commitment(salt, seed)

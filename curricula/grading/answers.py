@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from autoresearch.common.text import cut
 from curricula.exercise import Plain
 
 _SHOWN = 400  # characters of an input or an answer
@@ -124,4 +125,4 @@ def _printable(said: object) -> str:
 
 def shorten(text: str) -> str:
     """The beginning of a long text."""
-    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
+    return cut(text, _SHOWN)

@@ -10,7 +10,7 @@ import json
 import os
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from autoresearch.common.files import PRIVATE, create_file, replace_file, sync_folder
 from curricula.errors import CourseError, RecordDamagedError
 from curricula.records import export as portable
 from curricula.records.chain import FILE, Damage, Read, behind, follow, make_line
@@ -108,13 +109,9 @@ class Record:
             )
         events = self.events()
         text = portable.pack(events, self._clock(), self._key() if events else b"")
-        new = path.with_name(f".{path.name}.{os.getpid()}.new")
         try:
-            put(new, text.encode())
-            new.replace(path)
+            _replace(path, text.encode())
         except OSError as error:
-            with suppress(OSError):
-                new.unlink(missing_ok=True)
             raise CourseError(
                 f"Nothing could be written to {path}: {error.strerror}.",
                 "Give a path in a folder that exists and that you may write to.",
@@ -207,22 +204,23 @@ class Record:
         n = 1
         while (kept := self.folder / f"record.damaged-{n}.jsonl").exists():
             n += 1
-        put(kept, self.file.read_bytes() if self.file.exists() else b"")
+        create_file(kept, self.file.read_bytes() if self.file.exists() else b"", mode=PRIVATE)
         said = Restarted(at=self._now(read), kept=kept.name, why=damage.text)
         fresh, lines = self._lines(self._empty, [*read.events, said])
-        new = self.file.with_suffix(".new")
-        put(new, lines)
-        new.replace(self.file)
+        _replace(self.file, lines)
         self._put_head(len(fresh.events), fresh.macs[-1])
         return fresh
 
     def _write(self, read: Read, events: Sequence[Event]) -> None:
         """Add lines to a file that is fit for it; the caller holds the lock."""
         after, lines = self._lines(read, events)
+        first = not self.file.exists()
         with self.file.open("ab") as file:
             file.write(lines)
             file.flush()
             os.fsync(file.fileno())
+        if first:
+            sync_folder(self.folder)  # the head, which lies elsewhere, counts on the file
         self._put_head(len(after.events), after.macs[-1])
 
     def _lines(self, read: Read, events: Iterable[Event]) -> tuple[Read, bytes]:
@@ -234,9 +232,7 @@ class Record:
         return follow(lines, replace(read, size=0), key), lines
 
     def _put_head(self, count: int, mac: str) -> None:
-        new = self.head_file.with_name(f"{self.head_file.name}.{os.getpid()}.new")
-        put(new, json.dumps({"count": count, "mac": mac}).encode())
-        new.replace(self.head_file)
+        _replace(self.head_file, json.dumps({"count": count, "mac": mac}).encode())
 
     def _head(self) -> tuple[int, str] | None:
         """Number of lines and last MAC, as they were written down; None: there were none yet."""
@@ -253,7 +249,7 @@ class Record:
         if not self.key_file.exists():
             self.key_file.parent.mkdir(parents=True, exist_ok=True)
             new = self.key_file.with_name(f"{self.key_file.name}.{secrets.token_hex(4)}.new")
-            put(new, secrets.token_hex(32).encode())
+            create_file(new, secrets.token_hex(32).encode(), mode=PRIVATE)
             try:
                 os.link(new, self.key_file)  # whole or not at all, and the first one wins
             except FileExistsError:
@@ -270,11 +266,7 @@ class Record:
             ) from error
 
 
-def put(path: Path, content: bytes) -> None:
-    """Write a new file that only its owner may read, also against a loss of power."""
-    path.unlink(missing_ok=True)
+def _replace(path: Path, content: bytes) -> None:
+    """Replace a file that only its owner may read, also against a loss of power."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+    replace_file(path, content, mode=PRIVATE, ordered=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from autoresearch.common.files import replace_file
 from autoresearch.errors import LabError
 from server.clients.launch import PASSED_ON, Launch
 from server.clients.toml_edits import NotEditableError, block, set_table
@@ -132,11 +133,8 @@ def apply(plans: Sequence[Plan]) -> list[Path]:
             backup = path.with_name(f"{path.name}.{stamp}.bak")
             backup.write_text(plan.before, "utf-8")
             backups.append(backup)
-        fresh = path.with_name(f"{path.name}.{stamp}.new")
-        fresh.write_text(plan.text, "utf-8")
-        if plan.before is not None:
-            fresh.chmod(path.stat().st_mode)
-        fresh.replace(path)
+        mode = None if plan.before is None else path.stat().st_mode
+        replace_file(path, plan.text.encode(), mode=mode)
     return backups
 
 

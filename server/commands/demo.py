@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Column
 from rich.text import Text
 
+from autoresearch.common.text import cut
 from autoresearch.errors import LabError
 from autoresearch.records import Outcome
 from autoresearch.system.home import default_home
@@ -90,7 +91,7 @@ def _watched(folder: Path, experiments: int, on: Console) -> DemoResult:
             completed = progress.tasks[0].completed + judged
             progress.update(
                 task,
-                description=_cut(f"{about} {now}", on.width - BESIDE),
+                description=cut(f"{about} {now}", on.width - BESIDE),
                 completed=completed,
                 total=max(experiments, completed),  # a patch that was overtaken is tried again
             )
@@ -100,10 +101,6 @@ def _watched(folder: Path, experiments: int, on: Console) -> DemoResult:
         result = anyio.run(lambda: run_demo(folder, watch, most=experiments))
         progress.update(task, description="done", completed=len(result.trials))
         return result
-
-
-def _cut(words: str, width: int) -> str:
-    return words if len(words) <= width else words[: max(width - 1, 0)] + "…"
 
 
 def fixed() -> Column:

@@ -9,6 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Column
 from rich.text import Text
 
+from autoresearch.common.text import cut
 from autoresearch.redteam.catalogue import Entry, chosen
 from autoresearch.redteam.outcomes import Finding, Outcome
 from autoresearch.redteam.trials import UNSANDBOXED, Report, run_redteam
@@ -95,7 +96,7 @@ def _show_table(findings: list[Finding], name: str, about: str, held_by: str) ->
             *([", ".join(finding.held_by)] if held_by else []),
             Text(finding.outcome, style=STYLES[finding.outcome]),
             gain,
-            Text(_cut(finding.words)),
+            Text(cut(" ".join(finding.words.split()), WORDS)),
         )
     console.print(shown)
 
@@ -134,8 +135,3 @@ def _counts(report: Report) -> dict[str, int]:
 
 def _style(report: Report) -> str:
     return "green" if report.ok else "bold red"
-
-
-def _cut(words: str) -> str:
-    words = " ".join(words.split())
-    return words if len(words) <= WORDS else words[: WORDS - 1] + "…"

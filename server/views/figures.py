@@ -3,6 +3,7 @@
 Pure functions. Effects are in metric units and positive is better.
 """
 
+from autoresearch.common.text import cut
 from autoresearch.statistics.rounding import decimals
 
 digits_for = decimals  # one rule for sentences of the lab and tables of the server
@@ -41,5 +42,4 @@ def count(number: int, noun: str) -> str:
 def quote(text: str, longest: int = 200) -> str:
     """The first line of an untrusted text, in quotes and cut, for use inside a sentence."""
     line = next((part.strip() for part in text.splitlines() if part.strip()), "")
-    cut = line if len(line) <= longest else line[: longest - 1] + "…"
-    return f"“{cut}”" if cut else ""
+    return f"“{cut(line, longest)}”" if line else ""

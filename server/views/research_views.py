@@ -6,6 +6,7 @@ in quotes.
 
 from collections.abc import Iterable, Sequence
 
+from autoresearch.common.text import cut
 from autoresearch.contract import Metric
 from autoresearch.records import EndCause, FileChange, Outcome, Prediction, RunState, Verdict
 from autoresearch.run_output.curve import CurvePoint
@@ -58,7 +59,7 @@ def lab_result(view: Overview) -> results.LabResult:
         devices=view.devices,
         sandbox=view.sandbox,
         notices=list(view.notices),
-        brief=_cut(view.brief, BRIEF_CHARACTERS),
+        brief=cut(view.brief, BRIEF_CHARACTERS),
         incumbent=incumbent_shown(tip),
         outcomes=view.outcomes,
         running=list(view.running),
@@ -137,7 +138,7 @@ def evaluation_result(
         summary=_evaluation_summary(view, metric, prediction),
         next_step=next_steps.after_evaluate(view),
         experiment=view.experiment,
-        hypothesis=_cut(view.hypothesis, 160),
+        hypothesis=cut(view.hypothesis, 160),
         outcome=verdict.outcome if verdict else None if view.needs else "baseline",
         verdict=verdict.sentence if verdict else None,
         effect=shorten(view.effect),
@@ -172,7 +173,7 @@ def conclusion_result(view: Conclusion, unit: str) -> results.ConclusionResult:
         ),
         next_step=next_steps.after_conclude(view),
         experiment=view.experiment,
-        hypothesis=_cut(view.hypothesis, 160),
+        hypothesis=cut(view.hypothesis, 160),
         lesson=view.lesson,
         outcome=view.outcome,
         effect=shorten(view.effect),
@@ -235,12 +236,12 @@ def memory(one: Remembered) -> results.Memory:
     return results.Memory(
         experiment=one.experiment,
         base=one.base,
-        hypothesis=_cut(one.hypothesis, 300),
+        hypothesis=cut(one.hypothesis, 300),
         outcome=_outcome(one),
         effect=shorten(one.effect, 4),
         low=shorten(one.low, 4),
         high=shorten(one.high, 4),
-        lesson=_cut(one.lesson, 400),
+        lesson=cut(one.lesson, 400),
         touched=[f"{change.path}:{span}" for change in one.changes for span in _lines(change)],
         note=note(one.taken_back, one.built_on_taken_back, one.overtaken),
     )
@@ -382,7 +383,3 @@ def _outcome(one: Remembered) -> str:
 def _tally(outcomes: dict[str, int]) -> str:
     shown: Iterable[str] = (f"{number} {name}" for name, number in outcomes.items() if number)
     return ", ".join(shown) or "none"
-
-
-def _cut(text: str, longest: int) -> str:
-    return text if len(text) <= longest else text[: longest - 1] + "…"

@@ -9,7 +9,16 @@ from tests.server.conftest import call, over_stdio, refused
 
 pytestmark = pytest.mark.anyio
 FAKE = ("-m", "tests.support.fake_server")
-HEAVY = ("numpy", "torch", "scipy", "matplotlib", "cyclopts", "jinja2", "autoresearch.lab")
+HEAVY = (
+    "numpy",
+    "torch",
+    "scipy",
+    "matplotlib",
+    "cyclopts",
+    "jinja2",
+    "autoresearch.lab",
+    "tomlkit",
+)
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """What a run printed becomes one number, or one sentence that says why not."""
 
+import itertools
 import json
 import os
 import tracemalloc
@@ -7,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from autoresearch.records import Measurement
 from autoresearch.run_output.stdout_metric import OutputReader, read_metric
@@ -297,3 +300,45 @@ def test_what_is_no_file_of_its_own_is_not_read(tmp_path: Path) -> None:
         spec = make_spec(tmp_path, scoring="stdout", metric="loss", file=name)
         with raises(f"scoring.{reason}", name):
             read_metric(log, tree, spec)
+
+
+NOISE = st.lists(
+    st.sampled_from(
+        (
+            *(b"METRIC loss", b"METRIC ", b"loss", b"=1", b"=nan", b"= ", b".5", b"e9", b"---"),
+            *(b": 2", b"\n", b"\r", b"\r\n", b"\xff", b"\x1b[1m", b"x" * 5000),
+        )
+    ),
+    max_size=12,
+).map(b"".join)
+SOURCES = st.sampled_from([{}, {"block": "---"}, {"pattern": r"loss=(\S*)"}])
+same_folder = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+def ended(chunks: list[bytes], folder: Path, source: dict[str, str]) -> Measurement | str:
+    fields: dict[str, Any] = {"scoring": "stdout", "metric": "loss", **source}
+    reader = OutputReader(make_spec(folder, **fields))
+    for chunk in chunks:
+        reader.feed(chunk)
+    try:
+        return reader.finish(folder)
+    except ScoringError as refused:
+        return refused.message
+
+
+@same_folder
+@given(NOISE, SOURCES, st.lists(st.integers(0, 60), max_size=6))
+def test_how_the_output_is_cut_into_chunks_does_not_count(tmp_path, output, source, cuts):
+    ends = [0, *sorted(cuts), len(output)]
+    chunks = [output[a:b] for a, b in itertools.pairwise(ends)]
+    assert ended(chunks, tmp_path, source) == ended([output], tmp_path, source)
+
+
+@same_folder
+@given(st.floats(allow_nan=False, allow_infinity=False), SOURCES)
+def test_any_finite_number_comes_back_as_it_was_printed(tmp_path, value, source):
+    lines = {"block": f"---\nloss: {value!r}\n", "pattern": f"loss={value!r}\n"}
+    printed = lines.get(next(iter(source), ""), f"METRIC loss={value!r}\n")
+    found = ended([printed.encode()], tmp_path, source)
+    assert isinstance(found, Measurement)
+    assert found.value == value
