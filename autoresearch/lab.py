@@ -5,6 +5,7 @@ and what only it may know. Nothing here waits, and nothing here holds state that
 """
 
 import json
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -13,7 +14,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from autoresearch.contract import FILE_NAME, Contract, parse_contract
-from autoresearch.errors import InvalidStateError, LabError, NotFoundError
+from autoresearch.errors import InvalidStateError, NotFoundError
 from autoresearch.executors.local import LocalExecutor
 from autoresearch.git.repository import Repository
 from autoresearch.git.signatures import load_signer
@@ -21,17 +22,21 @@ from autoresearch.ledger.history import History
 from autoresearch.ledger.ledger import Ledger
 from autoresearch.ledger.search_index import Question
 from autoresearch.ledger.verification import Verification
-from autoresearch.loop import evaluation, scaling
-from autoresearch.loop import idle_controls as idle
-from autoresearch.loop import recall as memory
+from autoresearch.loop import evaluation, idle_controls, recall, scaling
 from autoresearch.loop.arguments import checked, choose_run
+from autoresearch.loop.explanation import explain
+from autoresearch.loop.incumbent import incumbent_view, sandbox_names
 from autoresearch.loop.lab_verification import verify_lab
-from autoresearch.loop.proposals import Idea, record, refuse_repeat, replay
+from autoresearch.loop.overview import overview
+from autoresearch.loop.proposals import propose
+from autoresearch.loop.recall import similar
 from autoresearch.loop.runs import Runs
-from autoresearch.loop.stacking import stacked_tree
+from autoresearch.loop.touched_lines import stackable
 from autoresearch.patches.code_sections import Reader
-from autoresearch.patches.patch import Edit, prepare
+from autoresearch.patches.patch import Edit
 from autoresearch.records import Concluded, Outcome, Prediction, Proposer, Ruling
+from autoresearch.scheduling.demands import requested_run
+from autoresearch.scheduling.scheduler import plan_runs
 from autoresearch.setup.lab_creation import (
     SHIPPED,
     create_lab,
@@ -108,7 +113,7 @@ class Lab:
         """A look at the lab: what it is about, how far it is, where nobody looked yet."""
         with self._lock:
             self.runs.absorb()
-        return memory.overview(self)
+        return overview(self)
 
     def propose(
         self,
@@ -124,30 +129,17 @@ class Lab:
 
         Give edits, or a diff, or a stack: near misses whose patches are tried together.
         """
-        hypothesis = checked("hypothesis", hypothesis)
         with self._lock:
-            history = self.history()
-            base = history.kept[-1]
-            commit = history.experiments[base].commit
-            if stack and (edits or diff):
-                raise LabError("A stack came with a patch of its own.", "Give one of the two.")
-            patch = prepare(
-                self.repository,
-                commit,
+            experiment = propose(
+                self,
+                hypothesis,
                 edits=edits,
                 diff=diff,
-                tree=stacked_tree(self, stack) if stack else None,
-                allow=self.contract.edit.allow,
-            )
-            refuse_repeat(patch, history)
-            idea = Idea(
-                hypothesis=hypothesis,
+                stack=stack,
                 prediction=prediction,
                 proposer=proposer,
-                stack=tuple(stack),
             )
-            experiment = record(self, base, patch, idea)
-        return Proposal(experiment=experiment, similar=memory.similar(self, experiment))
+        return Proposal(experiment=experiment, similar=similar(self, experiment))
 
     def start_run(self, experiment: str) -> RunView:
         """Start one more run of an experiment; it goes on whatever happens to this process.
@@ -159,9 +151,10 @@ class Lab:
             history = self.history()
             history.experiment(experiment)
             evaluation.refuse_more_runs(experiment, history)
-            if not was_kept(history, experiment):
-                self.runs.make_room()
-            return self.runs.view(self.runs.start(experiment), detail=False)
+            demand = requested_run(history, experiment)
+            plan = plan_runs(self.runs.machine(history), (demand,), time.time())
+            [run] = self.runs.carry_out(plan)
+            return self.runs.view(run, detail=False)
 
     def view_run(self, run_or_experiment: str | None = None, *, detail: bool = False) -> RunView:
         """A run, an experiment's newest run, or with None a run still going, else the newest."""
@@ -180,17 +173,7 @@ class Lab:
     def evaluate(self, experiment: str) -> Evaluation:
         """One step towards a verdict; call again until there is one."""
         with self._lock:
-            self.history().experiment(experiment)
-            evaluation.step(experiment, self.runs, self.ledger, self.contract)
-            verdict = self.history().verdicts.get(experiment)
-            if verdict and verdict.outcome is Outcome.KEEP:
-                replay(self, experiment)
-            return self._evaluation(experiment)
-
-    def _evaluation(self, experiment: str) -> Evaluation:
-        history = self.history()
-        states = {run.id: self.runs.state(run.id) for run in history.unfinished()}
-        return evaluation.view(experiment, history, self.contract, states)
+            return evaluation.evaluate(self, experiment)
 
     def scale(self, experiment: str) -> scaling.ScalingView:
         """One step towards whether its gain holds at other sizes; no verdict rests on it."""
@@ -203,13 +186,13 @@ class Lab:
         For whoever keeps the lab open: called every few seconds, it keeps the baseline and the
         incumbent measured while an agent thinks.
         """
-        if idle.at_rest(self.history(), self.contract):
+        if idle_controls.nothing_to_tend(self.history(), self.contract):
             return
         lock = try_lock(self.folder / "lab.lock")
         if lock is None:
             return  # somebody is at work on this lab; there is a next time
         try:
-            idle.tend(self.runs, self.ledger, self.contract)
+            idle_controls.tend(self.runs, self.ledger, self.contract)
         finally:
             lock.release()
 
@@ -237,10 +220,10 @@ class Lab:
             low=verdict.low if verdict else None,
             high=verdict.high if verdict else None,
             prediction=known.prediction,
-            incumbent=evaluation.incumbent_view(history, self.contract),
-            verdicts_without_keep=memory.verdicts_without_keep(history),
-            stackable=memory.stackable(self, history),
-            sandbox=evaluation.sandbox_names(history, verdict.candidate_runs if verdict else ()),
+            incumbent=incumbent_view(history, self.contract),
+            verdicts_without_keep=recall.verdicts_without_keep(history),
+            stackable=stackable(self, history),
+            sandbox=sandbox_names(history, verdict.candidate_runs if verdict else ()),
         )
 
     def recall(
@@ -255,11 +238,11 @@ class Lab:
         """Earlier experiments that match, the best match first."""
         everything = len(self.history().experiments)
         question = Question(words=words, path=path, outcome=outcome, limit=everything)
-        return memory.recall(self, question, lines)[:limit]
+        return recall.recall(self, question, lines)[:limit]
 
     def explain(self, section: str) -> CodeSection:
         """Lines of a file at the incumbent, with spans, knobs and the experiments on them."""
-        return memory.explain(self, section)
+        return explain(self, section)
 
     @property
     def running(self) -> tuple[str, ...]:
@@ -313,7 +296,7 @@ class Lab:
         InvalidStateError while a control run goes on, which nobody may choose by how it does.
         """
         run = choose_run(run, self.history())
-        if self.runs.is_going_control(run):
+        if self.runs.is_active_control(run):
             raise InvalidStateError(
                 f"{run} is a control run that goes on: how it does is not shown before it ends, "
                 "or controls could be chosen by it.",

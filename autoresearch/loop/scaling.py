@@ -14,8 +14,9 @@ neighbour only adds to it.
 """
 
 import secrets
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from autoresearch.contract import Scaling as Sizes
@@ -25,6 +26,7 @@ from autoresearch.loop.runs import SEEDS
 from autoresearch.patches.constants import find_constant, set_constant
 from autoresearch.records import Run, RunReport
 from autoresearch.run_directory import RunDir
+from autoresearch.scheduling.scheduler import ActiveRun, Demand, plan_runs
 from autoresearch.statistics.scaling_laws import Point, Scaling, fit_scaling, require_scipy
 
 FOLDER = "scaling"  # below the lab's folder
@@ -96,14 +98,15 @@ def scale(lab: OpenLab, experiment: str) -> ScalingView:
     require_scipy()
     sizes, base = _scalable(lab, experiment)
     planned = list(_planned(lab, sizes, (base, experiment)))
-    going = sum(bool(one.tries) and one.report is None for one in planned)
-    free = lab.runs.free_devices(lab.history()) - going
-    started = 0
-    for one in planned:
-        if one.due and started < free:
-            _start(lab, sizes, one)
-            started += 1
-    return _view(lab, sizes, base, experiment, planned, going + started)
+    active = [ActiveRun(id=one.name) for one in planned if one.tries and one.report is None]
+    due = [one for one in planned if one.due]
+    machine = lab.runs.machine(lab.history())
+    machine = replace(machine, active=(*machine.active, *active))
+    demands = [Demand(experiment=one.experiment, runs=1) for one in due]
+    started = len(plan_runs(machine, demands, time.time()).starts)
+    for one in due[:started]:
+        _start(lab, sizes, one)
+    return _view(lab, sizes, base, experiment, planned, len(active) + started)
 
 
 def _scalable(lab: OpenLab, experiment: str) -> tuple[Sizes, str]:
