@@ -1,4 +1,4 @@
-"""The evaluation: bring an experiment to its verdict, one step at a time.
+"""The evaluation: bring an experiment to its verdict one step at a time, then to its lesson.
 
 Each call does what can be done now and returns; nothing waits here.
 """
@@ -8,18 +8,22 @@ import time
 from autoresearch.errors import InvalidStateError
 from autoresearch.ledger.history import History
 from autoresearch.ledger.ledger import Ledger
+from autoresearch.loop.arguments import checked
 from autoresearch.loop.evaluation_view import evaluation_view
+from autoresearch.loop.incumbent import incumbent_view, sandbox_names
 from autoresearch.loop.open_lab import OpenLab
 from autoresearch.loop.proposals import repropose
+from autoresearch.loop.recall import verdicts_without_keep
 from autoresearch.loop.runs import Runs
-from autoresearch.records import Event, Judged, Verdict
+from autoresearch.loop.touched_lines import stackable
+from autoresearch.records import Concluded, Event, Judged, Proposer, Verdict
 from autoresearch.scheduling.demands import broken_baseline, evaluation_demands
 from autoresearch.scheduling.scheduler import plan_runs
 from autoresearch.statistics.sequential_test import GATE
 from autoresearch.verdicts.assessment import Assessment, assess
 from autoresearch.verdicts.evidence import controls_of, count_unfinished
 from autoresearch.verdicts.reversals import reverse_if_due
-from autoresearch.views import Evaluation
+from autoresearch.views import Conclusion, Evaluation
 
 
 def evaluate(lab: OpenLab, experiment: str) -> Evaluation:
@@ -47,6 +51,35 @@ def evaluate(lab: OpenLab, experiment: str) -> Evaluation:
     return evaluation_view(assessment, history, lab.contract, now=now, states=states)
 
 
+def conclude(lab: OpenLab, experiment: str, lesson: str, proposer: Proposer) -> Conclusion:
+    """Record the lesson of an experiment; raise InvalidStateError if it has no verdict yet."""
+    lesson = checked("lesson", lesson)
+    history = lab.history()
+    known = history.experiment(experiment)
+    if known.base is not None and experiment not in history.verdicts:
+        raise InvalidStateError(
+            f"{experiment} has no verdict yet, so there is no evidence to learn from.",
+            f"Call evaluate_metric with experiment={experiment!r}.",
+        )
+    lab.ledger.append(lambda _: Concluded(experiment=experiment, lesson=lesson, proposer=proposer))
+    history = lab.history()
+    verdict = history.verdicts.get(experiment)
+    return Conclusion(
+        experiment=experiment,
+        hypothesis=known.hypothesis,
+        lesson=lesson,
+        outcome=verdict.outcome if verdict else None,
+        effect=verdict.effect if verdict else None,
+        low=verdict.low if verdict else None,
+        high=verdict.high if verdict else None,
+        prediction=known.prediction,
+        incumbent=incumbent_view(history, lab.contract),
+        verdicts_without_keep=verdicts_without_keep(history),
+        stackable=stackable(lab, history),
+        sandbox=sandbox_names(history, verdict.candidate_runs if verdict else ()),
+    )
+
+
 def refuse_more_runs(experiment: str, history: History) -> None:
     """Raise InvalidStateError if another run would be one more than the judge asked for.
 
@@ -68,9 +101,7 @@ def refuse_more_runs(experiment: str, history: History) -> None:
             f"{experiment} has its verdict: {history.verdicts[experiment].outcome}.",
             "Propose another experiment.",
         )
-    if unfinished or any(
-        not r.state.repeated for r in history.reports_of(known.id)
-    ):
+    if unfinished or any(not r.state.repeated for r in history.reports_of(known.id)):
         raise InvalidStateError(
             f"{experiment} has had its first run.",
             f"evaluate_metric with experiment={experiment!r} starts the further ones it needs.",

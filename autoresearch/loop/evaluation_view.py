@@ -1,4 +1,4 @@
-"""How far an experiment is, as the lab shows it: pure, from its assessment and the history."""
+"""Progress of an experiment as the lab shows it: pure, from its assessment and the history."""
 
 from collections.abc import Mapping, Sequence
 

@@ -79,26 +79,26 @@ def _regions(lab: OpenLab, history: History) -> tuple[Region, ...]:
 
 def _notices(lab: OpenLab) -> tuple[str, ...]:
     """Return what a careful reader should know before trusting a result."""
-    said = []
+    notices = []
     sandbox = current_sandbox(network=lab.contract.inputs.network)
     if sandbox.gaps:
         bare = sandbox.name.startswith(Unsandboxed.name)
         held = sandbox.name.upper() if bare else f"held by {sandbox.name}"
         why = f" ({' '.join(missing())})" if missing() else ""
-        said.append(f"Runs are {held}: the code can do this: {'; '.join(sandbox.gaps)}.{why}")
+        notices.append(f"Runs are {held}: the code can do this: {'; '.join(sandbox.gaps)}.{why}")
     source = lab.settings.source
     if not source.startswith("shipped:"):
         changed: tuple[str, ...] = ()
         try:
             seen = survey(lab.source_path())
             changed = (*seen.dirty, *seen.untracked)
-            said += _moved_on(lab, seen.head)
+            notices += _moved_on(lab, seen.head)
         except LabError as error:
-            said.append(f"{source} cannot be looked at now: {error.message}")
+            notices.append(f"{source} cannot be looked at now: {error.message}")
         if changed:
             shown = ", ".join(changed[:5]) + (", ..." if len(changed) > 5 else "")
-            said.append(f"Uncommitted files in {source} are not part of the lab: {shown}.")
-    return tuple(said)
+            notices.append(f"Uncommitted files in {source} are not part of the lab: {shown}.")
+    return tuple(notices)
 
 
 def _moved_on(lab: OpenLab, head: str) -> list[str]:
@@ -108,6 +108,6 @@ def _moved_on(lab: OpenLab, head: str) -> list[str]:
         return []
     return [
         f"{lab.settings.source} has moved on from {opened.source_commit[:12]} to {head[:12]}; this "
-        "lab, contract included, stays where it was opened. To begin anew, rename the target in "
+        "lab, contract included, stays where it was opened. To start again, rename the target in "
         f"its contract, or remove {lab.folder} and all that was learned in it."
     ]

@@ -1,4 +1,4 @@
-"""Does a gain hold at ten times the compute? Runs an experiment and its base at several sizes.
+"""Scaling: run an experiment and its base at several sizes to see whether its gain holds.
 
 The contract's [scaling] names a constant of an editable file and the sizes. Each run is one of the
 experiment's code, or of its base's, with that constant set to a size and everything else as it is,
@@ -7,7 +7,7 @@ ever rests on it: how many there are is fixed before any is seen.
 
     scaling/<experiment>/<size>-r<n>   below the lab's folder: one run directory each
 
-They are the whole record, and outlive whoever asked: `scale` takes in what is there and starts what
+They are the whole record, and outlive the caller: `scale` collects what is there and starts what
 is missing. A base's runs serve all that was built on it. Compute is what the supervisor measured of
 the training: CPU seconds, or wall seconds on a GPU; of each size the least of its runs, since a
 neighbour only adds to it.
@@ -37,7 +37,7 @@ CEILINGS = 10.0  # times the contract's: a larger size takes longer
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SizeRuns:
-    """What one side measured at one size."""
+    """The measurements of one side at one size."""
 
     experiment: str
     size: float
@@ -48,7 +48,7 @@ class SizeRuns:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScalingView:
-    """How far it is, and the answer once every run has ended."""
+    """The progress so far, and the answer once every run has ended."""
 
     experiment: str
     base: str
@@ -68,7 +68,7 @@ class ScalingView:
 
 @dataclass(frozen=True, slots=True)
 class _Planned:
-    """One run that there is to be, with all tries at it so far."""
+    """One planned run, with all tries at it so far."""
 
     experiment: str
     size: float
@@ -78,19 +78,19 @@ class _Planned:
 
     @property
     def due(self) -> bool:
-        """Whether it is to be started, for the first time or again."""
+        """Return whether it is to be started, for the first time or again."""
         return not self.tries or (self.report is not None and not self.ended)
 
     @property
     def ended(self) -> bool:
-        """Whether its last try counts, or was the last one allowed."""
+        """Return whether its last try counts, or was the last one allowed."""
         if self.report is None:
             return False
         return not self.report.state.repeated or len(self.tries) > MOST_REPEATS
 
 
 def scale(lab: OpenLab, experiment: str) -> ScalingView:
-    """Take in what ended, start what is missing as far as devices are free, fit if all is there.
+    """Collect what ended, start what is missing as far as slots are free, and fit if all is there.
 
     Raises NotFoundError, InvalidStateError where the experiment can't be scaled, or LabError
     without scipy.
@@ -110,7 +110,7 @@ def scale(lab: OpenLab, experiment: str) -> ScalingView:
 
 
 def _scalable(lab: OpenLab, experiment: str) -> tuple[Sizes, str]:
-    """The sizes and the base; InvalidStateError where there is nothing to compare."""
+    """Return the sizes and the base; raise InvalidStateError if there is nothing to compare."""
     sizes, base = lab.contract.scaling, lab.history().experiment(experiment).base
     if sizes is None:
         raise InvalidStateError(
@@ -137,7 +137,7 @@ def _scalable(lab: OpenLab, experiment: str) -> tuple[Sizes, str]:
 
 
 def _written(lab: OpenLab, experiment: str, knob: str) -> tuple[str, str]:
-    """The editable file that assigns the knob, and the value as it is written there."""
+    """Return the editable file that assigns the knob, and the value as it is written there."""
     commit = lab.history().experiments[experiment].commit
     for path in lab.repository.matching(commit, lab.contract.edit.allow):
         if path.endswith(".py") and (value := find_constant(lab.read_file(path, commit), knob)):
@@ -149,7 +149,7 @@ def _written(lab: OpenLab, experiment: str, knob: str) -> tuple[str, str]:
 
 
 def _planned(lab: OpenLab, sizes: Sizes, names: tuple[str, str]) -> Iterator[_Planned]:
-    """Every run, the first of each size before the second of any, both sides in turn."""
+    """Yield every run, the first of each size before the second of any, both sides in turn."""
     for n in range(1, RUNS + 1):
         for size in sizes.sizes:
             for name in names:
@@ -170,7 +170,7 @@ def _start(lab: OpenLab, sizes: Sizes, one: _Planned) -> None:
 
 
 def _sized(lab: OpenLab, experiment: str, knob: str, size: float) -> str:
-    """A commit of the experiment's code with the knob set; no branch ever names it."""
+    """Return a commit of the experiment's code with the knob set; no branch ever names it."""
     commit = lab.history().experiments[experiment].commit
     path, _ = _written(lab, experiment, knob)
     text = set_constant(lab.read_file(path, commit), knob, size)
@@ -238,7 +238,7 @@ def _at_size(experiment: str, size: float, planned: list[_Planned]) -> SizeRuns:
 
 
 def _points(found: tuple[SizeRuns, ...], experiment: str) -> list[Point]:
-    """Of the sizes at which no run failed."""
+    """Return the points of the sizes at which no run failed."""
     return [
         Point(one.size, one.compute, value)
         for one in found

@@ -1,4 +1,4 @@
-"""The demand for runs, read from a history: what evaluations need and what idle slots are good for.
+"""Demands for runs, read from a history: by evaluations, by callers, and for idle slots.
 
 Pure: the time is passed to the scheduler, and nothing is started here.
 """

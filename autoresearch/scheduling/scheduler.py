@@ -25,7 +25,7 @@ class ActiveRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """How many runs can train at once, and the runs that have a slot or wait for one."""
+    """The slots, one for each run that can train at once, and the runs that have or await one."""
 
     slots: int
     active: tuple[ActiveRun, ...] = ()  # in the order in which they were started
@@ -75,7 +75,7 @@ class Wait(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What the caller is to do: preempt those runs first, then start a run of each experiment."""
+    """The steps for the caller: preempt those runs, then start a run of each experiment."""
 
     preempt: tuple[str, ...] = ()  # ids of control runs
     starts: tuple[str, ...] = ()  # experiments, one entry a run, in this order

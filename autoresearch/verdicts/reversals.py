@@ -84,5 +84,5 @@ def _sentence(incumbent: str, parent: str, found: ReversalEvidence, unit: str) -
         f"{found.effect:+.{digits}f} {unit}".rstrip()
         + f" (95 % interval {found.low:.{digits}f} to "
         f"{found.high:.{digits}f}) over {found.runs} runs since {incumbent} was kept against "
-        f"{found.controls} controls of {parent}: taken back"
+        f"{found.controls} controls of {parent}: reversed"
     )

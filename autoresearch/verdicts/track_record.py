@@ -13,7 +13,7 @@ from autoresearch.verdicts.judgement import kept_as_simpler, lower_is_better
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackRecord:
-    """How far the lab's own conclusions, and its proposers' predictions, can be trusted."""
+    """The reliability of the lab's own conclusions and of its proposers' predictions."""
 
     candidates: int  # judged on measurements, but for those kept as simplifications
     simplifications: int = 0  # kept for being simpler and not worse: they claim no gain

@@ -1,4 +1,4 @@
-"""A keep is taken back when its own further runs fall behind; what was built on it is known."""
+"""A keep is reversed when its own further runs fall behind; what was built on it is known."""
 
 from dataclasses import replace
 
@@ -44,7 +44,7 @@ def test_a_keep_that_was_luck_is_taken_back_by_runs_made_since(kept: Told) -> No
     assert incumbent_view(kept.history, TINY).instead_of == "e1"
     assert reversal.sentence.startswith("-0.050 bits per byte (95 % interval -0.0")
     assert reversal.sentence.endswith(
-        "over 6 runs since e1 was kept against 6 controls of e0: taken back"
+        "over 6 runs since e1 was kept against 6 controls of e0: reversed"
     )
 
 
