@@ -1,10 +1,11 @@
-"""The facade: open, propose, run, evaluate, conclude, recall, explain, verify, branch.
+"""The lab, the public face: open, propose, run, evaluate, conclude, recall, explain, verify.
 
 A lab is a folder below the home: its own bare repository (experiments and the ledger), its runs,
-and what only it may know. Nothing here waits, and nothing here holds state that a restart loses.
+and its secrets. Nothing here waits, and nothing here holds state that a restart loses.
 """
 
 import json
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -13,7 +14,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from autoresearch.contract import FILE_NAME, Contract, parse_contract
-from autoresearch.errors import InvalidStateError, LabError, NotFoundError
+from autoresearch.errors import InvalidStateError, NotFoundError
 from autoresearch.executors.local import LocalExecutor
 from autoresearch.git.repository import Repository
 from autoresearch.git.signatures import load_signer
@@ -21,17 +22,19 @@ from autoresearch.ledger.history import History
 from autoresearch.ledger.ledger import Ledger
 from autoresearch.ledger.search_index import Question
 from autoresearch.ledger.verification import Verification
-from autoresearch.loop import evaluation, scaling
-from autoresearch.loop import idle_controls as idle
-from autoresearch.loop import recall as memory
-from autoresearch.loop.arguments import checked, choose_run
+from autoresearch.loop import evaluation, idle_controls, recall, scaling
+from autoresearch.loop.arguments import choose_run
+from autoresearch.loop.explanation import explain
 from autoresearch.loop.lab_verification import verify_lab
-from autoresearch.loop.proposals import Idea, record, refuse_repeat, replay
+from autoresearch.loop.overview import overview
+from autoresearch.loop.proposals import propose
+from autoresearch.loop.recall import similar
 from autoresearch.loop.runs import Runs
-from autoresearch.loop.stacking import stacked_tree
 from autoresearch.patches.code_sections import Reader
-from autoresearch.patches.patch import Edit, prepare
-from autoresearch.records import Concluded, Outcome, Prediction, Proposer, Ruling
+from autoresearch.patches.patch import Edit
+from autoresearch.records import Outcome, Prediction, Proposer, Ruling
+from autoresearch.scheduling.demands import requested_run
+from autoresearch.scheduling.scheduler import plan_runs
 from autoresearch.setup.lab_creation import create_lab, find_source, target_python
 from autoresearch.setup.settings import Settings
 from autoresearch.system.home import default_home, lab_folder, lab_names, lasting_python
@@ -55,7 +58,7 @@ class Lab:
     """One target opened for research."""
 
     def __init__(self, home: Path, name: str) -> None:
-        """For `open` and `reopen`, which check that the lab is there."""
+        """Prepare a lab that exists; call `open` or `reopen`, which check that it does."""
         self.home = home
         self.name = name
         self.folder = lab_folder(home, name)
@@ -69,10 +72,16 @@ class Lab:
 
     @classmethod
     def open(cls, source: str, *, home: Path | None = None, contract: str = "") -> "Lab":
-        """Open a shipped target, a lab that is there, or a repository.
+        """Open a shipped target, a lab that exists, or a repository.
 
-        A repository carries its contract, or its text is given. Raises NotFoundError or
-        ContractError, having made nothing.
+        Args:
+            source: The name of a shipped target or of a lab, or the path of a repository.
+            home: The folder of all labs; None takes the default.
+            contract: The contract's text, for a repository that does not carry one.
+
+        Raises:
+            NotFoundError: There is no such target, lab or repository; nothing was made.
+            ContractError: The contract is missing or wrong; nothing was made.
         """
         home = home or default_home()
         found = find_source(source, home, contract)
@@ -82,30 +91,29 @@ class Lab:
 
     @classmethod
     def reopen(cls, name: str | None = None, *, home: Path | None = None) -> "Lab":
-        """Open a lab that is there; None takes the only one."""
+        """Open a lab that exists; None takes the only one. Raises NotFoundError."""
         home = home or default_home()
         names = list(lab_names(home))
         if name is None and len(names) == 1:
             name = names[0]
         if name is None or name not in names:
-            said = (
+            message = (
                 f"No lab {name!r}." if name else "Which lab?" if names else "There is no lab yet."
             )
-            here = f"Labs: {', '.join(names)}. Name one: `lab`, on the command line `--lab`."
-            raise NotFoundError(
-                said, here if names else "Open one, such as 'microgpt'.", reason="lab"
-            )
+            known = f"Labs: {', '.join(names)}. Name one: `lab`, on the command line `--lab`."
+            remedy = known if names else "Open one, such as 'microgpt'."
+            raise NotFoundError(message, remedy, reason="lab")
         return cls(home, name)
 
     def history(self) -> History:
-        """The ledger, replayed."""
+        """Return the ledger's events, folded into a history."""
         return self.ledger.history()
 
     def overview(self) -> Overview:
-        """A look at the lab: what it is about, how far it is, where nobody looked yet."""
+        """Return a look at the lab: its target, how far it is, and what nobody has touched yet."""
         with self._lock:
             self.runs.absorb()
-        return memory.overview(self)
+        return overview(self)
 
     def propose(
         self,
@@ -117,133 +125,95 @@ class Lab:
         prediction: Prediction | None = None,
         proposer: Proposer,
     ) -> Proposal:
-        """Commit a patch on the incumbent as an experiment; PatchRefusedError costs nothing.
+        """Commit a patch on the incumbent as an experiment; a refused one leaves no trace.
 
-        Give edits, or a diff, or a stack: near misses whose patches are tried together.
+        Args:
+            hypothesis: A sentence of what is expected and why.
+            edits: The patch as replacements of text.
+            diff: Instead of edits, the patch as a unified diff.
+            stack: Instead of both, ids of near misses whose patches are tried together.
+            prediction: The effect that the proposer expects.
+            proposer: The client and its model.
+
+        Raises:
+            PatchRefusedError: The patch is not allowed, does not apply, or repeats an experiment.
+            LabError: The hypothesis says too little, or a stack came with a patch.
+            InvalidStateError: The incumbent moved meanwhile.
         """
-        hypothesis = checked("hypothesis", hypothesis)
         with self._lock:
-            history = self.history()
-            base = history.kept[-1]
-            commit = history.experiments[base].commit
-            if stack and (edits or diff):
-                raise LabError(
-                    "A stack came with a patch of its own.",
-                    "Give one of the two.",
-                    reason="stack_with_patch",
-                )
-            patch = prepare(
-                self.repository,
-                commit,
+            experiment = propose(
+                self,
+                hypothesis,
                 edits=edits,
                 diff=diff,
-                tree=stacked_tree(self, stack) if stack else None,
-                allow=self.contract.edit.allow,
-            )
-            refuse_repeat(patch, history)
-            idea = Idea(
-                hypothesis=hypothesis,
+                stack=stack,
                 prediction=prediction,
                 proposer=proposer,
-                stack=tuple(stack),
             )
-            experiment = record(self, base, patch, idea)
-        return Proposal(experiment=experiment, similar=memory.similar(self, experiment))
+        return Proposal(experiment=experiment, similar=similar(self, experiment))
 
     def start_run(self, experiment: str) -> RunView:
-        """Start one more run of an experiment; it goes on whatever happens to this process.
+        """Start one more run of an experiment; it continues whatever happens to this process.
 
-        A control run gives its device up where an experiment would have to wait for one.
+        A control run is preempted if an experiment's run would have to wait for a device.
+
+        Raises:
+            NotFoundError: There is no such experiment.
+            InvalidStateError: It has the runs that the judge asked for, or none can be started.
         """
         with self._lock:
             self.runs.absorb()
             history = self.history()
             history.experiment(experiment)
             evaluation.refuse_more_runs(experiment, history)
-            if not was_kept(history, experiment):
-                self.runs.make_room()
-            return self.runs.view(self.runs.start(experiment), detail=False)
+            demand = requested_run(history, experiment)
+            plan = plan_runs(self.runs.machine(history), (demand,), time.time())
+            [run] = self.runs.carry_out(plan)
+            return self.runs.view(run, detail=False)
 
     def view_run(self, run_or_experiment: str | None = None, *, detail: bool = False) -> RunView:
-        """A run, an experiment's newest run, or with None a run still going, else the newest."""
+        """Return a run, an experiment's newest run, or with None an active run, else the newest."""
         with self._lock:
             self.runs.absorb()
         history = self.history()
         return self.runs.view(choose_run(run_or_experiment, history), detail=detail)
 
     def stop_run(self, run: str) -> RunView:
-        """Ask a run to end; its process tree is dead a moment later. What it left is kept."""
+        """Ask a run to end; its process tree is dead a moment later, and its files are kept."""
         with self._lock:
             self.runs.absorb()
             self.runs.stop(run)
         return self.runs.view(run, detail=False)
 
     def evaluate(self, experiment: str) -> Evaluation:
-        """One step towards a verdict; call again until there is one."""
+        """Take one step towards a verdict; call again until there is one."""
         with self._lock:
-            self.history().experiment(experiment)
-            evaluation.step(experiment, self.runs, self.ledger, self.contract)
-            verdict = self.history().verdicts.get(experiment)
-            if verdict and verdict.outcome is Outcome.KEEP:
-                replay(self, experiment)
-            return self._evaluation(experiment)
-
-    def _evaluation(self, experiment: str) -> Evaluation:
-        history = self.history()
-        states = {run.id: self.runs.state(run.id) for run in history.unfinished()}
-        return evaluation.view(experiment, history, self.contract, states)
+            return evaluation.evaluate(self, experiment)
 
     def scale(self, experiment: str) -> scaling.ScalingView:
-        """One step towards whether its gain holds at other sizes; no verdict rests on it."""
+        """Take one step towards whether its gain holds at other sizes; no verdict rests on it."""
         with self._lock:
             return scaling.scale(self, experiment)
 
     def tend(self) -> None:
-        """Take in what ended and give idle devices to control runs; cheap where nothing is due.
+        """Record what ended and give idle devices to control runs; cheap if nothing is due.
 
-        For whoever keeps the lab open: called every few seconds, it keeps the baseline and the
-        incumbent measured while an agent thinks.
+        Call it every few seconds: it keeps the baseline and the incumbent measured while an agent
+        thinks.
         """
-        if idle.at_rest(self.history(), self.contract):
+        if idle_controls.nothing_to_tend(self.history(), self.contract):
             return
         lock = try_lock(self.folder / "lab.lock")
         if lock is None:
-            return  # somebody is at work on this lab; there is a next time
+            return  # another process works on this lab; the next call will do
         try:
-            idle.tend(self.runs, self.ledger, self.contract)
+            idle_controls.tend(self.runs, self.ledger, self.contract)
         finally:
             lock.release()
 
     def conclude(self, experiment: str, lesson: str, proposer: Proposer) -> Conclusion:
-        """Write the lesson beside the evidence."""
-        lesson = checked("lesson", lesson)
-        history = self.history()
-        known = history.experiment(experiment)
-        if known.base is not None and experiment not in history.verdicts:
-            raise InvalidStateError(
-                f"{experiment} has no verdict yet, so there is no evidence to learn from.",
-                f"Call evaluate_metric with experiment={experiment!r}.",
-                reason="no_verdict",
-            )
-        self.ledger.append(
-            lambda _: Concluded(experiment=experiment, lesson=lesson, proposer=proposer)
-        )
-        history = self.history()
-        verdict = history.verdicts.get(experiment)
-        return Conclusion(
-            experiment=experiment,
-            hypothesis=known.hypothesis,
-            lesson=lesson,
-            outcome=verdict.outcome if verdict else None,
-            effect=verdict.effect if verdict else None,
-            low=verdict.low if verdict else None,
-            high=verdict.high if verdict else None,
-            prediction=known.prediction,
-            incumbent=evaluation.incumbent_view(history, self.contract),
-            verdicts_without_keep=memory.verdicts_without_keep(history),
-            stackable=memory.stackable(self, history),
-            sandbox=evaluation.sandbox_names(history, verdict.candidate_runs if verdict else ()),
-        )
+        """Record the lesson of an experiment; raise InvalidStateError if it has no verdict yet."""
+        return evaluation.conclude(self, experiment, lesson, proposer)
 
     def recall(
         self,
@@ -254,26 +224,26 @@ class Lab:
         outcome: Outcome | None = None,
         limit: int = 10,
     ) -> tuple[Remembered, ...]:
-        """Earlier experiments that match, the best match first."""
+        """Return earlier experiments that match, the best match first."""
         everything = len(self.history().experiments)
         question = Question(words=words, path=path, outcome=outcome, limit=everything)
-        return memory.recall(self, question, lines)[:limit]
+        return recall.recall(self, question, lines)[:limit]
 
     def explain(self, section: str) -> CodeSection:
-        """Lines of a file at the incumbent, with spans, knobs and the experiments on them."""
-        return memory.explain(self, section)
+        """Return lines of a file at the incumbent, with what is known about them."""
+        return explain(self, section)
 
     @property
     def running(self) -> tuple[str, ...]:
-        """The runs that have not ended."""
+        """Return the runs that have not ended."""
         return tuple(run.id for run in self.history().unfinished())
 
     @property
     def awaited(self) -> tuple[str, ...]:
-        """The runs that somebody waits for: those of experiments, else all that go on."""
+        """Return the active runs that a caller waits for: those of experiments, else all."""
         history = self.history()
-        going = history.unfinished()
-        chosen = [run.id for run in going if not was_kept(history, run.experiment)]
+        active = history.unfinished()
+        chosen = [run.id for run in active if not was_kept(history, run.experiment)]
         return tuple(chosen) or self.running
 
     def verify(self, head: str = "") -> Verification:
@@ -281,9 +251,9 @@ class Lab:
         return verify_lab(self, self._judge_again, head)
 
     def branch(self, name: str) -> str:
-        """Write the incumbent into the user's repository as a new branch; nothing else moves."""
+        """Write the incumbent into the user's repository as a new branch; nothing else changes."""
         history = self.history()
-        tip = history.experiments[history.kept[-1]]
+        incumbent = history.experiments[history.kept[-1]]
         source = self.settings.origin.repository
         if source is None:
             raise InvalidStateError(
@@ -291,11 +261,11 @@ class Lab:
                 f"Clone it: git clone -b autoresearch/incumbent {self.repository.path}",
                 reason="shipped_target",
             )
-        self.repository.publish(tip.commit, into=source, branch=name)
-        return f"{name} in {source} now points at {tip.id} ({tip.commit[:12]})"
+        self.repository.publish(incumbent.commit, into=source, branch=name)
+        return f"{name} in {source} now points at {incumbent.id} ({incumbent.commit[:12]})"
 
     def diff(self, experiment: str) -> str:
-        """An experiment's patch on its base."""
+        """Return an experiment's patch on its base as a diff."""
         history = self.history()
         known = history.experiment(experiment)
         if known.base is None:
@@ -303,7 +273,7 @@ class Lab:
         return self.repository.diff(history.experiments[known.base].commit, known.commit)
 
     def contract_text(self) -> str:
-        """autoresearch.toml as the lab was opened with it."""
+        """Return autoresearch.toml as the lab was opened with it."""
         history = self.history()
         if history.opened and history.opened.contract:
             return history.opened.contract
@@ -311,15 +281,16 @@ class Lab:
         return self.repository.read_file(commit, FILE_NAME).decode(errors="replace")
 
     def log(self, run: str) -> str:
-        """A run's log as it was written: output of an untrusted program.
+        """Return a run's log as it was written: output of an untrusted program.
 
-        InvalidStateError while a control run goes on, which nobody may choose by how it does.
+        Raises InvalidStateError for a control run that has not ended: controls could be chosen by
+        how they do.
         """
         run = choose_run(run, self.history())
-        if self.runs.is_going_control(run):
+        if self.runs.is_active_control(run):
             raise InvalidStateError(
-                f"{run} is a control run that goes on: how it does is not shown before it ends, "
-                "or controls could be chosen by it.",
+                f"{run} is a control run that has not ended: its log is not shown before it ends, "
+                "or controls could be chosen by how they do.",
                 "Ask again when check_run, or `autoresearch-mcp status`, says that it has ended.",
                 reason="control_goes_on",
             )
@@ -327,7 +298,7 @@ class Lab:
         return log.read_text(errors="replace") if log.exists() else ""
 
     def read_file(self, path: str, commit: str) -> str:
-        """A file's text at a commit, never the held-out data."""
+        """Return a file's text at a commit; raise NotFoundError for held-out data."""
         if path in self.contract.sealed_paths:
             raise NotFoundError(
                 f"{path} holds the held-out data, which nobody is shown.",
@@ -337,16 +308,16 @@ class Lab:
         return self.repository.read_file(commit, path).decode(errors="replace")
 
     def reader(self, commit: str) -> Reader:
-        """Reads files at a commit."""
+        """Return a reader of files at a commit."""
         return _LabReader(self, commit)
 
-    def _judge_again(self, history: History, word: Ruling) -> Ruling:
-        """The verdict or reversal as the judge of its version gives it now."""
-        return judge_again(history, word, self.contract)
+    def _judge_again(self, history: History, ruling: Ruling) -> Ruling:
+        """Return the verdict or reversal as the judge of its version gives it now."""
+        return judge_again(history, ruling, self.contract)
 
     @cached_property
     def settings(self) -> Settings:
-        """lab.json."""
+        """The content of lab.json."""
         return Settings(**json.loads((self.folder / "lab.json").read_text()))
 
     @cached_property
@@ -373,7 +344,7 @@ class Lab:
 
     @cached_property
     def brief(self) -> str:
-        """The human's own words, or "" where the contract names none."""
+        """The text of the human's brief; "" if the contract names none."""
         table = self.contract.brief
         return self.read_file(table.path, self.history().experiments["e0"].commit) if table else ""
 
@@ -387,7 +358,7 @@ class Lab:
         except Timeout:
             raise InvalidStateError(
                 f"Another process has held the lab {self.name} for {LOCK_S:g} s.",
-                "Wait, then call again; a stopped server (Ctrl-Z) holds it until it goes on.",
+                "Wait, then call again; a suspended server (Ctrl-Z) holds it until it is resumed.",
                 reason="lab_locked",
             ) from None
 

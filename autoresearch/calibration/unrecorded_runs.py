@@ -11,6 +11,7 @@ from autoresearch.lab import Lab
 from autoresearch.loop.runs import SEEDS
 from autoresearch.records import Run, RunReport
 from autoresearch.run_directory import RunDir, remove_tree
+from autoresearch.scheduling.scheduler import ActiveRun, Demand, Machine, Plan, plan_runs
 
 LOOK_S = 0.05  # between two looks at what runs
 ENDING_S = 40.0  # how long runs may take to end when they are told to
@@ -48,9 +49,9 @@ class UnrecordedRuns(Generic[S]):
         Raises what `take` raises, and LabError or OSError where a run can't be started.
         """
         waiting = deque(subjects)
-        devices = self._lab.runs.at_once()
+        slots = self._lab.runs.at_once()
         while waiting or self._going:
-            while waiting and len(self._going) < devices:
+            for _ in self._planned(slots, len(waiting)).starts:
                 self._start(waiting.popleft())
             time.sleep(LOOK_S)
             for rundir, report in self._ended():
@@ -58,6 +59,12 @@ class UnrecordedRuns(Generic[S]):
                 if not take(subject, report, rundir):
                     waiting.appendleft(subject)
                 remove_tree(rundir.path)
+
+    def _planned(self, slots: int, waiting: int) -> Plan:
+        """Plan how many of the waiting subjects start beside the runs that go on."""
+        active = tuple(ActiveRun(id=rundir.path.name) for rundir in self._going)
+        demand = Demand(experiment="e0", runs=waiting)
+        return plan_runs(Machine(slots=slots, active=active), (demand,), time.time())
 
     def _ended(self) -> list[tuple[RunDir, RunReport]]:
         settle = self._lab.runs.executor.settle

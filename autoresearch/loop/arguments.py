@@ -1,4 +1,4 @@
-"""What a caller's words mean: checked hypotheses and lessons, and which run was meant."""
+"""Arguments of callers: check hypotheses and lessons, and find the run that is meant."""
 
 from autoresearch.errors import LabError, NotFoundError
 from autoresearch.ledger.history import History
@@ -9,7 +9,7 @@ LONGEST = 2000
 
 
 def checked(name: str, text: str) -> str:
-    """The hypothesis or lesson without blanks around it; LabError where it says too little."""
+    """Return the hypothesis or lesson, stripped; raise LabError if it says too little."""
     text = text.strip()
     if not text:
         raise LabError(f"The {name} is empty.", "Say in a sentence what and why.")
@@ -21,15 +21,15 @@ def checked(name: str, text: str) -> str:
 
 
 def choose_run(run_or_experiment: str | None, history: History) -> str:
-    """The run, an experiment's newest, or with None one that goes on, else the newest of all.
+    """Return the run, an experiment's newest run, or with None an active one, else the newest.
 
-    Of those that go on, an experiment's run comes before a control.
+    Of the active ones, an experiment's run comes before a control run.
     """
     if run_or_experiment is None:
         if not history.runs:
             raise NotFoundError("No run was started yet.", "Call run_training with an experiment.")
-        going = sorted(history.unfinished(), key=lambda run: was_kept(history, run.experiment))
-        return going[0].id if going else list(history.runs)[-1]
+        active = sorted(history.unfinished(), key=lambda run: was_kept(history, run.experiment))
+        return active[0].id if active else list(history.runs)[-1]
     if run_or_experiment in history.runs:
         return run_or_experiment
     if run_or_experiment in history.experiments:

@@ -1,4 +1,4 @@
-"""Verify a lab: its ledger, and what lies beside it that the ledger commits to."""
+"""Verification of a lab: its ledger, and the files beside it that the ledger commits to."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,7 @@ from autoresearch.system.hashes import file_sha256
 
 
 def verify_lab(lab: OpenLab, judge_again: JudgeAgain, head: str = "") -> Verification:
-    """Replay the ledger from git and compare it with everything that should agree with it.
+    """Read the ledger from git again and compare it with everything that should agree with it.
 
     `head` is one that was written down elsewhere, HASH or HASH:COUNT; LabError if it is neither.
     """

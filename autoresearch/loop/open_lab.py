@@ -1,4 +1,4 @@
-"""What the loop reads of an open lab, as a protocol, so that it need not know the facade."""
+"""The open lab as the loop reads it: a protocol, so that the loop need not know the facade."""
 
 from pathlib import Path
 from typing import Protocol
@@ -30,7 +30,7 @@ class OpenLab(Protocol):
 
     @property
     def brief(self) -> str:
-        """The human's own words, or "" where the contract names none."""
+        """The text of the human's brief; "" if the contract names none."""
 
     @property
     def runs(self) -> Runs:

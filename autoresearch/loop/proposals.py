@@ -1,19 +1,22 @@
-"""Write an accepted patch down as an experiment, once; replay one on a newer incumbent."""
+"""Proposals: record an accepted patch as an experiment, and re-propose an overtaken keep."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from autoresearch.contract import sha256
-from autoresearch.errors import InvalidStateError, PatchRefusedError
+from autoresearch.errors import InvalidStateError, LabError, PatchRefusedError
 from autoresearch.ledger.history import History
+from autoresearch.loop.arguments import checked
 from autoresearch.loop.open_lab import OpenLab
-from autoresearch.loop.stacking import reapplied_tree
-from autoresearch.patches.patch import PreparedPatch, prepare
+from autoresearch.loop.stacking import reapplied_tree, stacked_tree
+from autoresearch.patches.patch import Edit, PreparedPatch, prepare
 from autoresearch.records import Event, Experiment, Outcome, Prediction, Proposed, Proposer
+from autoresearch.verdicts.evidence import overtaken
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Idea:
-    """What an experiment is about beside its patch."""
+class _Idea:
+    """The description of an experiment beside its patch."""
 
     hypothesis: str
     prediction: Prediction | None
@@ -22,25 +25,121 @@ class Idea:
     stack: tuple[str, ...] = ()
 
 
-def refuse_repeat(patch: PreparedPatch, history: History) -> None:
-    """Raise PatchRefusedError, with what came of it, where the same code was proposed before."""
+def propose(
+    lab: OpenLab,
+    hypothesis: str,
+    *,
+    edits: Sequence[Edit] = (),
+    diff: str = "",
+    stack: Sequence[str] = (),
+    prediction: Prediction | None = None,
+    proposer: Proposer,
+) -> Experiment:
+    """Commit a patch on the incumbent and record it as an experiment.
+
+    Args:
+        lab: The lab; whoever calls holds its lock.
+        hypothesis: One sentence of what is expected and why.
+        edits: The patch, as replacements of text.
+        diff: The patch, as a unified diff instead.
+        stack: Ids of near misses whose patches are merged instead.
+        prediction: The effect that the proposer expects.
+        proposer: The client and its model.
+
+    Raises:
+        PatchRefusedError: The patch is not allowed, does not apply, or repeats an experiment.
+        LabError: The hypothesis says too little, or a stack came with a patch.
+        InvalidStateError: The incumbent moved meanwhile.
+    """
+    hypothesis = checked("hypothesis", hypothesis)
+    if stack and (edits or diff):
+        raise LabError(
+            "A stack came with a patch of its own.",
+            "Give one of the two.",
+            reason="stack_with_patch",
+        )
+    history = lab.history()
+    patch = _prepare(
+        lab,
+        history,
+        edits=edits,
+        diff=diff,
+        tree=stacked_tree(lab, stack) if stack else None,
+    )
+    idea = _Idea(
+        hypothesis=hypothesis,
+        prediction=prediction,
+        proposer=proposer,
+        stack=tuple(stack),
+    )
+    return _record(lab, history.kept[-1], patch, idea)
+
+
+def repropose(lab: OpenLab, experiment: str) -> None:
+    """Propose the patch of an overtaken keep again, once, on the present incumbent.
+
+    Nothing happens for an experiment that was not overtaken, and where its patch contradicts the
+    incumbent or is in it already.
+    """
+    history = lab.history()
+    if not overtaken(history, experiment):
+        return
+    if any(other.replay_of == experiment for other in history.experiments.values()):
+        return
+    try:
+        patch = _prepare(lab, history, tree=reapplied_tree(lab, experiment))
+    except PatchRefusedError:
+        return
+    known, incumbent = history.experiments[experiment], history.kept[-1]
+    idea = _Idea(
+        hypothesis=f"{known.hypothesis} ({experiment} re-proposed on {incumbent})",
+        prediction=None,  # the prediction was about another base
+        proposer=known.proposer,
+        replay_of=experiment,
+    )
+    _record(lab, incumbent, patch, idea)
+
+
+def _prepare(
+    lab: OpenLab,
+    history: History,
+    *,
+    edits: Sequence[Edit] = (),
+    diff: str = "",
+    tree: str | None = None,
+) -> PreparedPatch:
+    """Prepare a patch on the incumbent; raise PatchRefusedError if it may not be proposed."""
+    patch = prepare(
+        lab.repository,
+        history.experiments[history.kept[-1]].commit,
+        edits=edits,
+        diff=diff,
+        tree=tree,
+        allow=lab.contract.edit.allow,
+    )
+    _refuse_repeat(patch, history)
+    return patch
+
+
+def _refuse_repeat(patch: PreparedPatch, history: History) -> None:
+    """Raise PatchRefusedError, with its result, if the same code was proposed before."""
     for known in history.experiments.values():
         if known.fingerprint != patch.fingerprint:
             continue
         verdict = history.verdicts.get(known.id)
         if verdict is not None and verdict.outcome is Outcome.TAINTED:
             continue  # it was not tested
-        word = history.reversals.get(known.id) or verdict
-        said = word.sentence if word else "it has no verdict yet"
+        ruling = history.reversals.get(known.id) or verdict
+        result = ruling.sentence if ruling else "it has no verdict yet"
         raise PatchRefusedError(
-            f"This is the code of {known.id} again: {said}.",
+            f"This is the code of {known.id} again: {result}.",
             "Change something that runs differently, or build on what it showed.",
             reason="repeated_code",
         )
 
 
-def record(lab: OpenLab, base: str, patch: PreparedPatch, idea: Idea) -> Experiment:
-    """Commit the patch on its base and propose it; InvalidStateError if the incumbent moved."""
+def _record(lab: OpenLab, base: str, patch: PreparedPatch, idea: _Idea) -> Experiment:
+    """Commit the patch on its base and record it; InvalidStateError if the incumbent moved."""
     parent = lab.history().experiments[base].commit
     commit = lab.repository.commit_tree(patch.tree, [parent], idea.hypothesis)
     brief = sha256(lab.brief.encode())
@@ -48,7 +147,9 @@ def record(lab: OpenLab, base: str, patch: PreparedPatch, idea: Idea) -> Experim
     def build(history: History) -> Event:
         if history.incumbent != base:
             raise InvalidStateError(
-                "The incumbent moved while this was proposed.", "Propose it again."
+                "The incumbent moved while this was proposed.",
+                "Propose it again.",
+                reason="incumbent_moved",
             )
         experiment = Experiment(
             id=history.next_experiment,
@@ -70,31 +171,3 @@ def record(lab: OpenLab, base: str, patch: PreparedPatch, idea: Idea) -> Experim
     assert entry is not None
     assert isinstance(entry.event, Proposed)
     return entry.event.experiment
-
-
-def replay(lab: OpenLab, experiment: str) -> None:
-    """Propose a kept patch again, once, on the incumbent that came while it was judged."""
-    history = lab.history()
-    known = history.experiments[experiment]
-    if history.verdicts[experiment].moved_incumbent or known.base is None:
-        return
-    if any(other.replay_of == experiment for other in history.experiments.values()):
-        return
-    tip = history.kept[-1]
-    try:
-        patch = prepare(
-            lab.repository,
-            history.experiments[tip].commit,
-            tree=reapplied_tree(lab, experiment),
-            allow=lab.contract.edit.allow,
-        )
-        refuse_repeat(patch, history)
-    except PatchRefusedError:
-        return  # it contradicts the new incumbent, or is in it already: nothing to replay
-    idea = Idea(
-        hypothesis=f"{known.hypothesis} (replay of {experiment} on {tip})",
-        prediction=None,  # what was predicted was predicted for another base
-        proposer=known.proposer,
-        replay_of=experiment,
-    )
-    record(lab, tip, patch, idea)

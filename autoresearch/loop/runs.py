@@ -1,7 +1,7 @@
-"""Start runs, make room for them, take in how they ended. Holds no state of its own.
+"""The runs of a lab: start them, stop them, and record how they ended. Holds no state itself.
 
 The run directory is the truth about a run, the ledger the record that it was started and how it
-ended. `absorb` moves the second towards the first; it can be called at any time, by anyone.
+ended. `absorb` brings the second up to date with the first, at any time and by anyone.
 """
 
 import secrets
@@ -34,6 +34,7 @@ from autoresearch.run_directory import RunDir, RunSpec, empty_report, ended_repo
 from autoresearch.run_output.curve import read_curve
 from autoresearch.run_output.log_digest import digest, true_exception
 from autoresearch.sandboxes.selection import current_sandbox
+from autoresearch.scheduling.scheduler import ActiveRun, Machine, Plan
 from autoresearch.setup.inputs import changed_inputs, place_again
 from autoresearch.system.hashes import file_sha256
 from autoresearch.training.curve_watch import write_controls
@@ -60,7 +61,7 @@ class Runs:
     source: Path | None = None  # the user's repository, where the target is one
 
     def directory(self, run: str) -> RunDir:
-        """The run directory of that id, there or not."""
+        """Return the run directory of that id, whether it exists or not."""
         return RunDir(self.folder / run)
 
     def start(self, experiment: str) -> str:
@@ -100,7 +101,7 @@ class Runs:
     def start_outside(
         self, run: Run, commit: str, directory: RunDir, ceilings: float = 1.0
     ) -> None:
-        """Start a run of a commit that the ledger never hears of: a replay, a calibration, a size.
+        """Start a run that the ledger never records: a replay, a calibration run, a size.
 
         Same sandbox, same scorer, same held-out part, `ceilings` times the contract's ceilings;
         only `executor.settle(directory)` tells how it ended. Raises InvalidStateError,
@@ -146,25 +147,25 @@ class Runs:
             )
 
     def changed_files(self) -> tuple[str, ...]:
-        """What is no longer as the lab was opened with it, a sentence each."""
+        """Return what is no longer as the lab was opened with it, a sentence each."""
         opened = self.ledger.history().opened
         assert opened is not None
-        said = changed_inputs(opened.inputs, self.source, self.folder.parent)
+        changed = changed_inputs(opened.inputs, self.source, self.folder.parent)
         if self.contract.sealed and file_sha256(self.documents) != opened.sealed_sha256:
-            words = f"{self.documents} is not the held-out data that the lab was opened with."
-            said = (words, *said)
-        return said
+            first = f"{self.documents} is not the held-out data that the lab was opened with."
+            changed = (first, *changed)
+        return changed
 
     @property
     def _inputs(self) -> tuple[tuple[str, str], ...]:
-        """Where each lies, and where a run sees it."""
+        """Return where each input lies, and where a run sees it."""
         opened = self.ledger.history().opened
         assert opened is not None
         found = [place_again(place, self.source) for place, _ in opened.inputs]
         return tuple((str(one.source), one.place) for one in found)
 
     def absorb(self) -> None:
-        """Write into the ledger how every run ended that it still holds for open, once each."""
+        """Record in the ledger how runs ended that it still has as unfinished, once each."""
         for run in self.ledger.history().unfinished():
             report = self._final_report(run.id)
             if report is not None:
@@ -174,10 +175,24 @@ class Runs:
                     )
                 )
 
-    def free_devices(self, history: History) -> int:
-        """Devices that no run of this lab has or waits for, those being given up included."""
-        taken = [run for run in history.unfinished() if not self._yields(run.id)]
-        return max(0, self.at_once() - len(taken))
+    def machine(self, history: History) -> Machine:
+        """Return the slots and this lab's active runs, for the scheduler."""
+        active = tuple(
+            ActiveRun(
+                id=run.id,
+                state=self._last_state(run.id),
+                control=was_kept(history, run.experiment),
+                preempted=self.directory(run.id).yield_file.exists(),
+            )
+            for run in history.unfinished()
+        )
+        return Machine(slots=self.at_once(), active=active)
+
+    def carry_out(self, plan: Plan) -> tuple[str, ...]:
+        """Preempt and start what the scheduler planned; return the ids of the new runs."""
+        for run in plan.preempt:
+            self.directory(run).yield_file.touch()
+        return tuple(self.start(experiment) for experiment in plan.starts)
 
     def at_once(self) -> int:
         """Return how many runs can train at once; raise InvalidStateError if no device fits one."""
@@ -187,52 +202,31 @@ class Runs:
         )
 
     def devices(self) -> str:
-        """What its runs may lease, and whether somebody has it now, in words."""
+        """Describe what its runs may lease, and whether somebody has it now."""
         try:
             return describe_slots(self._slots(), self.devices_dir, gpu_leases())
         except LabError as error:
             return f"none. {error}"
 
     def _slots(self) -> tuple[Slot, ...]:
-        """With a budget in seconds only GPUs of one model: runs on others could not be compared."""
+        """Return the slots; with a budget of seconds only one GPU model's, so that runs compare."""
         table = self.contract.run
         slots = self.executor.slots(table.device, table.gpu_memory_mb)
         if not ages(self.contract):
             return slots
         return tuple(slot for slot in slots if slot.device.title == slots[0].device.title)
 
-    def make_room(self) -> bool:
-        """Whether a device is free, or becomes so because the newest control run gives it up.
-
-        A control that trains is asked before one that has just been started; one that is being
-        scored ends by itself in a moment.
-        """
-        history = self.ledger.history()
-        if self.free_devices(history):
-            return True
-        controls = [
-            run.id
-            for run in reversed(history.unfinished())
-            if was_kept(history, run.experiment) and not self._yields(run.id)
-        ]
-        states = {run: self.state(run) for run in controls}
-        for state in (RunState.TRAINING, RunState.QUEUED):
-            for run in controls:
-                if states[run] is state:
-                    self.directory(run).yield_file.touch()
-                    return True
-        return False
-
     def state(self, run: str) -> RunState:
-        """Where a run is: as the ledger has it, else as its supervisor last wrote."""
-        report = self.ledger.history().reports.get(run) or self.directory(run).read_status()
-        return report.state if report else RunState.QUEUED
+        """Return where a run is: as the ledger has it, else as its supervisor last wrote."""
+        report = self.ledger.history().reports.get(run)
+        return report.state if report else self._last_state(run)
 
-    def _yields(self, run: str) -> bool:
-        return self.directory(run).yield_file.exists()
+    def _last_state(self, run: str) -> RunState:
+        status = self.directory(run).read_status()
+        return status.state if status else RunState.QUEUED
 
     def stop(self, run: str) -> None:
-        """Ask a run's supervisor to end it; it does within its next look, 20 times a second."""
+        """Ask a run's supervisor to end it; it looks 20 times a second."""
         history = self.ledger.history()
         known = history.run(run)
         if run in history.reports:
@@ -248,13 +242,13 @@ class Runs:
         self.directory(run).stop_file.touch()
 
     def view(self, run: str, *, detail: bool) -> RunView:
-        """One run as it is now; curve and log digest only with `detail`, or when it crashed."""
+        """Return one run as it is now; its log digest only with `detail`, or if it crashed."""
         history = self.ledger.history()
         planned = history.runs[run]
         directory = self.directory(run)
         report = history.reports.get(run) or directory.read_status()
         report = report or empty_report(run, RunState.QUEUED, "waiting for its supervisor")
-        hidden = self.is_going_control(run)
+        hidden = self.is_active_control(run)
         shown = (detail or report.state is RunState.CRASHED) and not hidden
         log = directory.log_file
         started = report.started or time.time()
@@ -283,11 +277,11 @@ class Runs:
             cut=report.cut,
         )
 
-    def is_going_control(self, run: str) -> bool:
-        """Whether it is a control that has not ended, so that its curve and log are not shown.
+    def is_active_control(self, run: str) -> bool:
+        """Return whether it is a control run that has not ended; its curve and log are not shown.
 
-        Starting an experiment can make a control give up its device: who saw how it does could
-        choose which controls count.
+        Starting an experiment can preempt a control run: who saw its curve could choose which
+        controls count.
         """
         history = self.ledger.history()
         return run not in history.reports and was_kept(history, history.runs[run].experiment)
@@ -311,7 +305,7 @@ class Runs:
         return None if self.executor.alive(directory) else self.executor.settle(directory)
 
     def _trusted(self, report: RunReport) -> RunReport:
-        """The report, without a score that was made on other data."""
+        """Return the report, without a score that was made on other data."""
         changed = self.changed_files() if report.measurement is not None else ()
         if not changed:
             return report
@@ -319,14 +313,14 @@ class Runs:
 
     @property
     def _cpu_ceiling_s(self) -> float | None:
-        """Where it cuts a run before its token budget, or kills one that is not sealed."""
+        """Return where a run is cut before its token budget, or killed if it is not sealed."""
         table = self.contract.run
         if table.budget.tokens is not None or table.budget.cpu_s is None:
             return table.budget.cpu_s
         return None if self.contract.sealed else table.startup_s + table.budget.cpu_s
 
     def _known_need(self, experiment: str) -> float:
-        """MB of memory, by the runs of what the experiment was built on.
+        """Return the MB of memory that runs of its base took.
 
         Not by the contract's memory_mb, a ceiling that few come near, nor by its own runs: what a
         candidate takes may not end its further runs before they begin.
@@ -378,7 +372,7 @@ class Runs:
 
 
 def _scored_by(sealed: Sealed | None) -> dict[str, Any]:
-    """The spec's fields that say how a model is scored; of no use where none is."""
+    """Return the spec's fields for scoring a model; placeholders where none is scored."""
     if sealed is None:
         return {
             "held_out": 0,
@@ -394,5 +388,5 @@ def _scored_by(sealed: Sealed | None) -> dict[str, Any]:
 
 
 def _filled(argv: Sequence[str], python: str) -> tuple[str, ...]:
-    """A command of the contract's, with the interpreter that it names."""
+    """Return a command of the contract with its interpreter filled in."""
     return tuple(part.replace("{python}", python) for part in argv)

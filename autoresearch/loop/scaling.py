@@ -1,4 +1,4 @@
-"""Does a gain hold at ten times the compute? Runs an experiment and its base at several sizes.
+"""Scaling: run an experiment and its base at several sizes to see whether its gain holds.
 
 The contract's [scaling] names a constant of an editable file and the sizes. Each run is one of the
 experiment's code, or of its base's, with that constant set to a size and everything else as it is,
@@ -7,15 +7,16 @@ ever rests on it: how many there are is fixed before any is seen.
 
     scaling/<experiment>/<size>-r<n>   below the lab's folder: one run directory each
 
-They are the whole record, and outlive whoever asked: `scale` takes in what is there and starts what
+They are the whole record, and outlive the caller: `scale` collects what is there and starts what
 is missing. A base's runs serve all that was built on it. Compute is what the supervisor measured of
 the training: CPU seconds, or wall seconds on a GPU; of each size the least of its runs, since a
 neighbour only adds to it.
 """
 
 import secrets
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from autoresearch.contract import Scaling as Sizes
@@ -25,6 +26,7 @@ from autoresearch.loop.runs import SEEDS
 from autoresearch.patches.constants import find_constant, set_constant
 from autoresearch.records import Run, RunReport
 from autoresearch.run_directory import RunDir
+from autoresearch.scheduling.scheduler import ActiveRun, Demand, plan_runs
 from autoresearch.statistics.scaling_laws import Point, Scaling, fit_scaling, require_scipy
 
 FOLDER = "scaling"  # below the lab's folder
@@ -35,7 +37,7 @@ CEILINGS = 10.0  # times the contract's: a larger size takes longer
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SizeRuns:
-    """What one side measured at one size."""
+    """The measurements of one side at one size."""
 
     experiment: str
     size: float
@@ -46,7 +48,7 @@ class SizeRuns:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScalingView:
-    """How far it is, and the answer once every run has ended."""
+    """The progress so far, and the answer once every run has ended."""
 
     experiment: str
     base: str
@@ -66,7 +68,7 @@ class ScalingView:
 
 @dataclass(frozen=True, slots=True)
 class _Planned:
-    """One run that there is to be, with all tries at it so far."""
+    """One planned run, with all tries at it so far."""
 
     experiment: str
     size: float
@@ -76,19 +78,19 @@ class _Planned:
 
     @property
     def due(self) -> bool:
-        """Whether it is to be started, for the first time or again."""
+        """Return whether it is to be started, for the first time or again."""
         return not self.tries or (self.report is not None and not self.ended)
 
     @property
     def ended(self) -> bool:
-        """Whether its last try counts, or was the last one allowed."""
+        """Return whether its last try counts, or was the last one allowed."""
         if self.report is None:
             return False
         return not self.report.state.repeated or len(self.tries) > MOST_REPEATS
 
 
 def scale(lab: OpenLab, experiment: str) -> ScalingView:
-    """Take in what ended, start what is missing as far as devices are free, fit if all is there.
+    """Collect what ended, start what is missing as far as slots are free, and fit if all is there.
 
     Raises NotFoundError, InvalidStateError where the experiment can't be scaled, or LabError
     without scipy.
@@ -96,27 +98,31 @@ def scale(lab: OpenLab, experiment: str) -> ScalingView:
     require_scipy()
     sizes, base = _scalable(lab, experiment)
     planned = list(_planned(lab, sizes, (base, experiment)))
-    going = sum(bool(one.tries) and one.report is None for one in planned)
-    free = lab.runs.free_devices(lab.history()) - going
-    started = 0
-    for one in planned:
-        if one.due and started < free:
-            _start(lab, sizes, one)
-            started += 1
-    return _view(lab, sizes, base, experiment, planned, going + started)
+    active = [ActiveRun(id=one.name) for one in planned if one.tries and one.report is None]
+    due = [one for one in planned if one.due]
+    machine = lab.runs.machine(lab.history())
+    machine = replace(machine, active=(*machine.active, *active))
+    demands = [Demand(experiment=one.experiment, runs=1) for one in due]
+    started = len(plan_runs(machine, demands, time.time()).starts)
+    for one in due[:started]:
+        _start(lab, sizes, one)
+    return _view(lab, sizes, base, experiment, planned, len(active) + started)
 
 
 def _scalable(lab: OpenLab, experiment: str) -> tuple[Sizes, str]:
-    """The sizes and the base; InvalidStateError where there is nothing to compare."""
+    """Return the sizes and the base; raise InvalidStateError if there is nothing to compare."""
     sizes, base = lab.contract.scaling, lab.history().experiment(experiment).base
     if sizes is None:
         raise InvalidStateError(
             "The contract names no size: it has no table [scaling].",
             'Add [scaling] knob = "NAME" and sizes = [...] (docs/scaling.md), and open a new lab.',
+            reason="no_sizes",
         )
     if base is None:
         raise InvalidStateError(
-            f"{experiment} changes nothing, so it has no gain.", "Name an experiment."
+            f"{experiment} changes nothing, so it has no gain.",
+            "Name an experiment.",
+            reason="no_patch",
         )
     if lab.contract.run.budget.tokens is None:
         raise InvalidStateError(
@@ -134,7 +140,7 @@ def _scalable(lab: OpenLab, experiment: str) -> tuple[Sizes, str]:
 
 
 def _written(lab: OpenLab, experiment: str, knob: str) -> tuple[str, str]:
-    """The editable file that assigns the knob, and the value as it is written there."""
+    """Return the editable file that assigns the knob, and the value as it is written there."""
     commit = lab.history().experiments[experiment].commit
     for path in lab.repository.matching(commit, lab.contract.edit.allow):
         if path.endswith(".py") and (value := find_constant(lab.read_file(path, commit), knob)):
@@ -146,7 +152,7 @@ def _written(lab: OpenLab, experiment: str, knob: str) -> tuple[str, str]:
 
 
 def _planned(lab: OpenLab, sizes: Sizes, names: tuple[str, str]) -> Iterator[_Planned]:
-    """Every run, the first of each size before the second of any, both sides in turn."""
+    """Yield every run, the first of each size before the second of any, both sides in turn."""
     for n in range(1, RUNS + 1):
         for size in sizes.sizes:
             for name in names:
@@ -167,7 +173,7 @@ def _start(lab: OpenLab, sizes: Sizes, one: _Planned) -> None:
 
 
 def _sized(lab: OpenLab, experiment: str, knob: str, size: float) -> str:
-    """A commit of the experiment's code with the knob set; no branch ever names it."""
+    """Return a commit of the experiment's code with the knob set; no branch ever names it."""
     commit = lab.history().experiments[experiment].commit
     path, _ = _written(lab, experiment, knob)
     text = set_constant(lab.read_file(path, commit), knob, size)
@@ -235,7 +241,7 @@ def _at_size(experiment: str, size: float, planned: list[_Planned]) -> SizeRuns:
 
 
 def _points(found: tuple[SizeRuns, ...], experiment: str) -> list[Point]:
-    """Of the sizes at which no run failed."""
+    """Return the points of the sizes at which no run failed."""
     return [
         Point(one.size, one.compute, value)
         for one in found

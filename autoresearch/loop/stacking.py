@@ -1,4 +1,4 @@
-"""Put several near misses together as one patch: small gains hide one by one."""
+"""Stacks: merge several near misses into one patch, as small gains hide one by one."""
 
 from collections.abc import Sequence
 
@@ -18,39 +18,41 @@ Spans = dict[str, list[tuple[int, int]]]  # path: lines of the incumbent's file
 
 
 def stacked_tree(lab: OpenLab, stack: Sequence[str]) -> str:
-    """The incumbent's tree with these experiments' patches merged in, one after the other.
+    """Return the incumbent's tree with these experiments' patches merged, one after the other.
 
     Raises PatchRefusedError, naming the patch, the files and the lines, where one does not merge.
     """
     history = lab.history()
     refuse_unfit(history, stack)
-    tip = history.kept[-1]
-    tree = history.experiments[tip].commit
+    incumbent = history.kept[-1]
+    tree = history.experiments[incumbent].commit
     for place, name in enumerate(stack):
         try:
             tree = _merged(lab, history, name, tree)
         except MergeRefusedError as refused:
-            after = ", then ".join([tip, *stack[:place]])
+            after = ", then ".join([incumbent, *stack[:place]])
             raise PatchRefusedError(
                 f"The patch of {name} does not apply to {after}: {refused.message}",
-                f"Leave {name} out, or write the combined change yourself as `edits` on {tip}.",
+                f"Leave {name} out, or write the combined change as `edits` on {incumbent}.",
+                reason="does_not_merge",
             ) from refused
     return tree
 
 
 def reapplied_tree(lab: OpenLab, name: str) -> str:
-    """The incumbent's tree with the patch of an experiment that was made against an older one.
+    """Return the incumbent's tree with a patch that was made against an older incumbent.
 
     Raises PatchRefusedError, naming the files and the lines, where it does not merge.
     """
     history = lab.history()
-    tip = history.kept[-1]
+    incumbent = history.kept[-1]
     try:
-        return _merged(lab, history, name, history.experiments[tip].commit)
+        return _merged(lab, history, name, history.experiments[incumbent].commit)
     except MergeRefusedError as refused:
         raise PatchRefusedError(
-            f"The patch of {name} does not apply to {tip}: {refused.message}",
-            f"Write the change yourself as `edits` on {tip}.",
+            f"The patch of {name} does not apply to {incumbent}: {refused.message}",
+            f"Write the change yourself as `edits` on {incumbent}.",
+            reason="does_not_merge",
         ) from refused
 
 
@@ -63,27 +65,32 @@ def _merged(lab: OpenLab, history: History, name: str, tree: str) -> str:
 
 
 def refuse_unfit(history: History, stack: Sequence[str]) -> None:
-    """Raise PatchRefusedError or InvalidStateError, saying why, if these can't be stacked."""
+    """Raise PatchRefusedError or InvalidStateError, with the reason, if these can't be stacked."""
     if len(set(stack)) != len(stack):
-        raise PatchRefusedError("A stack names each experiment once.", "Leave the repeats out.")
+        raise PatchRefusedError(
+            "A stack names each experiment once.", "Leave the repeats out.", reason="stack_repeats"
+        )
     if not FEWEST <= len(stack) <= MOST:
         raise PatchRefusedError(
             f"A stack has {FEWEST} to {MOST} experiments, not {len(stack)}.",
             "recall_experiments with outcome='inconclusive' shows near misses.",
+            reason="stack_size",
         )
     for name in stack:
         history.experiment(name)
         why = _unfit(history, name)
         if why:
             remedy = "Stack experiments that were measured and not kept, best those that leaned up."
-            raise PatchRefusedError(f"{name} can't be stacked: {why}.", remedy)
+            raise PatchRefusedError(
+                f"{name} can't be stacked: {why}.", remedy, reason="not_stackable"
+            )
 
 
 def near_misses(history: History, touched: dict[str, Spans]) -> tuple[str, ...]:
-    """Inconclusive experiments that leaned up, on lines of their own, in no stack yet.
+    """Return inconclusive experiments that leaned up, on lines of their own, in no stack yet.
 
-    The clearest first, at most as many as a stack takes; fewer than two are none. `touched` are
-    the lines of the incumbent's files that each experiment changed.
+    The clearest come first, at most as many as a stack takes; fewer than two are none. `touched`
+    are the lines of the incumbent's files that each experiment changed.
     """
     stacked = {name for e in history.experiments.values() for name in e.stack}
     leaning = sorted(
@@ -110,11 +117,12 @@ def _unfit(history: History, name: str) -> str:
     if history.experiments[name].base is None:
         return "it is the code as it was found"
     if name in history.reversals:
-        return "it was kept and then taken back"
+        return "it was kept and then reversed"
     if verdict is None:
         raise InvalidStateError(
             f"{name} has no verdict yet, so it can't be stacked.",
             f"evaluate_metric with experiment={name!r} brings it to one.",
+            reason="no_verdict",
         )
     if verdict.moved_incumbent:
         return "it was kept, so the incumbent has it already"

@@ -1,4 +1,4 @@
-"""Which runs a verdict rests on: pure questions to a history, no clock and no files."""
+"""The evidence: which runs a verdict rests on, asked of a history without a clock or files."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,9 +22,9 @@ class Evidence:
 
 
 def lineage(history: History, experiment: str) -> tuple[str, ...]:
-    """What the experiment was built on, e0 first, and itself.
+    """Return what the experiment was built on, e0 first, and the experiment itself.
 
-    Of what is kept that is the kept line up to it; it is known for what was taken back, too.
+    For a kept experiment that is the kept line up to it; it is defined for a reversed one, too.
     """
     line, name = [experiment], history.experiments[experiment].base
     while name is not None:
@@ -34,7 +34,7 @@ def lineage(history: History, experiment: str) -> tuple[str, ...]:
 
 
 def was_kept(history: History, experiment: str) -> bool:
-    """Whether it is or was the incumbent, so that its further runs are controls."""
+    """Return whether it is or was the incumbent, so that its further runs are control runs."""
     if history.experiments[experiment].base is None:
         return True
     verdict = history.verdicts.get(experiment)
@@ -42,25 +42,25 @@ def was_kept(history: History, experiment: str) -> bool:
 
 
 def overtaken(history: History, experiment: str) -> bool:
-    """Whether it was judged better than its base after another keep had become the incumbent."""
+    """Return whether it was judged better than its base after another had become the incumbent."""
     verdict = history.verdicts.get(experiment)
     return verdict is not None and verdict.outcome is Outcome.KEEP and not verdict.moved_incumbent
 
 
-def built_on_taken_back(history: History, experiment: str) -> str | None:
-    """The experiment below this one that was kept and then taken back; None if all below stands."""
+def built_on_reversed(history: History, experiment: str) -> str | None:
+    """Return the reversed keep that this experiment was built on; None if all below stands."""
     below = lineage(history, experiment)[:-1]
     return next((name for name in below if name in history.reversals), None)
 
 
 def measured(history: History, experiment: str) -> tuple[str, ...]:
-    """The experiment's runs that used their whole budget and have a measurement."""
+    """Return the experiment's runs that used their whole budget and have a measurement."""
     reports = history.reports_of(experiment)
     return tuple(r.run for r in reports if r.measurement is not None and not r.cut)
 
 
 def failures(history: History, experiment: str) -> tuple[RunReport, ...]:
-    """Reports of its runs that gave no measurement though nothing but their code was the cause."""
+    """Return the reports of runs that gave no measurement, and only because of their code."""
     return tuple(
         report
         for report in history.reports_of(experiment)
@@ -69,9 +69,9 @@ def failures(history: History, experiment: str) -> tuple[RunReport, ...]:
 
 
 def disturbed_in_a_row(history: History, experiment: str) -> tuple[RunReport, ...]:
-    """Its latest runs as far back as each was lost or disturbed, in the order they ended.
+    """Return its latest runs as far back as each was lost or tainted, in the order they ended.
 
-    Those that made room for an experiment are passed over: the machine did nothing to them.
+    Preempted runs are passed over: the machine did nothing to them.
     """
     ended = sorted(history.reports_of(experiment), key=lambda report: report.ended)
     row = takewhile(
@@ -82,35 +82,35 @@ def disturbed_in_a_row(history: History, experiment: str) -> tuple[RunReport, ..
 
 
 def controls_of(history: History, experiment: str) -> tuple[str, ...]:
-    """Its measured runs but those it was kept on, which were chosen for being good."""
+    """Return its measured runs without those it was kept on, which were chosen for being good."""
     verdict = history.verdicts.get(experiment)
     chosen = verdict.candidate_runs if verdict else ()
     return tuple(run for run in measured(history, experiment) if run not in chosen)
 
 
 def ages(contract: Contract) -> bool:
-    """Whether a run's worth depends on how fast the machine was: a budget of seconds."""
+    """Return whether old controls stop counting: with a budget of seconds, speed matters."""
     return contract.run.budget.unit != "tokens"
 
 
 def not_too_old(controls: Sequence[RunReport], began: float) -> tuple[RunReport, ...]:
-    """The controls that ended at most an hour before a candidate began, or after.
+    """Return the controls that ended at most an hour before a candidate began, or after.
 
-    A budget of seconds buys more or fewer steps as the machine's speed drifts, so what ran long
-    before the candidate tells nothing of it. `began` is in seconds since the epoch.
+    A budget of seconds buys more or fewer steps as the machine's speed drifts, so a run long
+    before the candidate can't be compared with it. `began` is in seconds since the epoch.
     """
     return tuple(report for report in controls if report.ended >= began - HORIZON_S)
 
 
 def comparable(history: History, controls: Sequence[str], began: float | None) -> tuple[str, ...]:
-    """Those of the controls that are not too old; all of them while nothing began."""
+    """Return the controls that are not too old; all of them while nothing has begun."""
     if began is None:
         return tuple(controls)
     return tuple(report.run for report in not_too_old(_reports(history, controls), began))
 
 
 def began(history: History, runs: Sequence[str]) -> float | None:
-    """When the first of these runs began to train; None where there is none."""
+    """Return when the first of these runs began to train; None if there is none."""
     return min((report.started for report in _reports(history, runs)), default=None)
 
 
@@ -122,7 +122,7 @@ def gather(
     version: int,
     now: float | None = None,
 ) -> Evidence:
-    """What there is on an experiment and on what it was built on.
+    """Gather the evidence on an experiment and on what it was built on.
 
     `now` stands for the candidate's beginning where it has not begun: it tells which controls
     will still be young enough, and no verdict is given on it.
@@ -141,12 +141,12 @@ def gather(
 
 
 def noise_groups(history: History, experiment: str) -> tuple[tuple[str, ...], ...]:
-    """Controls of the experiment and of all it was built on, whatever their age."""
+    """Return the controls of the experiment and of all it was built on, whatever their age."""
     return tuple(controls_of(history, kept) for kept in lineage(history, experiment))
 
 
 def values(history: History, runs: Sequence[str]) -> list[float]:
-    """Measurements by run id, metric units."""
+    """Return the measurements of these runs, in metric units."""
     found = (report.measurement for report in _reports(history, runs))
     return [measurement.value for measurement in found if measurement is not None]
 
@@ -154,11 +154,11 @@ def values(history: History, runs: Sequence[str]) -> list[float]:
 def stopped_beside(
     history: History, experiment: str, contract: Contract, now: float
 ) -> tuple[str, ...]:
-    """The control runs beside whose curves a new run of the experiment may be stopped early.
+    """Return the control runs beside whose curves a new run of it may be stopped early.
 
-    None but for an experiment that has no measurement yet. One run screens an experiment out, so
-    one hopeless run may end it; but where a first run was good enough for another, the judge goes
-    by measurements alone. And never for what is or was kept, whose runs are controls themselves.
+    There are some only for an experiment without a measurement. One run screens an experiment out,
+    so one early stop may end it; but where a first run was good enough for another, the judge goes
+    by measurements alone. There are none for a kept experiment, whose runs are controls themselves.
     """
     base = history.experiments[experiment].base
     if base is None or was_kept(history, experiment) or measured(history, experiment):
@@ -167,17 +167,17 @@ def stopped_beside(
     return comparable(history, controls, now) if ages(contract) else controls
 
 
-def going(history: History, experiment: str) -> int:
-    """How many of its runs have not ended."""
+def count_unfinished(history: History, experiment: str) -> int:
+    """Return how many of its runs have not ended."""
     return sum(run.experiment == experiment for run in history.unfinished())
 
 
 def spare_part(history: History, experiment: str) -> int:
-    """Which spare part of the held-out documents a new run of the experiment is shown on.
+    """Return which spare part of the held-out documents a new run is scored on for display.
 
     A candidate shares the part of the incumbent it is compared with, and every keep moves on to
     the next one, so that what many looks at one part give away serves no later keep. Parts come
-    round again after the last, and after a keep that was taken back.
+    round again after the last, and after a reversal.
     """
     depth = len(lineage(history, experiment)) - 1
     return depth if was_kept(history, experiment) else depth - 1

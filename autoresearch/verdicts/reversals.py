@@ -1,4 +1,4 @@
-"""Take a keep back that its own further runs do not bear out."""
+"""Reverse a keep that its own further runs do not support."""
 
 from autoresearch.contract import Contract
 from autoresearch.ledger.history import History
@@ -11,7 +11,6 @@ from autoresearch.statistics.sequential_test import (
     ReversalEvidence,
     falls_behind,
 )
-from autoresearch.verdicts.assessment import kept_as_simpler, lower_is_better
 from autoresearch.verdicts.evidence import (
     AGEING_SINCE,
     ages,
@@ -21,26 +20,27 @@ from autoresearch.verdicts.evidence import (
     noise_groups,
     values,
 )
+from autoresearch.verdicts.judgement import kept_as_simpler, lower_is_better
 
 
 def due_reversal(
     history: History, contract: Contract, version: int = JUDGE_VERSION
 ) -> Reversal | None:
-    """That the incumbent fell behind what it was built on, by the runs since it was kept.
+    """Return the reversal of the incumbent if its runs since it was kept put it behind its base.
 
-    Those that it was kept on are not counted: they were chosen for being good. None while nothing
-    says so, and where nothing was kept.
+    The runs it was kept on do not count: they were chosen for being good. None if it is not
+    behind, or nothing was kept.
     """
     if len(history.kept) < 2:
         return None
-    tip, parent = history.kept[-1], history.kept[-2]
-    fresh, controls = controls_of(history, tip), controls_of(history, parent)
+    incumbent, parent = history.kept[-1], history.kept[-2]
+    fresh, controls = controls_of(history, incumbent), controls_of(history, parent)
     if version >= AGEING_SINCE and ages(contract):
         controls = comparable(history, controls, began(history, fresh))
     no_worse = GATES[version].no_worse
-    simpler = no_worse is not None and kept_as_simpler(history, tip, contract)
+    simpler = no_worse is not None and kept_as_simpler(history, incumbent, contract)
     groups = noise_groups(history, parent)
-    word = falls_behind(
+    found = falls_behind(
         values(history, fresh),
         values(history, controls),
         [values(history, group) for group in groups],
@@ -48,25 +48,27 @@ def due_reversal(
         gate=GATES[version],
         margin_sigmas=no_worse.shift if simpler and no_worse else 0.0,
     )
-    if word is None:
+    if found is None:
         return None
     return Reversal(
-        experiment=tip,
+        experiment=incumbent,
         base=parent,
-        effect=word.effect,
-        low=word.low,
-        high=word.high,
-        sigma=word.noise.sigma,
-        candidate_runs=fresh[: word.runs],
+        effect=found.effect,
+        low=found.low,
+        high=found.high,
+        sigma=found.noise.sigma,
+        candidate_runs=fresh[: found.runs],
         control_runs=controls,
         noise_runs=groups,
-        sentence=contract.metric.attributed(_sentence(tip, parent, word, contract.metric.unit)),
+        sentence=contract.metric.attributed(
+            _sentence(incumbent, parent, found, contract.metric.unit)
+        ),
         judge_version=version,
     )
 
 
-def take_back(ledger: Ledger, contract: Contract) -> None:
-    """Write a due reversal down, once; the incumbent is then what the keep was built on."""
+def reverse_if_due(ledger: Ledger, contract: Contract) -> None:
+    """Write a due reversal into the ledger, once; its base is then the incumbent again."""
 
     def build(history: History) -> Event | None:
         reversal = due_reversal(history, contract)
@@ -76,10 +78,11 @@ def take_back(ledger: Ledger, contract: Contract) -> None:
         ledger.append(build)
 
 
-def _sentence(tip: str, parent: str, word: ReversalEvidence, unit: str) -> str:
-    digits = decimals(word.noise.sigma)
+def _sentence(incumbent: str, parent: str, found: ReversalEvidence, unit: str) -> str:
+    digits = decimals(found.noise.sigma)
     return (
-        f"{word.effect:+.{digits}f} {unit}".rstrip() + f" (95 % interval {word.low:.{digits}f} to "
-        f"{word.high:.{digits}f}) over {word.runs} runs since {tip} was kept against "
-        f"{word.controls} controls of {parent}: taken back"
+        f"{found.effect:+.{digits}f} {unit}".rstrip()
+        + f" (95 % interval {found.low:.{digits}f} to "
+        f"{found.high:.{digits}f}) over {found.runs} runs since {incumbent} was kept against "
+        f"{found.controls} controls of {parent}: reversed"
     )

@@ -1,4 +1,4 @@
-"""How far a lab's conclusions can be trusted: false keeps, overfitting, predictions by proposer."""
+"""The track record: false keeps, overfitting, and predictions by proposer."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ from autoresearch.ledger.history import History
 from autoresearch.statistics.overfitting import Keep, Overfitting, Scores, measure_overfitting
 from autoresearch.statistics.prediction_scores import Forecast, PredictionScore, score_predictions
 from autoresearch.statistics.sequential_test import expected_false_keeps
-from autoresearch.verdicts.assessment import kept_as_simpler, lower_is_better
+from autoresearch.verdicts.judgement import kept_as_simpler, lower_is_better
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackRecord:
-    """How far the lab's own conclusions, and its proposers' predictions, can be trusted."""
+    """The reliability of the lab's own conclusions and of its proposers' predictions."""
 
     candidates: int  # judged on measurements, but for those kept as simplifications
     simplifications: int = 0  # kept for being simpler and not worse: they claim no gain
@@ -23,9 +23,9 @@ class TrackRecord:
 
 
 def track_record(history: History, contract: Contract) -> TrackRecord:
-    """What the verdicts so far say about themselves and about who proposed.
+    """Return what the verdicts so far say about themselves and about who proposed.
 
-    What was kept as a simplification claims no gain, so it can be no false keep: it is left out.
+    A keep of a simplification claims no gain and can be no false keep, so it is left out.
     """
     measured = [v for v in history.verdicts.values() if v.evidence is not None]
     judged = [v for v in measured if not kept_as_simpler(history, v.experiment, contract)]
@@ -39,7 +39,7 @@ def track_record(history: History, contract: Contract) -> TrackRecord:
 
 
 def overfitting(history: History, contract: Contract) -> Overfitting | None:
-    """Over everything that was ever kept, what was taken back included."""
+    """Measure overfitting over everything that was ever kept, reversed keeps included."""
     keeps = [
         Keep(
             candidate=_scores(history, verdict.candidate_runs),

@@ -7,7 +7,7 @@ from autoresearch.ledger.history import History
 from autoresearch.records import Reversal
 from autoresearch.statistics.overfitting import FEWEST_KEEPS, Overfitting
 from autoresearch.statistics.prediction_scores import COIN, PredictionScore
-from autoresearch.verdicts.evidence import built_on_taken_back, overtaken
+from autoresearch.verdicts.evidence import built_on_reversed, overtaken
 from autoresearch.verdicts.track_record import TrackRecord
 from autoresearch.views import Overview
 from server.views import research_results as results
@@ -83,7 +83,7 @@ def note(taken_back: bool, built_on: str | None, late: bool = False) -> str | No
 
 def after_verdict(history: History, experiment: str) -> str | None:
     """The same, of one of a history's experiments."""
-    back, below = experiment in history.reversals, built_on_taken_back(history, experiment)
+    back, below = experiment in history.reversals, built_on_reversed(history, experiment)
     return note(back, below, overtaken(history, experiment))
 
 

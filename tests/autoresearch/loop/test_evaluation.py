@@ -1,16 +1,21 @@
 """From runs to a verdict, without any process: what counts, what does not, what ends early."""
 
+import time
 from dataclasses import replace
 
 import pytest
 
+from autoresearch.contract import Contract
 from autoresearch.errors import InvalidStateError, LedgerDamagedError
 from autoresearch.lab import Lab
-from autoresearch.loop.evaluation import incumbent_view, refuse_more_runs, view
+from autoresearch.ledger.history import History
+from autoresearch.loop.evaluation import refuse_more_runs
+from autoresearch.loop.evaluation_view import evaluation_view
+from autoresearch.loop.incumbent import incumbent_view
 from autoresearch.loop.recall import remember
 from autoresearch.records import EndCause, Judged, Outcome, RunFinished, RunState
 from autoresearch.statistics.sequential_test import JUDGE_VERSION
-from autoresearch.verdicts.assessment import kept_as_simpler
+from autoresearch.verdicts.assessment import assess
 from autoresearch.verdicts.evidence import (
     HORIZON_S,
     controls_of,
@@ -19,7 +24,9 @@ from autoresearch.verdicts.evidence import (
     not_too_old,
     spare_part,
 )
+from autoresearch.verdicts.judgement import kept_as_simpler
 from autoresearch.verdicts.verdicts import due_verdict, judge_again
+from autoresearch.views import Evaluation
 from server.views.research_views import incumbent_words, memory, run_result
 from server.views.trust import after_verdict
 from tests.support.pretend import Pretend
@@ -28,6 +35,17 @@ from tests.support.samples import finished, proposed, started
 from tests.support.told import BASELINE, IN_SECONDS, TINY, Told
 
 CUT = "its ceiling of 10 CPU seconds"
+
+
+def view(
+    experiment: str,
+    history: History,
+    contract: Contract,
+    states: dict[str, RunState] | None = None,
+) -> Evaluation:
+    """How far it is, by an assessment of the same history."""
+    found = assess(experiment, history, contract)
+    return evaluation_view(found, history, contract, now=time.time(), states=states)
 
 
 @pytest.fixture

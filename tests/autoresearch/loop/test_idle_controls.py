@@ -6,12 +6,20 @@ from dataclasses import replace
 
 import pytest
 
+from autoresearch.contract import Contract
 from autoresearch.errors import InvalidStateError
 from autoresearch.executors.local import LocalExecutor
 from autoresearch.lab import Lab
-from autoresearch.loop.idle_controls import REST_S, at_rest, hopeless, idle_wish, resting
+from autoresearch.ledger.history import History
+from autoresearch.loop.idle_controls import nothing_to_tend
 from autoresearch.records import EndCause, Outcome, RunFinished, RunState
 from autoresearch.run_directory import empty_report
+from autoresearch.scheduling.demands import (
+    REST_S,
+    broken_baseline,
+    idle_demands,
+    rest_after_disturbances,
+)
 from autoresearch.statistics.sequential_test import GATE
 from autoresearch.verdicts.evidence import controls_of
 from tests.support.fakes import wait_for
@@ -19,6 +27,17 @@ from tests.support.pretend import Pretend
 from tests.support.repositories import BETTER, HANGING, git, make_repository, propose
 from tests.support.samples import finished, started
 from tests.support.told import BASELINE, IN_SECONDS, TINY, Told
+
+
+def idle_wish(history: History, contract: Contract) -> str | None:
+    """The experiment whose control run an idle device makes next."""
+    return next((one.experiment for one in idle_demands(history, contract)), None)
+
+
+def resting(history: History, experiment: str, now: float) -> str:
+    """Why its next control run waits; "" where it may start."""
+    rest = rest_after_disturbances(history, experiment)
+    return rest.reason if rest is not None and rest.lasts(now) else ""
 
 
 def test_idle_devices_run_controls_and_no_more_than_there_are_devices(lab: Lab) -> None:
@@ -43,9 +62,9 @@ def test_controls_stop_at_what_the_gate_can_use() -> None:
     told.runs("e0", *[3.2] * (GATE.most_controls - 7))
     told.tell(started(told.history, "e0"))
     assert idle_wish(told.history, TINY) is None
-    assert not at_rest(told.history, TINY)
+    assert not nothing_to_tend(told.history, TINY)
     told.tell(finished(f"e0-r{GATE.most_controls}"))
-    assert at_rest(told.history, TINY)
+    assert nothing_to_tend(told.history, TINY)
 
 
 def test_a_new_incumbent_is_measured_anew() -> None:
@@ -92,11 +111,11 @@ def test_an_incumbent_that_fails_is_left_alone_but_what_the_machine_did_is_no_fa
     told = Told()
     for _ in range(9):
         end_badly(told, cause, reason)
-    assert hopeless(told.history, "e0") == ""
+    assert broken_baseline(told.history, "e0") == ""
     assert idle_wish(told.history, TINY) == "e0"
     for _ in range(3):
         end_badly(told, EndCause.EXIT_STATUS, "exited with 1")
-    assert "3 runs of the incumbent e0 failed" in hopeless(told.history, "e0")
+    assert "3 runs of the incumbent e0 failed" in broken_baseline(told.history, "e0")
     assert idle_wish(told.history, TINY) is None
 
 
@@ -238,7 +257,7 @@ def test_with_real_supervisors_the_first_experiment_starts_at_once(slow_to_train
     assert ended == [controls[-1]]
     assert lab.view_run(ended[0]).state is RunState.LOST
     assert lab.view_run(ended[0]).cause is EndCause.PREEMPTED
-    assert hopeless(lab.history(), "e0") == ""
+    assert broken_baseline(lab.history(), "e0") == ""
     with pytest.raises(InvalidStateError, match="bias"):
         lab.stop_run(controls[0])
     assert Outcome.CRASHED not in {v.outcome for v in lab.history().verdicts.values()}

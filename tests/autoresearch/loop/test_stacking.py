@@ -125,7 +125,7 @@ def test_a_stack_has_two_to_six_judged_experiments_that_are_not_in_the_incumbent
     reversal = due_reversal(told.history, TINY)
     assert reversal is not None
     told.tell(Reverted(reversal=reversal))
-    with pytest.raises(PatchRefusedError, match="taken back"):
+    with pytest.raises(PatchRefusedError, match="then reversed"):
         refuse_unfit(told.history, ("e1", open_one))
 
 

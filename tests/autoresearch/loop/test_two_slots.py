@@ -68,7 +68,7 @@ def test_two_slots_and_four_experiments_are_never_two_on_one_slot(
     wait_for(lambda: all(state(lab, run) is RunState.TRAINING for run in runs))
     runs += [lab.start_run(experiment).id for experiment in proposed[2:]]
     wait_for(lambda: all(state(lab, run) is RunState.QUEUED for run in runs[2:]))
-    assert lab.runs.free_devices(lab.history()) == 0
+    assert lab.runs.machine(lab.history()).free_slots == 0
     let_go(lab, runs)
     reports = reports_of(lab, runs)
     assert [report.state for report in reports] == [RunState.FINISHED] * 4, reports

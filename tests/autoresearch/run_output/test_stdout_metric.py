@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from autoresearch.errors import ScoringError
 from autoresearch.records import Measurement
 from autoresearch.run_output.stdout_metric import OutputReader, read_metric
 from tests.support.fakes import make_spec

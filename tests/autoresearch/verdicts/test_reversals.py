@@ -1,14 +1,16 @@
-"""A keep is taken back when its own further runs fall behind; what was built on it is known."""
+"""A keep is reversed when its own further runs fall behind; what was built on it is known."""
 
 from dataclasses import replace
 
 import pytest
 
 from autoresearch.errors import LedgerDamagedError
-from autoresearch.loop.evaluation import incumbent_view, view
+from autoresearch.loop.evaluation_view import evaluation_view
+from autoresearch.loop.incumbent import incumbent_view
 from autoresearch.records import Outcome, Reversal, Reverted
 from autoresearch.statistics.sequential_test import GATE
-from autoresearch.verdicts.evidence import built_on_taken_back
+from autoresearch.verdicts.assessment import assess
+from autoresearch.verdicts.evidence import built_on_reversed
 from autoresearch.verdicts.reversals import due_reversal
 from autoresearch.verdicts.verdicts import due_verdict, judge_again
 from tests.support.told import BASELINE, IN_SECONDS, TINY, Told
@@ -42,7 +44,7 @@ def test_a_keep_that_was_luck_is_taken_back_by_runs_made_since(kept: Told) -> No
     assert incumbent_view(kept.history, TINY).instead_of == "e1"
     assert reversal.sentence.startswith("-0.050 bits per byte (95 % interval -0.0")
     assert reversal.sentence.endswith(
-        "over 6 runs since e1 was kept against 6 controls of e0: taken back"
+        "over 6 runs since e1 was kept against 6 controls of e0: reversed"
     )
 
 
@@ -74,7 +76,7 @@ def test_taking_back_is_derived_from_the_runs_and_not_from_what_it_says(kept: To
     assert judge_again(kept.history, honest, TINY) == honest
     forged = replace(honest, effect=-9.0, candidate_runs=("e1-r1",))
     assert judge_again(kept.history, forged, TINY) == honest
-    with pytest.raises(LedgerDamagedError, match="taking back of e1 allow none"):
+    with pytest.raises(LedgerDamagedError, match="reversal of e1 allow none"):
         judge_again(Told(*BASELINE).history, honest, TINY)
 
 
@@ -93,9 +95,10 @@ def test_what_was_built_on_it_is_known_and_judged_against_it_still(kept: Told) -
     kept.propose()
     kept.runs("e1", 3.9, 3.9, 3.9, 3.9, 3.9, 3.9, 3.9)
     taken_back(kept)
-    assert built_on_taken_back(kept.history, "e2") == "e1"
-    assert built_on_taken_back(kept.history, "e1") is None
-    assert view("e2", kept.history, TINY).built_on_taken_back == "e1"
+    assert built_on_reversed(kept.history, "e2") == "e1"
+    assert built_on_reversed(kept.history, "e1") is None
+    found = assess("e2", kept.history, TINY)
+    assert evaluation_view(found, kept.history, TINY, now=0.0).built_on_taken_back == "e1"
     kept.runs("e2", 1.0, 1.2)
     verdict = due_verdict("e2", kept.history, TINY)
     assert verdict is not None
@@ -104,4 +107,4 @@ def test_what_was_built_on_it_is_known_and_judged_against_it_still(kept: Told) -
     assert not verdict.moved_incumbent
     on_the_old = kept.propose()
     assert kept.history.experiments[on_the_old].base == "e0"
-    assert built_on_taken_back(kept.history, on_the_old) is None
+    assert built_on_reversed(kept.history, on_the_old) is None

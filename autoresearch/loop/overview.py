@@ -1,0 +1,111 @@
+"""The overview of a lab: its target, how far it is, and what to know before trusting a result."""
+
+from autoresearch.errors import LabError
+from autoresearch.git.repository import survey
+from autoresearch.ledger.history import History
+from autoresearch.loop.incumbent import incumbent_view
+from autoresearch.loop.open_lab import OpenLab
+from autoresearch.loop.recall import remember
+from autoresearch.loop.touched_lines import stackable, touched_lines
+from autoresearch.patches.code_sections import definitions
+from autoresearch.sandboxes.selection import current_sandbox, missing
+from autoresearch.verdicts.evidence import overtaken
+from autoresearch.verdicts.track_record import track_record
+from autoresearch.views import Overview, Region
+
+MOST_REMEMBERED = 8
+MOST_REGIONS = 8
+
+
+def overview(lab: OpenLab) -> Overview:
+    """Return a look at the lab: its target, how far it is, and what nobody has touched yet."""
+    history, contract = lab.history(), lab.contract
+    judged = [e for e in history.experiments if e in history.verdicts]
+    outcomes: dict[str, int] = {}
+    for experiment in judged:
+        late = overtaken(history, experiment)
+        outcome = "overtaken" if late else str(history.verdicts[experiment].outcome)
+        outcomes[outcome] = outcomes.get(outcome, 0) + 1
+    return Overview(
+        lab=lab.name,
+        target=contract.target.name,
+        description=contract.target.description,
+        source=lab.settings.source,
+        notices=_notices(lab),
+        metric=contract.metric.name,
+        unit=contract.metric.unit,
+        direction=contract.metric.direction,
+        scoring=contract.metric.provenance,
+        editable=lab.repository.matching(
+            history.experiments[history.kept[-1]].commit, contract.edit.allow
+        ),
+        budget=contract.run.budget.describe(),
+        devices=lab.runs.devices(),
+        sandbox=current_sandbox(network=contract.inputs.network).name,
+        brief=lab.brief,
+        incumbent=incumbent_view(history, contract),
+        outcomes=outcomes,
+        running=tuple(run.id for run in history.unfinished()),
+        open_experiments=tuple(
+            e.id for e in history.experiments.values() if e.base and e.id not in history.verdicts
+        ),
+        recent=remember(history, judged[::-1][:MOST_REMEMBERED]),
+        untouched=_regions(lab, history),
+        taken_back=tuple(history.reversals.values()),
+        stackable=stackable(lab, history),
+        record=track_record(history, contract),
+    )
+
+
+def _regions(lab: OpenLab, history: History) -> tuple[Region, ...]:
+    """Return the definitions that no experiment touched, in the order of the files."""
+    commit = history.experiments[history.kept[-1]].commit
+    found: list[Region] = []
+    for path in lab.repository.matching(commit, lab.contract.edit.allow):
+        touched = touched_lines(lab, history, path).values()
+        for span in definitions(lab.read_file(path, commit)):
+            count = sum(
+                any(a <= span.last and span.first <= b for a, b in spans) for spans in touched
+            )
+            if count == 0:
+                found.append(
+                    Region(
+                        path=path, name=span.name, first=span.first, last=span.last, experiments=0
+                    )
+                )
+    return tuple(found[:MOST_REGIONS])
+
+
+def _notices(lab: OpenLab) -> tuple[str, ...]:
+    """Return what a careful reader should know before trusting a result."""
+    notices = []
+    sandbox = current_sandbox(network=lab.contract.inputs.network)
+    if sandbox.gaps:
+        held = f"held by {sandbox.name}" if sandbox.confined else sandbox.name.upper()
+        why = f" ({' '.join(missing())})" if missing() else ""
+        notices.append(f"Runs are {held}: the code can do this: {'; '.join(sandbox.gaps)}.{why}")
+    source = lab.settings.origin.repository
+    if source is not None:
+        changed: tuple[str, ...] = ()
+        try:
+            seen = survey(source)
+            changed = (*seen.dirty, *seen.untracked)
+            notices += _moved_on(lab, seen.head)
+        except LabError as error:
+            notices.append(f"{source} cannot be looked at now: {error.message}")
+        if changed:
+            shown = ", ".join(changed[:5]) + (", ..." if len(changed) > 5 else "")
+            notices.append(f"Uncommitted files in {source} are not part of the lab: {shown}.")
+    return tuple(notices)
+
+
+def _moved_on(lab: OpenLab, head: str) -> list[str]:
+    opened = lab.history().opened
+    assert opened is not None
+    if head == opened.source_commit:
+        return []
+    return [
+        f"{lab.settings.source} has moved on from {opened.source_commit[:12]} to {head[:12]}; this "
+        "lab, contract included, stays where it was opened. To start again, rename the target in "
+        f"its contract, or remove {lab.folder} and all that was learned in it."
+    ]
