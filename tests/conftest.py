@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
 from autoresearch.lab import Lab
-from tests.support.instant import make_judged_lab
+from tests.support.instant import make_judged_lab, make_measured_lab
 from tests.support.repositories import make_repository, to_verdict
 
 # The same few examples in every run: a failure is this change's, and can be had again.
@@ -32,27 +33,59 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+SECONDS = {"slow": 600, "long": 3600}  # until a hanging test is ended; pyproject says of the others
+CAUSES = {"torch_python": "torch"}  # what a fixture needs
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give slow and long tests their time, and mark tests by what their fixtures need."""
+    for item in items:
+        for name in getattr(item, "fixturenames", ()):
+            if name in CAUSES:
+                item.add_marker(CAUSES[name])
+        for name, seconds in SECONDS.items():
+            if item.get_closest_marker(name):
+                item.add_marker(pytest.mark.timeout(seconds))
+
+
+def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """Return a folder that one worker fills and that all others wait for; not to be changed."""
+    base = factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
+    with FileLock(f"{folder}.lock"):
+        if not (folder / "done").exists():
+            folder.mkdir(exist_ok=True)
+            make(folder)
+            (folder / "done").touch()
+    return folder
+
+
 @pytest.fixture(scope="session")
 def measured_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with the lab `tiny`, opened on a repository beside it, with six control runs."""
-    base = tmp_path_factory.getbasetemp()
-    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    home = shared / "measured" / "home"
-    with FileLock(shared / "measured.lock"):
-        if not (home.parent / "done").exists():
-            lab = Lab.open(str(make_repository(home.parent / "repository")), home=home)
-            to_verdict(lab, "e0")
-            (home.parent / "done").touch()
-    return home
+
+    def make(folder: Path) -> None:
+        lab = Lab.open(str(make_repository(folder / "repository")), home=folder / "home")
+        to_verdict(lab, "e0")
+
+    return once(tmp_path_factory, "measured", make) / "home"
+
+
+@pytest.fixture(scope="session")
+def instant_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Like `measured_home`, with control runs that took no time."""
+
+    def make(folder: Path) -> None:
+        make_measured_lab(folder / "repository", folder / "home")
+
+    return once(tmp_path_factory, "instant", make) / "home"
 
 
 @pytest.fixture(scope="session")
 def judged_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The home of `make_judged_lab`, made once for all workers; not to be changed."""
-    base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "judged"
-    with FileLock(f"{folder}.lock"):
-        if not (folder / "done").exists():
-            make_judged_lab(folder / "repository", folder / "home")
-            (folder / "done").touch()
-    return folder / "home"
+
+    def make(folder: Path) -> None:
+        make_judged_lab(folder / "repository", folder / "home")
+
+    return once(tmp_path_factory, "judged", make) / "home"

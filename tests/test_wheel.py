@@ -15,6 +15,7 @@ UV = shutil.which("uv")
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.wheel,
     pytest.mark.skipif(UV is None, reason="needs uv on PATH: pip install uv"),
 ]
 

@@ -12,11 +12,16 @@ from tests.support.small import Small, copied, make_small
 
 
 @pytest.fixture
-def lab(measured_home: Path, tmp_path: Path) -> Lab:
-    """A lab opened on its repository, with six control runs."""
+def lab(request: pytest.FixtureRequest, tmp_path: Path) -> Lab:
+    """A lab opened on its repository, with six control runs.
+
+    In a test marked `real_runs` they were measured, and runs are real; elsewhere runs take no time.
+    """
     home = tmp_path / "home"
-    shutil.copytree(measured_home, home)
-    return Lab.reopen("tiny", home=home)
+    real = request.node.get_closest_marker("real_runs") is not None
+    shutil.copytree(request.getfixturevalue("measured_home" if real else "instant_home"), home)
+    lab = Lab.reopen("tiny", home=home)
+    return lab if real else with_executor(lab, InstantExecutor())
 
 
 @pytest.fixture

@@ -35,6 +35,7 @@ from tests.support.repositories import (
 
 
 @pytest.mark.slow
+@pytest.mark.real_runs
 def test_a_gain_is_kept_over_several_runs_and_moves_the_incumbent(lab: Lab) -> None:
     experiment = propose(lab, BETTER)
     lab.start_run(experiment)
@@ -51,7 +52,6 @@ def test_a_gain_is_kept_over_several_runs_and_moves_the_incumbent(lab: Lab) -> N
     assert lab.verify().ok
 
 
-@pytest.mark.slow
 def test_a_loss_is_discarded_after_one_run_and_moves_nothing(lab: Lab) -> None:
     experiment = propose(lab, WORSE)
     found = to_verdict(lab, experiment)
@@ -61,6 +61,8 @@ def test_a_loss_is_discarded_after_one_run_and_moves_nothing(lab: Lab) -> None:
     assert found.incumbent.experiment == "e0"
 
 
+@pytest.mark.slow
+@pytest.mark.real_runs
 def test_a_crash_is_a_verdict_with_the_true_exception(lab: Lab) -> None:
     experiment = propose(lab, CRASHING)
     found = to_verdict(lab, experiment)
@@ -74,9 +76,8 @@ def test_a_crash_is_a_verdict_with_the_true_exception(lab: Lab) -> None:
     assert run.value is None
 
 
-@pytest.mark.slow
 def test_a_verdict_is_final(lab: Lab) -> None:
-    experiment = propose(lab, CRASHING)
+    experiment = propose(lab, WORSE)
     first = to_verdict(lab, experiment).verdict
     assert lab.evaluate(experiment).verdict == first
     with raises("invalid_state.has_verdict"):
@@ -105,9 +106,8 @@ def test_what_was_predicted_and_by_whom_is_in_the_ledger_before_any_run(lab: Lab
     assert lab.history().runs_of(known.id) == ()
 
 
-@pytest.mark.slow
 def test_deleting_the_cache_loses_nothing(lab: Lab, again: Callable[[], Lab]) -> None:
-    experiment = propose(lab, CRASHING, "divide by zero")
+    experiment = propose(lab, WORSE, "divide by more")
     to_verdict(lab, experiment)
     for file in lab.folder.glob("cache.sqlite*"):
         file.unlink()
@@ -115,10 +115,11 @@ def test_deleting_the_cache_loses_nothing(lab: Lab, again: Callable[[], Lab]) ->
     assert fresh.verify().ok
     [found] = fresh.recall(words="divide")
     assert found.experiment == experiment
-    assert found.outcome is Outcome.CRASHED
+    assert found.outcome is Outcome.DISCARD
 
 
 @pytest.mark.slow
+@pytest.mark.real_runs
 def test_a_stopped_run_ends_its_experiment_so_that_unlucky_seeds_cannot_be_dropped(
     lab: Lab,
 ) -> None:
@@ -134,6 +135,7 @@ def test_a_stopped_run_ends_its_experiment_so_that_unlucky_seeds_cannot_be_dropp
 
 
 @pytest.mark.slow
+@pytest.mark.real_runs
 def test_a_control_run_cannot_be_stopped(lab: Lab) -> None:
     run = lab.start_run("e0").id
     with raises("invalid_state.control_run"):
@@ -142,6 +144,7 @@ def test_a_control_run_cannot_be_stopped(lab: Lab) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.real_runs
 def test_a_run_whose_supervisor_is_killed_is_lost_once_and_replaced(
     lab: Lab, again: Callable[[], Lab]
 ) -> None:
@@ -161,6 +164,8 @@ def test_a_run_whose_supervisor_is_killed_is_lost_once_and_replaced(
     wait_for(lambda: lab.view_run(f"{experiment}-r2").state.final)
 
 
+@pytest.mark.slow
+@pytest.mark.real_runs
 def test_a_run_needs_the_memory_that_runs_of_its_base_took_and_no_ceiling(judged_lab: Lab) -> None:
     def needed_mb(experiment: str, executor: InstantExecutor) -> float:
         with_executor(judged_lab, executor)
@@ -176,6 +181,7 @@ def test_a_run_needs_the_memory_that_runs_of_its_base_took_and_no_ceiling(judged
 
 
 @pytest.mark.slow
+@pytest.mark.real_runs
 def test_two_servers_on_one_lab_give_one_verdict(lab: Lab, again: Callable[[], Lab]) -> None:
     experiment = propose(lab, BETTER)
     failures: list[BaseException] = []
@@ -198,6 +204,7 @@ def test_two_servers_on_one_lab_give_one_verdict(lab: Lab, again: Callable[[], L
 
 
 @pytest.mark.slow
+@pytest.mark.real_runs
 def test_a_patch_kept_against_an_old_incumbent_is_replayed_on_the_new_one(lab: Lab) -> None:
     first = propose(lab, BETTER)
     second = propose(lab, ("+ SMOOTHING", "+ min(SMOOTHING, 0.05)"), "smooth even less")
@@ -214,7 +221,6 @@ def test_a_patch_kept_against_an_old_incumbent_is_replayed_on_the_new_one(lab: L
     assert "min(SMOOTHING, 0.05)" in lab.diff("e3")
 
 
-@pytest.mark.slow
 def test_conclusions_need_evidence_and_are_recalled(lab: Lab) -> None:
     experiment = propose(lab, WORSE, "drown the counts")
     with raises("invalid_state.no_verdict"):
@@ -226,7 +232,6 @@ def test_conclusions_need_evidence_and_are_recalled(lab: Lab) -> None:
     assert lab.recall(outcome=Outcome.KEEP) == ()
 
 
-@pytest.mark.slow
 def test_an_explained_section_shows_knobs_and_what_experiments_on_it_showed(lab: Lab) -> None:
     experiment = propose(lab, WORSE)
     to_verdict(lab, experiment)
@@ -249,7 +254,6 @@ def test_held_out_data_that_was_changed_is_found_and_nothing_is_scored_on_it(lab
     assert lab.running == ()
 
 
-@pytest.mark.slow
 def test_lines_to_recall_are_those_of_the_code_that_is_shown(lab: Lab) -> None:
     longer = (BETTER[0], "A = 1\nB = 2\nSMOOTHING = 0.5")
     first = propose(lab, longer, "smooth less, further down")
@@ -260,6 +264,8 @@ def test_lines_to_recall_are_those_of_the_code_that_is_shown(lab: Lab) -> None:
         lab.recall(path="train.py", lines=(9, 3))
 
 
+@pytest.mark.slow
+@pytest.mark.real_runs
 def test_a_log_is_found_by_its_experiment_too(lab: Lab) -> None:
     assert "trained on" in lab.log("e0")
     assert lab.log("e0") == lab.log("e0-r6")

@@ -195,6 +195,7 @@ def test_no_grad_builds_no_graph_and_ends_with_its_block():
     assert x.grad.tolist() == [2.0]
 
 
+@pytest.mark.slow
 def test_the_graph_is_freed_by_backward_and_has_no_cycles():
     x = Tensor(np.ones((3, 4)), requires_grad=True)
     gc.collect()

@@ -99,6 +99,7 @@ def test_the_program_prints_what_gpt_py_prints(tmp_path):
     assert outputs[0] == outputs[1]
 
 
+@pytest.mark.slow
 def test_a_batch_of_no_documents_is_refused():
     command = [sys.executable, str(MICROGPT / "tensor_gpt.py"), "--batch", "0"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

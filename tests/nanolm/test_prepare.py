@@ -106,6 +106,7 @@ def test_a_file_that_changed_meanwhile_is_fetched_from_its_begin(hub: Hub, tmp_p
     assert (tmp_path / "stories.txt").read_bytes() == hub.body
 
 
+@pytest.mark.slow
 def test_what_does_not_have_the_promised_hash_is_not_kept(hub: Hub, tmp_path: Path) -> None:
     hub.tag = f'"{"0" * 64}"'
     done = fetch(hub, tmp_path / "stories.txt")
@@ -124,6 +125,7 @@ def test_a_server_that_brings_nothing_new_is_given_up(hub: Hub, tmp_path: Path) 
     assert (tmp_path / "stories.txt.part").stat().st_size == 300_000
 
 
+@pytest.mark.slow
 def test_a_text_becomes_a_token_file_that_the_lab_reads(tmp_path: Path) -> None:
     text = tmp_path / "stories.txt"
     text.write_text(STORIES + "<|endoftext|>Once there was story 7.\n\nIt ended.")
@@ -143,6 +145,7 @@ def test_a_text_becomes_a_token_file_that_the_lab_reads(tmp_path: Path) -> None:
     assert bytes(read_token_file(tmp_path / "again.tokens").ids) == bytes(made.ids)
 
 
+@pytest.mark.slow
 def test_data_that_are_not_there_are_named(tmp_path: Path) -> None:
     assert "none of tinystories, fineweb, climbmix" in prepare("--data", "no.txt").stderr
     assert (

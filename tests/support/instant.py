@@ -86,6 +86,14 @@ def judge(lab: Lab, experiment: str) -> None:
     raise AssertionError(f"{experiment} has no verdict")
 
 
+def make_measured_lab(folder: Path, home: Path) -> Lab:
+    """The lab `tiny` on a repository in `folder`, its e0 with six control runs."""
+    lab = with_executor(Lab.open(str(make_repository(folder)), home=home), InstantExecutor())
+    while lab.evaluate("e0").needs:
+        pass
+    return lab
+
+
 def make_judged_lab(folder: Path, home: Path, key: Path | None = None) -> Lab:
     """The lab `tiny` on a repository in `folder`: e1 kept, e2 discarded, e3 without a run.
 

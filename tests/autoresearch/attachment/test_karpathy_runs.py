@@ -56,6 +56,8 @@ def crash(report: RunReport) -> str:
     return report.reason
 
 
+@pytest.mark.slow
+@pytest.mark.real_runs
 def test_the_golden_log_is_a_measurement(tmp_path: Path) -> None:
     report = run(tmp_path)
     assert report.measurement is not None, report.reason
@@ -195,6 +197,7 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
 
 
 @pytest.mark.slow
+@pytest.mark.real_runs
 def test_what_is_frozen_is_refused_before_it_costs_a_run(lab: Lab) -> None:
     for path, change in {
         "prepare.py": ("TIME_BUDGET = 2 / 10", "TIME_BUDGET = 2000"),
@@ -208,6 +211,7 @@ def test_what_is_frozen_is_refused_before_it_costs_a_run(lab: Lab) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.real_runs
 def test_a_cache_that_was_changed_refuses_the_next_run(lab: Lab, tmp_path: Path) -> None:
     sizes = tmp_path / "user" / ".cache" / "autoresearch" / "tokenizer" / "token_bytes.json"
     sizes.write_text(json.dumps([9] * len(json.loads(sizes.read_text()))))
@@ -216,6 +220,7 @@ def test_a_cache_that_was_changed_refuses_the_next_run(lab: Lab, tmp_path: Path)
 
 
 @pytest.mark.slow
+@pytest.mark.real_runs
 def test_nothing_is_left_for_the_next_run(lab: Lab) -> None:
     leaves = """import os, tempfile
 for place in {".", os.path.expanduser("~"), tempfile.gettempdir(), os.environ["AUTORESEARCH_OUT"]}:

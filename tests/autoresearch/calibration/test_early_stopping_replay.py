@@ -42,6 +42,7 @@ def test_no_verdict_is_changed(wide: RecordedSet, mild: RecordedSet) -> None:
     assert sum(row.without is Outcome.KEEP for row in rows) >= 5
 
 
+@pytest.mark.slow
 def test_no_run_of_what_is_kept_and_no_control_is_hopeless(
     wide: RecordedSet, mild: RecordedSet
 ) -> None:

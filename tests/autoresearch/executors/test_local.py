@@ -81,6 +81,8 @@ def state_is(rundir: RunDir, state: RunState) -> RunReport | None:
     return report if report is not None and report.state is state else None
 
 
+@pytest.mark.slow
+@pytest.mark.real_runs
 def test_a_submitted_run_is_alive_until_it_ends(tmp_path: Path, executor: LocalExecutor) -> None:
     rundir = make_run(tmp_path, "import time\ntime.sleep(1000)")
     executor.submit(rundir)

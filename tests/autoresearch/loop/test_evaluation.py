@@ -308,6 +308,7 @@ def test_what_was_kept_shows_the_runs_it_was_kept_on_and_not_its_controls(told: 
 
 
 @pytest.mark.slow
+@pytest.mark.real_runs
 def test_a_control_that_made_room_is_called_yielded(lab: Lab) -> None:
     pretend = Pretend(lab, devices=1)
     lab.tend()

@@ -76,6 +76,8 @@ def test_the_intervals_hold_the_truth_in_95_of_100_sets(candidate: Law) -> None:
         assert 0.90 <= share <= 0.995  # three standard errors about .95
 
 
+@pytest.mark.slow
+@pytest.mark.real_runs
 def test_a_gain_that_wears_off_and_one_that_noise_hides_are_not_said_to_hold() -> None:
     assert fitted(1, candidate=(3.05, 0.7, 0.5), spread=1e-4).answer == "it turns into a loss"
     assert fitted(1, spread=0.05).answer == "it is not known to hold"
@@ -124,6 +126,8 @@ def test_too_few_sizes_or_seeds_are_refused_with_what_is_missing() -> None:
         fit_scaling(runs(draw, TRUE, seeds=1), runs(draw, BETTER, seeds=1), lower_is_better=True)
 
 
+@pytest.mark.slow
+@pytest.mark.real_runs
 def test_without_scipy_it_is_said_what_to_install(
     monkeypatch: pytest.MonkeyPatch, scaled: Lab
 ) -> None:
@@ -201,6 +205,8 @@ def to_end(lab: Lab, experiment: str = "e1") -> ScalingView:
     raise AssertionError("runs are still missing")
 
 
+@pytest.mark.slow
+@pytest.mark.real_runs
 def test_runs_at_each_size_are_outside_the_ledger_and_give_the_answer(scaled: Lab) -> None:
     before = len(scaled.history().entries)
     first = scaled.scale("e1")
@@ -292,6 +298,7 @@ def test_a_lost_run_is_run_again_but_not_for_ever(scaled: Lab) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.real_runs
 def test_what_cannot_be_scaled_is_refused_with_the_reason(scaled: Lab, lab: Lab) -> None:
     pytest.importorskip("scipy", reason="needs autoresearch-mcp[scaling]")
     with pytest.raises(NotFoundError):

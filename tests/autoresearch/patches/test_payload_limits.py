@@ -82,6 +82,7 @@ def test_a_new_file_that_is_no_code_is_data() -> None:
         check_payload({}, {"names.txt": "\n".join(PASTED).encode()})
 
 
+@pytest.mark.slow
 def test_the_order_of_known_constants_counts() -> None:
     draw = random.Random(3)
     bits = [draw.randrange(2) for _ in range(8_000)]

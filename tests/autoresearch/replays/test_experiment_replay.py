@@ -209,6 +209,7 @@ def test_runs_that_crash_alike_are_not_called_bit_for_bit_the_same() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.real_runs
 def test_a_real_run_gives_its_model_again_bit_for_bit_and_its_value(lab: Lab) -> None:
     [found] = replayed(lab, "e0-r1")
     assert found.replayed.state is RunState.FINISHED
@@ -221,6 +222,7 @@ def test_a_real_run_gives_its_model_again_bit_for_bit_and_its_value(lab: Lab) ->
 
 
 @pytest.mark.slow
+@pytest.mark.real_runs
 def test_an_interrupted_replay_leaves_no_process_and_no_file(lab: Lab) -> None:
     run = lab.start_run(propose(lab, HANGING)).id
     wait_for(lambda: lab.view_run(run).state is RunState.TRAINING)

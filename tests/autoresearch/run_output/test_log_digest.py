@@ -50,6 +50,7 @@ def test_a_log_that_is_not_there_is_empty(tmp_path: Path) -> None:
     assert true_exception(tmp_path / "log") is None
 
 
+@pytest.mark.slow
 def test_of_a_huge_file_both_ends_are_read(tmp_path: Path) -> None:
     path = tmp_path / "log"
     path.write_bytes(b"first\n" + b"\xff\xfe filler\n" * 400_000 + TRACEBACK.encode() + b"OSError")

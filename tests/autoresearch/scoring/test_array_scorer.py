@@ -131,6 +131,8 @@ def failure(folder: Path, model: str = HONEST, evaluate: str = EVALUATE) -> str:
     return error.value.message
 
 
+@pytest.mark.slow
+@pytest.mark.real_runs
 def test_the_function_scores_the_answers_to_inputs_that_the_run_never_saw(tmp_path: Path) -> None:
     found = scored(tmp_path)
     assert found.value == pytest.approx(

@@ -71,6 +71,8 @@ def test_it_equals_a_plain_computation_and_repeats_in_any_order(tmp_path: Path) 
     assert values[0] == pytest.approx(bits / size, rel=1e-12)
 
 
+@pytest.mark.slow
+@pytest.mark.real_runs
 def test_a_model_sees_prefixes_only_each_grown_by_one_column(tmp_path: Path) -> None:
     """It writes down all it is shown; a prefix is never shown before it was asked about."""
     body = """open("/dev/fd/2", "wb").close()
@@ -98,6 +100,8 @@ def test_a_model_sees_prefixes_only_each_grown_by_one_column(tmp_path: Path) -> 
         assert all(b in (1, a + 1) for a, b in pairwise(lengths))
 
 
+@pytest.mark.slow
+@pytest.mark.real_runs
 def test_a_model_that_changes_what_it_was_given_harms_only_itself(tmp_path: Path) -> None:
     body = "tokens += 1; return np.zeros((len(tokens), vocab))"
     found = measure(tmp_path, model_target(body))
@@ -105,6 +109,8 @@ def test_a_model_that_changes_what_it_was_given_harms_only_itself(tmp_path: Path
     assert found.value == pytest.approx(math.log2(vocab))
 
 
+@pytest.mark.slow
+@pytest.mark.real_runs
 def test_a_model_may_print_and_write_to_standard_output(tmp_path: Path) -> None:
     body = """import os
         print("x" * 100000); os.write(1, b"y" * 100000)
@@ -149,6 +155,8 @@ def test_a_model_that_does_not_answer_fails_with_the_reason(
     assert re.search(words, failure(tmp_path, model_target(body), **slow))
 
 
+@pytest.mark.slow
+@pytest.mark.real_runs
 @pytest.mark.parametrize(
     ("body", "words"),
     [
@@ -175,6 +183,8 @@ def test_a_model_without_memory_says_so_by_the_kind_of_its_exception_alone(
     assert failure(tmp_path, model_target(body)) == words
 
 
+@pytest.mark.slow
+@pytest.mark.real_runs
 def test_a_model_that_can_not_be_loaded_for_want_of_memory_says_how_much_it_wanted(
     tmp_path: Path,
 ) -> None:
@@ -185,6 +195,8 @@ def test_a_model_that_can_not_be_loaded_for_want_of_memory_says_how_much_it_want
     )
 
 
+@pytest.mark.slow
+@pytest.mark.real_runs
 def test_a_model_that_the_kernel_ended_for_its_memory_is_said_to_be(tmp_path: Path) -> None:
     class Counting(Unsandboxed):
         def oom_kills(self) -> int:
@@ -198,11 +210,15 @@ def test_a_model_that_the_kernel_ended_for_its_memory_is_said_to_be(tmp_path: Pa
     )
 
 
+@pytest.mark.slow
+@pytest.mark.real_runs
 def test_an_entry_that_is_not_there_fails_with_the_reason(tmp_path: Path) -> None:
     words = failure(tmp_path, "x = 1")
     assert words.startswith("train.py:load could not be loaded: AttributeError")
 
 
+@pytest.mark.slow
+@pytest.mark.real_runs
 def test_words_of_a_model_come_back_without_control_characters(tmp_path: Path) -> None:
     words = failure(tmp_path, 'raise ValueError("\\x1b[2J\\u202e" * 500)')
     assert words.isprintable()
@@ -224,6 +240,8 @@ def test_a_model_that_was_shown_documents_can_not_say_them(tmp_path: Path) -> No
     assert not any("[" in words or "held out!" in words for words in told)
 
 
+@pytest.mark.slow
+@pytest.mark.real_runs
 def test_a_model_knows_no_documents(tmp_path: Path) -> None:
     body = """import os, sys
         told = [*os.environ.values(), *sys.argv]
@@ -239,6 +257,8 @@ def test_a_failed_scoring_is_written_down(tmp_path: Path) -> None:
     assert "floats were asked" in rundir.measurement_file.read_text()
 
 
+@pytest.mark.slow
+@pytest.mark.real_runs
 def test_the_scorer_never_loads_researched_code(tmp_path: Path) -> None:
     measure(tmp_path, BIGRAM)
     assert "train" not in sys.modules
@@ -257,11 +277,15 @@ def unused():
         return None"""
 
 
+@pytest.mark.slow
+@pytest.mark.real_runs
 def test_a_model_that_learns_while_it_is_scored_is_found_out(tmp_path: Path) -> None:
     words = failure(tmp_path, model_target(LEARNING), held_out=30)
     assert words.startswith("the model's answers depend on what it was asked before")
 
 
+@pytest.mark.slow
+@pytest.mark.real_runs
 def test_a_model_that_knows_which_batch_it_is_in_is_found_out(tmp_path: Path) -> None:
     body = """calls.append(1)
         logits = np.zeros((len(tokens), vocab)); logits[:, 0] = len(calls) > 1
@@ -291,6 +315,8 @@ LOOK_AHEAD = (
 )
 
 
+@pytest.mark.slow
+@pytest.mark.real_runs
 def test_a_score_in_bulk_is_the_score_by_reveal(tmp_path: Path) -> None:
     honest = model_target(BULK.replace("LOOK", ""))
     rundir = scored_run(tmp_path, honest, bulk=True)
@@ -305,6 +331,8 @@ def test_a_model_that_looks_ahead_in_bulk_is_found_out(tmp_path: Path) -> None:
     assert "depend on what it was asked before" in words
 
 
+@pytest.mark.slow
+@pytest.mark.real_runs
 def test_a_spare_part_is_scored_beside_and_is_no_part_of_the_value(tmp_path: Path) -> None:
     names = [a + b for a in NAMES for b in ("", *NAMES)]
     (tmp_path / "documents.txt").write_text("\n".join(names))

@@ -49,6 +49,8 @@ def sealed(folder: Path) -> dict[str, Any]:
     }
 
 
+@pytest.mark.slow
+@pytest.mark.real_runs
 def test_a_run_is_told_its_device_and_nothing_of_the_others(tmp_path: Path) -> None:
     rundir, report = on_gpu(tmp_path, TELLS, "empty", cpus=3)
     assert (report.state, report.device) == (RunState.FINISHED, "gpu-0"), report.reason
@@ -105,6 +107,8 @@ def test_a_run_that_finds_no_room_is_lost_and_says_who_holds_it(tmp_path: Path) 
         assert part in report.reason
 
 
+@pytest.mark.slow
+@pytest.mark.real_runs
 def test_a_stranger_on_its_gpu_taints_a_run(tmp_path: Path) -> None:
     _, report = on_gpu(tmp_path, TELLS, "strange")
     assert (report.state, report.measurement) == (RunState.TAINTED, None)
@@ -113,12 +117,16 @@ def test_a_stranger_on_its_gpu_taints_a_run(tmp_path: Path) -> None:
         assert part in report.reason
 
 
+@pytest.mark.slow
+@pytest.mark.real_runs
 def test_a_stranger_does_not_taint_a_run_that_shares_its_gpu(tmp_path: Path) -> None:
     shared = {"devices": ("gpu-0/2",), "gpus": (("gpu-0/2", "GPU-fake-0", "/dev/null"),)}
     _, report = on_gpu(tmp_path, TELLS, "strange", **shared)
     assert (report.state, report.device) == (RunState.FINISHED, "gpu-0/2"), report.reason
 
 
+@pytest.mark.slow
+@pytest.mark.real_runs
 def test_heat_under_its_own_load_does_not_taint_a_run_and_is_said(tmp_path: Path) -> None:
     _, report = on_gpu(tmp_path, TELLS, "hot")
     assert report.state is RunState.FINISHED
@@ -137,6 +145,8 @@ def test_out_of_gpu_memory_is_a_sentence_with_numbers(tmp_path: Path) -> None:
     assert report.peak_mb > 0
 
 
+@pytest.mark.slow
+@pytest.mark.real_runs
 @pytest.mark.parametrize("kind", ["printed", "sealed"])
 def test_out_of_gpu_memory_that_another_process_held_taints_a_run(
     tmp_path: Path, kind: str
@@ -150,6 +160,8 @@ def test_out_of_gpu_memory_that_another_process_held_taints_a_run(
         assert part in report.reason
 
 
+@pytest.mark.slow
+@pytest.mark.real_runs
 def test_a_run_that_only_says_that_a_gpu_is_full_is_a_crash(tmp_path: Path) -> None:
     _, report = on_gpu(tmp_path, RUNS_OUT.replace("time.sleep(1.2)", ""), "roomy")
     assert report.state is RunState.CRASHED
@@ -157,6 +169,8 @@ def test_a_run_that_only_says_that_a_gpu_is_full_is_a_crash(tmp_path: Path) -> N
     assert "2.0 GiB" in report.reason
 
 
+@pytest.mark.slow
+@pytest.mark.real_runs
 def test_any_other_crash_beside_another_process_is_a_crash(tmp_path: Path) -> None:
     _, report = on_gpu(tmp_path, "1 / 0", "crowded")
     assert (report.state, report.cause) == (RunState.CRASHED, EndCause.EXCEPTION)

@@ -124,6 +124,8 @@ def test_a_sealed_run_whose_guards_pass_is_scored(tmp_path: Path) -> None:
     assert "model.npy" in log(tmp_path)
 
 
+@pytest.mark.slow
+@pytest.mark.real_runs
 def test_a_run_can_be_stopped_while_a_guard_runs(tmp_path: Path) -> None:
     waits = python("tests", "import time; time.sleep(100)")
     changes = {"scoring": "stdout", "metric": "score", "budget_unit": "wall_s", "budget": 5.0}

@@ -48,6 +48,8 @@ def test_the_number_that_a_run_prints_is_its_measurement(tmp_path: Path) -> None
     assert report.sandbox == current_sandbox().name
 
 
+@pytest.mark.slow
+@pytest.mark.real_runs
 def test_a_run_is_given_its_seed_budget_and_out_folder_and_no_data(tmp_path: Path) -> None:
     program = """
 import os
@@ -61,11 +63,15 @@ print("METRIC score=" + os.environ["AUTORESEARCH_SEED"])
     assert value(run(tmp_path, program)) == 7
 
 
+@pytest.mark.slow
+@pytest.mark.real_runs
 def test_any_command_of_the_system_can_be_run(tmp_path: Path) -> None:
     command = ("/bin/sh", "-c", "echo METRIC score=$((20 + 3))")
     assert value(run(tmp_path, command=command)) == 23
 
 
+@pytest.mark.slow
+@pytest.mark.real_runs
 def test_a_number_beside_a_bad_exit_counts_for_nothing(tmp_path: Path) -> None:
     reason = crash(run(tmp_path, PRINTS + "raise SystemExit(3)\n"), EndCause.EXIT_STATUS)
     assert " 3; " in reason
@@ -94,6 +100,8 @@ def test_a_number_before_a_kill_counts_for_nothing(
     assert " score of 2.5 " in reason
 
 
+@pytest.mark.slow
+@pytest.mark.real_runs
 def test_the_budget_itself_kills_no_program_that_is_still_starting(tmp_path: Path) -> None:
     """It is told to the run, which has the start-up on top of it."""
     program = f"import time\ntime.sleep(.2)\n{PRINTS}"
@@ -104,12 +112,16 @@ def test_nothing_printed_is_a_crash_with_a_reason(tmp_path: Path) -> None:
     assert "METRIC score" in crash(run(tmp_path, "print('hello')"), EndCause.NO_NUMBER)
 
 
+@pytest.mark.slow
+@pytest.mark.real_runs
 @pytest.mark.parametrize("number", ["nan", "inf", "-inf", "1e200", "-1e200"])
 def test_a_number_must_be_finite_and_so_must_its_square(tmp_path: Path, number: str) -> None:
     reason = crash(run(tmp_path, f"print('METRIC score={number}')"), EndCause.NO_NUMBER)
     assert "finite" in reason
 
 
+@pytest.mark.slow
+@pytest.mark.real_runs
 def test_the_number_survives_a_flood_of_output_that_the_log_does_not_keep(tmp_path: Path) -> None:
     flood = "import sys\nfor _ in range(8):\n    sys.stdout.write('\\rworking' * 40_000)\n"
     report = run(tmp_path, f"{flood}print()\n{PRINTS}{flood}")
@@ -117,6 +129,8 @@ def test_the_number_survives_a_flood_of_output_that_the_log_does_not_keep(tmp_pa
     assert b"METRIC" not in (tmp_path / "e1-r1" / "log").read_bytes()
 
 
+@pytest.mark.slow
+@pytest.mark.real_runs
 def test_a_second_number_that_the_log_does_not_keep_is_not_overlooked(tmp_path: Path) -> None:
     flood = "print('x' * 1_000_000)\n"
     report = run(tmp_path, f"{flood}print('METRIC score=9')\n{flood}{PRINTS}")
@@ -130,17 +144,23 @@ def test_the_clock_times_the_command_itself(tmp_path: Path) -> None:
     assert idle.cpu_s < 0.3
 
 
+@pytest.mark.slow
+@pytest.mark.real_runs
 def test_the_clock_counts_cpu_seconds(tmp_path: Path) -> None:
     busy = "import time\nwhile time.process_time() < .3: pass\n"
     report = run(tmp_path, busy, scoring="clock", metric="cpu_s")
     assert 0.3 <= value(report) == report.cpu_s
 
 
+@pytest.mark.slow
+@pytest.mark.real_runs
 def test_a_failing_command_has_no_time(tmp_path: Path) -> None:
     report = run(tmp_path, "raise SystemExit(1)", scoring="clock", metric="wall_s")
     assert "1" in crash(report, EndCause.EXIT_STATUS)
 
 
+@pytest.mark.slow
+@pytest.mark.real_runs
 def test_a_program_may_write_beside_itself(tmp_path: Path) -> None:
     program = """
 import os
@@ -152,6 +172,8 @@ print("METRIC score=1")
     assert value(run(tmp_path, program)) == 1
 
 
+@pytest.mark.slow
+@pytest.mark.real_runs
 @pytest.mark.parametrize(
     "change",
     [
@@ -166,6 +188,8 @@ def test_a_file_of_the_commit_that_was_changed_is_a_crash(tmp_path: Path, change
     assert "train.py" in reason
 
 
+@pytest.mark.slow
+@pytest.mark.real_runs
 def test_only_the_curve_stays_of_what_a_run_leaves(tmp_path: Path) -> None:
     program = """
 import os

@@ -60,6 +60,8 @@ def test_a_faster_command_is_kept_by_the_clock(tmp_path: Path) -> None:
     assert lab.verify().ok, lab.verify().findings
 
 
+@pytest.mark.slow
+@pytest.mark.real_runs
 def test_the_network_is_in_the_name_of_what_held_a_run(tmp_path: Path) -> None:
     contract = CONTRACT.replace("[run]", "[inputs]\nnetwork = true\n[run]")
     lab = open_printed(tmp_path, contract=contract)
@@ -69,6 +71,8 @@ def test_the_network_is_in_the_name_of_what_held_a_run(tmp_path: Path) -> None:
     assert any("can use the network" in notice for notice in lab.overview().notices)
 
 
+@pytest.mark.slow
+@pytest.mark.real_runs
 def test_a_file_that_a_run_is_to_leave_is_not_there_before_it(tmp_path: Path) -> None:
     contract = CONTRACT.replace('"stdout"', '"stdout"\nfile = "metrics.json"')
     source = make_printed(

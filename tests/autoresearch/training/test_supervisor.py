@@ -84,15 +84,21 @@ def test_a_crash_is_reported_with_its_true_exception(tmp_path: Path) -> None:
     assert crash(tmp_path, EndCause.EXCEPTION, train) == "ValueError: bad"
 
 
+@pytest.mark.slow
+@pytest.mark.real_runs
 def test_a_syntax_error_is_reported(tmp_path: Path) -> None:
     assert crash(tmp_path, EndCause.EXCEPTION, "x = = 2").startswith("SyntaxError: ")
 
 
+@pytest.mark.slow
+@pytest.mark.real_runs
 def test_a_death_by_signal_is_named(tmp_path: Path) -> None:
     reason = crash(tmp_path, EndCause.SIGNAL, "import os\nos.kill(os.getpid(), 11)")
     assert "SIGSEGV" in reason
 
 
+@pytest.mark.slow
+@pytest.mark.real_runs
 def test_an_exit_status_is_reported_with_the_last_words(tmp_path: Path) -> None:
     reason = crash(tmp_path, EndCause.EXIT_STATUS, "import sys\nprint('no data')\nsys.exit(3)")
     assert " 3;" in reason
@@ -157,6 +163,8 @@ for _ in range(100):
     assert report.cpu_s > 0.8
 
 
+@pytest.mark.slow
+@pytest.mark.real_runs
 def test_memory_over_the_whole_tree_is_limited(tmp_path: Path) -> None:
     train = """
 import os, time
@@ -170,6 +178,8 @@ time.sleep(100)
     assert "120 MB" in reason
 
 
+@pytest.mark.slow
+@pytest.mark.real_runs
 def test_memory_of_one_process_is_refused_and_explained(tmp_path: Path) -> None:
     _, report = run_to_end(tmp_path, "x = bytearray(400 << 20)", memory_mb=120)
     assert (report.state, report.cause) == (RunState.CRASHED, EndCause.OUT_OF_MEMORY)
@@ -179,21 +189,29 @@ def test_memory_of_one_process_is_refused_and_explained(tmp_path: Path) -> None:
         assert size(report.peak_mb) in report.reason
 
 
+@pytest.mark.slow
+@pytest.mark.real_runs
 def test_no_checkpoint_is_a_crash(tmp_path: Path) -> None:
     assert "model.npy" in crash(tmp_path, EndCause.NO_CHECKPOINT, "pass")
 
 
+@pytest.mark.slow
+@pytest.mark.real_runs
 def test_a_symlink_is_no_checkpoint(tmp_path: Path) -> None:
     train = "import os\nos.symlink('/etc/passwd', os.environ['AUTORESEARCH_OUT'] + '/model.npy')"
     assert "symlink" in crash(tmp_path, EndCause.BAD_CHECKPOINT, train)
 
 
+@pytest.mark.slow
+@pytest.mark.real_runs
 def test_a_checkpoint_too_large_is_refused(tmp_path: Path) -> None:
     reason = crash(tmp_path, EndCause.BAD_CHECKPOINT, LEAVES_CHECKPOINT + "save(1500 * 1024)")
     assert "1.5 MB" in reason
     assert " 1 MB" in reason
 
 
+@pytest.mark.slow
+@pytest.mark.real_runs
 def test_no_file_can_grow_without_bound(tmp_path: Path) -> None:
     reason = crash(tmp_path, EndCause.EXCEPTION, LEAVES_CHECKPOINT + "save(5 << 20)")
     assert reason == "OSError: [Errno 27] File too large"
@@ -289,6 +307,8 @@ time.sleep(1000)
     assert "0.5 CPU seconds" in report.reason
 
 
+@pytest.mark.slow
+@pytest.mark.real_runs
 def test_a_flood_of_carriage_returns_neither_hides_the_exception_nor_fills_the_disk(
     tmp_path: Path,
 ) -> None:
@@ -323,6 +343,8 @@ def test_an_endless_flood_is_still_stopped_in_time_and_in_size(tmp_path: Path) -
     assert b"bytes left out" in rundir.log_file.read_bytes()
 
 
+@pytest.mark.slow
+@pytest.mark.real_runs
 def test_the_log_can_be_read_while_it_is_written(tmp_path: Path) -> None:
     rundir = start(tmp_path, "import time\nprint('alive')\ntime.sleep(1000)")
     wait_for(lambda: rundir.log_file.exists() and rundir.log_file.read_text() == "alive\n")
@@ -354,6 +376,8 @@ def test_a_run_that_waits_for_a_device_can_be_stopped(tmp_path: Path) -> None:
     assert final_report(first).device == "cpu-0"
 
 
+@pytest.mark.slow
+@pytest.mark.real_runs
 def test_a_terminated_supervisor_kills_its_run_and_calls_it_lost(tmp_path: Path) -> None:
     mark = f"terminated-{os.getpid()}-{tmp_path.name}"
     train = f"""
@@ -373,6 +397,8 @@ time.sleep(1000)
     assert not processes_with(mark)
 
 
+@pytest.mark.slow
+@pytest.mark.real_runs
 def test_a_supervisor_terminated_before_it_has_a_device_is_lost(tmp_path: Path) -> None:
     rundir = start(tmp_path, devices=())
     wait_for(rundir.read_status)
@@ -383,6 +409,8 @@ def test_a_supervisor_terminated_before_it_has_a_device_is_lost(tmp_path: Path) 
     assert (report.cause, report.wall_s) == (EndCause.SUPERVISOR_TOLD_TO_END, 0.0)
 
 
+@pytest.mark.slow
+@pytest.mark.real_runs
 def test_a_run_without_the_memory_that_it_is_known_to_need_is_lost_and_says_so(
     tmp_path: Path,
 ) -> None:
@@ -411,6 +439,8 @@ def load(path):
     assert "240 MB" in reason
 
 
+@pytest.mark.slow
+@pytest.mark.real_runs
 def test_a_supervisor_has_no_open_pipe_and_no_parent_of_ours(tmp_path: Path) -> None:
     rundir = start(tmp_path, "import time\ntime.sleep(1000)")
     wait_for(lambda: training(rundir))
@@ -424,6 +454,8 @@ def test_a_supervisor_has_no_open_pipe_and_no_parent_of_ours(tmp_path: Path) -> 
     final_report(rundir)
 
 
+@pytest.mark.slow
+@pytest.mark.real_runs
 def test_a_training_sees_a_clean_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -437,6 +469,8 @@ def test_a_training_sees_a_clean_environment(
     assert report.state is RunState.CRASHED
 
 
+@pytest.mark.slow
+@pytest.mark.real_runs
 def test_a_training_that_changes_its_own_code_is_not_scored(tmp_path: Path) -> None:
     train = BIGRAM + "    open('train.py', 'a').write('# changed')\n"
     reason = crash(tmp_path, EndCause.TREE_CHANGED, train, sandbox="unsandboxed")
@@ -528,11 +562,15 @@ def test_new_folders_are_removed_wherever_they_are_and_sealed_ones_stay(tmp_path
     assert broken_seal(tmp_path, seal) == "package/code.py"
 
 
+@pytest.mark.slow
+@pytest.mark.real_runs
 def test_a_command_that_cannot_be_started_is_the_candidates_fault(tmp_path: Path) -> None:
     reason = crash(tmp_path, EndCause.COMMAND_NOT_STARTED, command=("./missing",))
     assert reason.endswith("./missing: No such file or directory")
 
 
+@pytest.mark.slow
+@pytest.mark.real_runs
 def test_a_bad_interpreter_line_is_the_candidates_fault(tmp_path: Path) -> None:
     rundir = make_run(tmp_path, "#!/no/such/interpreter\n", command=("./train.py",))
     (rundir.tree / "train.py").chmod(0o755)
@@ -559,6 +597,8 @@ def test_processes_that_cannot_be_killed_are_the_candidates_fault(tmp_path: Path
     assert ended.measurement is None
 
 
+@pytest.mark.slow
+@pytest.mark.real_runs
 def test_a_fault_of_the_lab_is_not_the_candidates(tmp_path: Path) -> None:
     _, report = run_to_end(tmp_path, documents=str(tmp_path / "missing.txt"))
     assert report.state is RunState.LOST
@@ -566,6 +606,8 @@ def test_a_fault_of_the_lab_is_not_the_candidates(tmp_path: Path) -> None:
     assert "FileNotFoundError" in report.reason
 
 
+@pytest.mark.slow
+@pytest.mark.real_runs
 def test_a_control_that_is_asked_for_its_device_is_lost_and_not_stopped(tmp_path: Path) -> None:
     rundir = start(tmp_path, "import time\ntime.sleep(1000)")
     wait_for(lambda: training(rundir))

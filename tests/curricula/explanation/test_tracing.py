@@ -62,6 +62,7 @@ def test_the_trained_weights_have_the_subjects_shapes() -> None:
     assert tracing.TRAINED.stat().st_size < 60_000
 
 
+@pytest.mark.slow
 def test_the_loss_and_its_gradients_are_the_ones_that_the_subject_computes() -> None:
     seen = trace([*lines_of("gpt"), *lines_of("document_loss")], "emma")
     gpt, weights = subject.load(), real_weights()
