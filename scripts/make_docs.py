@@ -5,9 +5,6 @@ uv run python scripts/make_docs.py --check    exit 1 where they are out of date
 """
 
 import argparse
-import contextlib
-import io
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,34 +12,6 @@ from typing import Any
 import anyio
 
 ROOT = Path(__file__).resolve().parent.parent
-COMMANDS = (
-    "",
-    "demo",
-    "connect",
-    "init",
-    "status",
-    "log",
-    "verify",
-    "branch",
-    "replay",
-    "scale",
-    "redteam",
-    "aa-test",
-    "replay-log",
-    "doctor",
-    "teach",
-    "teach check",
-    "teach progress",
-    "teach export",
-    "teach import",
-    "teach own",
-    "teach lint",
-    "teach coverage",
-    "teach mutate",
-    "teach audit",
-    "teach replay",
-    "serve",
-)
 
 
 def tools_page() -> str:
@@ -72,32 +41,17 @@ def tools_page() -> str:
 
 
 def commands_page() -> str:
-    """The help of every command, as a terminal of 100 columns shows it."""
-    parts = [
-        "# The commands\n",
-        "Written by `uv run python scripts/make_docs.py` from `--help`; a test compares.\n",
-    ]
-    for command in COMMANDS:
-        shown = " ".join(part for part in ("autoresearch-mcp", command) if part)
-        parts += [f"## {shown}\n", "```text", help_of(command), "```\n"]
-    return "\n".join(parts)
-
-
-def help_of(command: str) -> str:
-    """What `--help` prints, without the examples, which the first page has."""
-    from rich.console import Console
-
+    """Return every command with its parameters, as cyclopts documents them."""
     from server.commands import build_app
 
-    text = io.StringIO()
-    console = Console(file=text, width=100, force_terminal=False, color_system=None)
-    app = build_app()
-    app.version = "0"
-    if command:
-        app.help_epilogue = ""
-    with contextlib.redirect_stdout(text):
-        app.help_print(command.split(), console=console)
-    return "\n".join(line.rstrip() for line in text.getvalue().strip().splitlines())
+    commands = build_app().generate_docs(
+        heading_level=2, max_heading_level=2, flatten_commands=True
+    )
+    return (
+        "# The commands\n\n"
+        "Written by `uv run python scripts/make_docs.py` from the commands; a test compares.\n\n"
+        f"{commands.strip()}\n"
+    )
 
 
 def _default(field: dict[str, Any]) -> str:
@@ -115,7 +69,6 @@ def pages() -> dict[Path, str]:
 
 def main() -> int:
     """Write the pages, or compare them."""
-    os.environ["COLUMNS"] = "100"
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing")
     args = parser.parse_args()
