@@ -320,14 +320,20 @@ async def test_evaluate_metric_goes_on_until_the_verdict(connect, lab):
     assert 'conclude_experiment(experiment="e2"' in seen["next_step"]
 
 
-UNTOLD = snapshot("; you gave it 70% to improve, by +0.02, and the runs do not tell whether it did")
+UNTOLD = snapshot(
+    "; you gave it a 70% chance to improve, by +0.02, and the runs do not show whether it did"
+)
 
 
 @pytest.mark.parametrize(
     ("low", "high", "said"),
     [
-        (0.001, 0.02, snapshot("; you gave it 70% to improve, by +0.02, and it did")),
-        (-0.03, -0.001, snapshot("; you gave it 70% to improve, by +0.02, and it got worse")),
+        (0.001, 0.02, snapshot("; you gave it a 70% chance to improve, by +0.02, and it did")),
+        (
+            -0.03,
+            -0.001,
+            snapshot("; you gave it a 70% chance to improve, by +0.02, and it got worse"),
+        ),
         (-0.001, 0.02, UNTOLD),
         (None, None, UNTOLD),
     ],
