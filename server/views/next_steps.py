@@ -104,8 +104,8 @@ def after_evaluate(view: Evaluation) -> str:
             "propose_patch with one change and a prediction."
         )
     return (
-        f"{_call('evaluate_metric', experiment=view.experiment, wait_s=45)} starts the runs that are "
-        "missing; call it again until there is a verdict. Meanwhile, prepare the next patch."
+        f"{_call('evaluate_metric', experiment=view.experiment, wait_s=45)} starts the runs that "
+        "are missing; call it again until there is a verdict. Meanwhile, prepare the next patch."
     )
 
 
@@ -115,8 +115,8 @@ def _after_verdict(view: Evaluation, verdict: Verdict) -> str:
     if view.replayed_as:
         return (
             f"{_call('evaluate_metric', experiment=view.replayed_as, wait_s=45)}: the incumbent "
-            f"moved while {name} was judged, so its patch was proposed again as {view.replayed_as}. "
-            f"Also {conclude}."
+            f"moved while {name} was judged, so its patch was proposed again as "
+            f"{view.replayed_as}. Also {conclude}."
         )
     if view.taken_back is not None:
         return f"{conclude}: record what its further runs showed; then propose_patch another idea."
@@ -127,8 +127,8 @@ def _after_verdict(view: Evaluation, verdict: Verdict) -> str:
         )
     if verdict.outcome is Outcome.KEEP and not verdict.moved_incumbent:
         return (
-            f"The incumbent became {view.incumbent.experiment} while {name} was judged. {name} beat "
-            "the one before, so call propose_patch with the same change on the new one; also "
+            f"The incumbent became {view.incumbent.experiment} while {name} was judged. {name} "
+            "beat the one before, so call propose_patch with the same change on the new one; also "
             f"{conclude}."
         )
     advice = LESSONS[verdict.outcome]
@@ -194,8 +194,8 @@ def after_explain(view: CodeSection) -> str:
             "`find` from the code without its line numbers."
         )
     return (
-        f"{count(len(view.experiments), 'experiment')} changed these lines before: read the lessons, "
-        "then call propose_patch with something they do not rule out."
+        f"{count(len(view.experiments), 'experiment')} changed these lines before: read the "
+        "lessons, then call propose_patch with something they do not rule out."
     )
 
 
@@ -252,7 +252,8 @@ def _look_somewhere(untouched: Sequence[Region]) -> str:
     if untouched:
         place = untouched[0]
         section = f"{place.path}:{place.first}-{place.last}"
-        return f"{_call('explain_code_section', section=section)} shows code that nobody has changed yet"
+        look = _call("explain_code_section", section=section)
+        return f"{look} shows code that nobody has changed yet"
     return "explain_code_section shows the code and what was tried on it"
 
 
