@@ -36,7 +36,7 @@ def lesson_result(
     where = f"{step.lesson}: {len(step.done)} of {count(total, 'exercise')} passed"
     if step.placement:
         left = count(len(step.left), "test exercise")
-        where = f"{step.lesson}: pass {left} without help, one for each skill, and the lesson is skipped"
+        where = f"{step.lesson}: pass {left} without help, one for each skill, to skip the lesson"
     due = list(step.standing.due)
     return LessonResult(
         summary=f"{where}; {count(len(due), 'review')} due." if due else f"{where}.",
@@ -94,8 +94,8 @@ def hint_result(hint: HintShown) -> HintResult:
     )
     return HintResult(
         summary=f"Hint {hint.level} of {hint.level + hint.left}, a {hint.name}: {cost}.",
-        next_step="Give it in your own words without adding anything, and let the learner try again "
-        "before the next one.",
+        next_step="Give it in your own words without adding anything, and let the learner try "
+        "again before the next one.",
         exercise=hint.exercise,
         level=hint.level,
         kind=hint.name,
@@ -224,7 +224,7 @@ def _after_opening(course: "Course", step: Step) -> str:
     teach = (
         "Teach the sections, then let"
         if step.sections
-        else "There is no new text: explain only what the task needs and was not taught yet, then let"
+        else "No new text: explain only what the task needs and was not taught yet, then let"
     )
     return (
         f"{teach} the learner work on {step.exercise} in the workbook. {asks}"
@@ -237,9 +237,9 @@ def _after_marking(course: "Course", marked: Marked) -> str:
     if not marked.grade.passed:
         if marked.belief and marked.grade.shown_input:
             return (
-                "Say plainly that it is not right yet. Let them predict what their code returns for "
-                "smallest_input, run it, and find the misconception themselves; call get_hint if "
-                "they are stuck."
+                "Say plainly that it is not right yet. Let them predict what their code returns "
+                "for smallest_input, run it, and find the misconception themselves; call "
+                "get_hint if they are stuck."
             )
         if not marked.grade.shown_input:
             return "Ask them how they arrived at each part of it; call get_hint if they are stuck."
