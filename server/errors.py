@@ -1,4 +1,4 @@
-"""The lab's errors and bad arguments, in the words that a client's model can act on.
+"""Tool errors for clients: the lab's and the teacher's refusals, bad arguments, and failures.
 
 The only place that turns an exception into a tool error: what was wrong, what is valid, what to
 do next. Anything unexpected is named by its type alone and logged; no traceback leaves the server.
@@ -76,7 +76,7 @@ def bad_arguments(text: str, reason: str) -> Refusal:
 
 
 class PlainErrors(Middleware):
-    """Rewrites what FastMCP and pydantic say into plain words."""
+    """Rewrite the messages of FastMCP and pydantic in plain English."""
 
     async def on_call_tool(
         self,
@@ -93,7 +93,7 @@ class PlainErrors(Middleware):
                 raise
             words = explain_arguments(mistakes, await _parameters(context, name))
             return _refused(
-                f"{words} Nothing was done; call {name} again with that mended.",
+                f"{words} Nothing was done. Fix that and call {name} again.",
                 f"{ARGUMENTS}.{_reason(mistakes)}",
             )
         except Refusal as error:
@@ -104,9 +104,9 @@ class PlainErrors(Middleware):
                 raise
             logger.error("%s failed", name, exc_info=cause)
             return _refused(
-                f"{name} failed inside the server ({type(cause).__name__}); the cause is in the "
-                "server's log. Nothing recorded is lost. Call open_lab to see where things are, "
-                "then try again; if it fails again, tell the user.",
+                f"{name} failed inside the server ({type(cause).__name__}); the server's log has "
+                "the details. Nothing that was recorded is lost. Call open_lab to see the current "
+                "state, then try again; if it fails again, tell the user.",
                 INTERNAL,
             )
 
@@ -122,7 +122,7 @@ def _reason(error: PydanticError) -> str:
 
 
 def explain_arguments(error: PydanticError, schema: dict[str, Any]) -> str:
-    """Every mistake in a call's arguments, one sentence each, without pydantic's addresses."""
+    """Return a sentence for each mistake in a call's arguments, without pydantic's links."""
     return " ".join(_explain(dict(mistake), schema) for mistake in error.errors())
 
 
@@ -135,7 +135,7 @@ def _explain(mistake: dict[str, Any], schema: dict[str, Any]) -> str:
         names = _siblings(loc, schema)
         close = get_close_matches(str(loc[-1]), names, n=1)
         meant = f" Did you mean `{close[0]}`?" if close else ""
-        return f"There is no `{path}`; it takes {', '.join(names)}.{meant}"
+        return f"There is no argument `{path}`; these are accepted: {', '.join(names)}.{meant}"
     wanted = BOUNDS.get(kind)
     if wanted is None:
         raised = mistake.get("ctx", {}).get("error")  # where one of our own checks refused it
@@ -156,7 +156,7 @@ def _path(loc: tuple[str | int, ...]) -> str:
 
 
 def _siblings(loc: tuple[str | int, ...], schema: dict[str, Any]) -> list[str]:
-    """The names that are allowed where `loc` points."""
+    """Return the names that are allowed where `loc` points."""
     here = schema
     for part in loc[:-1]:
         here = here.get("items", {}) if isinstance(part, int) else here["properties"].get(part, {})

@@ -1,6 +1,6 @@
-"""From the lab's views to the results that clients get: rounding, cutting, one-sentence summaries.
+"""Results for clients from the lab's views: rounding, cutting, one-sentence summaries.
 
-Pure functions. The only words of an untrusted program in a summary are an exception's first line,
+Pure functions. The only text of an untrusted program in a summary is an exception's first line,
 in quotes.
 """
 
@@ -34,14 +34,14 @@ FULL_POINTS = 40
 
 
 def lab_result(view: Overview) -> results.LabResult:
-    """open_lab's answer."""
+    """Return open_lab's answer."""
     tip = view.incumbent
     runs = sum(view.outcomes.values())
     return results.LabResult(
         summary=(
             f"{view.target}: incumbent {incumbent_words(tip, view.unit)}; "
             f"{count(runs, 'verdict')}{f' ({_tally(view.outcomes)})' if runs else ''}, "
-            f"{len(view.open_experiments)} open, {count(len(view.running), 'run')} going."
+            f"{len(view.open_experiments)} open, {count(len(view.running), 'run')} in progress."
             f"{loudly(view.sandbox)}"
         ),
         next_step=next_steps.after_open(view),
@@ -73,7 +73,7 @@ def lab_result(view: Overview) -> results.LabResult:
 
 
 def proposal_result(view: Proposal) -> results.ProposalResult:
-    """propose_patch's answer."""
+    """Return propose_patch's answer."""
     experiment = view.experiment
     added = sum(change.added for change in experiment.changes)
     removed = sum(change.removed for change in experiment.changes)
@@ -81,7 +81,8 @@ def proposal_result(view: Proposal) -> results.ProposalResult:
     alike = f"; {count(len(view.similar), 'similar earlier experiment')}" if view.similar else ""
     stacked = f", {', '.join(experiment.stack)} stacked" if experiment.stack else ""
     simpler = (
-        f"; simpler by {experiment.simpler} syntax nodes, so enough if shown to cost below 1 sigma"
+        f"; simpler by {experiment.simpler} syntax nodes, "
+        "so it is kept if it is shown to cost less than 1 sigma"
         if experiment.simpler
         else ""
     )
@@ -104,7 +105,7 @@ def proposal_result(view: Proposal) -> results.ProposalResult:
 
 
 def run_result(view: RunView, metric: Metric, *, detail: bool) -> results.RunResult:
-    """run_training's, check_run's and stop_run's answer."""
+    """Return the answer of run_training, check_run and stop_run."""
     failed = view.state in (RunState.CRASHED, RunState.LOST)
     return results.RunResult(
         summary=_run_summary(view, metric),
@@ -132,7 +133,7 @@ def run_result(view: RunView, metric: Metric, *, detail: bool) -> results.RunRes
 def evaluation_result(
     view: Evaluation, metric: Metric, prediction: Prediction | None
 ) -> results.EvaluationResult:
-    """evaluate_metric's answer."""
+    """Return evaluate_metric's answer."""
     verdict = view.verdict
     return results.EvaluationResult(
         summary=_evaluation_summary(view, metric, prediction),
@@ -159,7 +160,7 @@ def evaluation_result(
 
 
 def conclusion_result(view: Conclusion, unit: str) -> results.ConclusionResult:
-    """conclude_experiment's answer."""
+    """Return conclude_experiment's answer."""
     tip = view.incumbent
     outcome = f"{view.outcome} " if view.outcome else ""
     taste = next_steps.taste(view.prediction, view.effect, view.low, view.high)
@@ -184,7 +185,7 @@ def conclusion_result(view: Conclusion, unit: str) -> results.ConclusionResult:
 
 
 def recall_result(found: Sequence[Remembered]) -> results.RecallResult:
-    """recall_experiments' answer."""
+    """Return recall_experiments' answer."""
     outcomes: dict[str, int] = {}
     for one in found:
         outcomes[_outcome(one)] = outcomes.get(_outcome(one), 0) + 1
@@ -198,7 +199,7 @@ def recall_result(found: Sequence[Remembered]) -> results.RecallResult:
 
 
 def section_result(view: CodeSection) -> results.SectionResult:
-    """explain_code_section's answer."""
+    """Return explain_code_section's answer for a lab."""
     best = max((one.effect for one in view.experiments if one.effect is not None), default=None)
     tried = count(len(view.experiments), "experiment")
     return results.SectionResult(
@@ -232,7 +233,7 @@ def section_result(view: CodeSection) -> results.SectionResult:
 
 
 def memory(one: Remembered) -> results.Memory:
-    """An earlier experiment, for a list."""
+    """Return an earlier experiment, for a list."""
     return results.Memory(
         experiment=one.experiment,
         base=one.base,
@@ -248,7 +249,7 @@ def memory(one: Remembered) -> results.Memory:
 
 
 def incumbent_shown(tip: Incumbent) -> results.IncumbentShown:
-    """The best code so far, with rounded numbers."""
+    """Return the best code so far, with rounded numbers."""
     return results.IncumbentShown(
         experiment=tip.experiment,
         mean=shorten(tip.mean),
@@ -262,11 +263,11 @@ def incumbent_shown(tip: Incumbent) -> results.IncumbentShown:
 
 
 def incumbent_words(tip: Incumbent, unit: str) -> str:
-    """For example "e3 at 2.9051 bits per byte ±0.0041 over 6 runs"."""
+    """Return text such as "e3 at 2.9051 bits per byte ±0.0041 over 6 runs"."""
     if tip.mean is None:
         return f"{tip.experiment}, not measured yet"
     shown = f"{tip.experiment} at {measured(tip.mean, unit, tip.sigma)}"
-    again = f", {tip.instead_of} having been taken back" if tip.instead_of else ""
+    again = f", since {tip.instead_of} was reversed" if tip.instead_of else ""
     if tip.low is None or tip.high is None:
         return f"{shown}{again}"
     half = shorten((tip.high - tip.low) / 2, 2)
@@ -274,20 +275,20 @@ def incumbent_words(tip: Incumbent, unit: str) -> str:
 
 
 def _which_runs(tip: Incumbent) -> str:
-    """Note if the mean rests on the runs that the experiment was kept on: they were selected."""
+    """Mark the runs an experiment was kept on: they were chosen for being good."""
     if tip.chosen:
         return f"the {count(tip.runs, 'run')} it was kept on"
     return f"{count(tip.runs, 'run')}{' since it was kept' if len(tip.kept) > 1 else ''}"
 
 
 def measured_runs(view: Evaluation) -> int:
-    """Return the measured runs of the experiment; for e0, all of them."""
+    """Count the measured runs of the experiment itself; for e0, all that it has."""
     own = view.controls.count if view.controls.experiment == view.experiment else 0
     return own + sum(one.value is not None for one in view.runs)
 
 
 def loudly(sandbox: str) -> str:
-    """A sentence where the code under research was not held back; "" where it was."""
+    """Return a warning where the code under research was not confined; "" where it was."""
     return "" if all_confined(sandbox) else " Runs were UNSANDBOXED."
 
 
@@ -322,7 +323,7 @@ def _evaluation_summary(view: Evaluation, metric: Metric, prediction: Prediction
     now = f"incumbent {incumbent_words(tip, metric.unit)}"
     if verdict is not None:
         taste = next_steps.taste(prediction, verdict.effect, verdict.low, verdict.high)
-        back = f"; taken back since: {view.taken_back.sentence}" if view.taken_back else ""
+        back = f"; reversed since: {view.taken_back.sentence}" if view.taken_back else ""
         return f"{view.experiment}: {verdict.sentence}{taste}{back}; {now}.{loudly(view.sandbox)}"
     if not view.needs:
         return (
@@ -333,7 +334,7 @@ def _evaluation_summary(view: Evaluation, metric: Metric, prediction: Prediction
     so_far = effect(view.effect, view.low, view.high, view.sigma)
     return (
         f"{view.experiment}: no verdict yet after {count(done, 'measured run')}, {so_far}; "
-        f"{count(len(view.running), 'run')} going; {view.needs}.{loudly(view.sandbox)}"
+        f"{count(len(view.running), 'run')} in progress; {view.needs}.{loudly(view.sandbox)}"
     )
 
 
@@ -342,7 +343,7 @@ def _state(view: RunView) -> str:
 
 
 def _sandboxes(found: Sequence[Remembered]) -> str:
-    """Name the sandboxes that the runs of these experiments had."""
+    """Return the names of the sandboxes that these experiments ran in."""
     return ", ".join(sorted({one.sandbox for one in found if one.sandbox}))
 
 

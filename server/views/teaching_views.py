@@ -1,4 +1,4 @@
-"""Words the teacher's records as what a client gets: sentences, dates, a chart."""
+"""Turn the teacher's records into what a client gets: sentences, dates, a chart."""
 
 import re
 from typing import TYPE_CHECKING, Any
@@ -31,12 +31,12 @@ MARKS = {State.NEW: "·", State.PRACTISED: "░", State.PASSED: "▒", State.MAS
 def lesson_result(
     course: "Course", step: Step, last: Marked | None, notes: tuple[str, ...]
 ) -> LessonResult:
-    """Return what to teach now."""
+    """Return start_lesson's answer: what to teach now."""
     total = len(step.done) + len(step.left)
     where = f"{step.lesson}: {len(step.done)} of {count(total, 'exercise')} passed"
     if step.placement:
         left = count(len(step.left), "test exercise")
-        where = f"{step.lesson}: {left} to pass unaided, one a skill, then the lesson is skipped"
+        where = f"{step.lesson}: pass {left} without help, one for each skill, to skip the lesson"
     due = list(step.standing.due)
     return LessonResult(
         summary=f"{where}; {count(len(due), 'review')} due." if due else f"{where}.",
@@ -62,11 +62,14 @@ def lesson_result(
 
 
 def marked_result(course: "Course", marked: Marked) -> MarkedResult:
-    """Result of a submission."""
+    """Return submit_exercise's answer."""
     found = marked.grade
     passed = "passed" if found.passed else "not passed"
     if marked.already:
-        passed = f"passed with this very text on {marked.already:%Y-%m-%d}; nothing new recorded"
+        passed = (
+            f"already passed with exactly this text on {marked.already:%Y-%m-%d}; nothing new was "
+            "recorded"
+        )
     skill = skill_shown(course, marked.skill)
     return MarkedResult(
         summary=f"{marked.exercise}: {passed}. {found.words} {skill.skill} is {skill.state}."
@@ -81,18 +84,18 @@ def marked_result(course: "Course", marked: Marked) -> MarkedResult:
 
 
 def hint_result(hint: HintShown) -> HintResult:
-    """One rung of the ladder."""
+    """Return get_hint's answer: the next hint."""
     cost = (
         "a pass can still count for mastery"
         if hint.counts_still
         else "this exercise is practice, so it costs nothing"
         if hint.practice
-        else "this instance is practice now; a fresh one can count for mastery"
+        else "this instance is now practice; a new one can count for mastery"
     )
     return HintResult(
         summary=f"Hint {hint.level} of {hint.level + hint.left}, a {hint.name}: {cost}.",
-        next_step="Give it in your own words, add nothing to it, and let the learner try again "
-        "before the next one.",
+        next_step="Give it in your own words without adding anything, and let the learner try "
+        "again before the next one.",
         exercise=hint.exercise,
         level=hint.level,
         kind=hint.name,
@@ -105,7 +108,7 @@ def hint_result(hint: HintShown) -> HintResult:
 def progress_result(
     course: "Course", standing: Standing, last: Marked | None, notes: tuple[str, ...]
 ) -> ProgressResult:
-    """The learner's standing."""
+    """Return show_progress's answer."""
     every = [skill_shown(course, standing.skills[name]) for name in course.skills]
     skills = [skill for skill in every if skill.state != State.NEW]  # the chart has them all
     mastered = sum(skill.state == State.MASTERED for skill in skills)
@@ -114,10 +117,10 @@ def progress_result(
     return ProgressResult(
         summary=f"{passed} of {len(course.units)} lessons passed, {mastered} of {len(every)} "
         f"skills mastered, {count(len(due), 'review')} due.",
-        next_step=f"{call(course, 'start_lesson', lesson='review')} for what is due, before "
-        "anything new."
+        next_step=f"{call(course, 'start_lesson', lesson='review')} reviews what is due, "
+        "before anything new."
         if due
-        else f"{call(course, 'start_lesson')} goes on.",
+        else f"{call(course, 'start_lesson')} continues.",
         course=course.id,
         lessons=[
             LessonShown(lesson=u.id, title=u.lesson.front.title, state=_state(standing, u.id))
@@ -133,14 +136,14 @@ def progress_result(
 
 
 def call(course: "Course", tool: str, **arguments: str) -> str:
-    """A tool's call in words; the course is named where it is not the default one."""
+    """Return a tool call as text; it names the course where that is not the default one."""
     if course.id != DEFAULT:
         arguments["course"] = course.name
     return f"{tool}({', '.join(f'{key}={value!r}' for key, value in arguments.items())})"
 
 
 def skill_shown(course: "Course", skill: SkillStanding) -> SkillShown:
-    """One skill's standing."""
+    """Return one skill's standing."""
     return SkillShown(
         skill=skill.skill,
         can=course.skills[skill.skill],
@@ -153,7 +156,7 @@ def skill_shown(course: "Course", skill: SkillStanding) -> SkillShown:
 
 
 def chart(course: "Course", standing: Standing) -> str:
-    """A line for each lesson: its skills as marks, and their meaning below."""
+    """Return a line for each lesson, with its skills as marks, and a legend below."""
     width = max((len(unit.id) for unit in course.units), default=0)
     lines = [
         f"{unit.id:<{width}}  "
@@ -166,7 +169,7 @@ def chart(course: "Course", standing: Standing) -> str:
 
 
 def _sections(title: str, text: str) -> list[SectionShown]:
-    """A section whole, or each explanation on its own."""
+    """Return a section whole, or each of its explanations separately."""
     first, *rest = re.split(r"^### ", text, flags=re.MULTILINE)
     if not rest:
         return [SectionShown(section=title, markdown=text)]
@@ -214,9 +217,9 @@ def _after_opening(course: "Course", step: Step) -> str:
         then = (
             f"{call(course, 'start_lesson', lesson=ready[0])} is next."
             if ready
-            else f"{call(course, 'show_progress')} shows the whole."
+            else f"{call(course, 'show_progress')} shows the whole course."
         )
-        return f"{step.lesson} is done; name what was learned, and what is due. {then}"
+        return f"{step.lesson} is complete. Sum up what was learned and what is due. {then}"
     asks = "Ask what they expect first. " if step.kind == "predict" else ""
     teach = (
         "Teach the sections, then let"
@@ -225,7 +228,7 @@ def _after_opening(course: "Course", step: Step) -> str:
     )
     return (
         f"{teach} the learner work on {step.exercise} in the workbook. {asks}"
-        "When they say it is ready: "
+        "When they say that it is ready, call "
         f"{call(course, 'submit_exercise', exercise=step.exercise, file=str(step.workbook))}."
     )
 
@@ -234,13 +237,14 @@ def _after_marking(course: "Course", marked: Marked) -> str:
     if not marked.grade.passed:
         if marked.belief and marked.grade.shown_input:
             return (
-                "Say plainly that it does not hold yet. Let them predict what their code gives "
-                "for smallest_input, run it, and find the belief themselves; get_hint if stuck."
+                "Say plainly that it is not right yet. Let them predict what their code returns "
+                "for smallest_input, run it, and find the misconception themselves; call "
+                "get_hint if they are stuck."
             )
         if not marked.grade.shown_input:
-            return "Let them say how they came to each part of it; get_hint if they are stuck."
-        return "Let them run smallest_input by hand; get_hint if they are stuck."
+            return "Ask them how they arrived at each part of it; call get_hint if they are stuck."
+        return "Let them run smallest_input by hand; call get_hint if they are stuck."
     if marked.lesson_passed:
         more = f" Unlocked: {', '.join(marked.newly_unlocked)}." if marked.newly_unlocked else ""
-        return f"The lesson is passed.{more} {call(course, 'start_lesson')} goes on."
-    return f"{call(course, 'start_lesson')} gives what comes next in this lesson."
+        return f"The lesson is passed.{more} {call(course, 'start_lesson')} continues."
+    return f"{call(course, 'start_lesson')} opens the next part of this lesson."

@@ -49,7 +49,7 @@ def false_keep_words(record: TrackRecord) -> str:
         else ""
     )
     return (
-        f"at most {record.false_keeps:.2g} false keeps to be expected among "
+        f"at most {record.false_keeps:.2g} false keeps are expected among "
         f"{count(record.candidates, 'candidate')} judged, if the noise of runs is normal{left_out}"
     )
 
@@ -60,7 +60,7 @@ def overfitting_words(found: Overfitting | None, unit: str, sigma: float | None)
         return None
     apart = effect(found.excess, found.low, found.high, sigma)
     if found.keeps < FEWEST_KEEPS:
-        verdict = f"{apart} apart, but it takes {FEWEST_KEEPS} keeps to tell overfitting"
+        verdict = f"{apart} apart, but it takes {FEWEST_KEEPS} keeps to show overfitting"
     elif found.low > 0:
         verdict = f"selection has overfitted by {apart}"
     else:
@@ -75,10 +75,10 @@ def overfitting_words(found: Overfitting | None, unit: str, sigma: float | None)
 def note(taken_back: bool, built_on: str | None, late: bool = False) -> str | None:
     """Describe what happened to an experiment, or to its bases, after its verdict."""
     if taken_back:
-        return "kept, then taken back: its further runs did not bear it out"
+        return "kept, then reversed: its further runs did not confirm it"
     if late:
-        return "better than its base, but the incumbent had moved: not on the kept line"
-    return f"built on {built_on}, which was taken back" if built_on else None
+        return "better than its base, but the incumbent had moved on: not on the kept line"
+    return f"built on {built_on}, which was reversed" if built_on else None
 
 
 def after_verdict(history: History, experiment: str) -> str | None:

@@ -30,7 +30,7 @@ async def test_open_lab_without_arguments_opens_the_shipped_target(connect, lab)
     }
     assert seen["summary"] == snapshot(
         "fake: incumbent e0 at 2.9051 bpb ±0.005 over 4 runs; 3 verdicts (1 keep, 2 discard), "
-        "0 open, 0 runs going. Runs were UNSANDBOXED."
+        "0 open, 0 runs in progress. Runs were UNSANDBOXED."
     )
     assert seen["untouched"] == ["train.py:30-41 schedule"]
     assert seen["devices"] == "gpu-0 Fake 8G, leased; cpu-0 to cpu-3, 1 of 4 leased"
@@ -58,7 +58,7 @@ async def test_open_lab_lets_the_agent_work_while_the_baseline_is_measured(conne
     assert "run_training" in seen["next_step"]
     assert seen["summary"] == snapshot(
         "fake: incumbent e0, not measured yet; 3 verdicts (1 keep, 2 discard), 0 open, "
-        "0 runs going. Runs were UNSANDBOXED."
+        "0 runs in progress. Runs were UNSANDBOXED."
     )
     assert "mean" not in seen["incumbent"]
 
@@ -117,7 +117,7 @@ async def test_a_keep_that_was_taken_back_is_told_wherever_the_agent_looks(conne
         opened = await call(client, "open_lab")
         recalled = await call(client, "recall_experiments")
         concluded = await call(client, "conclude_experiment", experiment="e2", lesson="l")
-    assert opened["taken_back"] == ["e5 on e0: -0.01 bpb over 6 runs: taken back"]
+    assert opened["taken_back"] == [f"e5 on e0: {TAKEN_BACK.sentence}"]
     news = next_steps.reversal_news(lab.tip)
     assert "e5" in news
     assert "e0" in news
@@ -160,13 +160,12 @@ async def test_open_lab_says_how_far_the_lab_can_be_trusted(connect, lab):
     async with connect(lab) as client:
         trust = (await call(client, "open_lab"))["trust"]
     assert trust["false_keeps"] == snapshot(
-        "at most 0.021 false keeps to be expected among 14 candidates judged, "
-        "if the noise of runs is normal"
+        "at most 0.021 false keeps are expected among 14 candidates judged, if the noise of runs is normal"
     )
     assert trust["overfitting"] == snapshot(
         "2 keeps claimed +0.0300 bpb on the judged part; on a spare part that no verdict used "
         "+0.0200 (95 % +0.0100 to +0.0300): +0.0100 (95 % -0.0010 to +0.0210) apart, but it takes "
-        "3 keeps to tell overfitting"
+        "3 keeps to show overfitting"
     )
     assert trust["predictions"] == snapshot(
         [
@@ -185,7 +184,7 @@ async def test_open_lab_says_how_far_the_lab_can_be_trusted(connect, lab):
             snapshot(
                 "2 keeps claimed +0.0300 bpb on the judged part; on a spare part that no "
                 "verdict used +0.0200 (95 % +0.0100 to +0.0300): +0.0100 (95 % +0.0020 "
-                "to +0.0210) apart, but it takes 3 keeps to tell overfitting"
+                "to +0.0210) apart, but it takes 3 keeps to show overfitting"
             ),
         ),
         (
@@ -320,14 +319,20 @@ async def test_evaluate_metric_goes_on_until_the_verdict(connect, lab):
     assert 'conclude_experiment(experiment="e2"' in seen["next_step"]
 
 
-UNTOLD = snapshot("; you gave it 70% to improve, by +0.02, and the runs do not tell whether it did")
+UNTOLD = snapshot(
+    "; you gave it a 70% chance to improve, by +0.02, and the runs do not show whether it did"
+)
 
 
 @pytest.mark.parametrize(
     ("low", "high", "said"),
     [
-        (0.001, 0.02, snapshot("; you gave it 70% to improve, by +0.02, and it did")),
-        (-0.03, -0.001, snapshot("; you gave it 70% to improve, by +0.02, and it got worse")),
+        (0.001, 0.02, snapshot("; you gave it a 70% chance to improve, by +0.02, and it did")),
+        (
+            -0.03,
+            -0.001,
+            snapshot("; you gave it a 70% chance to improve, by +0.02, and it got worse"),
+        ),
         (-0.001, 0.02, UNTOLD),
         (None, None, UNTOLD),
     ],
@@ -343,8 +348,8 @@ async def test_evaluate_metric_without_a_wait_says_what_is_still_needed(connect,
     assert "outcome" not in seen
     assert seen["needs"] == "needs 2 more runs"
     assert seen["summary"] == snapshot(
-        "e2: no verdict yet after 1 measured run, +0.0100 (95 % -0.0100 to +0.0300); 1 run going; "
-        "needs 2 more runs. Runs were UNSANDBOXED."
+        "e2: no verdict yet after 1 measured run, +0.0100 (95 % -0.0100 to +0.0300); "
+        "1 run in progress; needs 2 more runs. Runs were UNSANDBOXED."
     )
     assert 'evaluate_metric(experiment="e2", wait_s=45)' in seen["next_step"]
 
