@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from autoresearch.records import RunState
@@ -115,16 +115,21 @@ def test_idle_runs_preempt_nothing_whatever_their_demand_says() -> None:
     assert found == Plan(wait=Wait.NO_FREE_SLOT)
 
 
-active_runs = st.builds(
-    ActiveRun,
-    id=st.uuids().map(str),
-    state=st.sampled_from([QUEUED, TRAINING, SCORING]),
-    control=st.booleans(),
-    preempted=st.booleans(),
-).map(lambda run: replace(run, preempted=run.control and run.preempted))
-machines = st.builds(
-    Machine, slots=st.integers(0, 6), active=st.lists(active_runs, max_size=8).map(tuple)
-)
+# Machines are noisy: no test here fails for being slow.
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+kinds = st.tuples(st.sampled_from([QUEUED, TRAINING, SCORING]), st.sampled_from("cpx"))
+
+
+def make_machine(slots: int, runs: list[tuple[RunState, str]]) -> Machine:
+    """A machine with candidates (c), controls (p) and preempted controls (x)."""
+    active = (
+        ActiveRun(id=f"r{n}", state=state, control=kind != "c", preempted=kind == "x")
+        for n, (state, kind) in enumerate(runs)
+    )
+    return Machine(slots=slots, active=tuple(active))
+
+
+machines = st.builds(make_machine, st.integers(0, 6), st.lists(kinds, max_size=8))
 demands = st.lists(
     st.builds(
         Demand,
@@ -143,6 +148,7 @@ def by_id(found: Machine) -> dict[str, ActiveRun]:
     return {run.id: run for run in found.active}
 
 
+@unhurried
 @given(machines, demands)
 def test_runs_that_do_not_queue_never_outnumber_free_and_preempted_slots(
     found: Machine, wanted: list[Demand]
@@ -154,6 +160,7 @@ def test_runs_that_do_not_queue_never_outnumber_free_and_preempted_slots(
     assert len(idle.starts) <= found.free_slots
 
 
+@unhurried
 @given(machines, demands)
 def test_only_a_control_that_can_give_its_device_up_is_preempted_and_once(
     found: Machine, wanted: list[Demand]
@@ -171,6 +178,7 @@ def test_only_a_control_that_can_give_its_device_up_is_preempted_and_once(
 
 
 @PLANNERS
+@unhurried
 @given(found=machines, wanted=demands)
 def test_nothing_starts_that_was_not_wanted_or_rests(planner, found, wanted) -> None:  # type: ignore[no-untyped-def]
     most: Counter[str] = Counter()
@@ -183,6 +191,7 @@ def test_nothing_starts_that_was_not_wanted_or_rests(planner, found, wanted) -> 
 
 
 @PLANNERS
+@unhurried
 @given(found=machines, wanted=demands)
 def test_carrying_a_plan_out_leaves_nothing_more_to_preempt_for_it(planner, found, wanted) -> None:  # type: ignore[no-untyped-def]
     plan = planner(found, wanted, NOW)
