@@ -16,6 +16,9 @@ import termios
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic, TypeVar
+
+T_co = TypeVar("T_co", covariant=True)
 
 HELD_OUT_SHARE = 0.1
 _LARGEST_VOCAB = 2**16
@@ -45,14 +48,17 @@ class Corpus:
 
 
 @dataclass(frozen=True, slots=True)
-class Split:
-    """Which documents train, which are scored, and the rest of the held-out tenth in parts."""
+class Split(Generic[T_co]):
+    """Which documents train, which are scored, and the rest of the held-out part in parts.
 
-    training: tuple[str, ...]
-    held_out: tuple[str, ...]
-    spare: tuple[tuple[str, ...], ...]  # each a quarter as large as what is scored
+    Documents are texts, or their places in a token file.
+    """
 
-    def spare_part(self, number: int) -> tuple[str, ...]:
+    training: tuple[T_co, ...]
+    held_out: tuple[T_co, ...]
+    spare: tuple[tuple[T_co, ...], ...]  # each a quarter as large as what is scored
+
+    def spare_part(self, number: int) -> tuple[T_co, ...]:
         """One of the spare parts, going round; empty where there is none."""
         return self.spare[number % len(self.spare)] if self.spare else ()
 
@@ -69,7 +75,7 @@ def read_corpus(path: Path) -> Corpus:
     return corpus
 
 
-def split_corpus(corpus: Corpus, *, split_seed: int, held_out: int) -> Split:
+def split_corpus(corpus: Corpus, *, split_seed: int, held_out: int) -> Split[str]:
     """Draw a tenth of the different documents; the first `held_out` of the draw are scored."""
     drawn = list(dict.fromkeys(corpus.documents))
     random.Random(split_seed).shuffle(drawn)
