@@ -26,7 +26,6 @@ PYTEST = (PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider")
 BUDGET_S = 60.0
 ON_GPUS = ("torch", "jax", "cupy", "tensorflow", "mlx", "triton")
 CLOCKS = ("wall_s", "cpu_s")
-_WAITS = re.compile(r"\b(?:sleep|subprocess|threading|multiprocessing|asyncio|socket|requests)\b")
 SAID = Sureness.SAID
 GUESSED = Sureness.GUESSED
 

@@ -16,6 +16,9 @@ import termios
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic, TypeVar
+
+T_co = TypeVar("T_co", covariant=True)
 
 HELD_OUT_SHARE = 0.1
 _LARGEST_VOCAB = 2**16
@@ -45,14 +48,17 @@ class Corpus:
 
 
 @dataclass(frozen=True, slots=True)
-class Split:
-    """Training documents, scored documents, and the rest of the held-out tenth in spare parts."""
+class Split(Generic[T_co]):
+    """Training documents, scored documents, and the rest of the held-out tenth in spare parts.
 
-    training: tuple[str, ...]
-    held_out: tuple[str, ...]
-    spare: tuple[tuple[str, ...], ...]  # each a quarter as large as `held_out`
+    Documents are texts, or their places in a token file.
+    """
 
-    def spare_part(self, number: int) -> tuple[str, ...]:
+    training: tuple[T_co, ...]
+    held_out: tuple[T_co, ...]
+    spare: tuple[tuple[T_co, ...], ...]  # each a quarter as large as what is scored
+
+    def spare_part(self, number: int) -> tuple[T_co, ...]:
         """Return the spare part of that number, modulo their number; () if there are none."""
         return self.spare[number % len(self.spare)] if self.spare else ()
 
@@ -73,7 +79,7 @@ def read_corpus(path: Path) -> Corpus:
     return corpus
 
 
-def split_corpus(corpus: Corpus, *, split_seed: int, held_out: int) -> Split:
+def split_corpus(corpus: Corpus, *, split_seed: int, held_out: int) -> Split[str]:
     """Split a corpus by a secret seed.
 
     Args:

@@ -21,25 +21,12 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 
-from autoresearch.data.token_feed import HELD_OUT_SHARE
+from autoresearch.data.token_feed import HELD_OUT_SHARE, Split
 
 FORMAT = "autoresearch tokens 1"
 _HEADER = 4096
 _LARGEST_VOCAB = 2**16
 _SPARE_PARTS = 4  # at most this many times what is scored is held out, the scored part included
-
-
-@dataclass(frozen=True, slots=True)
-class Split:
-    """Indices of training documents, scored documents, and spare parts."""
-
-    training: tuple[int, ...]
-    held_out: tuple[int, ...]
-    spare: tuple[tuple[int, ...], ...]  # each a quarter as large as `held_out`
-
-    def spare_part(self, number: int) -> tuple[int, ...]:
-        """Return the spare part of that number, modulo their number; () if there are none."""
-        return self.spare[number % len(self.spare)] if self.spare else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +64,7 @@ class TokenFile:
             return f"holds the id {largest}, where {self.bos - 1} is the largest of its vocabulary"
         return ""
 
-    def split(self, *, split_seed: int, held_out: int) -> Split:
+    def split(self, *, split_seed: int, held_out: int) -> Split[int]:
         """Draw a tenth of the documents, at most four times what is scored; the first are scored.
 
         All documents are distinct: the creation of a lab checks it.

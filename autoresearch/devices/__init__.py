@@ -51,8 +51,6 @@ class Look:
     temperature_c: float | None = None
     slowdown_c: float | None = None  # from which on the hardware lowers the clocks
     slowed_by: tuple[str, ...] = ()  # HEAT, POWER_BRAKE: what lowers the clocks now
-    clock_mhz: float | None = None
-    highest_mhz: float | None = None
 
 
 class Probe(Protocol):

@@ -38,7 +38,10 @@ class Nvidia:
         return _visible(found, self._environ.get(VISIBLE))
 
     def look(self, device: Device) -> Look:
-        """Memory, who computes, temperature and clocks; by its uuid, whatever number it has now."""
+        """Return memory, tenants, temperature and what lowers the clocks.
+
+        The device is found by its uuid, whatever number it has now.
+        """
         if not self._begin():
             return Look()
         handle = next((h for other, h in self._all() if other.uuid == device.uuid), None)
@@ -54,8 +57,6 @@ class Nvidia:
             temperature_c=self._ask("nvmlDeviceGetTemperature", board, nvml.NVML_TEMPERATURE_GPU),
             slowdown_c=self._ask("nvmlDeviceGetTemperatureThreshold", board, threshold),
             slowed_by=self._slowed_by(board),
-            clock_mhz=self._ask("nvmlDeviceGetClockInfo", board, nvml.NVML_CLOCK_SM),
-            highest_mhz=self._ask("nvmlDeviceGetMaxClockInfo", board, nvml.NVML_CLOCK_SM),
         )
 
     def _begin(self) -> bool:

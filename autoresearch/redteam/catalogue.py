@@ -42,6 +42,15 @@ class Entry:
     gap: str = ""  # begins what a sandbox says of itself if it can't hold this one
     alone: bool = False  # nothing else runs meanwhile, since it disturbs the machine
 
+    def __post_init__(self) -> None:
+        """Raise ValueError for a cheat that is held by nothing there is."""
+        unknown = set(self.held_by) - HELD_BY
+        if unknown or (self.cheats and not self.held_by):
+            raise ValueError(
+                f"{self.name}: held_by is {list(self.held_by)}; a cheat names some of "
+                f"{', '.join(sorted(HELD_BY))}"
+            )
+
     @property
     def only_sandbox(self) -> bool:
         """Return whether only a sandbox stops this cheat."""

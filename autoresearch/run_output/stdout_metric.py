@@ -21,7 +21,6 @@ from autoresearch.run_output.result_file import read_result_file
 
 LINE_BYTES = 4096  # of a line; what is longer is no line that gives a number
 MOST_SAID = 40  # numbers beside the metric that are kept
-_READ_BYTES = 64 * 1024
 _SHOWN = 80  # characters of somebody's line in a sentence
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _NOT_FINITE = re.compile(r"[+-]?(?:nan|inf|infinity)", re.IGNORECASE)
@@ -133,15 +132,6 @@ class OutputReader:
             "end that line with a newline",
             reason="cut_off",
         )
-
-
-def read_metric(output: Path, tree: Path, spec: RunSpec) -> Measurement:
-    """What the whole output of a run, kept in a file, says of its metric. Raises ScoringError."""
-    reader = OutputReader(spec)
-    with output.open("rb") as file:
-        while chunk := file.read(_READ_BYTES):
-            reader.feed(chunk)
-    return reader.finish(tree)
 
 
 def finite_number(printed: str, name: str) -> float:

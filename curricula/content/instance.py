@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from random import Random
-from secrets import token_hex
 from typing import Any
 
 from jinja2 import Environment, StrictUndefined, Template, TemplateError
@@ -25,11 +24,6 @@ _TEMPLATES = Environment(
     keep_trailing_newline=True,
     autoescape=False,  # noqa: S701 - markdown and Python, no HTML
 )
-
-
-def fresh_seed() -> str:
-    """A seed that nobody can guess."""
-    return token_hex(8)
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ def corpus(tmp_path: Path) -> Corpus:
     return read_corpus(path)
 
 
-def split(corpus: Corpus, seed: int = 3) -> Split:
+def split(corpus: Corpus, seed: int = 3) -> Split[str]:
     return split_corpus(corpus, split_seed=seed, held_out=3)
 
 

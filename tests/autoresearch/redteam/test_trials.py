@@ -24,7 +24,7 @@ from autoresearch.patches.payload_limits import (
 )
 from autoresearch.redteam.arena import HELD_OUT, TOKENS, small
 from autoresearch.redteam.bait import Bait
-from autoresearch.redteam.catalogue import HELD_BY, PLACEHOLDER, Entry, catalogue, chosen
+from autoresearch.redteam.catalogue import PLACEHOLDER, Entry, catalogue, chosen
 from autoresearch.redteam.outcomes import Bar, Outcome, Seen, find
 from autoresearch.redteam.trials import CONTROLS, UNSANDBOXED, run_redteam
 from autoresearch.sandboxes.selection import current_sandbox
@@ -78,9 +78,14 @@ def test_every_patch_applies_to_the_shipped_target_and_parses() -> None:
 def test_a_cheat_says_what_it_tries_what_holds_it_and_how_it_must_end() -> None:
     for entry in CHEATS:
         assert entry.tries and entry.signs and entry.held_by, entry.name
-        assert set(entry.held_by) <= HELD_BY, entry.name
         assert re.compile(entry.ends)
         assert entry.refused or "attempt: reached" in str(entry.edits), entry.name
+
+
+@pytest.mark.parametrize("held_by", [(), ("sandbox", "luck")])
+def test_a_cheat_that_nothing_holds_is_refused_when_it_is_read(held_by) -> None:
+    with pytest.raises(ValueError, match="held_by"):
+        Entry(name="x", edits=(), cheats=True, about="", held_by=held_by)
 
 
 def test_every_bait_that_a_patch_mentions_exists(tmp_path: Path, lab: Lab) -> None:

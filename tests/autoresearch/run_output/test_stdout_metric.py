@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from autoresearch.errors import ScoringError
 from autoresearch.records import Measurement
-from autoresearch.run_output.stdout_metric import OutputReader, read_metric
+from autoresearch.run_output.stdout_metric import OutputReader
 from tests.support.fakes import make_spec
 from tests.support.golden import BLOCK, NUMBERS, golden_log, progress
 from tests.support.refusals import raises
@@ -23,10 +23,10 @@ VAL = "val_bpb:          0.997900\n"
 
 def read(output: str | bytes, tmp_path: Path, **source: str) -> Measurement:
     """Of a run whose whole output this is."""
-    log = tmp_path / "output"
-    log.write_bytes(output if isinstance(output, bytes) else output.encode())
     fields: dict[str, Any] = {"scoring": "stdout", "metric": "loss", **source}
-    return read_metric(log, tmp_path, make_spec(tmp_path, **fields))
+    reader = OutputReader(make_spec(tmp_path, **fields))
+    reader.feed(output if isinstance(output, bytes) else output.encode())
+    return reader.finish(tmp_path)
 
 
 def read_block(output: str | bytes, tmp_path: Path) -> Measurement:
@@ -287,8 +287,6 @@ def test_what_is_no_file_of_its_own_is_not_read(tmp_path: Path) -> None:
     (tree / "linked").symlink_to(tmp_path)
     (tree / "loop").symlink_to("loop")
     os.mkfifo(tree / "pipe.json")
-    log = tmp_path / "output"
-    log.touch()
     for name, reason in (
         ("link.json", "file_outside"),
         ("linked/outside.json", "file_outside"),
@@ -300,7 +298,7 @@ def test_what_is_no_file_of_its_own_is_not_read(tmp_path: Path) -> None:
     ):
         spec = make_spec(tmp_path, scoring="stdout", metric="loss", file=name)
         with raises(f"scoring.{reason}", name):
-            read_metric(log, tree, spec)
+            OutputReader(spec).finish(tree)
 
 
 NOISE = st.lists(
