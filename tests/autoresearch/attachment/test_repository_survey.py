@@ -186,7 +186,7 @@ def test_a_number_that_does_not_say_which_way_is_better_is_asked_about():
     assert found.metric is not None
     assert found.missing == ("direction",)
     assert look({"work.py": 'print("answer:", a)'}, Answers(direction="max")).missing == ()
-    with raises("contract.direction_unknown"):
+    with raises("contract.bad_direction", "'up'", '"min"', '"max"'):
         look({"work.py": 'print("answer:", a)'}, Answers(direction="up"))
 
 

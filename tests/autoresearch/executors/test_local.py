@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from autoresearch.executors.local import LocalExecutor, kill_orphans
-from autoresearch.records import RunReport, RunState
+from autoresearch.records import EndCause, RunReport, RunState
 from autoresearch.run_directory import RunDir
 from autoresearch.system.locks import try_lock
 from autoresearch.system.processes import boot_id
@@ -118,7 +118,8 @@ time.sleep(1000)
     report = executor.settle(rundir)
     assert report is not None
     assert (report.state, report.run) == (RunState.LOST, "e1-r1")
-    assert report.reason == "its supervisor died while the run was training"
+    assert report.cause is EndCause.SUPERVISOR_DIED
+    assert "training" in report.reason
     assert not processes_with(mark)
     assert not rundir.tree.exists()
     assert executor.settle(rundir) == report == rundir.read_status()
@@ -219,10 +220,7 @@ def test_a_run_whose_supervisor_never_came_is_lost_after_a_while(
     age(rundir)
     report = executor.settle(rundir)
     assert report is not None
-    assert (report.state, report.reason) == (
-        RunState.LOST,
-        "its supervisor never started: no word",
-    )
+    assert (report.state, report.cause) == (RunState.LOST, EndCause.NEVER_STARTED)
 
 
 def test_a_supervisor_that_cannot_start_says_why(tmp_path: Path) -> None:
