@@ -87,7 +87,7 @@ async def test_propose_patch_without_a_prediction_asks_for_one_next_time(connect
     lab.similar = (PAST,)
     async with connect(lab) as client:
         seen = await call(client, "propose_patch", hypothesis="h", diff="--- a\n+++ b\n")
-    assert "effect and confidence" in seen["next_step"]
+    assert next_steps.PREDICT in seen["next_step"]
     assert "e1" in seen["next_step"]
     assert seen["similar"][0]["lesson"] == "0.05 diverges"
 
