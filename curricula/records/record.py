@@ -164,7 +164,7 @@ class Record:
         except OSError as error:
             raise CourseError(
                 f"The record in {self.folder} can't be written: {error.strerror or error}.",
-                "What was not written does not count: check the folder and its disk, then try again.",
+                "What was not written does not count: check the folder and its disk; try again.",
                 reason="not_written",
             ) from error
 
