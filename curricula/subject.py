@@ -60,7 +60,7 @@ def load(path: str = "microgpt/gpt.py") -> ModuleType:
     spec = importlib.util.spec_from_file_location(f"subject_{file.stem}", file)
     if spec is None or spec.loader is None:
         raise UnknownNameError(
-            f"{path} is no Python file.", "A course's subject must be one.", reason="not_python"
+            f"{path} is not a Python file.", "A course's subject must be one.", reason="not_python"
         )
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

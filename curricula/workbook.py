@@ -116,7 +116,7 @@ def _read(path: Path) -> str:
             )
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or "it is no UTF-8 text"
+        why = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise SubmissionError(
             f"{path} can't be read: {why}.",
             "Give the path of a workbook that start_lesson made.",

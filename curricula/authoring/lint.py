@@ -1,4 +1,4 @@
-"""Problems that an author must fix before a course can be taught: file, line, remedy."""
+"""Find what an author has to fix before a course can be taught: file, line, remedy."""
 
 import contextlib
 import io
@@ -41,7 +41,7 @@ def _examples(lesson: Lesson, path: str) -> Iterator[Problem]:
                 exec(compile(example.source, str(lesson.path), "exec"), space)  # noqa: S102
         except (Exception, SystemExit) as error:  # noqa: BLE001 - an author's may raise anything
             words = f"The example raises {type(error).__name__}: {error}."
-            yield Problem(lesson.path, example.line, "example_raises", words, "Mend it.")
+            yield Problem(lesson.path, example.line, "example_raises", words, "Fix it.")
             return
         if example.prints is not None and printed.getvalue().rstrip() != example.prints.rstrip():
             words = f"The example prints {printed.getvalue().rstrip()!r}."

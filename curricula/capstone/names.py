@@ -45,14 +45,14 @@ def read_names(path: Path) -> Names:
         ) from error
     except UnicodeDecodeError as error:
         raise SubmissionError(
-            f"{path} is no UTF-8 text: byte {error.start} can't be read.",
+            f"{path} is not UTF-8 text: byte {error.start} can't be read.",
             "Save it as UTF-8, a name a line.",
             reason="encoding",
         ) from error
     names = Names(tuple(line for line in map(str.strip, text.split("\n")) if line))
     if names.different < LEAST_NAMES:
         raise SubmissionError(
-            f"{path} holds {names.different} different names; {LEAST_NAMES:,} are the least.",
+            f"{path} has {names.different} different names; at least {LEAST_NAMES:,} are needed.",
             f"The lab keeps a tenth of them away from every run, and scores with {HELD_OUT}.",
             reason="too_few_names",
         )
@@ -67,7 +67,7 @@ def read_names(path: Path) -> Names:
     longest = max(names.lines, key=len)
     if len(longest) > LONGEST:
         raise SubmissionError(
-            f"{path} has a name of {len(longest)} characters; {LONGEST} are the most.",
+            f"{path} has a name of {len(longest)} characters; the limit is {LONGEST}.",
             f"It begins {longest[:20]!r}. Shorten it, or leave it out.",
             reason="name_too_long",
         )

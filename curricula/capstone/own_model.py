@@ -154,7 +154,7 @@ def read_model(path: Path) -> str:
     try:
         source = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or "it is no UTF-8 text"
+        why = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise SubmissionError(
             f"{path} can't be read: {why}.",
             "Give the file in which you rebuilt the model.",

@@ -162,7 +162,7 @@ def version_of(unit: Unit) -> str:
 
 
 def load_course(folder: Path) -> tuple[Course | None, list[Problem]]:
-    """The course as far as it can be read, and everything in it that an author has to mend."""
+    """Return the course as far as it can be read, and every problem its author has to fix."""
     file = folder / COURSE_FILE
     try:
         about = CourseFile.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
@@ -213,7 +213,7 @@ def _exercises(file: Path) -> tuple[dict[str, Exercise], list[Problem]]:
                 line,
                 "exercises_error",
                 f"{type(error).__name__}: {error}.",
-                "Mend that line.",
+                "Fix that line.",
             )
         ]
     return found, []
@@ -238,7 +238,7 @@ def _mismatches(unit: Unit, file: Path) -> Iterator[Problem]:
                 path,
                 task.line,
                 "duplicate_exercise",
-                f"`{task.id}` stands here twice.",
+                f"`{task.id}` appears twice here.",
                 "Rename one.",
             )
     for name in told.keys() - unit.exercises.keys():
@@ -256,7 +256,7 @@ def _mismatches(unit: Unit, file: Path) -> Iterator[Problem]:
                 file,
                 1,
                 "exercise_without_text",
-                f"`{name}` has no words.",
+                f"`{name}` has no text in lesson.md.",
                 "Add `### " + name + ": Title`.",
             )
         if exercise.skill not in front.skills:
@@ -305,8 +305,8 @@ def _course_problems(course: Course) -> Iterator[Problem]:
                     path,
                     1,
                     "prerequisite",
-                    f"Its prerequisite `{needed}` is no earlier lesson.",
-                    "Mend the list.",
+                    f"Its prerequisite `{needed}` is not an earlier lesson.",
+                    "Fix the list.",
                 )
         taught.add(unit.id)
         for name in (unit.id, *unit.exercises, *unit.lesson.front.skills):

@@ -1,7 +1,7 @@
 """Reads a lesson.md: front matter, sections an agent teaches from, the words of its exercises.
 
 docs/write-a-course.md describes the form. Everything that is wrong is collected, each with its
-line and what would mend it, so that an author sees all of it at once.
+line and how to fix it, so that an author sees all of it at once.
 """
 
 import re
@@ -38,7 +38,7 @@ _HEADING = re.compile(r"^(?P<id>[a-z0-9-]+):\s*(?P<title>.+)$")
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something an author has to mend."""
+    """Something that the author of a course has to fix."""
 
     file: Path
     line: int  # 1-based
@@ -171,7 +171,7 @@ class _Reader:
             self._problem(
                 line,
                 "front_matter_syntax",
-                f"The front matter is not YAML: {error}.",
+                f"The front matter is not valid YAML: {error}.",
                 "Fix that line.",
             )
         except ValidationError as error:
@@ -223,7 +223,7 @@ class _Reader:
                 self._problem(
                     heading.line,
                     "section_unknown",
-                    f"`{heading.title}` is no section.",
+                    f"`{heading.title}` is not a section of a lesson.",
                     f"They are {known}.",
                 )
         known_titles = [title for title in titles if title in SECTIONS]

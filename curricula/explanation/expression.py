@@ -45,10 +45,12 @@ def graph(text: str) -> tuple[Node, ...]:
         body = ast.parse(text.strip()).body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as wrong:
         raise SubmissionError(
-            "It does not read as an expression.", SAMPLE, reason="not_an_expression"
+            "It is not a valid expression.", SAMPLE, reason="not_an_expression"
         ) from wrong
     if not body or not isinstance(body[-1], ast.Expr):
-        raise SubmissionError("It ends in no expression.", SAMPLE, reason="not_an_expression")
+        raise SubmissionError(
+            "It does not end in an expression.", SAMPLE, reason="not_an_expression"
+        )
     reader = _Reader(subject.load().Value)
     for statement in body[:-1]:
         reader.assign(statement)
@@ -85,7 +87,9 @@ class _Reader:
                 number = None
         if number is None:
             raise SubmissionError(
-                f"{ast.unparse(statement)!r} gives no name a number.", SAMPLE, reason="assignment"
+                f"{ast.unparse(statement)!r} does not give a name a number.",
+                SAMPLE,
+                reason="assignment",
             )
         if len(name) > LONGEST_NAME or not name.isascii():
             raise SubmissionError(

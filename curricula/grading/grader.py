@@ -94,7 +94,7 @@ def check_submission(source: str) -> None:
         size = len(source.encode())
     except UnicodeEncodeError:
         raise SubmissionError(
-            "The answer is no UTF-8 text.", "It must be Python text.", reason="encoding"
+            "The answer is not UTF-8 text.", "It must be Python text.", reason="encoding"
         ) from None
     if size > MOST_BYTES:
         raise SubmissionError(
@@ -102,7 +102,7 @@ def check_submission(source: str) -> None:
         )
     if "\0" in source:
         raise SubmissionError(
-            "The answer holds a zero byte.", "It must be Python text.", reason="zero_byte"
+            "The answer contains a zero byte.", "It must be Python text.", reason="zero_byte"
         )
 
 
@@ -219,7 +219,7 @@ _CUT_SHORT = {
     Finding.TIME: "It had not ended after {limit:g} s",
     Finding.SIZE: "Its answers are far too long",
     Finding.ENDED_EARLY: "Its process ended before it had answered",
-    Finding.EXTRA_ANSWERS: "It answered calls that nobody made",
+    Finding.EXTRA_ANSWERS: "It answered calls that were not made",
 }
 
 

@@ -30,7 +30,7 @@ def refuse_unready(source: str, starter: str) -> None:
     """Raise SubmissionError for what is no answer yet: the starter as it was, or no Python."""
     if fingerprint(source) == fingerprint(starter):
         raise SubmissionError(
-            "It is the starter still, as the workbook was made. Nothing was graded.",
+            "It is still the starter, as the workbook was made. Nothing was graded.",
             "Write the answer below the comment, save the file, and check it then.",
             reason="starter",
         )
@@ -40,8 +40,9 @@ def refuse_unready(source: str, starter: str) -> None:
             ast.parse(source)
     except SyntaxError as error:
         raise SubmissionError(
-            f"Line {error.lineno} is no Python: {error.msg}. Nothing was graded, no try counted.",
-            "Mend that line, or the one before it, where brackets and quotes begin.",
+            f"Line {error.lineno} is not valid Python: {error.msg}. Nothing was graded, "
+            "and no attempt was counted.",
+            "Fix that line, or the one before it, where brackets and quotes begin.",
             reason="syntax",
         ) from None
     except (ValueError, RecursionError, MemoryError):

@@ -131,8 +131,8 @@ def _parsed(path: Path) -> _File:
 
 def _edited(path: Path, why: str, reason: str = "edited_export") -> RecordDamagedError:
     return RecordDamagedError(
-        f"{path} is no record as it was exported: {why}.",
-        "Nothing was taken in. Export it again where it came from, and carry it unchanged.",
+        f"{path} is not a record as it was exported: {why}.",
+        "Nothing was imported. Export it again where it came from, and copy it unchanged.",
         reason=reason,
     )
 

@@ -105,7 +105,7 @@ class Record:
         """
         if path.exists():
             raise CourseError(
-                f"{path} exists already.", "Give a name that is not taken.", reason="file_exists"
+                f"{path} already exists.", "Give a name that is not in use.", reason="file_exists"
             )
         events = self.events()
         text = portable.pack(events, self._clock(), self._key() if events else b"")
@@ -161,7 +161,7 @@ class Record:
         except OSError as error:
             raise CourseError(
                 f"The record in {self.folder} can't be written: {error.strerror or error}.",
-                "Nothing counts that was not written: see to the folder and its disk, then again.",
+                "What was not written does not count: check the folder and its disk; try again.",
                 reason="not_written",
             ) from error
 
@@ -260,7 +260,7 @@ class Record:
             return bytes.fromhex(self.key_file.read_text().strip())
         except (OSError, ValueError) as error:
             raise RecordDamagedError(
-                f"The record's key {self.key_file} does not read.",
+                f"The record's key {self.key_file} is not readable.",
                 "Restore that file; or move it away, and events written with it no longer count.",
                 reason="key",
             ) from error

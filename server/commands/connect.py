@@ -162,7 +162,7 @@ def _show_copies(client: str, copies: SkillsPlan, *, written: bool) -> None:
     for skill in copies.skills:
         say(f"{copies.folder / skill.name}: {_state(skill, written=written)}")
     for path in copies.kept:
-        say(f"kept, for you changed it: {path}")
+        say(f"kept, because you changed it: {path}")
     if copies.kept:
         say(
             f"autoresearch-mcp connect {client} --write --force replaces what you changed, "

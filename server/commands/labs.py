@@ -131,7 +131,7 @@ def verify(
         say(f"{found.signed} of {due} signed with the key {found.signer}")
     if found.ok:
         say_who(here.contract.metric)
-        say(f"To compare with later, write down elsewhere: --head {found.head}")
+        say(f"To compare later, write this down somewhere else: --head {found.head}")
     say(
         f"{here.name}: {'agrees' if found.ok else 'DOES NOT AGREE'}; "
         f"{figures.count(found.entries, 'event')}, "

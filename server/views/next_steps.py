@@ -21,6 +21,9 @@ from autoresearch.views import (
 )
 from server.views.figures import count
 
+PREDICT = (
+    "Next time, predict the effect and your confidence: that is how your forecasts are scored."
+)
 LONG_STREAK = 5  # verdicts without a keep
 LESSONS = {
     Outcome.KEEP: "explain what made it work and what could be pushed further",
@@ -68,11 +71,7 @@ def after_propose(view: Proposal, asked_prediction: bool) -> str:
     warned = (
         f"First read what {', '.join(failed[:3])} showed (in `similar`); then " if failed else ""
     )
-    hint = (
-        " Next time, predict the effect and your confidence: that is how your forecasts are scored."
-        if asked_prediction
-        else ""
-    )
+    hint = f" {PREDICT}" if asked_prediction else ""
     run = _call("run_training", experiment=name, wait_s=20)
     return f"{warned}{run} starts its first run.{hint}"
 

@@ -131,7 +131,7 @@ def init(
         return _open_known(source, None, json, contract_for(source, answers.python))
     if _is_known(source):
         if answers != Answers() or dry_run:
-            raise ContractError(f"{source} has a contract already.", OPTIONS_ONLY, reason="exists")
+            raise ContractError(f"{source} already has a contract.", OPTIONS_ONLY, reason="exists")
         return _open_known(source, sign, json)
     return attach(Path(source), answers, yes=yes, dry_run=dry_run, json=json, sign=sign)
 

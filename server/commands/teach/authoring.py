@@ -24,7 +24,7 @@ CourseName = Annotated[str, Parameter(help="A course's name, or the folder it li
 
 
 def lint(course: CourseName = "microgpt", /) -> int:
-    """Read a course, run its worked examples, draw its exercises; list what is to be mended."""
+    """Read a course, run its worked examples, draw its exercises; list what must be fixed."""
     from curricula.authoring.lint import lint as find_problems
 
     folder = course_folders(own_courses()).get(course, Path(course))

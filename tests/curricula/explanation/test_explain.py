@@ -134,7 +134,7 @@ def test_an_answer_stays_small_and_says_what_it_left_out(section: str) -> None:
     assert len(json.dumps(asdict(told))) < 6_000
     asked = find_lines(section, SOURCE)
     shown = {int(row.split()[0]) for row in told.code.splitlines() if row != "..."}
-    assert shown == set(asked) or "ask for gpt.py:" in told.left_out
+    assert shown == set(asked) or "gpt.py:" in told.left_out
 
 
 @pytest.mark.slow

@@ -29,7 +29,10 @@ def test_replay_log_shows_each_keep_and_the_totals(log, capsys, monkeypatch):
     out = capsys.readouterr().out
     assert "halve the [batch]" in out
     assert "line 5" in out
-    assert out.splitlines()[-1] == snapshot()
+    assert out.splitlines()[-1] == snapshot(
+        "3 runs, 2 kept after the first: 1 of them gained less than sigma = 0.0007, "
+        "1 stand above the noise; 0.012000 claimed in all"
+    )
 
 
 def test_replay_log_as_json_has_the_same_numbers(log, capsys):

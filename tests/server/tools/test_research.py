@@ -87,7 +87,7 @@ async def test_propose_patch_without_a_prediction_asks_for_one_next_time(connect
     lab.similar = (PAST,)
     async with connect(lab) as client:
         seen = await call(client, "propose_patch", hypothesis="h", diff="--- a\n+++ b\n")
-    assert "effect and confidence" in seen["next_step"]
+    assert next_steps.PREDICT in seen["next_step"]
     assert "e1" in seen["next_step"]
     assert seen["similar"][0]["lesson"] == "0.05 diverges"
 
@@ -160,7 +160,8 @@ async def test_open_lab_says_how_far_the_lab_can_be_trusted(connect, lab):
     async with connect(lab) as client:
         trust = (await call(client, "open_lab"))["trust"]
     assert trust["false_keeps"] == snapshot(
-        "at most 0.021 false keeps are expected among 14 candidates judged, if the noise of runs is normal"
+        "at most 0.021 false keeps are expected among 14 candidates judged, if the noise "
+        "of runs is normal"
     )
     assert trust["overfitting"] == snapshot(
         "2 keeps claimed +0.0300 bpb on the judged part; on a spare part that no verdict used "

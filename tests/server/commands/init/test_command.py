@@ -92,7 +92,7 @@ def test_options_do_not_change_a_contract_that_is_committed(home, tmp_path, refu
 def test_what_is_no_repository_is_said_as_ever(home, tmp_path, refused_command):
     (tmp_path / "empty").mkdir()
     said = refused_command(["init", str(tmp_path / "empty"), "--yes"])
-    assert said.kind == "not_found"
+    assert said.code == "git.no_repository"
     assert str(tmp_path / "empty") in said
 
 
