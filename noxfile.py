@@ -70,6 +70,7 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "format", "--check", ".")
     session.run("python", "scripts/report_sizes.py")
     session.run("lint-imports")
+    session.run("codespell")
 
 
 @nox.session
