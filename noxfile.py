@@ -10,11 +10,11 @@ import time
 import nox
 
 nox.options.default_venv_backend = "none"
-nox.options.sessions = ["lint", "types", "docs", "quick", "slow", "long"]
+nox.options.sessions = ["lint", "types", "quick", "slow", "long"]
 
 SLOWEST = ("--durations=10", "--durations-min=1")
 TORCH = "tests/nanolm"  # all tests that need torch
-STATIC = ("lint", "types", "docs")
+STATIC = ("lint", "types")
 
 
 def run_tests(session: nox.Session, tier: str, *arguments: str) -> None:
@@ -44,16 +44,23 @@ def torch(session: nox.Session) -> None:
     run_tests(session, "torch", TORCH, "-m", "slow and torch")
 
 
-@nox.session
-def long(session: nox.Session) -> None:
+@nox.session(name="long")
+def long_tests(session: nox.Session) -> None:
     """Run the tests that take minutes each: all cheats, all draws, every lesson."""
     run_tests(session, "long", "-m", "long")
 
 
-@nox.session
+@nox.session(default=False)
 def coverage(session: nox.Session) -> None:
     """Run the quick tests, and fail if they reach less of the code than they did."""
     run_tests(session, "quick with coverage", "--cov", "--cov-report=term:skip-covered")
+
+
+@nox.session(default=False)
+def docs(session: nox.Session) -> None:
+    """Run the tests of pages, skills and the plugin, which the tiers run too."""
+    pages = ("tests/test_docs.py", "tests/test_skills.py", "tests/test_plugin.py")
+    run_tests(session, "docs", *pages, "-m", "not long")
 
 
 @nox.session
@@ -63,6 +70,7 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "format", "--check", ".")
     session.run("python", "scripts/report_sizes.py")
     session.run("lint-imports")
+    session.run("codespell")
 
 
 @nox.session
@@ -73,7 +81,7 @@ def types(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def ci(session: nox.Session) -> None:
-    """Run the slow tests but those that need torch, and the checks without tests beside them."""
+    """Run the slow tests but those that need torch, with style and types checked beside them."""
     command = ["nox", "--no-color", "-s", *STATIC]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True

@@ -1,8 +1,10 @@
 """Labs that are made once for all workers and copied for each test."""
 
+import contextlib
 import os
 import signal
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from hypothesis import HealthCheck, settings
 
 from autoresearch.lab import Lab
 from tests.support.instant import make_judged_lab, make_measured_lab
+from tests.support.paths import ROOT
 from tests.support.repositories import make_repository, to_verdict
 
 # The same few examples in every run: a failure is this change's, and can be had again.
@@ -31,6 +34,20 @@ settings.load_profile("quick")
 # A shell that starts pytest in the background has it ignore Ctrl-C, which children would inherit.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection(session: pytest.Session) -> None:
+    """Let every second worker import the test modules from the last to the first.
+
+    On a fresh clone compiling them takes most of a collection. Workers that begin at both ends
+    each compile one half and read what the other has written.
+    """
+    odd = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw") in ("1", "3", "5", "7")
+    if not odd or [Path(one).name for one in session.config.args] != ["tests"]:
+        return
+    for path in sorted((ROOT / "tests").rglob("test_*.py"), reverse=True):
+        with contextlib.suppress(Exception, pytest.skip.Exception):  # collection reports it
+            import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
 
 
 SECONDS = {"slow": 600, "long": 3600}  # until a hanging test is ended; pyproject says of the others

@@ -32,10 +32,15 @@ def the_client_and_all_below(client: psutil.Process) -> list[psutil.Process]:
     return [*client.children(recursive=True), client]
 
 
-@pytest.mark.slow
+@pytest.mark.real_runs
 @pytest.mark.parametrize(
     "victims",
-    [the_server, the_tree_below_the_client, the_client_alone, the_client_and_all_below],
+    [  # the widest and the narrowest of them in every CI run
+        pytest.param(the_server, marks=pytest.mark.slow),
+        pytest.param(the_client_and_all_below, marks=pytest.mark.slow),
+        pytest.param(the_tree_below_the_client, marks=pytest.mark.long),
+        pytest.param(the_client_alone, marks=pytest.mark.long),
+    ],
 )
 def test_a_run_ends_as_if_nothing_had_happened_and_is_recorded_once(
     victims: Callable[[psutil.Process], list[psutil.Process]], tmp_path: Path

@@ -14,7 +14,6 @@ from tests.support.paths import ROOT
 UV = shutil.which("uv")
 
 pytestmark = [
-    pytest.mark.slow,
     pytest.mark.wheel,
     pytest.mark.skipif(UV is None, reason="needs uv on PATH: pip install uv"),
 ]
@@ -84,11 +83,13 @@ def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return python
 
 
+@pytest.mark.slow
 def test_the_wheel_puts_one_name_into_site_packages(wheel: Path) -> None:
     names = {Path(name).parts[0] for name in zipfile.ZipFile(wheel).namelist()}
     assert {name for name in names if not name.endswith(".dist-info")} == {"autoresearch_mcp"}
 
 
+@pytest.mark.slow
 def test_the_wheel_carries_target_data_and_skill(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     for path in (
@@ -103,6 +104,7 @@ def test_the_wheel_carries_target_data_and_skill(wheel: Path) -> None:
         assert f"autoresearch_mcp/_app/{path}" in names
 
 
+@pytest.mark.slow
 def test_another_package_named_server_stays_itself(python: Path, tmp_path: Path) -> None:
     said = run(str(python), "-c", "import server; print(server.whose)", cwd=tmp_path)
     assert said.strip() == "another package"
@@ -110,6 +112,7 @@ def test_another_package_named_server_stays_itself(python: Path, tmp_path: Path)
     assert run(command, "--version", cwd=tmp_path).startswith("0.")
 
 
+@pytest.mark.slow
 def test_an_installed_wheel_serves_trains_and_scores_from_an_empty_folder(
     python: Path, tmp_path: Path
 ) -> None:
@@ -119,6 +122,7 @@ def test_an_installed_wheel_serves_trains_and_scores_from_an_empty_folder(
     assert 2 < seen["value"] < 5
 
 
+@pytest.mark.long
 def test_uvx_runs_the_wheel_and_its_runs_do_not_need_uvs_cache(
     wheel: Path, python: Path, tmp_path: Path
 ) -> None:

@@ -112,8 +112,10 @@ def test_the_number_is_the_plain_computation_of_the_model_over_its_rows(
     assert found.value == pytest.approx(math.log2(VOCAB) / size, rel=0.05)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize(
+    "seed",
+    [pytest.param(n, marks=pytest.mark.slow if n < 2 else pytest.mark.long) for n in range(5)],
+)
 def test_an_honest_model_passes_whatever_its_weights(
     tmp_path: Path, torch_python: str, seed: int
 ) -> None:

@@ -149,6 +149,8 @@ def digest(sources: tuple[str, ...], root: Path = ROOT) -> str:
 def _files(root: Path, sources: Iterable[str]) -> Iterable[Path]:
     for source in sources:
         path = root / source
+        if not path.exists():
+            raise FileNotFoundError(f"{path} moved: a check of the course depends on it")
         for file in path.rglob("*") if path.is_dir() else [path]:
             if file.is_file() and "__pycache__" not in file.parts:
                 yield file
