@@ -2,7 +2,7 @@
 
 Also passed as source text to other interpreters: it imports only the standard library and numpy.
 
-        kind b"f" or b"i", uint8 dimensions, four int64 lengths (only that many count), content
+    kind b"f" or b"i", uint8 dimensions, four int64 lengths (only that many count), content
 """
 
 import struct

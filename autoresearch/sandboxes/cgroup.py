@@ -39,11 +39,11 @@ class Cgroups:
         return "cpu" in self._parents
 
     def cpu_s(self) -> float:
-        """Return CPU seconds of all processes ever in groups made here; 0.0 if not counted."""
+        """Return the CPU seconds of all processes in groups made here; 0.0 if unknown."""
         return sum(map(_used_s, self._counting))
 
     def oom_kills(self) -> int:
-        """Return how many processes in the groups made here the kernel killed for lack of memory."""
+        """Return how many processes in groups made here the kernel killed for lack of memory."""
         return sum(map(_killed, self._made))
 
     def make(self, memory_mb: int, tasks: int) -> Callable[[], None]:

@@ -76,7 +76,7 @@ def _is_committed(file: Path, tree: Path) -> bool:
 
 @cache
 def of_interpreter(python: str) -> tuple[Path, ...]:
-    """Return the folders of an interpreter and its packages; OSError if it does not start."""
+    """Return an interpreter's and its packages' folders; raise OSError if it does not start."""
     found = {Path(folder) for folder in _ask(python)[0]}
     executable = Path(python)
     # A link from elsewhere, such as a virtual environment's, is resolved too.
@@ -86,7 +86,7 @@ def of_interpreter(python: str) -> tuple[Path, ...]:
 
 @cache
 def of_product(python: str) -> tuple[Path, ...]:
-    """Return this product's folders, wherever that interpreter would find it: it holds the scorer."""
+    """Return this product's folders, wherever that interpreter would find it."""
     here = Path(__file__).resolve().parents[2]
     installed = [Path(folder) / "autoresearch_mcp" for folder in _ask(python)[1]]
     return tuple(dict.fromkeys([*installed, here]))

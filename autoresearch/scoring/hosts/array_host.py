@@ -1,11 +1,11 @@
-"""Runs one piece of code alone on arrays: a model on its inputs, or a frozen evaluation function.
+"""Host of code on arrays: a model on its inputs, or a frozen evaluation function.
 
-Given as text to the target's interpreter, behind the texts of framing.py and hosting.py. As a model
-it loads `load(path) -> predict` and answers each array of inputs; as a function it takes targets
-and answers and gives a number.
+Passed as source text to the target's interpreter, after array_frames.py and host_io.py. A model is
+loaded by `load(path) -> predict` and answers each array of inputs; a function takes targets and
+answers and returns a number.
 
     request   an array, or for a function two
-    reply     b"R" once loaded, b"A" + an array, or b"E" + uint32 size + words
+    reply     b"R" once loaded, b"A" + an array, or b"E" + uint32 size + message
 """
 
 import sys
