@@ -1,4 +1,4 @@
-"""What this machine has to compute on, in words: for who asks the doctor, or opens a lab."""
+"""Descriptions of this machine's devices, for `doctor` and for opening a lab."""
 
 import os
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ _DRIVER_SIGNS = ("/proc/driver/nvidia/version", "/dev/nvidiactl", "/dev/dxg")
 
 
 def describe_machine(leases: Path, probe: Probe | None = None) -> tuple[str, str]:
-    """(what there is and who holds it, what to do about what is missing); raise LabError.
+    """Return (devices and their tenants, remedy for what is missing); raise LabError.
 
     `leases` is the folder of a home's leases of cores.
     """
@@ -35,7 +35,7 @@ def describe_machine(leases: Path, probe: Probe | None = None) -> tuple[str, str
 
 
 def describe_slots(slots: Sequence[Slot], leases: Path, gpu_leases: Path) -> str:
-    """Those that runs may lease, and which of them somebody has now."""
+    """Return a text with the slots that runs may lease, and which of them are leased now."""
     taken = [slot.name for slot in slots if leased(slot, leases, gpu_leases)]
     cores = [slot.name for slot in slots if not slot.device.is_gpu]
     words = [
