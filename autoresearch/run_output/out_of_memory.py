@@ -1,6 +1,6 @@
-"""Says in one sentence, with numbers, that a run was out of memory, from what it left behind.
+"""Out-of-memory errors of a run, recognised in its output and put into one sentence with numbers.
 
-The libraries' own texts are read: they change, and what is not known stays as it was said.
+This parses the libraries' own messages, which change; an unknown message is shown as it is.
 """
 
 import re
@@ -31,16 +31,16 @@ _MB = {"bytes": 2.0**-20, "K": 2.0**-10, "M": 1.0, "G": 2.0**10, "T": 2.0**20}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
-    """What is known of a run's memory, in MB; 0 where nothing is."""
+    """The known memory usage of a run, in MB; 0 where unknown."""
 
     limit_mb: float
     peak_mb: float = 0.0
     gpu_peak_mb: float = 0.0
-    kills: int = 0  # of its processes, by the kernel, for being above the limit
+    kills: int = 0  # of its processes by the kernel, for exceeding the limit
 
 
 def out_of_memory(exception: str, taken: Taken) -> str | None:
-    """The sentence, None where it died of something else."""
+    """Return the sentence, or None if the run ended for another reason."""
     if _ON_GPU.search(exception):
         return _on_gpu(exception, taken.gpu_peak_mb)
     peak = f", peak {size(taken.peak_mb)}" if taken.peak_mb else ""
@@ -54,7 +54,7 @@ def out_of_memory(exception: str, taken: Taken) -> str | None:
 
 
 def out_of_memory_while_scored(kind: str, where: str, limit_mb: float) -> str | None:
-    """The sentence of a model that may say no more than the kind of what it raised, and where."""
+    """Return the sentence for a scored model, which may show only the exception's kind and line."""
     words = _KINDS.get(kind)
     if words is None:
         return None
@@ -63,7 +63,7 @@ def out_of_memory_while_scored(kind: str, where: str, limit_mb: float) -> str | 
 
 
 def size(mb: float) -> str:
-    """For people: "2.0 GiB", and "120 MB" for less than one."""
+    """Return a size for people: "2.0 GiB", or "120 MB" below one GiB."""
     return f"{mb / 2**10:,.1f} GiB" if mb >= 2**10 else f"{mb:,.0f} MB"
 
 
@@ -90,5 +90,5 @@ def _first(pattern: re.Pattern[str], text: str) -> float | None:
 
 
 def _mb(number: str, unit: str) -> float:
-    """Decimal units are taken for binary ones: torch writes GB for GiB on a Mac."""
+    """Convert to MB; decimal units are taken for binary ones: torch writes GB for GiB on a Mac."""
     return float(number.replace(",", "")) * _MB[unit if unit == "bytes" else unit[0]]

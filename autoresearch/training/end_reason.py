@@ -1,4 +1,4 @@
-"""Says in one sentence how a run ended, from what its training and its scorer left behind."""
+"""The reason why a run ended, in one sentence, from what its training and its scorer left."""
 
 import json
 import signal
@@ -13,14 +13,14 @@ from autoresearch.training.metric_source import Number
 from autoresearch.training.training_process import Ending, TrainingEnd
 
 End = tuple[RunState, str, Measurement | None]
-_IDLE_SHARE = 0.1  # of its time on a CPU, below which a training hung rather than worked
+_IDLE_SHARE = 0.1  # of its time on a CPU: below it a training hung rather than worked
 
 
 def failed(rundir: RunDir, spec: RunSpec, end: TrainingEnd, number: Number | None) -> End | None:
-    """How the run ends if there is nothing to measure, None where there is.
+    """Return the run's end if there is nothing to measure, else None.
 
-    `number` is None where a model is scored: then a run that was cut has left what is scored. Else
-    it must have ended by itself, and well: what it printed before counts for nothing.
+    `number` is None if a model is scored: then a run that was cut has left a checkpoint to score.
+    Otherwise it must have exited by itself with status 0, or its number does not count.
     """
     after = f"after {end.taken.wall_s:.1f} s"
     if not end.all_dead:
@@ -42,7 +42,7 @@ def failed(rundir: RunDir, spec: RunSpec, end: TrainingEnd, number: Number | Non
 
 
 def measured(number: Number, end: TrainingEnd) -> End:
-    """The end of a run that exited well and whose number is read."""
+    """Return the end of a run that exited with status 0 and whose number is read."""
     try:
         found = number.measure(end)
     except ScoringError as failure:
@@ -51,7 +51,7 @@ def measured(number: Number, end: TrainingEnd) -> End:
 
 
 def crash_words(rundir: RunDir, spec: RunSpec, end: TrainingEnd) -> str:
-    """What a training that did not exit well died of: its exception, its signal, its status."""
+    """Return why a training failed: its exception, its signal, or its exit status."""
     exception = true_exception(rundir.log_file)
     taken = Taken(
         limit_mb=spec.memory_mb,
@@ -73,7 +73,7 @@ def crash_words(rundir: RunDir, spec: RunSpec, end: TrainingEnd) -> str:
 
 
 def never_began(rundir: RunDir) -> End:
-    """The end of a run whose command the sandbox did not start; what it said is the whole log."""
+    """Return the end of a run whose command was not started; the log is the sandbox's message."""
     words = last_line(rundir.log_file) or "it said nothing"
     _, missing, command = words.partition("execvp ")
     if missing:
@@ -82,7 +82,7 @@ def never_began(rundir: RunDir) -> End:
 
 
 def checkpoint_problem(rundir: RunDir, spec: RunSpec, end: TrainingEnd) -> str | None:
-    """Why what the training left can't be scored, None where it can."""
+    """Return why the training's checkpoint can't be scored, None if it can."""
     path = rundir.out / spec.checkpoint
     if rundir.out.is_symlink():
         return "the training replaced its out folder by a symlink"
@@ -100,7 +100,7 @@ def checkpoint_problem(rundir: RunDir, spec: RunSpec, end: TrainingEnd) -> str |
 
 
 def scored(rundir: RunDir, exit_code: int | None) -> End:
-    """The end of a run whose scorer exited so; None: it had to be killed."""
+    """Return the end of a run by its scorer's exit code; None means that it had to be killed."""
     if exit_code == 0:
         fields = json.loads(rundir.measurement_file.read_text())
         if "failed" in fields:

@@ -1,7 +1,7 @@
-"""A contract's guards: commands that must pass before what a run left is measured.
+"""Guards of a contract: commands that must pass before a run's result is measured.
 
-Each starts in a fresh copy of the experiment's files, so that nothing a run left there can satisfy
-it, and may write to that copy. What the run left is read-only, in $AUTORESEARCH_RUN_OUT.
+Each starts in a fresh copy of the experiment's files, to which it may write, so that nothing a run
+left there can satisfy it. The run's output is read-only, in $AUTORESEARCH_RUN_OUT.
 """
 
 import dataclasses
@@ -30,11 +30,11 @@ LEFT = "AUTORESEARCH_RUN_OUT"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guard:
-    """One command to pass, and how long it may take."""
+    """A command that must pass, and its time limit."""
 
     name: str
     argv: tuple[str, ...]
-    left_s: float  # of the time that all guards have together
+    left_s: float  # seconds left of the time for all guards
 
     def run(
         self,
@@ -46,12 +46,16 @@ class Guard:
         stop_asked: Callable[[], bool],
         report: Callable[[Progress], None],
     ) -> tuple[TrainingEnd | None, End | None]:
-        """How it ended, and how the run ends by that; None where it passed or was stopped.
+        """Run the guard and return its end, and the run's end if it failed.
 
-        What it printed is appended to the run's log.
+        Its output is appended to the run's log.
+
+        Returns:
+            The process's end (None if it could not be started), and the run's end (None if the
+            guard passed or was stopped).
         """
         directory = _fresh(rundir)
-        # As of any other command that is not sealed, but for what it can read besides.
+        # Like any other unsealed command, with more to read.
         seen = (*spec.inputs, (str(rundir.out), str(rundir.out)))
         own = dataclasses.replace(
             spec,
@@ -101,7 +105,7 @@ class Guard:
 
 
 def _fresh(rundir: RunDir) -> RunDir:
-    """A run directory of a guard's own, with the files as they were committed."""
+    """Return a run directory for a guard, with the files as committed."""
     directory = RunDir(rundir.path / "guard")
     remove_tree(directory.path)
     shutil.copytree(rundir.committed, directory.tree, symlinks=True)

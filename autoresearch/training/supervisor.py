@@ -1,8 +1,8 @@
-"""One process that owns one run, from its start to its last write.
+"""The supervisor: one process that owns one run, from its start to its last write.
 
-It is detached when it comes here, and holds the run's lock as long as it lives; whatever it starts
-stays below it and is dead before it writes how the run ended. It needs nothing of the lab but the
-run directory.
+It is detached by then, and holds the run's lock as long as it lives; all that it starts remains its
+descendant and is dead before it writes how the run ended. It needs nothing of the lab but the run
+directory.
 """
 
 import contextlib
@@ -50,10 +50,10 @@ from autoresearch.training.training_process import (
 )
 from autoresearch.training.tree_integrity import Seal, broken_seal, changed_path, seal_tree
 
-_LOCK_S = 5.0  # somebody may be asking whether the lock is held
+_LOCK_S = 5.0  # another process may be testing whether the lock is held
 _HEARTBEAT_S = 1.0
-_MODELS = 2  # the scorer asks two processes of it
-_SCORER_GRACE_S = 30.0  # the scorer keeps its own deadline; this one is for a scorer that hangs
+_MODELS = 2  # processes with the model while it is scored
+_SCORER_GRACE_S = 30.0  # beyond the scorer's own deadline, in case it hangs
 
 End = tuple[RunState, str, Measurement | None]
 
@@ -64,10 +64,10 @@ def supervise(
     probe: Probe | None = None,
     patience_s: float = PATIENCE_S,
 ) -> int:
-    """Own the run in that directory to its end; return 1 where somebody else does or did.
+    """Own the run in a directory to its end; return 1 if another process does or did.
 
-    `machine` and `probe` look at this machine and its GPUs; for one without room a run waits
-    `patience_s`.
+    `machine` and `probe` observe this machine and its GPUs; a run waits at most `patience_s` for
+    one without room.
     """
     rundir = RunDir(path.resolve())
     become_subreaper()
@@ -178,7 +178,7 @@ class _Supervisor:
         return ended or self._guarded(spec, grant) or self._measure(spec, end, number)
 
     def _guarded(self, spec: RunSpec, grant: Grant) -> End | None:
-        """How the run ends by its guards, None where all passed."""
+        """Return the run's end by its guards, None if all passed."""
         assert self._sandbox is not None
         left_s = spec.guard_s
         for name, argv in spec.guards:
@@ -206,7 +206,7 @@ class _Supervisor:
         self._write_now_and_then(RunState.TRAINING, f"guard {name} runs")
 
     def _measure(self, spec: RunSpec, end: TrainingEnd, number: Number | None) -> End:
-        """From the number that the run gave, or by its model."""
+        """Return the run's end by the metric it reported, or by scoring its model."""
         if number is not None:
             found = measured(number, end)
             self._rundir.keep_only("")  # out of many runs, what they leave would fill the disk
@@ -218,7 +218,7 @@ class _Supervisor:
         return self._score(spec)
 
     def _hopeless_unless_disturbed(self, why: str, end: TrainingEnd, before: Reading) -> End:
-        """A neighbour that takes a run's seconds can make it look hopeless, too."""
+        """Return the end of an early stop: tainted if the machine disturbed the run."""
         tainted = self._tainted(end, before)
         if tainted is not None:
             return tainted
@@ -226,7 +226,7 @@ class _Supervisor:
         return RunState.STOPPED, f"stopped early: {why}", None
 
     def _crowded_out(self, spec: RunSpec, end: TrainingEnd) -> End | None:
-        """How the run ends if it was out of a GPU's memory that somebody else held."""
+        """Return the run's end if it ran out of GPU memory that another process held, or None."""
         if self._gpu is None or not end.all_dead or end.ending is not Ending.EXITED:
             return None
         words = crash_words(self._rundir, spec, end) if end.exit_code else ""
@@ -234,7 +234,7 @@ class _Supervisor:
         return (RunState.TAINTED, f"{words}, while {crowd}", None) if crowd else None
 
     def _tainted(self, end: TrainingEnd, before: Reading) -> End | None:
-        """How the run ends if the machine disturbed it."""
+        """Return the run's end if the machine disturbed it, or None."""
         timed = not self._counts_tokens
         taint = disturbed(
             before,
@@ -249,11 +249,11 @@ class _Supervisor:
         return (RunState.TAINTED, taint, None) if taint else None
 
     def _cores(self) -> int:
-        """How many it needs: those that it leased; one drives a GPU."""
+        """Return the number of cores it needs: those leased, or one to drive a GPU."""
         return 1 + self._lease.device.count(",") if self._lease else 1
 
     def _take_device(self, spec: RunSpec) -> End | None:
-        """Wait for the lease; how the run ends where it can't get one, None if it was stopped."""
+        """Wait for a lease; return the run's end if it gets none, None if it did or was stopped."""
         claim = DeviceAcquisition(spec, self._probe, self._patience_s, self._machine)
         said = ""
         while not self._stop_asked():
@@ -311,7 +311,7 @@ class _Supervisor:
         return self._terminated or rundir.stop_file.exists() or rundir.yield_file.exists()
 
     def _stopped(self, when: str) -> End:
-        """Only the stop file is a wish that the run ends; a signal comes with a logout too."""
+        """Return the end of a run that was asked to stop; a signal alone may come from a logout."""
         if self._rundir.stop_file.exists():
             return RunState.STOPPED, f"asked to stop {when}", None
         if self._rundir.yield_file.exists():
@@ -334,12 +334,12 @@ class _Supervisor:
         self._write_now_and_then(RunState.TRAINING, "trains")
 
     def _pids(self) -> set[int]:
-        """Those of the last look and of now: what a GPU showed may have begun or ended since."""
+        """Return the run's pids at the last look and now: processes may have begun or ended."""
         before = {pid for pid, _ in self._descendants.identities()}
         return before | self._descendants.pids()
 
     def _record_processes(self) -> None:
-        """Written down whenever it changes, so that orphans can be ended if this process dies."""
+        """Record the processes when they change, so that orphans can be killed if this one dies."""
         identities = self._descendants.identities()
         pids = {pid for pid, _ in identities}
         if pids != self._recorded:

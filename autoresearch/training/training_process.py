@@ -1,7 +1,7 @@
-"""One training under its limits: started in the sandbox, fed, watched, and dead when this returns.
+"""The training process under its limits: started in the sandbox, fed, watched, killed at the end.
 
-Limits are looked at 20 times a second, over the whole tree of processes. At a limit everything is
-killed at once, without grace: what counts is the checkpoint that was renamed into place before.
+Limits are checked 20 times a second, for the whole tree of processes. At a limit everything is
+killed at once, without grace; only a checkpoint that was renamed into place before counts.
 """
 
 import contextlib
@@ -30,10 +30,10 @@ _MACHINE_IS_FULL = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
 
 
 class Ending(StrEnum):
-    """Why a training is over."""
+    """The cause of a training's end."""
 
     EXITED = "exited"
-    BUDGET = "budget"  # its seconds are used up: what it left is scored, if it is sealed
+    BUDGET = "budget"  # its seconds are used up; if it is sealed, its checkpoint is scored
     CEILING = "ceiling"  # cut before its budget was used, or, not being sealed, after it
     LIMIT = "limit"  # of memory, processes or disk
     STOPPED = "stopped"
@@ -41,7 +41,7 @@ class Ending(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What a training has taken so far."""
+    """The resources that a training has used so far."""
 
     wall_s: float
     cpu_s: float
@@ -50,29 +50,29 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingEnd:
-    """How a training ended and what it took.
+    """A training's end and the resources it used.
 
-    `exit_code` is negative for a signal, None where the sandbox never got as far as its command.
+    `exit_code` is negative for a signal, None if the sandbox did not start the command.
     """
 
     ending: Ending
-    limit: str  # which limit, with its number; "" where it exited
+    limit: str  # the limit that was met, with its number; "" if it exited
     exit_code: int | None
     taken: Progress
-    peak_mb: float  # of memory, as far as it was seen
+    peak_mb: float  # of memory, as far as observed
     all_dead: bool
     gpu_peak_mb: float = 0.0
     oom_kills: int = 0  # of its processes, by the kernel
 
 
 class NotStarted(Exception):
-    """The training's own command can't be executed; the text says why."""
+    """The training's command can't be executed; the message says why."""
 
 
 class Training:
-    """Owns every descendant of this process from `start` to the end of `run_to_end`.
+    """Owner of all descendants of this process, from its creation to the end of `run_to_end`.
 
-    If it raises, the caller kills the descendants.
+    If it raises, the caller must kill the descendants.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class Training:
         grant: Grant,
         listen: Callable[[bytes], object] | None = None,
     ) -> None:
-        """Start it; `listen` is told all that it prints, of which the log keeps but a part."""
+        """Start the training; `listen` gets all its output, of which the log keeps only a part."""
         self._rundir = rundir
         self._spec = spec
         self._descendants = descendants
@@ -104,7 +104,7 @@ class Training:
             if error.filename != confinement.argv[0] or error.errno in _MACHINE_IS_FULL:
                 raise
             raise NotStarted(f"{error.filename}: {error.strerror}") from error
-        self._started = time.monotonic()  # here, so that its time is not that of our preparations
+        self._started = time.monotonic()  # after our own preparations, which are not its time
         self._exited: float | None = None
         descendants.reset_reaped_cpu()
         os.close(output_end)
@@ -113,7 +113,7 @@ class Training:
     def run_to_end(
         self, stop_asked: Callable[[], bool], report: Callable[[Progress], None]
     ) -> TrainingEnd:
-        """Feed and watch until it exits or meets a limit; then kill what is left of it."""
+        """Feed and watch it until it exits or meets a limit; then kill what is left of it."""
         ending, limit = self._watch(stop_asked, report)
         all_dead = self._descendants.kill()
         self._usage = self._look()
@@ -154,9 +154,10 @@ class Training:
                 _move_data(selector, until=time.monotonic() + POLL_S)
 
     def _look(self) -> Usage:
-        """What it uses; of CPU what a control group counted where that is more.
+        """Return its usage; CPU seconds as a control group counts them, if that is more.
 
-        A child that nobody waits for (SIGCHLD ignored) takes its seconds with it; its group stays.
+        A child that nobody waits for (SIGCHLD ignored) takes its seconds with it, but not from its
+        group.
         """
         seen = self._descendants.look()
         return replace(seen, cpu_s=max(seen.cpu_s, self._sandbox.cpu_s()))
@@ -179,7 +180,7 @@ class Training:
         return None
 
     def _took_too_much(self, wall_s: float) -> str:
-        """Which limit of memory, processes or disk is exceeded, "" if none."""
+        """Return which limit of memory, processes or disk is exceeded, or ""."""
         if self._usage.rss_mb > self._spec.memory_mb:
             used, most = self._usage.rss_mb, self._spec.memory_mb
             return f"used {used:.0f} MB of memory, over its {most} MB"
@@ -192,7 +193,7 @@ class Training:
         return Progress(wall_s, self._usage.cpu_s, self._provision.tokens)
 
     def _copy_output(self) -> bool:
-        """Move what the training printed into the log; whether there can be more."""
+        """Move output of the training into the log; return whether there can be more."""
         try:
             chunk = os.read(self._output, _READ_BYTES)
         except BlockingIOError:
@@ -206,9 +207,9 @@ class Training:
 def training_confinement(
     rundir: RunDir, spec: RunSpec, provision: Provision, grant: Grant, output: int
 ) -> Confinement:
-    """What a training may see: its tree, what it is given, and the folders it may write to.
+    """Return a training's confinement: its tree, its grants, and the folders it may write to.
 
-    A program that is not sealed may write beside itself, as ordinary ones do.
+    An unsealed program may write to its own tree, as ordinary ones do.
     """
     environment = {
         **grant.env,
@@ -244,7 +245,7 @@ def _plain(number: float) -> str:
 
 @contextlib.contextmanager
 def exit_signal(child: "subprocess.Popen[bytes]") -> Iterator[int | None]:
-    """A descriptor that becomes readable when the child exits, None where there is none."""
+    """Yield a descriptor that becomes readable when the child exits; None if unsupported."""
     descriptor = None
     if hasattr(os, "pidfd_open"):
         with contextlib.suppress(OSError):  # an old kernel: the next look finds the exit
@@ -257,7 +258,7 @@ def exit_signal(child: "subprocess.Popen[bytes]") -> Iterator[int | None]:
 
 
 def _move_data(selector: selectors.BaseSelector, until: float) -> None:
-    """Feed and log until it is time to look again, or the training exits."""
+    """Feed and log until the next look is due, or the training exits."""
     while (left := until - time.monotonic()) > 0:
         for key, _ in selector.select(left):
             if key.data is None:
