@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from autoresearch.devices import Device, Probe
-from autoresearch.devices.disturbance import Reading, read_machine
+from autoresearch.devices.disturbance import Counters, read_machine
 from autoresearch.devices.gpu_watch import Watch
 from autoresearch.devices.leases import Lease, LeaseSet
 from autoresearch.devices.memory import LOOK_S, MemoryCheck
@@ -27,7 +27,7 @@ class DeviceAcquisition:
         spec: RunSpec,
         probe: Probe,
         patience_s: float = PATIENCE_S,
-        machine: Callable[[], Reading] = read_machine,
+        machine: Callable[[], Counters] = read_machine,
     ) -> None:
         self._spec = spec
         self._probe = probe

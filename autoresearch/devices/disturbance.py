@@ -19,7 +19,7 @@ _SHORTEST_S = 0.5  # for shorter times the counters are too coarse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class Counters:
     """The machine's counters at one moment."""
 
     at: float  # seconds, monotonic
@@ -30,13 +30,13 @@ class Reading:
     total_mb: float = math.inf
 
 
-def read_machine() -> Reading:
+def read_machine() -> Counters:
     """Return the counters now."""
     times = psutil.cpu_times()
     idle = times.idle + getattr(times, "iowait", 0.0)
     guest = getattr(times, "guest", 0.0) + getattr(times, "guest_nice", 0.0)  # within user
     memory = psutil.virtual_memory()
-    return Reading(
+    return Counters(
         at=time.monotonic(),
         cores=psutil.cpu_count() or 1,
         busy_s=sum(times) - idle - guest,
@@ -47,8 +47,8 @@ def read_machine() -> Reading:
 
 
 def disturbed(
-    before: Reading,
-    after: Reading,
+    before: Counters,
+    after: Counters,
     *,
     own_cpu_s: float,
     own_peak_mb: float,

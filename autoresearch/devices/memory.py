@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from autoresearch.devices.disturbance import Reading
+from autoresearch.devices.disturbance import Counters
 
 LOOK_S = 1.0  # between two looks
 
@@ -15,7 +15,7 @@ class MemoryCheck:
     An estimate above the machine's total is wrong, so it keeps no run waiting.
     """
 
-    def __init__(self, needed_mb: float, machine: Callable[[], Reading]) -> None:
+    def __init__(self, needed_mb: float, machine: Callable[[], Counters]) -> None:
         self._needed_mb = needed_mb
         self._machine = machine
         self._looked = float("-inf")

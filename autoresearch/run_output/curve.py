@@ -23,18 +23,18 @@ class CurvePoint:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class CurveLine:
     """One line of a curve: a finite loss, and the run's own count of tokens, if it gave one."""
 
     loss: float
     tokens: float | None
 
 
-def read_line(line: bytes) -> Seen | None:
+def read_line(line: bytes) -> CurveLine | None:
     """Parse one line of a curve; return None if it is no JSON object with a finite loss."""
     fields = _fields(line)
     loss = _number(fields, _LOSS_KEYS)
-    return None if loss is None else Seen(loss, _number(fields, ("tokens",)))
+    return None if loss is None else CurveLine(loss, _number(fields, ("tokens",)))
 
 
 def read_curve(path: Path, points: int = 20) -> tuple[CurvePoint, ...]:

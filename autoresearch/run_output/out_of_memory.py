@@ -30,7 +30,7 @@ _MB = {"bytes": 2.0**-20, "K": 2.0**-10, "M": 1.0, "G": 2.0**10, "T": 2.0**20}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Taken:
+class MemoryUsage:
     """The known memory usage of a run, in MB; 0 where unknown."""
 
     limit_mb: float
@@ -39,7 +39,7 @@ class Taken:
     kills: int = 0  # of its processes by the kernel, for exceeding the limit
 
 
-def out_of_memory(exception: str, taken: Taken) -> str | None:
+def out_of_memory(exception: str, taken: MemoryUsage) -> str | None:
     """Return the sentence, or None if the run ended for another reason."""
     if _ON_GPU.search(exception):
         return _on_gpu(exception, taken.gpu_peak_mb)

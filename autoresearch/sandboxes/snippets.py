@@ -39,7 +39,7 @@ class Snippet:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ran:
+class SnippetResult:
     """A snippet's answer, and why it ended: "exit", "time" or "size"."""
 
     output: str
@@ -63,7 +63,7 @@ def serve() -> int:
     return 0
 
 
-def run(snippet: Snippet, sandbox: Sandbox, folder: Path) -> Ran:
+def run(snippet: Snippet, sandbox: Sandbox, folder: Path) -> SnippetResult:
     """Run a snippet to its end or kill it at a limit; `folder` is ours and empty.
 
     Raises OSError or LabError if it can't be started.
@@ -85,7 +85,7 @@ def run(snippet: Snippet, sandbox: Sandbox, folder: Path) -> Ran:
     own = sandbox.exit_code(child, child.returncode)
     sandbox.release()  # else its resources for a child would pile up by the thousand
     words = output.decode(errors="replace")
-    return Ran(output=words, ended=ended, exit_code=own, sandbox=sandbox.name)
+    return SnippetResult(output=words, ended=ended, exit_code=own, sandbox=sandbox.name)
 
 
 def _scratch(folder: Path) -> "tempfile.TemporaryDirectory[str]":

@@ -9,7 +9,7 @@ import time
 
 from autoresearch.errors import ScoringError
 from autoresearch.run_directory import RunDir, RunSpec
-from autoresearch.run_output.out_of_memory import HOST_WORDS, Taken, out_of_memory, size
+from autoresearch.run_output.out_of_memory import HOST_WORDS, MemoryUsage, out_of_memory, size
 from autoresearch.sandboxes.base import Sandbox
 from autoresearch.scoring.host_program import host_confinement
 from autoresearch.scoring.redaction import redact
@@ -135,5 +135,5 @@ class Host:
     def _words_that_may_be_shown(self, words: str) -> str:
         if self._loaded:
             return redact(words, self._memory_mb)
-        short = out_of_memory(words, Taken(limit_mb=self._memory_mb))
+        short = out_of_memory(words, MemoryUsage(limit_mb=self._memory_mb))
         return f"{short}, while {self._entry} was loaded to be scored" if short else words

@@ -41,8 +41,8 @@ def find_inputs(
 ) -> tuple[Input, ...]:
     """Return the inputs that a contract names; raise ContractError with a fix for each mistake.
 
-    Of a folder that git carries in part, the rest is an input. `private` are the lab's home and other
-    places that no run may see, beside those that are always private.
+    Of a folder that git carries in part, the rest is an input. `private` are the lab's home and
+    other places that no run may see, beside those that are always private.
     """
     found: list[Input] = []
     mistakes: list[str] = []

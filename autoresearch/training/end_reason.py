@@ -8,7 +8,7 @@ from autoresearch.errors import ScoringError
 from autoresearch.records import Measurement, RunState
 from autoresearch.run_directory import RunDir, RunSpec, measurement_of
 from autoresearch.run_output.log_digest import last_line, true_exception
-from autoresearch.run_output.out_of_memory import Taken, out_of_memory
+from autoresearch.run_output.out_of_memory import MemoryUsage, out_of_memory
 from autoresearch.training.metric_source import Number
 from autoresearch.training.training_process import Ending, TrainingEnd
 
@@ -53,7 +53,7 @@ def measured(number: Number, end: TrainingEnd) -> End:
 def crash_words(rundir: RunDir, spec: RunSpec, end: TrainingEnd) -> str:
     """Return why a training failed: its exception, its signal, or its exit status."""
     exception = true_exception(rundir.log_file)
-    taken = Taken(
+    taken = MemoryUsage(
         limit_mb=spec.memory_mb,
         peak_mb=end.peak_mb,
         gpu_peak_mb=end.gpu_peak_mb,

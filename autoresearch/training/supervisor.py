@@ -24,7 +24,7 @@ from filelock import FileLock, Timeout
 
 from autoresearch.devices import Probe
 from autoresearch.devices.acquisition import PATIENCE_S, DeviceAcquisition
-from autoresearch.devices.disturbance import Reading, disturbed, read_machine
+from autoresearch.devices.disturbance import Counters, disturbed, read_machine
 from autoresearch.devices.gpu_watch import Watch
 from autoresearch.devices.grants import Grant, granted
 from autoresearch.devices.leases import Lease
@@ -60,7 +60,7 @@ End = tuple[RunState, str, Measurement | None]
 
 def supervise(
     path: Path,
-    machine: Callable[[], Reading] = read_machine,
+    machine: Callable[[], Counters] = read_machine,
     probe: Probe | None = None,
     patience_s: float = PATIENCE_S,
 ) -> int:
@@ -88,7 +88,7 @@ class _Supervisor:
     """The steps of a run, and its report so far."""
 
     def __init__(
-        self, rundir: RunDir, machine: Callable[[], Reading], probe: Probe, patience_s: float
+        self, rundir: RunDir, machine: Callable[[], Counters], probe: Probe, patience_s: float
     ) -> None:
         self._rundir = rundir
         self._machine = machine
@@ -217,7 +217,7 @@ class _Supervisor:
         self._write(RunState.SCORING, "is scored")
         return self._score(spec)
 
-    def _hopeless_unless_disturbed(self, why: str, end: TrainingEnd, before: Reading) -> End:
+    def _hopeless_unless_disturbed(self, why: str, end: TrainingEnd, before: Counters) -> End:
         """Return the end of an early stop: tainted if the machine disturbed the run."""
         tainted = self._tainted(end, before)
         if tainted is not None:
@@ -233,7 +233,7 @@ class _Supervisor:
         crowd = self._gpu.crowd() if words.startswith(GPU_WORDS) else ""
         return (RunState.TAINTED, f"{words}, while {crowd}", None) if crowd else None
 
-    def _tainted(self, end: TrainingEnd, before: Reading) -> End | None:
+    def _tainted(self, end: TrainingEnd, before: Counters) -> End | None:
         """Return the run's end if the machine disturbed it, or None."""
         timed = not self._counts_tokens
         taint = disturbed(

@@ -9,7 +9,7 @@ import pytest
 from autoresearch.devices import HEAT, Look, Tenant, Wanted
 from autoresearch.devices.acquisition import DeviceAcquisition
 from autoresearch.devices.descriptions import describe_machine, describe_slots
-from autoresearch.devices.disturbance import Reading
+from autoresearch.devices.disturbance import Counters
 from autoresearch.devices.leases import Lease, LeaseSet
 from autoresearch.devices.memory import LOOK_S, MemoryCheck
 from autoresearch.devices.readiness import unready
@@ -297,7 +297,7 @@ def test_a_need_above_all_that_the_machine_has_keeps_no_run_waiting() -> None:
     assert room.short == ""
 
 
-def machine_with(free_mb: float, total_mb: float = 8192.0) -> Callable[[], Reading]:
+def machine_with(free_mb: float, total_mb: float = 8192.0) -> Callable[[], Counters]:
     return lambda: replace(idle_machine(), free_mb=free_mb, total_mb=total_mb)
 
 
