@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from autoresearch.run_directory import RunDir, RunSpec, write_json
 from autoresearch.run_output.curve import LINE_BYTES, read_line
-from autoresearch.statistics.early_stopping import POINTS, Curve, find_hopeless
+from autoresearch.statistics.early_stopping import POINTS, Curve, find_early_stop
 from autoresearch.training.training_process import Progress
 
 _READ_BYTES = 64 * 1024  # at one look
@@ -53,7 +53,7 @@ class CurveWatch:
         for line in lines:
             self._add(line, getattr(taken, self._unit), taken.cpu_s)
         if lines and self._controls:
-            found = find_hopeless(self.curve, self._controls)
+            found = find_early_stop(self.curve, self._controls)
             self.hopeless = found.sentence if found else ""
 
     def keep(self) -> None:

@@ -9,14 +9,16 @@ from autoresearch.records import Measurement, RunState
 from autoresearch.run_directory import RunDir, RunSpec, measurement_of
 from autoresearch.run_output.log_digest import last_line, true_exception
 from autoresearch.run_output.out_of_memory import MemoryUsage, out_of_memory
-from autoresearch.training.metric_source import Number
-from autoresearch.training.training_process import Ending, TrainingEnd
+from autoresearch.training.metric_source import MetricSource
+from autoresearch.training.training_process import EndKind, TrainingEnd
 
 End = tuple[RunState, str, Measurement | None]
 _IDLE_SHARE = 0.1  # of its time on a CPU: below it a training hung rather than worked
 
 
-def failed(rundir: RunDir, spec: RunSpec, end: TrainingEnd, number: Number | None) -> End | None:
+def failure_end(
+    rundir: RunDir, spec: RunSpec, end: TrainingEnd, number: MetricSource | None
+) -> End | None:
     """Return the run's end if there is nothing to measure, else None.
 
     `number` is None if a model is scored: then a run that was cut has left a checkpoint to score.
@@ -26,22 +28,22 @@ def failed(rundir: RunDir, spec: RunSpec, end: TrainingEnd, number: Number | Non
     if not end.all_dead:
         return RunState.CRASHED, f"processes of it could not be killed {after}", None
     if end.exit_code is None:
-        return never_began(rundir)
+        return unstarted_end(rundir)
     problem: str | None = None
-    if end.ending is Ending.LIMIT:
+    if end.kind is EndKind.LIMIT:
         problem = f"killed {after}: {end.limit}"
-    elif end.ending is Ending.EXITED and end.exit_code != 0:
-        problem = crash_words(rundir, spec, end)
+    elif end.kind is EndKind.EXITED and end.exit_code != 0:
+        problem = crash_reason(rundir, spec, end)
     elif number is None:
         problem = checkpoint_problem(rundir, spec, end)
-    elif end.ending is not Ending.EXITED:
+    elif end.kind is not EndKind.EXITED:
         problem = f"{_hung(end)}killed {after} at {end.limit}"
     if problem is None:
         return None
     return RunState.CRASHED, problem + (number.void(end) if number else ""), None
 
 
-def measured(number: Number, end: TrainingEnd) -> End:
+def measured_end(number: MetricSource, end: TrainingEnd) -> End:
     """Return the end of a run that exited with status 0 and whose number is read."""
     try:
         found = number.measure(end)
@@ -50,7 +52,7 @@ def measured(number: Number, end: TrainingEnd) -> End:
     return RunState.FINISHED, f"{number.metric} {found.value:.6g}", found
 
 
-def crash_words(rundir: RunDir, spec: RunSpec, end: TrainingEnd) -> str:
+def crash_reason(rundir: RunDir, spec: RunSpec, end: TrainingEnd) -> str:
     """Return why a training failed: its exception, its signal, or its exit status."""
     exception = true_exception(rundir.log_file)
     taken = MemoryUsage(
@@ -72,7 +74,7 @@ def crash_words(rundir: RunDir, spec: RunSpec, end: TrainingEnd) -> str:
     return exception
 
 
-def never_began(rundir: RunDir) -> End:
+def unstarted_end(rundir: RunDir) -> End:
     """Return the end of a run whose command was not started; the log is the sandbox's message."""
     words = last_line(rundir.log_file) or "it said nothing"
     _, missing, command = words.partition("execvp ")
@@ -99,7 +101,7 @@ def checkpoint_problem(rundir: RunDir, spec: RunSpec, end: TrainingEnd) -> str |
     return None
 
 
-def scored(rundir: RunDir, exit_code: int | None) -> End:
+def scored_end(rundir: RunDir, exit_code: int | None) -> End:
     """Return the end of a run by its scorer's exit code; None means that it had to be killed."""
     if exit_code == 0:
         fields = json.loads(rundir.measurement_file.read_text())
@@ -114,7 +116,7 @@ def scored(rundir: RunDir, exit_code: int | None) -> End:
 
 def _no_checkpoint(spec: RunSpec, end: TrainingEnd) -> str:
     taken = end.taken
-    if end.ending is Ending.EXITED:
+    if end.kind is EndKind.EXITED:
         return f"exited after {taken.wall_s:.1f} s without a checkpoint {spec.checkpoint}"
     numbers = f"{taken.cpu_s:.1f} CPU s used, {taken.tokens} tokens taken"
     return f"{_hung(end)}no checkpoint after {taken.wall_s:.1f} s, killed at {end.limit}; {numbers}"

@@ -16,9 +16,9 @@ from autoresearch.run_directory import RunDir, RunSpec, remove_tree
 from autoresearch.run_output.log_digest import last_line
 from autoresearch.sandboxes.base import Sandbox
 from autoresearch.system.processes import Descendants
-from autoresearch.training.end_reason import End, crash_words, never_began
+from autoresearch.training.end_reason import End, crash_reason, unstarted_end
 from autoresearch.training.training_process import (
-    Ending,
+    EndKind,
     NotStarted,
     Progress,
     Training,
@@ -69,30 +69,30 @@ class Guard:
         try:
             training = Training(directory, own, sandbox, descendants, shown)
             end = training.run_to_end(stop_asked, report)
-            failed = self._failed(directory, own, end)
+            failure_end = self._failed(directory, own, end)
         except NotStarted as refused:
             end, words = None, f"its command can't be started: {refused}"
-            failed = (RunState.CRASHED, f"guard {self.name} failed: {words}", None)
+            failure_end = (RunState.CRASHED, f"guard {self.name} failed: {words}", None)
         self._keep_log(rundir, directory)
         remove_tree(directory.path)
-        return end, failed
+        return end, failure_end
 
     def _failed(self, directory: RunDir, spec: RunSpec, end: TrainingEnd) -> End | None:
         words = ""
         if not end.all_dead:
             words = "processes of it could not be killed"
-        elif end.ending is Ending.STOPPED:
+        elif end.kind is EndKind.STOPPED:
             return None
         elif end.exit_code is None:
-            state, words, _ = never_began(directory)
+            state, words, _ = unstarted_end(directory)
             if state is RunState.LOST:
                 return state, words, None
-        elif end.ending is Ending.CEILING:
+        elif end.kind is EndKind.CEILING:
             words = f"killed after {end.taken.wall_s:.1f} s: {spec.guard_s:g} s are for all guards"
-        elif end.ending is not Ending.EXITED:
+        elif end.kind is not EndKind.EXITED:
             words = f"killed after {end.taken.wall_s:.1f} s: {end.limit}"
         elif end.exit_code < 0:
-            words = crash_words(directory, spec, end)
+            words = crash_reason(directory, spec, end)
         elif end.exit_code > 0:
             last = last_line(directory.log_file)
             words = f"exit status {end.exit_code}" + (f"; its last line: {last}" if last else "")

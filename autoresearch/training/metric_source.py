@@ -16,7 +16,7 @@ Read = Callable[[TrainingEnd], Measurement]  # raises ScoringError
 
 
 @dataclass(frozen=True, slots=True)
-class Number:
+class MetricSource:
     """The source of one run's metric."""
 
     listen: Callable[[bytes], object] | None  # gets all output of the run
@@ -44,13 +44,13 @@ class Number:
         return f"; the {self.metric} of {value:.6g} that it printed counts for nothing"
 
 
-def number_of(rundir: RunDir, spec: RunSpec) -> Number | None:
+def metric_source_of(rundir: RunDir, spec: RunSpec) -> MetricSource | None:
     """Return the source of a run's metric; None if its model is scored."""
     if spec.scoring == "stdout":
         reader = OutputReader(spec)
-        return Number(reader.feed, lambda _: reader.finish(rundir.tree), spec.metric)
+        return MetricSource(reader.feed, lambda _: reader.finish(rundir.tree), spec.metric)
     if spec.scoring == "clock":
-        return Number(None, lambda end: _clocked(end, spec.metric), spec.metric)
+        return MetricSource(None, lambda end: _clocked(end, spec.metric), spec.metric)
     return None
 
 

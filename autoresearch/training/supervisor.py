@@ -36,19 +36,19 @@ from autoresearch.sandboxes.base import Sandbox
 from autoresearch.sandboxes.selection import make_sandbox
 from autoresearch.system.processes import Descendants, become_subreaper, boot_id
 from autoresearch.training.curve_watch import CurveWatch
-from autoresearch.training.end_reason import crash_words, failed, measured, scored
+from autoresearch.training.end_reason import crash_reason, failure_end, measured_end, scored_end
 from autoresearch.training.guards import Guard
-from autoresearch.training.metric_source import Number, number_of
+from autoresearch.training.metric_source import MetricSource, metric_source_of
 from autoresearch.training.training_process import (
     POLL_S,
-    Ending,
+    EndKind,
     NotStarted,
     Progress,
     Training,
     TrainingEnd,
     exit_signal,
 )
-from autoresearch.training.tree_integrity import Seal, broken_seal, changed_path, seal_tree
+from autoresearch.training.tree_integrity import TreeState, clean_tree, find_change, record_tree
 
 _LOCK_S = 5.0  # another process may be testing whether the lock is held
 _HEARTBEAT_S = 1.0
@@ -141,7 +141,7 @@ class _Supervisor:
             return ended or self._stopped("before it began")
         self._rundir.out.mkdir(exist_ok=True)
         self._rundir.scratch.mkdir(exist_ok=True)
-        seal, number = seal_tree(self._rundir.tree), number_of(self._rundir, spec)
+        recorded, number = record_tree(self._rundir.tree), metric_source_of(self._rundir, spec)
         self._watch = CurveWatch(self._rundir, spec)
         self._sandbox = make_sandbox(spec.sandbox)
         self._started, before = time.time(), self._machine()
@@ -166,14 +166,14 @@ class _Supervisor:
         self._taken, self._peak_mb = end.taken, end.peak_mb
         self._watch.look(end.taken)
         self._watch.keep()
-        self._cut = end.limit if end.ending is Ending.CEILING and spec.sealed else ""
-        if end.all_dead and end.ending is Ending.STOPPED and not self._stop_asked():
+        self._cut = end.limit if end.kind is EndKind.CEILING and spec.sealed else ""
+        if end.all_dead and end.kind is EndKind.STOPPED and not self._stop_asked():
             return self._hopeless_unless_disturbed(self._watch.hopeless, end, before)
         told_too = self._terminated and end.exit_code == -signal.SIGTERM  # a logout tells all
-        if end.all_dead and (end.ending is Ending.STOPPED or told_too):
+        if end.all_dead and (end.kind is EndKind.STOPPED or told_too):
             return self._stopped(f"after {end.taken.wall_s:.1f} s of training")
-        ended = self._crowded_out(spec, end) or failed(self._rundir, spec, end, number)
-        ended = ended or _changed(self._rundir, spec, seal)
+        ended = self._crowded_out(spec, end) or failure_end(self._rundir, spec, end, number)
+        ended = ended or _changed(self._rundir, spec, recorded)
         ended = ended or self._tainted(end, before)  # decided before its score is known
         return ended or self._guarded(spec, grant) or self._measure(spec, end, number)
 
@@ -185,7 +185,7 @@ class _Supervisor:
             self._descendants = Descendants()  # a process number may come again
             self._write(RunState.TRAINING, f"guard {name} runs")
             guard = Guard(name=name, argv=argv, left_s=left_s)
-            end, failed = guard.run(
+            end, failure_end = guard.run(
                 self._rundir,
                 spec,
                 self._sandbox,
@@ -194,8 +194,8 @@ class _Supervisor:
                 self._stop_asked,
                 partial(self._on_guard, name),
             )
-            if failed is not None:
-                return failed
+            if failure_end is not None:
+                return failure_end
             if self._stop_asked():
                 return self._stopped(f"while guard {name} ran")
             left_s -= end.taken.wall_s if end else 0.0
@@ -205,10 +205,10 @@ class _Supervisor:
         self._record_processes()
         self._write_now_and_then(RunState.TRAINING, f"guard {name} runs")
 
-    def _measure(self, spec: RunSpec, end: TrainingEnd, number: Number | None) -> End:
+    def _measure(self, spec: RunSpec, end: TrainingEnd, number: MetricSource | None) -> End:
         """Return the run's end by the metric it reported, or by scoring its model."""
         if number is not None:
-            found = measured(number, end)
+            found = measured_end(number, end)
             self._rundir.keep_only("")  # out of many runs, what they leave would fill the disk
             return found
         remove_tree(self._rundir.scratch)
@@ -227,9 +227,9 @@ class _Supervisor:
 
     def _crowded_out(self, spec: RunSpec, end: TrainingEnd) -> End | None:
         """Return the run's end if it ran out of GPU memory that another process held, or None."""
-        if self._gpu is None or not end.all_dead or end.ending is not Ending.EXITED:
+        if self._gpu is None or not end.all_dead or end.kind is not EndKind.EXITED:
             return None
-        words = crash_words(self._rundir, spec, end) if end.exit_code else ""
+        words = crash_reason(self._rundir, spec, end) if end.exit_code else ""
         crowd = self._gpu.crowd() if words.startswith(GPU_WORDS) else ""
         return (RunState.TAINTED, f"{words}, while {crowd}", None) if crowd else None
 
@@ -304,7 +304,7 @@ class _Supervisor:
             return RunState.CRASHED, f"{HOST_WORDS}while it was scored {used}", None
         if code is None and self._stop_asked():
             return self._stopped("while it was scored")
-        return scored(self._rundir, code)
+        return scored_end(self._rundir, code)
 
     def _stop_asked(self) -> bool:
         rundir = self._rundir
@@ -380,8 +380,8 @@ def _rss_mb(pid: int) -> float:
     return 0.0
 
 
-def _changed(rundir: RunDir, spec: RunSpec, seal: Seal) -> End | None:
-    changed = (broken_seal if spec.sealed else changed_path)(rundir.tree, seal)
+def _changed(rundir: RunDir, spec: RunSpec, recorded: TreeState) -> End | None:
+    changed = (clean_tree if spec.sealed else find_change)(rundir.tree, recorded)
     if changed is None:
         return None
     return RunState.CRASHED, f"the training changed {changed} in its own tree", None

@@ -14,7 +14,7 @@ from autoresearch.data.token_feed import Feed
 from autoresearch.run_directory import RunSpec
 
 
-class Provision(Protocol):
+class TokenSource(Protocol):
     """The interface that Training uses."""
 
     @property
@@ -43,12 +43,12 @@ class Provision(Protocol):
         """Finish after the run died; unread tokens do not count as taken."""
 
 
-def provide(spec: RunSpec) -> Provision:
+def open_token_source(spec: RunSpec) -> TokenSource:
     """Return the data source of a run."""
-    return Tokens(spec) if spec.serves_tokens else NoTokens()
+    return ServedTokens(spec) if spec.serves_tokens else NoTokens()
 
 
-class Tokens:
+class ServedTokens:
     """Tokens of a sealed target: its documents without the held-out ones, in the lab's order."""
 
     def __init__(self, spec: RunSpec) -> None:

@@ -21,7 +21,7 @@ from autoresearch.run_output.capped_log import CappedLog
 from autoresearch.sandboxes.base import Confinement, Sandbox
 from autoresearch.system.processes import Descendants, Usage
 from autoresearch.training.disk_usage import DiskUsage
-from autoresearch.training.token_source import Provision, provide
+from autoresearch.training.token_source import TokenSource, open_token_source
 
 POLL_S = 0.05
 MOST_PROCESSES = 512
@@ -29,7 +29,7 @@ _READ_BYTES = 64 * 1024
 _MACHINE_IS_FULL = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
 
 
-class Ending(StrEnum):
+class EndKind(StrEnum):
     """The cause of a training's end."""
 
     EXITED = "exited"
@@ -55,7 +55,7 @@ class TrainingEnd:
     `exit_code` is negative for a signal, None if the sandbox did not start the command.
     """
 
-    ending: Ending
+    kind: EndKind
     limit: str  # the limit that was met, with its number; "" if it exited
     exit_code: int | None
     taken: Progress
@@ -94,10 +94,10 @@ class Training:
         self._peak_mb = 0.0
         self._log = CappedLog(rundir.log_file)
         self._listen = listen
-        self._provision = provide(spec)
+        self._source = open_token_source(spec)
         self._output, output_end = os.pipe()
         os.set_blocking(self._output, False)
-        confinement = training_confinement(rundir, spec, self._provision, grant, output_end)
+        confinement = training_confinement(rundir, spec, self._source, grant, output_end)
         try:
             self._child = sandbox.start(confinement)
         except OSError as error:
@@ -108,23 +108,23 @@ class Training:
         self._exited: float | None = None
         descendants.reset_reaped_cpu()
         os.close(output_end)
-        self._provision.begin()
+        self._source.begin()
 
     def run_to_end(
         self, stop_asked: Callable[[], bool], report: Callable[[Progress], None]
     ) -> TrainingEnd:
         """Feed and watch it until it exits or meets a limit; then kill what is left of it."""
-        ending, limit = self._watch(stop_asked, report)
+        kind, limit = self._watch(stop_asked, report)
         all_dead = self._descendants.kill()
         self._usage = self._look()
-        self._provision.abandon()
+        self._source.abandon()
         while self._copy_output():
             pass
         self._log.close()
         code = self._descendants.exit_code(self._child.pid)
         self._child.returncode = -9 if code is None else code
         return TrainingEnd(
-            ending=ending,
+            kind=kind,
             limit=limit,
             exit_code=self._sandbox.exit_code(self._child, self._child.returncode),
             taken=self._progress(),
@@ -135,17 +135,17 @@ class Training:
 
     def _watch(
         self, stop_asked: Callable[[], bool], report: Callable[[Progress], None]
-    ) -> tuple[Ending, str]:
+    ) -> tuple[EndKind, str]:
         with selectors.DefaultSelector() as selector, exit_signal(self._child) as exited:
             selector.register(self._output, selectors.EVENT_READ, self._copy_output)
-            if (tokens := self._provision.fileno) is not None:
-                selector.register(tokens, selectors.EVENT_WRITE, self._provision.pump)
+            if (tokens := self._source.fileno) is not None:
+                selector.register(tokens, selectors.EVENT_WRITE, self._source.pump)
             if exited is not None:
                 selector.register(exited, selectors.EVENT_READ, None)
             while True:
                 if self._descendants.exit_code(self._child.pid) is not None:
                     self._exited = time.monotonic()
-                    return Ending.EXITED, ""
+                    return EndKind.EXITED, ""
                 self._usage = self._look()
                 self._peak_mb = max(self._peak_mb, self._usage.rss_mb)
                 if met := self._limit_met(stop_asked):
@@ -162,21 +162,21 @@ class Training:
         seen = self._descendants.look()
         return replace(seen, cpu_s=max(seen.cpu_s, self._sandbox.cpu_s()))
 
-    def _limit_met(self, stop_asked: Callable[[], bool]) -> tuple[Ending, str] | None:
+    def _limit_met(self, stop_asked: Callable[[], bool]) -> tuple[EndKind, str] | None:
         spec, cpu_s = self._spec, self._usage.cpu_s
         wall_s = time.monotonic() - self._started
         if stop_asked():
-            return Ending.STOPPED, "asked to stop"
+            return EndKind.STOPPED, "asked to stop"
         if took := self._took_too_much(wall_s):
-            return Ending.LIMIT, took
+            return EndKind.LIMIT, took
         budgets = (("wall_s", wall_s, "wall"), ("cpu_s", cpu_s, "CPU"))
         for unit, taken, clock in budgets if spec.sealed else ():
             if spec.budget_unit == unit and taken >= spec.budget:
-                return Ending.BUDGET, f"its budget of {spec.budget:g} {clock} seconds"
+                return EndKind.BUDGET, f"its budget of {spec.budget:g} {clock} seconds"
         ceilings = ((spec.cpu_ceiling_s, cpu_s, "CPU"), (spec.wall_ceiling_s, wall_s, "wall"))
         for allowed, taken, clock in ceilings:
             if allowed is not None and taken >= allowed:
-                return Ending.CEILING, f"its ceiling of {allowed:g} {clock} seconds"
+                return EndKind.CEILING, f"its ceiling of {allowed:g} {clock} seconds"
         return None
 
     def _took_too_much(self, wall_s: float) -> str:
@@ -190,7 +190,7 @@ class Training:
 
     def _progress(self) -> Progress:
         wall_s = (self._exited or time.monotonic()) - self._started
-        return Progress(wall_s, self._usage.cpu_s, self._provision.tokens)
+        return Progress(wall_s, self._usage.cpu_s, self._source.tokens)
 
     def _copy_output(self) -> bool:
         """Move output of the training into the log; return whether there can be more."""
@@ -205,7 +205,7 @@ class Training:
 
 
 def training_confinement(
-    rundir: RunDir, spec: RunSpec, provision: Provision, grant: Grant, output: int
+    rundir: RunDir, spec: RunSpec, source: TokenSource, grant: Grant, output: int
 ) -> Confinement:
     """Return a training's confinement: its tree, its grants, and the folders it may write to.
 
@@ -218,7 +218,7 @@ def training_confinement(
         "AUTORESEARCH_BUDGET_UNIT": spec.budget_unit,
         "AUTORESEARCH_OUT": str(rundir.out),
         "PYTHONHASHSEED": str(spec.seed % 2**32),
-        **provision.env,
+        **source.env,
     }
     return Confinement(
         argv=spec.command,
@@ -234,7 +234,7 @@ def training_confinement(
         gpu=grant.gpu,
         memory_mb=spec.memory_mb,
         file_mb=2 * spec.checkpoint_mb,  # so that one a little too large gets its own sentence
-        pass_fds=provision.pass_fds,
+        pass_fds=source.pass_fds,
         output=output,
     )
 

@@ -13,53 +13,53 @@ from pathlib import Path
 
 from autoresearch.run_directory import remove_tree
 
-Seal = dict[str, tuple[int, int, int, int, str]]
+TreeState = dict[str, tuple[int, int, int, int, str]]
 
 
-def seal_tree(tree: Path) -> Seal:
+def record_tree(tree: Path) -> TreeState:
     """Return the state of `tree` and of all files and folders below it, by relative path."""
-    seal = {"": _state(tree)}
+    recorded = {"": _state(tree)}
     folders = [""]
     while folders:
         folder = folders.pop()
         for entry in _entries(tree, folder):
             name = os.path.join(folder, entry.name)  # noqa: PTH118 - names are text, for the seal
-            seal[name] = _state(tree / name)
+            recorded[name] = _state(tree / name)
             if entry.is_dir(follow_symlinks=False):
                 folders.append(name)
-    return seal
+    return recorded
 
 
-def broken_seal(tree: Path, seal: Seal) -> str | None:
+def clean_tree(tree: Path, recorded: TreeState) -> str | None:
     """Return the first changed path, None if there is none; remove new files."""
-    return changed_path(tree, seal) or _stays(tree, seal)
+    return find_change(tree, recorded) or _remove_all_new(tree, recorded)
 
 
-def changed_path(tree: Path, seal: Seal) -> str | None:
+def find_change(tree: Path, recorded: TreeState) -> str | None:
     """Return the first changed path, None if there is none."""
-    for name in sorted(seal):
+    for name in sorted(recorded):
         try:
-            if _state(tree / name) != seal[name]:
+            if _state(tree / name) != recorded[name]:
                 return name or "the top folder"
         except OSError:
             return name or "the top folder"
     return None
 
 
-def _stays(tree: Path, seal: Seal) -> str | None:
+def _remove_all_new(tree: Path, recorded: TreeState) -> str | None:
     """Remove new files; return the first folder in which that fails, or None."""
-    for folder in sorted(name for name in seal if _is_folder(seal[name])):
+    for folder in sorted(name for name in recorded if _is_folder(recorded[name])):
         try:
-            _remove_new(tree, folder, seal)
+            _remove_new(tree, folder, recorded)
         except OSError:
             return folder or "the top folder"
     return None
 
 
-def _remove_new(tree: Path, folder: str, seal: Seal) -> None:
+def _remove_new(tree: Path, folder: str, recorded: TreeState) -> None:
     """Remove what is new in one folder; new folders are removed without looking into them."""
     for entry in _entries(tree, folder):
-        if os.path.join(folder, entry.name) in seal:  # noqa: PTH118 - as in seal_tree
+        if os.path.join(folder, entry.name) in recorded:  # noqa: PTH118 - as in seal_tree
             continue
         if entry.is_dir(follow_symlinks=False):
             remove_tree(Path(entry.path))
