@@ -12,7 +12,7 @@ from autoresearch.devices.disturbance import Counters, read_machine
 from autoresearch.devices.gpu_watch import Watch
 from autoresearch.devices.leases import Lease, LeaseSet
 from autoresearch.devices.memory import LOOK_S, MemoryCheck
-from autoresearch.devices.readiness import unready
+from autoresearch.devices.readiness import reason_not_ready
 from autoresearch.run_directory import RunSpec
 
 PATIENCE_S = 600.0  # longest wait for a full machine, or a GPU that is leased but not ready
@@ -32,8 +32,8 @@ class DeviceAcquisition:
         self._spec = spec
         self._probe = probe
         self._patience_s = patience_s
-        self._taker = LeaseSet(spec)
-        self._room = MemoryCheck(spec.needed_mb, machine)
+        self._leases = LeaseSet(spec)
+        self._memory = MemoryCheck(spec.needed_mb, machine)
         self._devices: dict[str, Device] = {}
         self._tried: set[str] = set()
         self._refused: dict[str, str] = {}
@@ -42,35 +42,35 @@ class DeviceAcquisition:
 
     def take(self) -> Lease | None:
         """Return a lease of free slots that fit the run, None if there is none yet."""
-        if self._room.look() and self._room.short:
-            self._taker.give_up()  # others may need less memory
-            self._count_while(hopeless=self._taker.all_free())  # else a run that ends makes room
-        return None if self._room.short else self._take_device()
+        if self._memory.look() and self._memory.short:
+            self._leases.give_up()  # others may need less memory
+            self._count_while(futile=self._leases.all_free())  # else a run that ends makes room
+        return None if self._memory.short else self._take_device()
 
     def _take_device(self) -> Lease | None:
         self._tried.clear()
-        lease = self._taker.take(self._fits)
+        lease = self._leases.take(self._fits)
         self._refused = {name: why for name, why in self._refused.items() if name in self._tried}
         # A leased slot will become free: it is futile only if all are free and none has room.
         all_refused = bool(self._refused) and self._tried == set(self._spec.devices)
-        self._count_while(hopeless=all_refused)
+        self._count_while(futile=all_refused)
         return lease
 
-    def _count_while(self, *, hopeless: bool) -> None:
-        if not hopeless:
+    def _count_while(self, *, futile: bool) -> None:
+        if not futile:
             self._since = None
         elif self._since is None:
             self._since = time.monotonic()
 
     def give_up(self) -> None:
         """Release all that was gathered so far."""
-        self._taker.give_up()
+        self._leases.give_up()
 
     @property
     def reason(self) -> str:
         """The reason for waiting, with numbers if memory is short or a GPU is not ready."""
-        if self._room.short:
-            return f"waits: {self._room.short}"
+        if self._memory.short:
+            return f"waits: {self._memory.short}"
         if not self._refused:
             return "waits for a device"
         return f"waits: {'; '.join(dict.fromkeys(self._refused.values()))}"
@@ -106,7 +106,7 @@ class DeviceAcquisition:
         device = self._device(name)
         if device is None:
             return f"{name} is not there any more"
-        return unready(
+        return reason_not_ready(
             device,
             self._probe.look(device),
             self._spec.gpu_memory_mb,

@@ -46,7 +46,7 @@ def read_machine() -> Counters:
     )
 
 
-def disturbed(
+def find_disturbance(
     before: Counters,
     after: Counters,
     *,

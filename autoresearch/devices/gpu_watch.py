@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection
 import psutil
 
 from autoresearch.devices import HEAT, POWER_BRAKE, Device, Look, Probe, Tenant
-from autoresearch.devices.readiness import BUSY, holds, largest
+from autoresearch.devices.readiness import BUSY, describe_tenant, largest
 
 SAMPLE_S = 1.0
 _MOST_DISTURBED = 0.05  # share of the samples
@@ -61,7 +61,9 @@ class Watch:
         self.peak_mb = max(self.peak_mb, self._held_mb(look, mine))
         for tenant in self._beside:
             if self._disturbs(tenant):
-                self._others[holds(tenant) if tenant.busy is None else _computes(tenant)] += 1
+                self._others[
+                    describe_tenant(tenant) if tenant.busy is None else _computes(tenant)
+                ] += 1
                 break
 
     def disturbance(self) -> str:

@@ -50,7 +50,7 @@ class Grant:
     gpu: bool = False
 
 
-def granted(spec: RunSpec, device: str) -> Grant:
+def make_grant(spec: RunSpec, device: str) -> Grant:
     """Return the grant of leased slots to a run.
 
     AUTORESEARCH_DEVICE is torch's name for the device. A run on a core is told of no GPU, even

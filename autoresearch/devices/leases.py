@@ -53,7 +53,7 @@ class LeaseSet:
     def all_free(self) -> bool:
         """Return whether no run holds any slot that this one may lease."""
         for name in self._spec.devices:
-            locks = try_all(self._files(name))
+            locks = try_locks(self._files(name))
             if locks is None:
                 return False
             Lease(name, locks).release()
@@ -66,7 +66,7 @@ class LeaseSet:
         self._cores, self._turn = {}, None
 
     def _take_one(self, name: str, fits: Callable[[str], bool]) -> Lease | None:
-        locks = try_all(self._files(name))
+        locks = try_locks(self._files(name))
         if locks is None:
             return None
         lease = Lease(name, locks)
@@ -108,27 +108,27 @@ def gpu_leases() -> Path:
     return Path(platformdirs.user_data_dir("autoresearch-mcp", appauthor=False)) / "gpus"
 
 
-def try_all(files: Sequence[Path]) -> tuple[FileLock, ...] | None:
+def try_locks(files: Sequence[Path]) -> tuple[FileLock, ...] | None:
     """Take all of these locks and return them, or none."""
     taken: list[FileLock] = []
     for file in files:
         file.parent.mkdir(parents=True, exist_ok=True)
         lock = try_lock(file)
         if lock is None:
-            for held in taken:
-                held.release()
+            for earlier in taken:
+                earlier.release()
             return None
         taken.append(lock)
     return tuple(taken)
 
 
-def leased(slot: Slot, cores: Path, gpus: Path) -> bool:
+def is_leased(slot: Slot, cores: Path, gpus: Path) -> bool:
     """Return whether any part of the slot is leased; `cores` and `gpus` are the leases' folders."""
     uuid = slot.device.uuid if slot.device.is_gpu else ""
     return any(map(_is_held, _files(slot.name, uuid, gpus if uuid else cores)))
 
 
-def held(names: Iterable[str], folder: Path) -> tuple[str, ...]:
+def leased_cores(names: Iterable[str], folder: Path) -> tuple[str, ...]:
     """Return the cores that are leased now."""
     return tuple(name for name in names if _is_held(folder / f"{name}.lock"))
 

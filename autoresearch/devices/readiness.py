@@ -5,7 +5,9 @@ from autoresearch.devices import HEAT, Device, Look, Tenant
 BUSY = 0.05  # share of a GPU's time from which on a process counts as computing
 
 
-def unready(device: Device, look: Look, needed_mb: float, *, shared: bool, timed: bool) -> str:
+def reason_not_ready(
+    device: Device, look: Look, needed_mb: float, *, shared: bool, timed: bool
+) -> str:
     """Return why a run has to wait, with numbers; "" if it need not.
 
     Args:
@@ -18,7 +20,7 @@ def unready(device: Device, look: Look, needed_mb: float, *, shared: bool, timed
     name = f"{device.name} ({device.title})" if device.title else device.name
     if look.free_mb is not None and look.free_mb < needed_mb:
         has = f"{look.free_mb:,.0f} of {device.memory_mb:,.0f} MB free, and it needs {needed_mb:,}"
-        held = ", ".join(map(holds, largest(look.tenants)))
+        held = ", ".join(map(describe_tenant, largest(look.tenants)))
         return f"{name} has {has}" + (f": {held}" if held else "")
     if not timed:
         return ""
@@ -36,7 +38,7 @@ def largest(tenants: tuple[Tenant, ...], most: int = 3) -> tuple[Tenant, ...]:
     return tuple(sorted(tenants, key=lambda tenant: -(tenant.memory_mb or 0.0))[:most])
 
 
-def holds(tenant: Tenant) -> str:
+def describe_tenant(tenant: Tenant) -> str:
     """Return a text for people: "python (pid 4242) holds 76,000 MB"."""
     size = "memory" if tenant.memory_mb is None else f"{tenant.memory_mb:,.0f} MB"
     return f"{tenant.name} (pid {tenant.pid}) holds {size}"

@@ -4,7 +4,7 @@ import os
 import re
 from pathlib import Path
 
-from autoresearch.devices.grants import granted
+from autoresearch.devices.grants import make_grant
 from autoresearch.run_directory import RunDir, RunSpec
 from autoresearch.sandboxes.base import Confinement
 
@@ -43,7 +43,7 @@ def host_confinement(
     source = program_text(program)
     checkpoint = str(rundir.out / spec.checkpoint)
     status = rundir.read_status()
-    grant = granted(spec, status.device if status else "")
+    grant = make_grant(spec, status.device if status else "")
     arguments = (spec.entry, checkpoint, str(vocab), str(requests), str(replies))
     environment = {
         **grant.env,

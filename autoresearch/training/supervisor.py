@@ -24,9 +24,9 @@ from filelock import FileLock, Timeout
 
 from autoresearch.devices import Probe
 from autoresearch.devices.acquisition import PATIENCE_S, DeviceAcquisition
-from autoresearch.devices.disturbance import Counters, disturbed, read_machine
+from autoresearch.devices.disturbance import Counters, find_disturbance, read_machine
 from autoresearch.devices.gpu_watch import Watch
-from autoresearch.devices.grants import Grant, granted
+from autoresearch.devices.grants import Grant, make_grant
 from autoresearch.devices.leases import Lease
 from autoresearch.devices.machine import Machine
 from autoresearch.records import YIELDED, Measurement, RunReport, RunState
@@ -147,7 +147,7 @@ class _Supervisor:
         self._started, before = time.time(), self._machine()
         if self._gpu is not None:
             self._gpu.begin()
-        grant = granted(spec, self._lease.device)
+        grant = make_grant(spec, self._lease.device)
         try:
             training = Training(
                 self._rundir,
@@ -236,7 +236,7 @@ class _Supervisor:
     def _tainted(self, end: TrainingEnd, before: Counters) -> End | None:
         """Return the run's end if the machine disturbed it, or None."""
         timed = not self._counts_tokens
-        taint = disturbed(
+        taint = find_disturbance(
             before,
             self._machine(),
             own_cpu_s=end.taken.cpu_s,

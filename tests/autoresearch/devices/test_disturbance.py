@@ -1,4 +1,4 @@
-from autoresearch.devices.disturbance import Counters, disturbed, read_machine
+from autoresearch.devices.disturbance import Counters, find_disturbance, read_machine
 
 QUIET = Counters(at=100.0, cores=2, busy_s=50.0, stalled_s=1.0, free_mb=1000.0)
 
@@ -14,7 +14,7 @@ def after(
 def words(
     reading: Counters, own_cpu_s: float = 9.0, peak_mb: float = 100.0, timed: bool = True
 ) -> str:
-    return disturbed(QUIET, reading, own_cpu_s=own_cpu_s, own_peak_mb=peak_mb, timed=timed)
+    return find_disturbance(QUIET, reading, own_cpu_s=own_cpu_s, own_peak_mb=peak_mb, timed=timed)
 
 
 def test_a_run_that_had_its_core_is_not_disturbed() -> None:

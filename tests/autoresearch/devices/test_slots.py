@@ -12,7 +12,7 @@ from autoresearch.devices.descriptions import describe_machine, describe_slots
 from autoresearch.devices.disturbance import Counters
 from autoresearch.devices.leases import Lease, LeaseSet
 from autoresearch.devices.memory import LOOK_S, MemoryCheck
-from autoresearch.devices.readiness import unready
+from autoresearch.devices.readiness import reason_not_ready
 from autoresearch.devices.slots import slots_of
 from autoresearch.errors import InvalidStateError, LabError
 from autoresearch.executors.local import LocalExecutor
@@ -186,7 +186,7 @@ def test_more_cores_than_there_are_means_all_of_them(tmp_path: Path) -> None:
 
 
 def why(look: Look, needed_mb: float = 4000, *, shared: bool = False, timed: bool = True) -> str:
-    return unready(gpu(0), look, needed_mb, shared=shared, timed=timed)
+    return reason_not_ready(gpu(0), look, needed_mb, shared=shared, timed=timed)
 
 
 def test_a_gpu_without_room_is_not_ready_and_it_is_said_who_holds_it() -> None:
