@@ -26,7 +26,7 @@ from autoresearch.run_directory import RunDir, RunSpec, empty_report
 from autoresearch.run_output.curve import read_curve
 from autoresearch.run_output.log_digest import digest, true_exception
 from autoresearch.sandboxes.selection import current_sandbox
-from autoresearch.setup.inputs import changed_inputs, place_again
+from autoresearch.setup.inputs import changed_inputs, input_at
 from autoresearch.system.hashes import file_sha256
 from autoresearch.training.curve_watch import write_controls
 from autoresearch.verdicts.evidence import ages, spare_part, stopped_beside, was_kept
@@ -152,7 +152,7 @@ class Runs:
         """Where each lies, and where a run sees it."""
         opened = self.ledger.history().opened
         assert opened is not None
-        found = [place_again(place, self.source) for place, _ in opened.inputs]
+        found = [input_at(place, self.source) for place, _ in opened.inputs]
         return tuple((str(one.source), one.place) for one in found)
 
     def absorb(self) -> None:

@@ -97,7 +97,7 @@ class OutputReader:
         if self._missed:
             raise ScoringError(
                 f"it printed {spec.metric} more than once, once within the line "
-                f"{_shown(self._missed)}: which of them counts nobody can tell, so print one"
+                f"{_quoted(self._missed)}: which of them counts nobody can tell, so print one"
             )
         value = finite_number(printed, spec.metric)
         return Measurement(value=value, documents=0, tokens=0, score_s=0.0, said=said)
@@ -130,7 +130,7 @@ class OutputReader:
         except ScoringError:
             return
         raise ScoringError(
-            f"its output ends within the line {_shown(half)}, so that the number may be cut off: "
+            f"its output ends within the line {_quoted(half)}, so that the number may be cut off: "
             "end that line with a newline"
         )
 
@@ -151,9 +151,9 @@ def finite_number(printed: str, name: str) -> float:
     if math.isfinite(value):
         return value
     if _NOT_FINITE.fullmatch(printed) or math.isinf(value):
-        raise ScoringError(f"{name} is {_shown(printed)}, where a finite number is asked")
+        raise ScoringError(f"{name} is {_quoted(printed)}, where a finite number is asked")
     raise ScoringError(
-        f"{name} is {_shown(printed)}, which is no plain number: print it without commas, units "
+        f"{name} is {_quoted(printed)}, which is no plain number: print it without commas, units "
         "and percent signs"
     )
 
@@ -188,7 +188,7 @@ class _MetricLines:
 
     def found(self) -> tuple[str, tuple[tuple[str, float], ...]]:
         what = f"line `METRIC {self._name}=...`"
-        return _only(self._values, what, self._within), _numbers(self._others)
+        return _require_one(self._values, what, self._within), _numbers(self._others)
 
 
 class _PatternLines:
@@ -210,7 +210,7 @@ class _PatternLines:
             _append(self._values, match[1] or "")
 
     def found(self) -> tuple[str, tuple[tuple[str, float], ...]]:
-        return _only(self._values, f"match of the pattern {self._pattern.pattern!r}", ""), ()
+        return _require_one(self._values, f"match of the pattern {self._pattern.pattern!r}", ""), ()
 
 
 class _BlockLines:
@@ -256,12 +256,12 @@ class _BlockLines:
         block = f"block of `key: value` lines below a line {self._marker!r}"
         if self._without and not self._answers:
             raise ScoringError(f"it printed no {what} in the {block}")
-        values, others = _only(self._answers, f"{block} with {self._name!r}", self._within)
+        values, others = _require_one(self._answers, f"{block} with {self._name!r}", self._within)
         if self._outside:
             raise ScoringError(
                 f"it printed {self._name!r} outside the {block}, too: print it once, in the block"
             )
-        return _only(values, f"{what} in its block", ""), _numbers(others)
+        return _require_one(values, f"{what} in its block", ""), _numbers(others)
 
     def _close(self) -> None:
         if self._values:
@@ -276,7 +276,7 @@ def _collector(spec: RunSpec) -> _Collector:
     return _PatternLines(spec.pattern) if spec.pattern else _MetricLines(spec.metric)
 
 
-def _only(values: list[_One], what: str, within: str) -> _One:
+def _require_one(values: list[_One], what: str, within: str) -> _One:
     """Return the one value; raise ScoringError, with a hint, for none or several."""
     if len(values) == 1:
         return values[0]
@@ -286,7 +286,7 @@ def _only(values: list[_One], what: str, within: str) -> _One:
             f"it printed more than one {what} ({least}{len(values)}): which of them counts "
             "nobody can tell, so print one"
         )
-    hint = f"; {_shown(within)} has it after other words on the same line" if within else ""
+    hint = f"; {_quoted(within)} has it after other words on the same line" if within else ""
     raise ScoringError(f"it printed no {what}{hint}")
 
 
@@ -310,7 +310,7 @@ def _plain(line: bytes) -> str:
     return ESCAPE.sub("", line.decode("utf-8", "replace")).rstrip()
 
 
-def _shown(line: str) -> str:
+def _quoted(line: str) -> str:
     """Return the program's line for a sentence of ours: quoted, printable, short."""
     line = line.strip()
     return ascii(line if len(line) <= _SHOWN else f"{line[:_SHOWN]}...")

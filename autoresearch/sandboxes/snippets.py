@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
 
-from autoresearch.sandboxes import interpreter_folders as roots
+from autoresearch.sandboxes import interpreter_folders
 from autoresearch.sandboxes.base import Confinement, Sandbox
 from autoresearch.sandboxes.selection import current_sandbox
 from autoresearch.system.processes import Descendants, become_subreaper, die_with_parent
@@ -122,7 +122,7 @@ def _ends(descendants: Descendants, pid: int, deadline: float) -> bool:
 
 
 def _confined(snippet: Snippet, scratch: Path, descriptors: tuple[int, int]) -> Confinement:
-    python = roots.own_base()
+    python = interpreter_folders.own_base()
     return Confinement(
         argv=(python, "-I", "-S", "-c", snippet.code, *map(str, descriptors)),
         cwd=Path("/"),

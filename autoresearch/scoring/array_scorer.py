@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from autoresearch.data.array_frames import HEAD, MOST_NUMBERS, packed, shape_of, size_of
+from autoresearch.data.array_frames import HEAD, MOST_NUMBERS, content_size, pack_array, read_shape
 from autoresearch.data.arrays import Numbers, read_arrays
 from autoresearch.errors import ScoringError
 from autoresearch.records import MOST_VALUE, Measurement
@@ -79,7 +79,7 @@ def _ask_all(model: Host, inputs: Numbers, rows: int) -> Numbers:
     parts: list[Numbers] = []
     for first in range(0, len(inputs), most):
         batch = inputs[first : first + most]
-        answer = _ask(model, packed(batch))
+        answer = _ask(model, pack_array(batch))
         if answer.shape != (len(batch), *(parts or [answer])[0].shape[1:]):
             raise ScoringError("the model's answers have other shapes for other inputs")
         parts.append(answer)
@@ -95,8 +95,8 @@ def _ask_all(model: Host, inputs: Numbers, rows: int) -> Numbers:
 
 def _ask(host: Host, request: bytes) -> Numbers:
     try:
-        dtype, shape = shape_of(host.ask(request, HEAD.size))
-        return np.frombuffer(host.receive(size_of(shape)), dtype).reshape(shape)
+        dtype, shape = read_shape(host.ask(request, HEAD.size))
+        return np.frombuffer(host.receive(content_size(shape)), dtype).reshape(shape)
     except ValueError as error:  # numpy has no array of no numbers with 2^62 rows, either
         raise ScoringError("the model's answer is larger than is read") from error
 
@@ -145,7 +145,8 @@ def _evaluate(
     own = dataclasses.replace(spec, entry=spec.function, checkpoint="", inputs=())
     try:
         with Host(alone, own, sandbox, 2, deadline=deadline, program=_PROGRAM) as function:
-            found = [_number(_ask(function, packed(targets) + packed(one))) for one in answers]
+            head = pack_array(targets)
+            found = [_number(_ask(function, head + pack_array(one))) for one in answers]
     except ScoringError as failure:
         words = failure.message.replace("the model", "the evaluation function")
         raise ScoringError(words) from failure

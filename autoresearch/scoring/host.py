@@ -88,7 +88,7 @@ class Host:
             (size,) = struct.unpack("<I", self.receive(4))
             words = self.receive(min(size, 1000)).decode("utf-8", "replace")
             words = "".join(c if c.isprintable() else " " for c in words)
-            raise ScoringError(self._words_that_may_be_shown(words))
+            raise ScoringError(self._showable_message(words))
         if got != kind:
             raise ScoringError("the model's process answered out of turn")
 
@@ -108,7 +108,7 @@ class Host:
             self._wait(select.POLLIN, self._replies)
             piece = os.read(self._replies, size - len(pieces))
             if not piece:
-                raise ScoringError(self._how_it_ended())
+                raise ScoringError(self._end_message())
             pieces += piece
         return bytes(pieces)
 
@@ -121,7 +121,7 @@ class Host:
                 f"the model had not answered for all documents after {self._score_s:g} s"
             )
 
-    def _how_it_ended(self) -> str:
+    def _end_message(self) -> str:
         self._process.kill()  # a closed pipe is an end even if the process lives on
         code = self._sandbox.exit_code(self._process, self._process.wait())
         if code is None:
@@ -132,7 +132,7 @@ class Host:
         how = f"with exit status {code}" if code >= 0 else f"by signal {-code}"
         return f"the model's process ended {how}"
 
-    def _words_that_may_be_shown(self, words: str) -> str:
+    def _showable_message(self, words: str) -> str:
         if self._loaded:
             return redact(words, self._memory_mb)
         short = out_of_memory(words, MemoryUsage(limit_mb=self._memory_mb))

@@ -48,7 +48,7 @@ def find_inputs(
     mistakes: list[str] = []
     for name in names:
         try:
-            for one in _parts(_located(name, repository), committed):
+            for one in _parts(_locate(name, repository), committed):
                 _refuse_private(one, private)
                 found.append(one)
         except (ContractError, OSError) as error:
@@ -58,7 +58,7 @@ def find_inputs(
     return tuple(dict.fromkeys(found))
 
 
-def place_again(place: str, repository: Path | None) -> Input:
+def input_at(place: str, repository: Path | None) -> Input:
     """Return the input that a lab recorded at a place."""
     return Input(_source(place, repository), place)
 
@@ -76,7 +76,7 @@ def changed_inputs(
     """Return a sentence for each input that changed since it was recorded."""
     if not recorded:
         return ()
-    known, now = _known(folder), {}
+    known, now = _stored_states(folder), {}
     said = []
     for place, sha256 in recorded:
         before = known.get(place, {})
@@ -86,9 +86,8 @@ def changed_inputs(
             said.append(f"The input {place} cannot be read any more: {error}.")
             continue
         if digest(now[place]) != sha256:
-            said.append(
-                f"The input {place} is not what the lab was opened with{_which(before, now[place])}"
-            )
+            change = _first_change(before, now[place])
+            said.append(f"The input {place} is not what the lab was opened with{change}")
     if not said and now != known:
         write_json(folder / STATES, now)
     return tuple(said)
@@ -120,7 +119,7 @@ def digest(states: Mapping[str, State]) -> str:
     return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def _located(name: str, repository: Path | None) -> Input:
+def _locate(name: str, repository: Path | None) -> Input:
     """Locate an input; raise ContractError if there is no such file or folder."""
     place = os.path.normpath(name)
     if place.split("/")[0] in ("..", ".") or not name:
@@ -193,7 +192,7 @@ def _files(source: Path) -> Iterator[tuple[str, Path]]:
                 raise ContractError(f"{entry.path} is neither a file nor a folder")
 
 
-def _known(folder: Path) -> dict[str, States]:
+def _stored_states(folder: Path) -> dict[str, States]:
     """Return the stored states, {} if they are unreadable, so that all files are read again."""
     with contextlib.suppress(OSError, ValueError, TypeError, AttributeError):
         written = json.loads((folder / STATES).read_text())
@@ -204,7 +203,7 @@ def _known(folder: Path) -> dict[str, States]:
     return {}
 
 
-def _which(before: Mapping[str, State], now: Mapping[str, State]) -> str:
+def _first_change(before: Mapping[str, State], now: Mapping[str, State]) -> str:
     """Return a text with the first changed file, if known."""
     contents = [{name: state[3] for name, state in one.items()} for one in (before, now)]
     for name in sorted({*before, *now}) if before else ():

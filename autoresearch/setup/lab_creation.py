@@ -235,12 +235,12 @@ def _build(source: Source, home: Path, folder: Path, key: Path | None, given: st
         contract.inputs.read_only,
         None if source.location.startswith(SHIPPED) else Path(source.location),
         frozenset(repository.list_files(commit)),
-        _never_inputs(contract, source, home),
+        _private_places(contract, source, home),
     )
     documents = folder / "sealed" / "documents"
     documents.parent.mkdir(mode=0o700)
     if contract.sealed is not None:
-        _take_documents(contract, repository, commit, documents)
+        _copy_documents(contract, repository, commit, documents)
         _check_documents(contract.sealed, documents)
     opened = LabOpened(
         target=contract.target.name,
@@ -261,7 +261,7 @@ def _function_file(contract: Contract) -> str | None:
     return function.rpartition(":")[0] or None
 
 
-def _never_inputs(contract: Contract, source: Source, home: Path) -> tuple[Path, ...]:
+def _private_places(contract: Contract, source: Source, home: Path) -> tuple[Path, ...]:
     """Return the lab's own folder, and held-out data, wherever they lie."""
     if contract.sealed is None:
         return (home,)
@@ -298,7 +298,7 @@ def _write_first_events(
     ledger.append_all(lambda _: (opened, Proposed(experiment=baseline)))
 
 
-def _take_documents(
+def _copy_documents(
     contract: Contract, repository: Repository, commit: str, documents: Path
 ) -> None:
     """Copy the documents to a folder that only supervisors and scorers read."""
