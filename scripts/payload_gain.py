@@ -20,7 +20,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "microgpt"), str(ROOT / "autoresearch/targets/microgpt")]
 
-from autoresearch.feed import read_corpus, split_corpus, token_stream  # noqa: E402
+from autoresearch.data.token_feed import read_corpus, split_corpus, token_stream  # noqa: E402
 
 from autoresearch.contract import parse_contract  # noqa: E402
 

@@ -15,7 +15,7 @@ from autoresearch.records import YIELDED, RunReport, RunState
 from autoresearch.run_directory import RunDir, weigh_folder
 from autoresearch.sandboxes.cgroup import UNCOUNTED
 from autoresearch.sandboxes.selection import current_sandbox
-from autoresearch.training.end_reason import failed
+from autoresearch.training.end_reason import failure_end
 from autoresearch.training.training_process import EndKind, Progress, TrainingEnd
 from autoresearch.training.tree_integrity import clean_tree, record_tree
 from tests.support.fakes import (
@@ -541,7 +541,7 @@ def test_processes_that_cannot_be_killed_are_the_candidates_fault(tmp_path: Path
         peak_mb=50.0,
         all_dead=False,
     )
-    assert failed(RunDir(tmp_path), make_spec(tmp_path), end, None) == (
+    assert failure_end(RunDir(tmp_path), make_spec(tmp_path), end, None) == (
         RunState.CRASHED,
         "processes of it could not be killed after 2.0 s",
         None,
