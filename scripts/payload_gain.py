@@ -20,9 +20,8 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "microgpt"), str(ROOT / "autoresearch/targets/microgpt")]
 
-from autoresearch.data.token_feed import read_corpus, split_corpus, token_stream  # noqa: E402
-
 from autoresearch.contract import parse_contract  # noqa: E402
+from autoresearch.data.token_feed import read_corpus, split_corpus, token_stream  # noqa: E402
 
 CONTRACT = parse_contract((ROOT / "autoresearch/targets/microgpt/autoresearch.toml").read_bytes())
 HELD_OUT, BUDGET = CONTRACT.sealed.held_out, int(CONTRACT.run.budget.amount)  # names, tokens

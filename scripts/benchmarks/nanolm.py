@@ -27,8 +27,8 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 import psutil  # noqa: E402
-from autoresearch.data.token_file import TokenFile, read_token_file  # noqa: E402
 
+from autoresearch.data.token_file import TokenFile, read_token_file  # noqa: E402
 from autoresearch.lab import Lab  # noqa: E402
 from autoresearch.records import RunReport  # noqa: E402
 from autoresearch.targets import contract_for  # noqa: E402
