@@ -12,7 +12,7 @@ from typing import Any
 
 from autoresearch.calibration.trials import follow
 from autoresearch.records import Outcome
-from autoresearch.statistics.early_stopping import Curve, Hopeless, find_hopeless
+from autoresearch.statistics.early_stopping import Curve, EarlyStop, find_early_stop
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +57,7 @@ class Row:
 
     name: str
     without: Outcome
-    stopped: Hopeless | None
+    stopped: EarlyStop | None
     effect: float | None  # of all its runs, metric units, positive is better
     cpu_s: float  # without
     cpu_s_with: float
@@ -78,7 +78,7 @@ def replay_stops(recorded: RecordedSet) -> tuple[Row, ...]:
     rows = []
     for candidate in recorded.candidates:
         first = candidate.runs[0]
-        stopped = find_hopeless(first.losses, controls)
+        stopped = find_early_stop(first.losses, controls)
         whole = sum(run.cpu_s for run in candidate.runs)
         rows.append(
             Row(
@@ -93,11 +93,11 @@ def replay_stops(recorded: RecordedSet) -> tuple[Row, ...]:
     return tuple(rows)
 
 
-def stopped_controls(recorded: RecordedSet) -> tuple[Hopeless, ...]:
+def stopped_controls(recorded: RecordedSet) -> tuple[EarlyStop, ...]:
     """Controls that would be stopped beside the others, though they are the same code."""
     curves = [run.losses for run in recorded.controls]
     found = (
-        find_hopeless(curve, [*curves[:n], *curves[n + 1 :]]) for n, curve in enumerate(curves)
+        find_early_stop(curve, [*curves[:n], *curves[n + 1 :]]) for n, curve in enumerate(curves)
     )
     return tuple(one for one in found if one is not None)
 
@@ -137,7 +137,7 @@ def _run(fields: Mapping[str, Any]) -> RecordedRun:
     return RecordedRun(**fields)
 
 
-def _known_at(run: RecordedRun, stopped: Hopeless) -> float:
+def _known_at(run: RecordedRun, stopped: EarlyStop) -> float:
     """CPU seconds when a run was known to be hopeless: the next hundredth had begun."""
     later = zip(run.losses[stopped.point + 1 :], run.cpu_at[stopped.point + 1 :], strict=True)
     return next(seconds for loss, seconds in later if loss is not None)

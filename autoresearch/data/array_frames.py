@@ -2,7 +2,7 @@
 
 Also passed as source text to other interpreters: it imports only the standard library and numpy.
 
-        kind b"f" or b"i", uint8 dimensions, four int64 lengths (only that many count), content
+    kind b"f" or b"i", uint8 dimensions, four int64 lengths (only that many count), content
 """
 
 import struct
@@ -15,14 +15,14 @@ MOST_DIMENSIONS = 4
 MOST_NUMBERS = 2**24  # in one array: 128 MB
 
 
-def packed(array: "np.ndarray[Any, Any]") -> bytes:
+def pack_array(array: "np.ndarray[Any, Any]") -> bytes:
     """Return the head and the content of an array, as bytes."""
     kind, dtype = (b"f", "<f8") if array.dtype.kind == "f" else (b"i", "<i8")
     lengths = (*array.shape, *(0,) * (MOST_DIMENSIONS - array.ndim))
     return HEAD.pack(kind, array.ndim, *lengths) + np.ascontiguousarray(array, dtype).tobytes()
 
 
-def shape_of(head: bytes) -> tuple[str, tuple[int, ...]]:
+def read_shape(head: bytes) -> tuple[str, tuple[int, ...]]:
     """Return the dtype and shape of the array that follows; raise ValueError if none may follow."""
     kind, dimensions, *lengths = HEAD.unpack(head)
     shape = tuple(lengths[:dimensions])
@@ -35,7 +35,7 @@ def shape_of(head: bytes) -> tuple[str, tuple[int, ...]]:
     return ("<f8" if kind == b"f" else "<i8"), shape
 
 
-def size_of(shape: tuple[int, ...]) -> int:
+def content_size(shape: tuple[int, ...]) -> int:
     """Return the size of the content in bytes."""
     size = 8
     for length in shape:

@@ -144,7 +144,7 @@ class Feed:
     def __init__(self, writing_end: int, reading_end: int) -> None:
         os.set_blocking(writing_end, False)
         self._fd: int | None = writing_end
-        self._asked: int | None = os.dup(reading_end)
+        self._reading_end: int | None = os.dup(reading_end)
         self._stream: Iterator[bytes | memoryview] = iter(())
         self._pending = b""
         self._written = 0
@@ -184,9 +184,9 @@ class Feed:
         """Close after the reader died; tokens still in the pipe do not count as taken."""
         self._written -= self._unread()
         self.close()
-        if self._asked is not None:
-            os.close(self._asked)
-            self._asked = None
+        if self._reading_end is not None:
+            os.close(self._reading_end)
+            self._reading_end = None
 
     def close(self) -> None:
         """End the stream; the reader can still take what lies in the pipe."""
@@ -205,9 +205,9 @@ class Feed:
 
     def _unread(self) -> int:
         """Return the number of bytes in the pipe; 0 where the system does not report it."""
-        if self._asked is None:
+        if self._reading_end is None:
             return 0
         size = array.array("i", [0])
         with contextlib.suppress(OSError):
-            fcntl.ioctl(self._asked, termios.FIONREAD, size)
+            fcntl.ioctl(self._reading_end, termios.FIONREAD, size)
         return size[0]

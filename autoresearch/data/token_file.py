@@ -3,8 +3,8 @@
 The lab needs no tokenizer: whoever made the file had one, and recorded the number of bytes that
 each token stands for. Little-endian throughout:
 
-        header    4,096 bytes: a JSON object with `format`, `vocab` (BOS included), `documents`,
-                  `tokens`, and text for people; padded with spaces
+    header    4,096 bytes: a JSON object with `format`, `vocab` (BOS included), `documents`,
+              `tokens`, and text for people; padded with spaces
     sizes     uint16[vocab - 1]     bytes of each token; BOS, the last id, counts as one
     ends      uint64[documents]     where each document ends, in tokens
     ids       uint16[tokens]        the documents one after the other, no BOS among them

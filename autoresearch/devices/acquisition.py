@@ -1,4 +1,4 @@
-"""One run's wait for its device: a lease, memory, and a GPU's, for as long as that is likely."""
+"""Acquisition of a device for one run: wait for a lease, for memory, and for a GPU to be ready."""
 
 import contextlib
 import shutil
@@ -8,82 +8,82 @@ from collections.abc import Callable
 from pathlib import Path
 
 from autoresearch.devices import Device, Probe
-from autoresearch.devices.disturbance import Reading, read_machine
+from autoresearch.devices.disturbance import Counters, read_machine
 from autoresearch.devices.gpu_watch import Watch
 from autoresearch.devices.leases import Lease, LeaseSet
 from autoresearch.devices.memory import LOOK_S, MemoryCheck
-from autoresearch.devices.readiness import unready
+from autoresearch.devices.readiness import reason_not_ready
 from autoresearch.run_directory import RunSpec
 
-PATIENCE_S = 600.0  # with a GPU that is leased but taken, hot or full; with a full machine
+PATIENCE_S = 600.0  # longest wait for a full machine, or a GPU that is leased but not ready
 _UVM = Path("/dev/nvidia-uvm")
 
 
 class DeviceAcquisition:
-    """Asked again and again until it has a lease or is exhausted."""
+    """One run's attempts to get a device; call `take` until it returns a lease or is exhausted."""
 
     def __init__(
         self,
         spec: RunSpec,
         probe: Probe,
         patience_s: float = PATIENCE_S,
-        machine: Callable[[], Reading] = read_machine,
+        machine: Callable[[], Counters] = read_machine,
     ) -> None:
         self._spec = spec
         self._probe = probe
         self._patience_s = patience_s
-        self._taker = LeaseSet(spec)
-        self._room = MemoryCheck(spec.needed_mb, machine)
+        self._leases = LeaseSet(spec)
+        self._memory = MemoryCheck(spec.needed_mb, machine)
         self._devices: dict[str, Device] = {}
         self._tried: set[str] = set()
         self._refused: dict[str, str] = {}
         self._looked: dict[str, float] = {}
-        self._since: float | None = None  # when nothing was left to hope for but others' going
+        self._since: float | None = None  # since when only other processes' end could help
 
     def take(self) -> Lease | None:
-        """A lease of what is free and fits the run."""
-        if self._room.look() and self._room.short:
-            self._taker.give_up()  # others may need less memory
-            self._count_while(hopeless=self._taker.all_free())  # else a run that ends makes room
-        return None if self._room.short else self._take_device()
+        """Return a lease of free slots that fit the run, None if there is none yet."""
+        if self._memory.look() and self._memory.short:
+            self._leases.give_up()  # others may need less memory
+            self._count_while(futile=self._leases.all_free())  # else a run that ends makes room
+        return None if self._memory.short else self._take_device()
 
     def _take_device(self) -> Lease | None:
         self._tried.clear()
-        lease = self._taker.take(self._fits)
+        lease = self._leases.take(self._fits)
         self._refused = {name: why for name, why in self._refused.items() if name in self._tried}
-        # One that is leased will be free: only where each is free and has no room is it hopeless.
+        # A leased slot will become free: it is futile only if all are free and none has room.
         all_refused = bool(self._refused) and self._tried == set(self._spec.devices)
-        self._count_while(hopeless=all_refused)
+        self._count_while(futile=all_refused)
         return lease
 
-    def _count_while(self, *, hopeless: bool) -> None:
-        if not hopeless:
+    def _count_while(self, *, futile: bool) -> None:
+        if not futile:
             self._since = None
         elif self._since is None:
             self._since = time.monotonic()
 
     def give_up(self) -> None:
-        """Give back what was gathered so far."""
-        self._taker.give_up()
+        """Release all that was gathered so far."""
+        self._leases.give_up()
 
     @property
     def reason(self) -> str:
-        """What it waits for, with numbers where memory is short or a GPU is not ready."""
-        if self._room.short:
-            return f"waits: {self._room.short}"
+        """The reason for waiting, with numbers if memory is short or a GPU is not ready."""
+        if self._memory.short:
+            return f"waits: {self._memory.short}"
         if not self._refused:
             return "waits for a device"
         return f"waits: {'; '.join(dict.fromkeys(self._refused.values()))}"
 
     @property
     def exhausted(self) -> bool:
-        """Whether it waited long enough for a machine or a GPU that has no room."""
+        """True if it has waited long enough for a machine or a GPU without room."""
         if self._since is None:
             return False
         return time.monotonic() - self._since >= self._patience_s
 
     def watch(self, lease: Lease) -> Watch | None:
-        """Who looks after the GPU while the run trains; None where it has a core."""
+        """Return a watch on the leased GPU; None for a core."""
         device = self._device(lease.device)
         if device is None:
             return None
@@ -106,7 +106,7 @@ class DeviceAcquisition:
         device = self._device(name)
         if device is None:
             return f"{name} is not there any more"
-        return unready(
+        return reason_not_ready(
             device,
             self._probe.look(device),
             self._spec.gpu_memory_mb,
@@ -128,9 +128,9 @@ def _is_shared(name: str) -> bool:
 
 
 def _wake_driver(device: Device) -> None:
-    """Make the device file that CUDA needs and only a privileged helper of the driver's can make.
+    """Make the device file that CUDA needs and that only the driver's privileged helper can make.
 
-    Without it the first run after a start of the machine would find no GPU in its sandbox.
+    Without it, the first run after a boot would find no GPU in its sandbox.
     """
     if device.kind != "nvidia" or _UVM.exists():
         return

@@ -1,4 +1,4 @@
-"""Apple's GPU, which shares the machine's memory: torch's `mps`. It tells of no tenants."""
+"""Apple's GPU, torch's `mps`, which shares the machine's memory. It reports no tenants."""
 
 import contextlib
 import platform
@@ -14,14 +14,14 @@ _ASK_S = 5.0
 
 
 class Apple:
-    """One GPU on a Mac with Apple's own processor, none anywhere else."""
+    """A probe that finds one GPU on a Mac with Apple's own processor, and none anywhere else."""
 
     def __init__(self, system: str = "", machine: str = "") -> None:
-        """By default this machine's, as `platform` words them."""
+        """Use this system and machine, by default those that `platform` reports."""
         self._here = (system or platform.system(), machine or platform.machine())
 
     def devices(self, wanted: Wanted = "any") -> tuple[Device, ...]:
-        """None or one."""
+        """Return the GPU, if there is one."""
         if self._here != ("Darwin", "arm64"):
             return ()
         memory_mb = psutil.virtual_memory().total / 2**20
@@ -30,7 +30,7 @@ class Apple:
         return (Device(name="mps-0", kind="mps", uuid=name, title=_chip(), memory_mb=memory_mb),)
 
     def look(self, device: Device) -> Look:
-        """What is free is the machine's memory."""
+        """Return the machine's free memory."""
         return Look(free_mb=psutil.virtual_memory().available / 2**20)
 
 

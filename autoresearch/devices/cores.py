@@ -1,4 +1,4 @@
-"""The cores that this process may use, a device each."""
+"""CPU cores that this process may use, each as a device."""
 
 import os
 
@@ -8,15 +8,15 @@ from autoresearch.devices import Device, Look, Wanted
 
 
 class Cores:
-    """One device a core; a run computes with one thread a core that it leases."""
+    """A probe that finds one device a core; a run uses one thread for each core it leases."""
 
     def devices(self, wanted: Wanted = "any") -> tuple[Device, ...]:
-        """cpu-0 up to the number of cores, whichever they are."""
+        """Return cpu-0 up to the number of usable cores, whichever they are."""
         cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
         count = len(cores) if cores else os.cpu_count() or 1
         memory_mb = psutil.virtual_memory().total / 2**20
         return tuple(Device(name=f"cpu-{n}", kind="cpu", memory_mb=memory_mb) for n in range(count))
 
     def look(self, device: Device) -> Look:
-        """What is free is the machine's memory."""
+        """Return the machine's free memory."""
         return Look(free_mb=psutil.virtual_memory().available / 2**20)

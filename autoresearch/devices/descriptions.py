@@ -1,21 +1,21 @@
-"""What this machine has to compute on, in words: for who asks the doctor, or opens a lab."""
+"""Descriptions of this machine's devices, for `doctor` and for opening a lab."""
 
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from autoresearch.devices import Device, Probe
-from autoresearch.devices.leases import held, leased
+from autoresearch.devices.leases import is_leased, leased_cores
 from autoresearch.devices.machine import Machine
 from autoresearch.devices.nvidia import VISIBLE
-from autoresearch.devices.readiness import holds, largest
+from autoresearch.devices.readiness import describe_tenant, largest
 from autoresearch.devices.slots import CHOICE, Slot, choose
 
 _DRIVER_SIGNS = ("/proc/driver/nvidia/version", "/dev/nvidiactl", "/dev/dxg")
 
 
 def describe_machine(leases: Path, probe: Probe | None = None) -> tuple[str, str]:
-    """(what there is and who holds it, what to do about what is missing); raise LabError.
+    """Return (devices and their tenants, remedy for what is missing); raise LabError.
 
     `leases` is the folder of a home's leases of cores.
     """
@@ -25,7 +25,7 @@ def describe_machine(leases: Path, probe: Probe | None = None) -> tuple[str, str
     slots = choose(found, choice)
     cores = [slot.name for slot in slots if not slot.device.is_gpu]
     words = [_gpu(probe, device) for device in found if device.is_gpu]
-    words += [_cores(cores, held(cores, leases))] if cores else []
+    words += [_cores(cores, leased_cores(cores, leases))] if cores else []
     for variable in (CHOICE, VISIBLE):
         if (said := os.environ.get(variable)) is not None:
             words.append(f"{variable}={said}")
@@ -35,8 +35,8 @@ def describe_machine(leases: Path, probe: Probe | None = None) -> tuple[str, str
 
 
 def describe_slots(slots: Sequence[Slot], leases: Path, gpu_leases: Path) -> str:
-    """Those that runs may lease, and which of them somebody has now."""
-    taken = [slot.name for slot in slots if leased(slot, leases, gpu_leases)]
+    """Return a text with the slots that runs may lease, and which of them are leased now."""
+    taken = [slot.name for slot in slots if is_leased(slot, leases, gpu_leases)]
     cores = [slot.name for slot in slots if not slot.device.is_gpu]
     words = [
         f"{slot.name} {slot.device.title}, {'leased' if slot.name in taken else 'free'}"
@@ -56,7 +56,7 @@ def _gpu(probe: Probe, device: Device) -> str:
         words += f", {look.temperature_c:.0f} °C"
     if device.driver:
         words += f", driver {device.driver}"
-    tenants = ", ".join(map(holds, largest(look.tenants)))
+    tenants = ", ".join(map(describe_tenant, largest(look.tenants)))
     return f"{words} ({tenants})" if tenants else words
 
 

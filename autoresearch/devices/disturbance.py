@@ -1,7 +1,7 @@
-"""Whether the machine disturbed a run: seen before its score is read, from what it can't cause.
+"""Disturbance of a run by the machine, detected before its score is read, by signs it can't cause.
 
-A run's own processes are all known to its supervisor, so what the rest of the machine took is the
-difference. A run that loads the machine itself is never disturbed.
+The supervisor knows all of a run's processes, so the rest of the machine's usage is the difference.
+A run that loads the machine itself never counts as disturbed.
 """
 
 import contextlib
@@ -12,31 +12,31 @@ from pathlib import Path
 
 import psutil
 
-_FEWEST_CORES = 0.8  # of each that a run leases
-_MOST_STALLED = 0.05  # share of the time in which nothing ran for want of memory
-_OWN_MEMORY = 0.8  # a run that used more than this of what was free may have caused the want
-_SHORTEST_S = 0.5  # below it the counters are too coarse
+_FEWEST_CORES = 0.8  # that must be left for each core that a run leases
+_MOST_STALLED = 0.05  # share of the time in which every process waited for memory
+_OWN_MEMORY = 0.8  # a run that used more of the free memory than this may be the cause itself
+_SHORTEST_S = 0.5  # for shorter times the counters are too coarse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class Counters:
     """The machine's counters at one moment."""
 
     at: float  # seconds, monotonic
     cores: int
-    busy_s: float  # CPU seconds of all processes, and those that a hypervisor took
-    stalled_s: float  # in which every process waited for memory
-    free_mb: float  # what can be had without taking it from anybody
+    busy_s: float  # CPU seconds of all processes, and those taken by a hypervisor
+    stalled_s: float  # seconds in which every process waited for memory
+    free_mb: float  # available without taking it from another process
     total_mb: float = math.inf
 
 
-def read_machine() -> Reading:
-    """The counters now."""
+def read_machine() -> Counters:
+    """Return the counters now."""
     times = psutil.cpu_times()
     idle = times.idle + getattr(times, "iowait", 0.0)
     guest = getattr(times, "guest", 0.0) + getattr(times, "guest_nice", 0.0)  # within user
     memory = psutil.virtual_memory()
-    return Reading(
+    return Counters(
         at=time.monotonic(),
         cores=psutil.cpu_count() or 1,
         busy_s=sum(times) - idle - guest,
@@ -46,19 +46,24 @@ def read_machine() -> Reading:
     )
 
 
-def disturbed(
-    before: Reading,
-    after: Reading,
+def find_disturbance(
+    before: Counters,
+    after: Counters,
     *,
     own_cpu_s: float,
     own_peak_mb: float,
     timed: bool,
     cores: int = 1,
 ) -> str:
-    """Why what the run did between the two can't count, "" where it can.
+    """Return why the run's work between two readings can't count, "" if it can.
 
-    `timed`: its budget is in seconds, so that a slower machine means a worse model. `cores` are
-    those it leased.
+    Args:
+        before: The counters at the run's start.
+        after: The counters at its end.
+        own_cpu_s: CPU seconds that the run used.
+        own_peak_mb: Its peak memory.
+        timed: Whether its budget is in seconds, so that a slower machine means a worse model.
+        cores: Number of cores that it leased.
     """
     wall_s = after.at - before.at
     if wall_s < _SHORTEST_S:

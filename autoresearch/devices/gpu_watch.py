@@ -1,9 +1,9 @@
-"""Watches a run's GPU while it trains: what it holds there, who else computes, what slows it.
+"""Watch of a run's GPU during training: the run's memory, other tenants, lowered clocks.
 
-What counts as a disturbance is only what the run can't cause: another process, which was there
-before it or is not below it, and a power brake. Heat is not one: a run could heat its own GPU to be
-rid of a bad seed, and a machine that can't cool its GPU would never finish a run; it is said.
-Memory that another process holds is one only where the run found too little of it.
+Only what the run can't cause counts as a disturbance: another process, which was there before it or
+is not its descendant, and a power brake. Heat does not count but is reported: a run could heat its
+own GPU to discard a bad seed, and a machine that can't cool its GPU would never finish a run.
+Memory held by another process counts only if the run ran out of memory.
 """
 
 import math
@@ -14,16 +14,16 @@ from collections.abc import Callable, Collection
 import psutil
 
 from autoresearch.devices import HEAT, POWER_BRAKE, Device, Look, Probe, Tenant
-from autoresearch.devices.readiness import BUSY, holds, largest
+from autoresearch.devices.readiness import BUSY, describe_tenant, largest
 
 SAMPLE_S = 1.0
 _MOST_DISTURBED = 0.05  # share of the samples
-_WORTH_SAYING = 0.05
-_MOST_HELD = 0.05  # share of its memory: a desktop may hold so much, and a run has to fit beside it
+_WORTH_SAYING = 0.05  # share of the samples
+_MOST_HELD = 0.05  # share of its memory that a desktop, for example, may hold beside a run
 
 
 class Watch:
-    """Looks at one GPU about every second; with a core it has nothing to do."""
+    """Samples one GPU about once a second."""
 
     def __init__(self, probe: Probe, device: Device, *, shared: bool) -> None:
         self._probe = probe
@@ -35,19 +35,19 @@ class Watch:
         self._others: Counter[str] = Counter()
         self._strangers: set[int] = set()
         self._mine: set[int] = set()
-        self._beside: tuple[Tenant, ...] = ()  # others, at the last look
+        self._beside: tuple[Tenant, ...] = ()  # other tenants at the last look
         self._before_mb: float | None = None
-        self._least_mb = math.inf  # of its memory that was free at a look
-        self.peak_mb = 0.0  # of the GPU's memory, held by the run at once; 0.0 where nobody tells
+        self._least_mb = math.inf  # least free memory seen at a look
+        self.peak_mb = 0.0  # of the GPU's memory held by the run; 0.0 if not reported
 
     def begin(self) -> None:
-        """Before the run: who is there now is no part of it."""
+        """Record the tenants before the run, which are no part of it."""
         look = self._probe.look(self._device)
         self._strangers = {tenant.pid for tenant in look.tenants}
         self._before_mb = look.free_mb
 
     def sample(self, own: Callable[[], Collection[int]], now: float | None = None) -> None:
-        """Look if it is time to; `own` says which processes are the run's."""
+        """Take a sample if one is due; `own` returns the pids of the run's processes."""
         now = time.monotonic() if now is None else now
         if now < self._sampled + SAMPLE_S:
             return
@@ -61,11 +61,13 @@ class Watch:
         self.peak_mb = max(self.peak_mb, self._held_mb(look, mine))
         for tenant in self._beside:
             if self._disturbs(tenant):
-                self._others[holds(tenant) if tenant.busy is None else _computes(tenant)] += 1
+                self._others[
+                    describe_tenant(tenant) if tenant.busy is None else _computes(tenant)
+                ] += 1
                 break
 
     def disturbance(self) -> str:
-        """Why what the run did in this time can't count where seconds do, "" where it can."""
+        """Return why a run with a budget in seconds can't count, "" if it can."""
         for cause, count in (*self._others.most_common(1), self._braked()):
             if count > _MOST_DISTURBED * self._samples:
                 share = count / self._samples
@@ -73,16 +75,16 @@ class Watch:
         return ""
 
     def notice(self) -> str:
-        """What is worth saying of a run that counts."""
+        """Return a remark about lowered clocks for a run that counts, or ""."""
         share = self._slowed[HEAT] / self._samples if self._samples else 0.0
         if share <= _WORTH_SAYING:
             return ""
         return f"{self._device.name} lowered its clocks for heat {share:.0%} of the time"
 
     def crowd(self) -> str:
-        """Who held memory there in the run's last moments or now that it is dead, "" if nobody.
+        """Return which other processes held memory at the run's end or after it, or "".
 
-        Nobody where the driver never saw it full either: that it ran out is the run's own word.
+        Returns "" if the driver never saw the GPU full: only the run itself then claims that.
         """
         look = self._probe.look(self._device)
         self._note_free(look)
@@ -101,7 +103,7 @@ class Watch:
         return f"{POWER_BRAKE} lowered the clocks", self._slowed[POWER_BRAKE]
 
     def _others_in(self, look: Look) -> tuple[Tenant, ...]:
-        """A number that is not seen from here, as in a container, may be the run's own."""
+        """Return other tenants; a pid invisible here, as in a container, may be the run's."""
         return tuple(
             tenant
             for tenant in look.tenants

@@ -1,7 +1,7 @@
-"""What a run is given of its device: variables, device files, and what its driver reads.
+"""Grants: the variables, device files and driver's files that a run gets for its device.
 
-Used for every process of researched code, whether it trains or is scored. `device` is the name of
-the leased slots, as in the run's report.
+Used for every process of code under research, training or scoring. `device` is the name of the
+leased slots, as in the run's report.
 """
 
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ from autoresearch.run_directory import RunSpec
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _SHARED_NODES = ("nvidiactl", "nvidia-uvm", "nvidia-uvm-tools", "dxg")  # dxg: under WSL
 _LIBRARY = "libcuda.so.1"
-_LIBRARY_FOLDERS = (  # where it lies on systems that do not tell the loader
+_LIBRARY_FOLDERS = (  # of the driver's library, on systems whose loader does not know it
     "/usr/lib/wsl/lib",
     "/usr/local/nvidia/lib64",
     "/usr/local/nvidia/lib",
     "/run/opengl-driver/lib",
 )
-# As the driver opens them when it begins; a sandbox with a /proc of its own shows those there.
+# Files that the driver opens at its start; a sandbox with its own /proc shows them there.
 _SYSTEM = (
     "/proc/driver/nvidia",
     "/proc/driver/nvidia-uvm",
@@ -42,19 +42,19 @@ _SYSTEM = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """What a `Confinement` takes over, each into the field of its name."""
+    """Values for the fields of the same names in a `Confinement`."""
 
-    env: dict[str, str]  # the contract's own, the number of threads, the device
+    env: dict[str, str]  # the contract's variables, the number of threads, the device
     devices: tuple[Path, ...] = ()
     readable: tuple[Path, ...] = ()
     gpu: bool = False
 
 
-def granted(spec: RunSpec, device: str) -> Grant:
-    """The grant of these slots to that run.
+def make_grant(spec: RunSpec, device: str) -> Grant:
+    """Return the grant of leased slots to a run.
 
-    AUTORESEARCH_DEVICE is torch's word for it. A run on a core is shown no GPU, even where nothing
-    but its own manners would keep it from one.
+    AUTORESEARCH_DEVICE is torch's name for the device. A run on a core is told of no GPU, even
+    where no sandbox would keep it from one.
     """
     gpus = {name: (uuid, node) for name, uuid, node in spec.gpus}
     if device not in gpus:
@@ -81,7 +81,7 @@ def _environment(spec: RunSpec, threads: int, names: dict[str, str]) -> dict[str
 
 
 def _nodes(node: str, *, split: bool) -> tuple[Path, ...]:
-    """Its own device file and those that all GPUs share; the other GPUs stay out of sight."""
+    """Return the GPU's device file and those that all GPUs share; other GPUs stay hidden."""
     shared = [Path("/dev", name) for name in _SHARED_NODES]
     parts = sorted(Path("/dev/nvidia-caps").glob("*")) if split else []
     return (Path(node), *shared, *parts)
@@ -89,7 +89,7 @@ def _nodes(node: str, *, split: bool) -> tuple[Path, ...]:
 
 @cache
 def _on_the_bus() -> tuple[Path, ...]:
-    """The kernel's folders of the GPUs, from which the driver reads where they sit."""
+    """Return the kernel's folders of the GPUs, where the driver reads their bus addresses."""
     ids = Path("/proc/driver/nvidia/gpus")
     return tuple(Path("/sys/bus/pci/devices", gpu.name).resolve() for gpu in ids.glob("*"))
 
@@ -111,7 +111,7 @@ def _loader_knows() -> bool:
 
 
 def _libraries(folder: Path | None) -> tuple[Path, ...]:
-    """The folder and the one that its links lead to, where /usr does not hold them."""
+    """Return the library's folder and its links' target, if /usr does not contain them."""
     if folder is None:
         return ()
     both = {folder, (folder / _LIBRARY).resolve().parent}

@@ -1,7 +1,7 @@
 """Leases of slots: file locks, which the kernel frees when their holder dies.
 
-A core is leased below the lab's home. A GPU is leased by its uuid in one place for all homes of a
-user, so that two labs with numberings of their own never meet on it; whoever does not share it
+A core is leased below the lab's home. A GPU is leased by its uuid in one folder for all homes of a
+user, so that two labs that number GPUs differently never meet on one; a run that does not share it
 takes all its places.
 """
 
@@ -19,22 +19,22 @@ from autoresearch.system.locks import try_lock
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """What a run holds; `device` names its slots, with commas between."""
+    """The locks that a run holds; `device` names its slots, separated by commas."""
 
     device: str
     locks: tuple[FileLock, ...]
 
     def release(self) -> None:
-        """Give it back."""
+        """Release the locks."""
         for lock in self.locks:
             lock.release()
 
 
 class LeaseSet:
-    """Takes what one run needs: one GPU, or as many cores as it computes with.
+    """The leases that one run needs: one GPU, or as many cores as it computes with.
 
-    Of several cores it keeps those it has while it waits for the others, or single runs would
-    always be quicker. Only one taker at a time may do that, so no two wait for each other.
+    While it waits for several cores, it keeps those it has, or runs on one core would always be
+    quicker. Only one run at a time may do that, so no two wait for each other.
     """
 
     def __init__(self, spec: RunSpec) -> None:
@@ -45,28 +45,28 @@ class LeaseSet:
         self._cores: dict[str, FileLock] = {}
 
     def take(self, fits: Callable[[str], bool] = lambda _: True) -> Lease | None:
-        """A lease of slots that are free and fit, None while there are too few."""
+        """Return a lease of free slots that fit, None while there are too few."""
         if self._count == 1:
             return next(filter(None, (self._take_one(n, fits) for n in self._spec.devices)), None)
         return self._gather()
 
     def all_free(self) -> bool:
-        """Whether no run has any of what this one may have."""
+        """Return whether no run holds any slot that this one may lease."""
         for name in self._spec.devices:
-            locks = try_all(self._files(name))
+            locks = try_locks(self._files(name))
             if locks is None:
                 return False
             Lease(name, locks).release()
         return True
 
     def give_up(self) -> None:
-        """Give back what was gathered so far."""
+        """Release all that was gathered so far."""
         for lock in (*self._cores.values(), *filter(None, (self._turn,))):
             lock.release()
         self._cores, self._turn = {}, None
 
     def _take_one(self, name: str, fits: Callable[[str], bool]) -> Lease | None:
-        locks = try_all(self._files(name))
+        locks = try_locks(self._files(name))
         if locks is None:
             return None
         lease = Lease(name, locks)
@@ -101,35 +101,35 @@ class LeaseSet:
 
 
 def gpu_leases() -> Path:
-    """Where this user's GPUs are leased, whatever the lab's home is.
+    """Return the folder where this user's GPUs are leased, whatever the lab's home is.
 
-    Not in the folder for running programs, which a logout empties while runs go on.
+    It is not the user's runtime folder, which a logout empties while runs go on.
     """
     return Path(platformdirs.user_data_dir("autoresearch-mcp", appauthor=False)) / "gpus"
 
 
-def try_all(files: Sequence[Path]) -> tuple[FileLock, ...] | None:
-    """All of these locks or none."""
+def try_locks(files: Sequence[Path]) -> tuple[FileLock, ...] | None:
+    """Take all of these locks and return them, or none."""
     taken: list[FileLock] = []
     for file in files:
         file.parent.mkdir(parents=True, exist_ok=True)
         lock = try_lock(file)
         if lock is None:
-            for held in taken:
-                held.release()
+            for earlier in taken:
+                earlier.release()
             return None
         taken.append(lock)
     return tuple(taken)
 
 
-def leased(slot: Slot, cores: Path, gpus: Path) -> bool:
-    """Whether somebody has any of that slot now; cores and GPUs are leased in those folders."""
+def is_leased(slot: Slot, cores: Path, gpus: Path) -> bool:
+    """Return whether any part of the slot is leased; `cores` and `gpus` are the leases' folders."""
     uuid = slot.device.uuid if slot.device.is_gpu else ""
     return any(map(_is_held, _files(slot.name, uuid, gpus if uuid else cores)))
 
 
-def held(names: Iterable[str], folder: Path) -> tuple[str, ...]:
-    """Those of the cores whose lease somebody holds now."""
+def leased_cores(names: Iterable[str], folder: Path) -> tuple[str, ...]:
+    """Return the cores that are leased now."""
     return tuple(name for name in names if _is_held(folder / f"{name}.lock"))
 
 
@@ -141,7 +141,7 @@ def _is_held(path: Path) -> bool:
 
 
 def _files(name: str, uuid: str, folder: Path) -> list[Path]:
-    """All that is locked by who has that slot; a core has no uuid."""
+    """Return the lock files of a slot; a core has no uuid."""
     if not uuid:
         return [folder / f"{name.replace('/', '.')}.lock"]
     _, shared, place = name.partition("/")

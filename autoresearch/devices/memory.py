@@ -1,28 +1,28 @@
-"""Whether the machine has the memory that a run is known to need."""
+"""Check that the machine has the memory that a run is known to need."""
 
 import time
 from collections.abc import Callable
 
-from autoresearch.devices.disturbance import Reading
+from autoresearch.devices.disturbance import Counters
 
 LOOK_S = 1.0  # between two looks
 
 
 class MemoryCheck:
-    """Looks at the machine's memory once a second while a run waits; where nothing is known, never.
+    """A check once a second while a run waits; none if its need is unknown.
 
-    What is known is what runs took before, with memory that their processes shared counted once a
-    process. A sum above all that there is says nothing, so it keeps no run waiting.
+    The need is estimated from earlier runs, where memory shared by processes counts once for each.
+    An estimate above the machine's total is wrong, so it keeps no run waiting.
     """
 
-    def __init__(self, needed_mb: float, machine: Callable[[], Reading]) -> None:
+    def __init__(self, needed_mb: float, machine: Callable[[], Counters]) -> None:
         self._needed_mb = needed_mb
         self._machine = machine
         self._looked = float("-inf")
-        self.short = ""  # why the run has to wait, with numbers; "" where it need not
+        self.short = ""  # why the run has to wait, with numbers; "" if it need not
 
     def look(self, now: float | None = None) -> bool:
-        """Whether it was time to look again."""
+        """Update `short` if a look is due; return whether it was."""
         now = time.monotonic() if now is None else now
         if not self._needed_mb or now < self._looked + LOOK_S:
             return False

@@ -1,6 +1,6 @@
-"""NVIDIA GPUs, asked through the driver's own library (NVML). Imported only when one is looked for.
+"""NVIDIA GPUs, by the driver's own library (NVML), which is imported only when needed.
 
-Numbered as nvidia-smi numbers them. A GPU that is split (MIG) counts as its instances.
+GPUs are numbered as by nvidia-smi. A partitioned GPU (MIG) counts as its instances.
 """
 
 import contextlib
@@ -17,21 +17,21 @@ Value = TypeVar("Value")
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 _MB = 2**20
-_FIRST_WINDOW_S = 2.0  # how far back the first question after who computed goes
+_FIRST_WINDOW_S = 2.0  # how far back the first query of utilization goes
 
 
 class Nvidia:
-    """The GPUs of this machine that $CUDA_VISIBLE_DEVICES shows; none where there is no driver."""
+    """A probe for GPUs that $CUDA_VISIBLE_DEVICES shows; none without a driver."""
 
     def __init__(self, nvml: Any = None, environ: Mapping[str, str] = os.environ) -> None:  # noqa: ANN401
-        """`nvml` has the functions of the module pynvml, which is imported by default."""
+        """Use the functions of `nvml`, by default the module pynvml."""
         self._nvml = nvml
         self._environ = environ
         self._begun = False
         self._asked_until: dict[str, int] = {}  # microseconds since the epoch, by uuid
 
     def devices(self, wanted: Wanted = "any") -> tuple[Device, ...]:
-        """In the driver's order, or in that in which the environment names them."""
+        """Return GPUs in the driver's order, or in the environment variable's."""
         if not self._begin():
             return ()
         found = [device for device, _ in self._all()]
@@ -123,7 +123,7 @@ class Nvidia:
         )
 
     def _busy(self, device: Device, handle: Any) -> dict[int, float] | None:  # noqa: ANN401
-        """The share of the time in which each process computed since the last look."""
+        """Return, by pid, the share of time since the last look in which it computed."""
         since = self._asked_until.get(device.uuid) or int((time.time() - _FIRST_WINDOW_S) * 1e6)
         try:
             samples = self._nvml.nvmlDeviceGetProcessUtilization(handle, since)
@@ -140,7 +140,7 @@ class Nvidia:
         return {pid: sum(found) / len(found) / 100 for pid, found in shares.items()}
 
     def _slowed_by(self, board: Any) -> tuple[str, ...]:  # noqa: ANN401
-        """What lowers the clocks and is no idleness, no limit of power and nobody's setting."""
+        """Return causes of lowered clocks, except idleness, power limits and settings."""
         reasons = self._ask("nvmlDeviceGetCurrentClocksEventReasons", board)
         if reasons is None:  # its name until 2023
             reasons = self._ask("nvmlDeviceGetCurrentClocksThrottleReasons", board) or 0
@@ -153,7 +153,7 @@ class Nvidia:
         return tuple(word for word, bits in ((HEAT, heat), (POWER_BRAKE, brake)) if reasons & bits)
 
     def _ask(self, function: str, *arguments: Any) -> Any:  # noqa: ANN401
-        """What NVML answers, None where this driver or this GPU has no answer."""
+        """Return NVML's answer, None if this driver or GPU has none."""
         try:
             return getattr(self._nvml, function)(*arguments)
         except self._nvml.NVMLError:
@@ -161,7 +161,7 @@ class Nvidia:
 
 
 def _visible(found: list[Device], named: str | None) -> tuple[Device, ...]:
-    """As CUDA reads the variable: numbers or beginnings of uuids, up to the first that is none."""
+    """Select as CUDA does: by numbers or prefixes of uuids, up to the first invalid one."""
     if named is None:
         return tuple(found)
     chosen: list[Device] = []

@@ -1,20 +1,26 @@
-"""Whether a run can begin on a GPU now: its memory is free, it is cool, nobody computes on it."""
+"""Readiness of a GPU for a run: enough free memory, cool, nobody else computing."""
 
 from autoresearch.devices import HEAT, Device, Look, Tenant
 
-BUSY = 0.05  # share of a GPU's time that a process takes before it counts as computing
+BUSY = 0.05  # share of a GPU's time from which on a process counts as computing
 
 
-def unready(device: Device, look: Look, needed_mb: float, *, shared: bool, timed: bool) -> str:
-    """Why a run has to wait, with the numbers; "" where it need not.
+def reason_not_ready(
+    device: Device, look: Look, needed_mb: float, *, shared: bool, timed: bool
+) -> str:
+    """Return why a run has to wait, with numbers; "" if it need not.
 
-    `shared`: whoever set the devices up lets others compute on it. `timed`: the run's budget is in
-    seconds, so that a slower GPU means a worse model. What can't be told is taken to be well.
+    Args:
+        device: The GPU.
+        look: Its present state; unknown values are taken to be fine.
+        needed_mb: GPU memory that the run needs.
+        shared: Whether the user lets others compute on it.
+        timed: Whether the run's budget is in seconds, so that a slower GPU means a worse model.
     """
     name = f"{device.name} ({device.title})" if device.title else device.name
     if look.free_mb is not None and look.free_mb < needed_mb:
         has = f"{look.free_mb:,.0f} of {device.memory_mb:,.0f} MB free, and it needs {needed_mb:,}"
-        held = ", ".join(map(holds, largest(look.tenants)))
+        held = ", ".join(map(describe_tenant, largest(look.tenants)))
         return f"{name} has {has}" + (f": {held}" if held else "")
     if not timed:
         return ""
@@ -28,12 +34,12 @@ def unready(device: Device, look: Look, needed_mb: float, *, shared: bool, timed
 
 
 def largest(tenants: tuple[Tenant, ...], most: int = 3) -> tuple[Tenant, ...]:
-    """Those that hold most memory."""
+    """Return the tenants that hold most memory."""
     return tuple(sorted(tenants, key=lambda tenant: -(tenant.memory_mb or 0.0))[:most])
 
 
-def holds(tenant: Tenant) -> str:
-    """For people: "python (pid 4242) holds 76,000 MB"."""
+def describe_tenant(tenant: Tenant) -> str:
+    """Return a text for people: "python (pid 4242) holds 76,000 MB"."""
     size = "memory" if tenant.memory_mb is None else f"{tenant.memory_mb:,.0f} MB"
     return f"{tenant.name} (pid {tenant.pid}) holds {size}"
 

@@ -1,7 +1,7 @@
-"""Which devices runs may lease, how many at once on each: as found, or as the user says.
+"""Slots: the devices that runs may lease, and how many runs at once, by default or by choice.
 
 $AUTORESEARCH_DEVICES lists names, or `cpu` and `gpu` for all of a kind, and shares what it names
-with a number: `gpu-0*2,cpu-0` lets two runs use gpu-0 at once. What it does not name is left alone.
+with a number: `gpu-0*2,cpu-0` lets two runs use gpu-0 at once. Devices not named are not used.
 """
 
 import re
@@ -20,17 +20,17 @@ _PART = re.compile(r"([a-z]+(?:-\w+)?)(?:\*(\d+))?")
 class Slot:
     """A place for one run at a time."""
 
-    name: str  # its device's, with its place behind it where runs share that: "gpu-0/2"
+    name: str  # of its device, with a number if runs share that: "gpu-0/2"
     device: Device
 
 
 def slots_of(
     found: Sequence[Device], choice: str, wanted: Wanted, gpu_memory_mb: float = 0
 ) -> tuple[Slot, ...]:
-    """Return the slots for runs of that kind; raise InvalidStateError, naming others, if none.
+    """Return the slots for runs of that kind; raise InvalidStateError, listing others, if none.
 
-    `choice` is what the user set, "" for everything once. "any" is the GPUs, else the cores. A GPU
-    that is too small is none.
+    `choice` is the user's setting, "" for each device once. "any" means the GPUs, else the cores.
+    GPUs that are too small do not count.
     """
     allowed = choose(found, choice)
     every = tuple(slot for slot in allowed if slot.device.is_gpu)
@@ -60,7 +60,7 @@ def slots_of(
 
 
 def choose(found: Sequence[Device], choice: str) -> tuple[Slot, ...]:
-    """The slots that the user's words leave; raise LabError for words that name nothing."""
+    """Return the slots that the user's choice allows; raise LabError if it names no device."""
     if not choice.strip():
         return tuple(Slot(name=device.name, device=device) for device in found)
     slots: dict[str, Slot] = {}

@@ -1,4 +1,4 @@
-"""Who runs a supervisor, and on which device: one protocol, `local` by default."""
+"""Executors, which run supervisors on devices: one protocol, `local` by default."""
 
 from typing import Protocol
 
@@ -9,16 +9,16 @@ from autoresearch.run_directory import RunDir
 
 
 class Executor(Protocol):
-    """Starts supervisors and knows whether they still live."""
+    """Starts supervisors and knows whether they are alive."""
 
     def submit(self, rundir: RunDir) -> None:
         """Start the supervisor of a run whose spec and tree are written; raise RunStartError."""
 
     def alive(self, rundir: RunDir) -> bool:
-        """Whether a supervisor owns the run now."""
+        """Return whether a supervisor owns the run now."""
 
     def settle(self, rundir: RunDir) -> RunReport | None:
-        """The final report; a run that lost its supervisor becomes lost. None while it goes on."""
+        """Return the final report, None while the run goes on; a run without supervisor is lost."""
 
     def slots(self, wanted: Wanted, gpu_memory_mb: float = 0) -> tuple[Slot, ...]:
         """Return the slots that runs of that kind can lease; raise InvalidStateError if none."""

@@ -1,7 +1,7 @@
-"""Runs supervisors on this machine; leases are file locks, which the kernel frees.
+"""Local executor: supervisors on this machine, with file locks as leases, which the kernel frees.
 
-A run whose spec is there, whose lock is free and whose status is not final has lost its
-supervisor: `settle` ends what is left of it and writes that down, once.
+A run with a spec, a free lock and no final status has lost its supervisor: `settle` kills what is
+left of it and records that, once.
 """
 
 import contextlib
@@ -24,21 +24,21 @@ from autoresearch.run_output.log_digest import last_line
 from autoresearch.system.locks import try_lock
 from autoresearch.system.processes import boot_id
 
-_START_S = 30.0  # a supervisor that has not spoken by then never will
-_CLOCK_SLACK_S = 1.0  # how well two readings of one process's start agree
-_LAST_SIGN_SLACK_S = 5.0  # how long a supervisor lived after its last heartbeat, at most
+_START_S = 30.0  # a supervisor that has written nothing by then never will
+_CLOCK_SLACK_S = 1.0  # largest difference of two readings of one process's start
+_LAST_SIGN_SLACK_S = 5.0  # longest life of a supervisor after its last heartbeat
 
 
 class LocalExecutor:
-    """Spawns one supervisor a run with the given interpreter."""
+    """Starts one supervisor for each run with the given interpreter."""
 
     def __init__(self, python: str, probe: Probe | None = None) -> None:
-        """`probe` finds this machine's devices by default."""
+        """Use `probe` to find devices, by default this machine's."""
         self._python = python
         self._probe = probe or Machine()
 
     def submit(self, rundir: RunDir) -> None:
-        """Return when the supervisor is on its own; it writes its first status a moment later."""
+        """Start a supervisor and return once it is detached; its first status follows soon."""
         if rundir.read_status() is not None:
             raise RunStartError(
                 f"{rundir.path} was run before.", "Plan a new run.", reason="run_before"
@@ -52,7 +52,7 @@ class LocalExecutor:
             )
 
     def _spawn(self, rundir: RunDir) -> int:
-        """Start a supervisor; the exit status of the process that it detaches from."""
+        """Start a supervisor; return the exit status of the process that it detaches from."""
         argv = [self._python, "-P", "-m", "autoresearch_mcp", "_role", "supervise"]
         with rundir.error_file.open("ab") as errors:
             try:
@@ -76,7 +76,7 @@ class LocalExecutor:
             return intermediate.wait()
 
     def alive(self, rundir: RunDir) -> bool:
-        """Whether the run's lock is held."""
+        """Return whether the run's lock is held."""
         lock = try_lock(rundir.lock_file)
         if lock is None:
             return True
@@ -84,13 +84,13 @@ class LocalExecutor:
         return False
 
     def settle(self, rundir: RunDir) -> RunReport | None:
-        """The final report, written here if nobody else is left to; None while the run goes on."""
+        """Return the final report, written here if the supervisor is gone; None while it runs."""
         rundir.path.mkdir(parents=True, exist_ok=True)
         status = rundir.read_status()
         if status is not None and status.state.final:
             return status
         if status is None and _age(rundir) < _START_S:
-            return None  # its supervisor may be starting at this moment
+            return None  # its supervisor may be starting just now
         lock = try_lock(rundir.lock_file)
         if lock is None:
             return None
@@ -106,17 +106,17 @@ class LocalExecutor:
         return status
 
     def slots(self, wanted: Wanted = "cpu", gpu_memory_mb: float = 0) -> tuple[Slot, ...]:
-        """As found here and as $AUTORESEARCH_DEVICES says."""
+        """Return the slots found here that $AUTORESEARCH_DEVICES allows."""
         choice = os.environ.get(CHOICE, "")
         found = self._probe.devices("any" if choice or wanted != "cpu" else "cpu")
         return slots_of(found, choice, wanted, gpu_memory_mb)
 
 
 def kill_orphans(rundir: RunDir) -> None:
-    """End what a dead supervisor left: what it recorded, their sessions, and who carries its mark.
+    """Kill what a dead supervisor left: recorded processes, their sessions, those with its mark.
 
-    A process that its supervisor never saw, in a session of its own and with a changed
-    environment, is not found.
+    A process that the supervisor never saw, with a session of its own and a changed environment, is
+    not found.
     """
     orphans = _Orphans(rundir)
     for _ in range(100):
@@ -130,17 +130,17 @@ def kill_orphans(rundir: RunDir) -> None:
 
 
 class _Orphans:
-    """Tells the processes of one run from those of strangers that came to the same numbers."""
+    """Distinguishes a run's processes from unrelated ones that got the same numbers."""
 
     def __init__(self, rundir: RunDir) -> None:
         self._recorded = _recorded(rundir)
         self._mark = str(rundir.path.resolve()) + "/"
-        self._sessions: set[int] = set()  # known to be the run's, and kept so by their members
+        self._sessions: set[int] = set()  # known to be the run's: members keep the number in use
         status = rundir.read_status()
         self._last_sign = 0.0 if status is None else status.ended
 
     def has(self, process: psutil.Process) -> bool:
-        """Whether that process is left of the run."""
+        """Return whether a process belongs to the run."""
         try:
             if process.pid == os.getpid() or process.status() == psutil.STATUS_ZOMBIE:
                 return False
@@ -155,10 +155,11 @@ class _Orphans:
             return False
 
     def _is_session(self, leader: int, born: float) -> bool:
-        """A session keeps its number from being reused for as long as it has a member.
+        """Return whether a process's session is one that the run began.
 
-        A living leader says whose it is. Where it is dead, a member must have been born while the
-        supervisor lived: a later session may have come to the number and lost its leader too.
+        A session's number is not reused while it has a member. A living leader identifies it. If
+        the leader is dead, the member must have been born while the supervisor lived: a later
+        session may have got the number and lost its leader too.
         """
         began = self._recorded.get(leader)
         if began is None or leader in self._sessions:
@@ -173,7 +174,7 @@ class _Orphans:
 
 
 def _recorded(rundir: RunDir) -> dict[int, float]:
-    """Start by pid; nothing if it was written before this machine was started."""
+    """Return start times by pid; {} if they were recorded before this machine's last boot."""
     try:
         record = json.loads(rundir.processes_file.read_text())
         if record["boot"] != boot_id():
@@ -184,7 +185,7 @@ def _recorded(rundir: RunDir) -> dict[int, float]:
 
 
 def _age(rundir: RunDir) -> float:
-    """Seconds since the run could have been started; endless if the clock was set back since."""
+    """Return the seconds since the run may have been started; inf if the clock was set back."""
     written = rundir.spec_file if rundir.spec_file.exists() else rundir.path
     age = time.time() - written.stat().st_mtime
     return age if age >= 0 else math.inf

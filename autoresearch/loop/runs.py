@@ -161,7 +161,7 @@ class Runs:
         """Return where each input lies, and where a run sees it."""
         opened = self.ledger.history().opened
         assert opened is not None
-        found = [place_again(place, self.source) for place, _ in opened.inputs]
+        found = [input_at(place, self.source) for place, _ in opened.inputs]
         return tuple((str(one.source), one.place) for one in found)
 
     def absorb(self) -> None:

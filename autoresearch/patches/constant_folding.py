@@ -20,13 +20,13 @@ _UNARY: dict[type[ast.unaryop], Callable[..., object]] = {
 _LARGEST = 2**64  # operands beyond it, and larger exponents than 64, are left as written
 
 
-def fold(tree: ast.Module) -> ast.Module:
+def fold_constants(tree: ast.Module) -> ast.Module:
     """Replace constant arithmetic by its value, in place, and return `tree`."""
-    _Fold().visit(tree)
+    _ConstantFolder().visit(tree)
     return tree
 
 
-class _Fold(ast.NodeTransformer):
+class _ConstantFolder(ast.NodeTransformer):
     def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
         self.generic_visit(node)
         left, right = _number(node.left), _number(node.right)

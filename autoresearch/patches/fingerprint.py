@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
-from autoresearch.patches.constant_folding import fold
+from autoresearch.patches.constant_folding import fold_constants
 from autoresearch.patches.local_names import rename_locals
 
 
@@ -63,7 +63,7 @@ def parse(content: bytes, filename: str) -> ast.Module:
 def _canonical(content: bytes) -> str:
     tree = parse(content, "<candidate>")
     _drop_idle(tree)
-    return "".join(_dump(fold(rename_locals(tree))))
+    return "".join(_dump(fold_constants(rename_locals(tree))))
 
 
 def _drop_idle(tree: ast.Module) -> None:

@@ -1,7 +1,7 @@
-"""A log file that keeps its beginning and its end, however much is written to it.
+"""A capped log file: it keeps its beginning and its end, however much is written to it.
 
-Readable at any time by its path. On disk it never exceeds the head, twice the tail and a line;
-after `close` it is the head, one line that says how much is missing, and the tail.
+It can be read at any time. On disk it never exceeds the head, twice the tail and a line; after
+`close` it has the head, a line with the number of dropped bytes, and the tail.
 """
 
 import os
@@ -12,7 +12,7 @@ TAIL_BYTES = 192 * 1024
 
 
 class CappedLog:
-    """Write with `write`, end with `close`."""
+    """A log file that is written by `write` and finished by `close`."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -22,7 +22,7 @@ class CappedLog:
         self._dropped = 0
 
     def write(self, chunk: bytes) -> None:
-        """Append; rewrite the file when its tail has grown to twice what is kept."""
+        """Append bytes; rewrite the file when its tail is twice as large as what is kept."""
         room = HEAD_BYTES - len(self._head)
         self._head += chunk[:room] if room else b""
         self._tail += chunk[room:]
@@ -32,7 +32,7 @@ class CappedLog:
             self._file.write(chunk)
 
     def close(self) -> None:
-        """Cut to the final size."""
+        """Cut the file to its final size and close it."""
         if len(self._tail) > TAIL_BYTES:
             self._compact()
         self._file.close()

@@ -1,4 +1,4 @@
-"""Reads the curve that a training leaves: JSON lines of an untrusted program, as a few points."""
+"""Reader of training curves: JSON lines of an untrusted program, reduced to a few points."""
 
 import json
 import math
@@ -16,32 +16,32 @@ _LOSS_KEYS = ("loss", "train_loss", "training_loss", "y")
 
 @dataclass(frozen=True, slots=True)
 class CurvePoint:
-    """One point: `at` as the training counts, else the line's place; a finite loss."""
+    """One point: `at` in the training's own unit, else the line's index; a finite loss."""
 
     at: float
     loss: float
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """What one line says: a finite loss, and the tokens that the run counted, if it did."""
+class CurveLine:
+    """One line of a curve: a finite loss, and the run's own count of tokens, if it gave one."""
 
     loss: float
     tokens: float | None
 
 
-def read_line(line: bytes) -> Seen | None:
-    """One line of a curve; None where it is no JSON object with a finite loss."""
+def read_line(line: bytes) -> CurveLine | None:
+    """Parse one line of a curve; return None if it is no JSON object with a finite loss."""
     fields = _fields(line)
     loss = _number(fields, _LOSS_KEYS)
-    return None if loss is None else Seen(loss, _number(fields, ("tokens",)))
+    return None if loss is None else CurveLine(loss, _number(fields, ("tokens",)))
 
 
 def read_curve(path: Path, points: int = 20) -> tuple[CurvePoint, ...]:
-    """At most `points` points, evenly spaced, the last one among them.
+    """Return at most `points` points of a curve, evenly spaced, including the last.
 
-    Lines that are no JSON object with a finite loss are passed over. Empty where there is no
-    regular file; of a huge file only windows are read.
+    Lines that are no JSON object with a finite loss are skipped. Returns () if there is no regular
+    file; of a huge file only windows are read.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
@@ -82,7 +82,7 @@ def _point(line: bytes, place: int) -> CurvePoint | None:
 
 
 def _fields(line: bytes) -> dict[str, Any]:
-    """The line's JSON object; an empty one where it has none."""
+    """Return the line's JSON object, {} if it has none."""
     if not line.strip() or len(line) > LINE_BYTES:
         return {}
     try:

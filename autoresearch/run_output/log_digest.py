@@ -1,4 +1,4 @@
-"""Reads the logs of untrusted programs: a digest of a few lines, and the true exception."""
+"""Digest of an untrusted program's log: a few lines, and the exception that ended it."""
 
 import re
 from pathlib import Path
@@ -14,7 +14,10 @@ _EXCEPTION = re.compile(
 
 
 def digest(log: str | Path, limit: int = 2048) -> str:
-    """A log in at most `limit` characters: its first and last lines, and how much lies between."""
+    """Return a log's first and last lines, in at most `limit` characters.
+
+    A line between them states how much was left out.
+    """
     lines = [_shortened(line) for line in clean_lines(log)]
     if sum(len(line) + 1 for line in lines) <= limit:
         return "\n".join(lines)
@@ -27,7 +30,7 @@ def digest(log: str | Path, limit: int = 2048) -> str:
 
 
 def true_exception(log: str | Path) -> str | None:
-    """The line with which the last traceback ends, None where there is no exception."""
+    """Return the last line of the last traceback, None if there is no exception."""
     lines = clean_lines(log)
     for n in range(len(lines) - 1, -1, -1):
         if _TRACEBACK in lines[n]:
@@ -43,15 +46,15 @@ def true_exception(log: str | Path) -> str | None:
 
 
 def last_line(log: str | Path) -> str:
-    """The last line that says something, "" where none does."""
+    """Return the last line that is not blank, or ""."""
     return _shortened(next((line for line in reversed(clean_lines(log)) if line.strip()), ""))
 
 
 def clean_lines(log: str | Path) -> list[str]:
-    """Lines as a terminal would show them, of printable characters only.
+    """Return the lines as a terminal would show them, of printable characters only.
 
-    Of progress written with carriage returns, the last state stays; where a traceback follows it
-    without a line's end, both stay.
+    Of progress written with carriage returns, only the last state is kept; a traceback that follows
+    without a line end is kept too.
     """
     text = _read(log) if isinstance(log, Path) else log
     text = ESCAPE.sub("", text.replace("\r\n", "\n"))
@@ -67,7 +70,7 @@ def clean_lines(log: str | Path) -> list[str]:
 
 
 def _read(path: Path) -> str:
-    """All of a file, or the halves around its middle; "" where there is none."""
+    """Return a file's text, without the middle if it is large; "" if there is no file."""
     try:
         with path.open("rb") as file:
             size = file.seek(0, 2)

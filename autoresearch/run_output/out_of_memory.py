@@ -1,6 +1,6 @@
-"""Says in one sentence, with numbers, that a run was out of memory, from what it left behind.
+"""Out-of-memory errors of a run, recognised in its output and put into one sentence with numbers.
 
-The libraries' own texts are read: they change, and what is not known stays as it was said.
+This parses the libraries' own messages, which change; an unknown message is shown as it is.
 """
 
 import re
@@ -30,13 +30,13 @@ _MB = {"bytes": 2.0**-20, "K": 2.0**-10, "M": 1.0, "G": 2.0**10, "T": 2.0**20}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Taken:
-    """What is known of a run's memory, in MB; 0 where nothing is."""
+class MemoryUsage:
+    """The known memory usage of a run, in MB; 0 where unknown."""
 
     limit_mb: float
     peak_mb: float = 0.0
     gpu_peak_mb: float = 0.0
-    kills: int = 0  # of its processes, by the kernel, for being above the limit
+    kills: int = 0  # of its processes by the kernel, for exceeding the limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ def out_of_memory_while_scored(kind: str, where: str, limit_mb: float) -> Shorta
 
 
 def size(mb: float) -> str:
-    """For people: "2.0 GiB", and "120 MB" for less than one."""
+    """Return a size for people: "2.0 GiB", or "120 MB" below one GiB."""
     return f"{mb / 2**10:,.1f} GiB" if mb >= 2**10 else f"{mb:,.0f} MB"
 
 
@@ -110,5 +110,5 @@ def _first(pattern: re.Pattern[str], text: str) -> float | None:
 
 
 def _mb(number: str, unit: str) -> float:
-    """Decimal units are taken for binary ones: torch writes GB for GiB on a Mac."""
+    """Convert to MB; decimal units are taken for binary ones: torch writes GB for GiB on a Mac."""
     return float(number.replace(",", "")) * _MB[unit if unit == "bytes" else unit[0]]

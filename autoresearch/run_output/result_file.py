@@ -1,7 +1,7 @@
-"""A JSON file that a run left in its tree, to the one number that is asked of it.
+"""Reader of a result file: one number from a JSON file that a run left in its tree.
 
-The file is an untrusted program's, which is dead by now: it may be a pipe, a link, a gigabyte, or
-nested a million deep.
+An untrusted program wrote the file, and is dead by now: it may be a pipe, a link, a gigabyte large,
+or nested a million levels deep.
 """
 
 import json
@@ -21,9 +21,9 @@ class _Twice(ValueError):
 
 
 def read_result_file(tree: Path, name: str, metric: str) -> float:
-    """The number at `metric` in the JSON object of that file below `tree`; dots go deeper.
+    """Return the number at the key `metric` of a JSON file below `tree`; dots descend into objects.
 
-    Raises ScoringError, in one sentence, where there is no such finite number.
+    Raises ScoringError, with one sentence, if there is no such finite number.
     """
     value = _parsed(_bytes(tree, name), name)
     walked = ""

@@ -1,11 +1,11 @@
-"""What a run printed, or left in a file, to its metric: for runs that say their own number.
+"""The metric that an unsealed run reports on stdout, or in a JSON file.
 
-Takes the output as it comes, so that a flood costs no memory and nothing has to be kept. Exactly
-one number is taken or none: two answers, half a line, NaN or a unit are no number, and the sentence
-that says so ends the run. Whether the number is true is beyond this page. Standard library only.
+The output is parsed as it comes, so that a flood takes no memory and nothing has to be kept. There
+must be exactly one number: two answers, half a line, NaN or a unit raise a ScoringError, whose
+sentence ends the run. Nothing here can tell whether the number is true. Standard library only.
 
-A line ends with a line feed or a carriage return: every state of a progress bar is one. Escape
-sequences of terminals are taken out first, and bytes that are no UTF-8 become question marks.
+A line ends with a line feed or a carriage return: every state of a progress bar is a line. Escape
+sequences of terminals are removed first, and bytes that are no UTF-8 become replacement characters.
 """
 
 import math
@@ -19,7 +19,7 @@ from autoresearch.run_directory import RunSpec
 from autoresearch.run_output.log_digest import ESCAPE
 from autoresearch.run_output.result_file import read_result_file
 
-LINE_BYTES = 4096  # of a line; what is longer is no line that gives a number
+LINE_BYTES = 4096  # of a line; longer lines are not searched for a number
 MOST_SAID = 40  # numbers beside the metric that are kept
 _SHOWN = 80  # characters of somebody's line in a sentence
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
@@ -31,41 +31,41 @@ _One = TypeVar("_One")
 
 
 class _Collector(Protocol):
-    """Finds the one number among lines."""
+    """A collector of the one number among lines."""
 
     def wants(self, text: bytes) -> bool:
-        """Whether it has to see a line of that text; cheap, since floods are asked about so."""
+        """Return whether any line of the text may matter; cheap, since floods are checked too."""
 
     def take(self, line: str) -> None:
-        """One line, without its end."""
+        """Take in one line, without its end."""
 
     def missed(self, raw: str, line: str) -> bool:
-        """Whether it stands in a line as it came, but not in what `take` was given of it."""
+        """Return whether the metric is in the raw line, but not in what `take` got of it."""
 
     def found(self) -> tuple[str, tuple[tuple[str, float], ...]]:
-        """The metric as it was printed, and what else was said; ScoringError if not just one."""
+        """Return the metric as printed, and other numbers; ScoringError unless it is unique."""
 
 
 class OutputReader:
-    """Feed it all of the output, in order; then ask `finish` once, of a run that exited well."""
+    """A parser of a run's output: `feed` it all, then, if the run exited well, `finish` once."""
 
     def __init__(self, spec: RunSpec) -> None:
         self._spec = spec
         self._collector = _collector(spec)
         self._rest = b""  # of a line that has not ended
-        self._held = b""  # a carriage return, until it is seen whether a line feed follows
+        self._held = b""  # a carriage return, until the next byte shows whether a line feed follows
         self._too_long = 0
-        self._missed = ""  # the first line that hides the metric: it is another answer
+        self._missed = ""  # the first line that hides the metric: it counts as another answer
 
     def feed(self, chunk: bytes) -> None:
-        """The next bytes of the output; never raises, whatever they are."""
+        """Take in the next bytes of the output; never raises, whatever they are."""
         chunk = self._held + chunk
         self._held = b"\r" if chunk.endswith(b"\r") else b""
         chunk = chunk[: len(chunk) - len(self._held)]
         text = self._rest + chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         ended, end, self._rest = text.rpartition(b"\n")
         if len(self._rest) > LINE_BYTES:
-            # Its end is enough to see that it is too long, and what is hidden in what follows.
+            # Its end is enough to see that it is too long, and to find what follows.
             self._look_for_missed(self._rest, "")
             self._rest = self._rest[-LINE_BYTES - 1 :]
         if end and self._collector.wants(ended):
@@ -73,7 +73,10 @@ class OutputReader:
                 self._end_line(line)
 
     def finish(self, tree: Path) -> Measurement:
-        """The measurement; `tree` is where the contract's file lies. Raises ScoringError."""
+        """Return the measurement; raise ScoringError if there is not exactly one number.
+
+        `tree` is the folder that holds the contract's result file.
+        """
         spec = self._spec
         if self._held:
             self.feed(b"\n")
@@ -111,14 +114,14 @@ class OutputReader:
             self._collector.take(plain)
 
     def _look_for_missed(self, line: bytes, plain: str) -> None:
-        """In windows that overlap, since a pattern may take long over a long text."""
+        """Search in overlapping windows, since a pattern may take long on a long text."""
         for start in range(0, max(1, len(line) - LINE_BYTES), LINE_BYTES):
             raw = line[start : start + 2 * LINE_BYTES].decode("utf-8", "replace")
             if not self._missed and self._collector.missed(raw, plain):
                 self._missed = raw[-_SHOWN:]
 
     def _refuse_half_a_line(self) -> None:
-        """A number that is cut off is another number: the last line must have its end."""
+        """Raise ScoringError if the last line has the number but no end: it may be cut off."""
         half = _plain(self._rest)
         alone = _collector(self._spec)
         for line in (self._spec.block, half):
@@ -135,7 +138,7 @@ class OutputReader:
 
 
 def finite_number(printed: str, name: str) -> float:
-    """A plain decimal number; ScoringError for whatever else was printed."""
+    """Parse a plain decimal number; raise ScoringError for anything else."""
     printed = printed.strip()
     value = float(printed) if _NUMBER.fullmatch(printed) else math.nan
     if math.isfinite(value):
@@ -152,13 +155,13 @@ def finite_number(printed: str, name: str) -> float:
 
 
 class _MetricLines:
-    """Lines such as `METRIC val_loss=1.25`."""
+    """A collector for lines such as `METRIC val_loss=1.25`."""
 
     def __init__(self, name: str) -> None:
         self._name = name
         self._values: list[str] = []
         self._others: list[tuple[str, str]] = []
-        self._within = ""  # a line that has it after other words
+        self._within = ""  # a line that has the metric after other text
         self._anywhere = re.compile(rf"METRIC\s+{re.escape(name)}\s*=")
 
     def wants(self, text: bytes) -> bool:
@@ -181,7 +184,7 @@ class _MetricLines:
 
     def found(self) -> tuple[str, tuple[tuple[str, float], ...]]:
         what = f"line `METRIC {self._name}=...`"
-        return _only(self._values, what, self._within), _numbers(self._others)
+        return _require_one(self._values, what, self._within), _numbers(self._others)
 
 
 class _PatternLines:
@@ -203,11 +206,11 @@ class _PatternLines:
             _append(self._values, match[1] or "")
 
     def found(self) -> tuple[str, tuple[tuple[str, float], ...]]:
-        return _only(self._values, f"match of the pattern {self._pattern.pattern!r}", ""), ()
+        return _require_one(self._values, f"match of the pattern {self._pattern.pattern!r}", ""), ()
 
 
 class _BlockLines:
-    """A marker alone on its line, and the `key: value` lines right below it, the metric in them."""
+    """A collector for a marker line and the block of `key: value` lines right below it."""
 
     def __init__(self, marker: str, name: str) -> None:
         self._marker, self._name = marker.strip(), name
@@ -216,7 +219,7 @@ class _BlockLines:
         self._values: list[str] = []  # of the metric, in the block that is open
         self._others: list[tuple[str, str]] = []
         self._answers: list[tuple[list[str], list[tuple[str, str]]]] = []  # blocks with the metric
-        self._without = False  # there was a block without the metric
+        self._without = False  # a block without the metric was seen
         self._outside = 0
         self._within = ""  # a line that has the marker after other words
 
@@ -255,7 +258,7 @@ class _BlockLines:
                 f"it printed {self._name!r} outside the {block}, too: print it once, in the block",
                 reason="outside_block",
             )
-        return _only(values, f"{what} in its block", ""), _numbers(others)
+        return _require_one(values, f"{what} in its block", ""), _numbers(others)
 
     def _close(self) -> None:
         if self._values:
@@ -270,8 +273,8 @@ def _collector(spec: RunSpec) -> _Collector:
     return _PatternLines(spec.pattern) if spec.pattern else _MetricLines(spec.metric)
 
 
-def _only(values: list[_One], what: str, within: str) -> _One:
-    """The one value; ScoringError, with where it may be hidden, for none or several."""
+def _require_one(values: list[_One], what: str, within: str) -> _One:
+    """Return the one value; raise ScoringError, with a hint, for none or several."""
     if len(values) == 1:
         return values[0]
     if values:
@@ -286,13 +289,13 @@ def _only(values: list[_One], what: str, within: str) -> _One:
 
 
 def _append(found: list[_One], one: _One) -> None:
-    """Keep some of a flood: more than enough is as good as all."""
+    """Append up to a limit, so that a flood takes no memory."""
     if len(found) <= MOST_SAID:
         found.append(one)
 
 
 def _numbers(pairs: list[tuple[str, str]]) -> tuple[tuple[str, float], ...]:
-    """Those that are finite numbers and were said once."""
+    """Return the finite numbers among values that were printed exactly once."""
     found = {}
     for name, printed in pairs:
         if _NUMBER.fullmatch(printed.strip()) and math.isfinite(float(printed)):
@@ -305,7 +308,7 @@ def _plain(line: bytes) -> str:
     return ESCAPE.sub("", line.decode("utf-8", "replace")).rstrip()
 
 
-def _shown(line: str) -> str:
-    """Somebody's words in a sentence of ours: quoted, printable, short."""
+def _quoted(line: str) -> str:
+    """Return the program's line for a sentence of ours: quoted, printable, short."""
     line = line.strip()
     return ascii(line if len(line) <= _SHOWN else f"{line[:_SHOWN]}...")

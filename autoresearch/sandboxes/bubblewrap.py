@@ -19,8 +19,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from autoresearch.errors import LabError
-from autoresearch.sandboxes import cgroup
-from autoresearch.sandboxes import interpreter_folders as roots
+from autoresearch.sandboxes import cgroup, interpreter_folders
 from autoresearch.sandboxes.base import Confinement, clean_environment
 from autoresearch.sandboxes.gpu_syscalls import GPU_NETWORKED, GPU_SECLUDED
 from autoresearch.sandboxes.limits import limiter
@@ -70,7 +69,7 @@ class Bubblewrap:
 
     def start(self, confinement: Confinement) -> "subprocess.Popen[bytes]":
         """Start a child; its arguments go in a file, since other users' `ps` could show them."""
-        roots.check_confinement(confinement)
+        interpreter_folders.check_confinement(confinement)
         make_mount_points(confinement)
         join = self._cgroups.make(confinement.memory_mb, confinement.tasks)
         said = tempfile.TemporaryFile()  # noqa: SIM115 - read when it ended
@@ -205,8 +204,11 @@ def _prlimit() -> str:
 def _view(confinement: Confinement) -> list[str]:
     """Return the child's view: parents before their children, so that a mask hides all below."""
     places: dict[Path, tuple[str, ...]] = {Path("/usr"): ()}
-    hidden = (*roots.of_product(confinement.interpreter), *confinement.hidden)
-    shown = [*roots.of_interpreter(confinement.interpreter), *confinement.readable]
+    hidden = (*interpreter_folders.of_product(confinement.interpreter), *confinement.hidden)
+    shown = [
+        *interpreter_folders.of_interpreter(confinement.interpreter),
+        *confinement.readable,
+    ]
     for path in sorted((*shown, Path(confinement.argv[0])), key=_depth):
         covers = [place for place in places if _below(path, place)]
         covered = any(not any(_hides(h, path, place) for h in hidden) for place in covers)

@@ -39,7 +39,7 @@ class Cgroups:
         return "cpu" in self._parents
 
     def cpu_s(self) -> float:
-        """Return CPU seconds of all processes ever in groups made here; 0.0 if not counted."""
+        """Return the CPU seconds of all processes in groups made here; 0.0 if unknown."""
         return sum(map(_used_s, self._counting))
 
     def oom_kills(self) -> int:

@@ -89,7 +89,7 @@ def _is_committed(file: Path, tree: Path) -> bool:
 
 @cache
 def of_interpreter(python: str) -> tuple[Path, ...]:
-    """Return the folders of an interpreter and its packages; OSError if it does not start."""
+    """Return an interpreter's and its packages' folders; raise OSError if it does not start."""
     found = {Path(folder) for folder in _ask(python)[0]}
     executable = Path(python)
     # A link from elsewhere, such as a virtual environment's, is resolved too.

@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from autoresearch.errors import LabError
-from autoresearch.sandboxes import cgroup
-from autoresearch.sandboxes import interpreter_folders as roots
+from autoresearch.sandboxes import cgroup, interpreter_folders
 from autoresearch.sandboxes.base import Confinement, clean_environment
 from autoresearch.sandboxes.gpu_syscalls import GPU_CONNECTED, GPU_MUTE, GPU_UNCONNECTED
 from autoresearch.sandboxes.limits import limiter
@@ -94,7 +93,7 @@ class Landlock:
 
     def start(self, confinement: Confinement) -> "subprocess.Popen[bytes]":
         """Start a child in the real folders, with rights to no others."""
-        roots.check_confinement(confinement)
+        interpreter_folders.check_confinement(confinement)
         make_symlinks(confinement)
         join = self._cgroups.make(confinement.memory_mb, confinement.tasks)
         restrict = _restriction(confinement)
@@ -198,7 +197,10 @@ def _programs(confinement: Confinement) -> Mapping[str, bytes]:
 
 def _rules(confinement: Confinement, handled: int) -> list[tuple[str, int]]:
     rules = [(path, _READ) for path in _SYSTEM]
-    shown = [*roots.of_interpreter(confinement.interpreter), *confinement.readable]
+    shown = [
+        *interpreter_folders.of_interpreter(confinement.interpreter),
+        *confinement.readable,
+    ]
     shown += [target for target, _ in confinement.links]
     if confinement.network:
         rules += [(path, _READ) for path in NETWORK_FILES]
@@ -218,7 +220,7 @@ def _around(path: Path, confinement: Confinement) -> list[Path]:
 
     Rights can only be granted, never denied to a part.
     """
-    hidden = [*roots.of_product(confinement.interpreter), *confinement.hidden]
+    hidden = [*interpreter_folders.of_product(confinement.interpreter), *confinement.hidden]
     if any(inner == path for inner in hidden):
         return []
     if not any(path in inner.parents for inner in hidden) or not path.is_dir():

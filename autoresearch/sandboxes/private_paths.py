@@ -5,15 +5,15 @@ from collections.abc import Collection
 from functools import cache
 from pathlib import Path
 
-from autoresearch.sandboxes import interpreter_folders as roots
+from autoresearch.sandboxes import interpreter_folders
 
-_OF_THE_USER = (
+_USER_PLACES = (
     *(".ssh", ".gnupg", ".aws", ".azure", ".kube", ".docker", ".netrc", ".git-credentials"),
     *(".pypirc", ".npmrc", ".password-store", ".config/gcloud", ".config/gh", ".config/rclone"),
     *(".local/share/keyrings", ".cache/huggingface/token", ".huggingface/token", ".mozilla"),
     *(".config/google-chrome", ".bash_history", ".zsh_history", ".claude", ".codex"),
 )
-_OF_THE_SYSTEM = (
+_SYSTEM_PLACES = (
     "/etc/shadow",
     "/etc/gshadow",
     "/proc",
@@ -40,5 +40,9 @@ def private_in(path: Path, others: Collection[Path] = ()) -> Path | None:
 
 @cache
 def _places(user: Path) -> tuple[Path, ...]:
-    own = [user / name for name in _OF_THE_USER]
-    return (*own, *map(Path, _OF_THE_SYSTEM), *roots.of_product(sys.executable))
+    own = [user / name for name in _USER_PLACES]
+    return (
+        *own,
+        *map(Path, _SYSTEM_PLACES),
+        *interpreter_folders.of_product(sys.executable),
+    )

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
 
-from autoresearch.sandboxes import interpreter_folders as roots
+from autoresearch.sandboxes import interpreter_folders
 from autoresearch.sandboxes.base import Confinement, Sandbox
 from autoresearch.sandboxes.selection import current_sandbox
 from autoresearch.system.processes import Descendants, become_subreaper, die_with_parent
@@ -39,7 +39,7 @@ class Snippet:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ran:
+class SnippetResult:
     """A snippet's answer, and why it ended: "exit", "time" or "size"."""
 
     output: str
@@ -63,7 +63,7 @@ def serve() -> int:
     return 0
 
 
-def run(snippet: Snippet, sandbox: Sandbox, folder: Path) -> Ran:
+def run(snippet: Snippet, sandbox: Sandbox, folder: Path) -> SnippetResult:
     """Run a snippet to its end or kill it at a limit; `folder` is ours and empty.
 
     Raises OSError or LabError if it can't be started.
@@ -85,7 +85,7 @@ def run(snippet: Snippet, sandbox: Sandbox, folder: Path) -> Ran:
     own = sandbox.exit_code(child, child.returncode)
     sandbox.release()  # else its resources for a child would pile up by the thousand
     words = output.decode(errors="replace")
-    return Ran(output=words, ended=ended, exit_code=own, sandbox=sandbox.name)
+    return SnippetResult(output=words, ended=ended, exit_code=own, sandbox=sandbox.name)
 
 
 def _scratch(folder: Path) -> "tempfile.TemporaryDirectory[str]":
@@ -122,7 +122,7 @@ def _ends(descendants: Descendants, pid: int, deadline: float) -> bool:
 
 
 def _confined(snippet: Snippet, scratch: Path, descriptors: tuple[int, int]) -> Confinement:
-    python = roots.own_base()
+    python = interpreter_folders.own_base()
     return Confinement(
         argv=(python, "-I", "-S", "-c", snippet.code, *map(str, descriptors)),
         cwd=Path("/"),

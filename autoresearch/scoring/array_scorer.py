@@ -1,10 +1,9 @@
-"""Scores a model by the target's own evaluation function, where neither sees what it must not.
+"""Scorer of arrays: a model is scored by the target's own evaluation function.
 
-One process has the researched code and is shown inputs, never targets. A second fresh one is asked
-about a secret sample of the same inputs in another order and must answer alike, in numbers and in
-what they are worth, so that nothing is learnt while it is asked. A third process has the frozen
-function's file and no researched code, and is given targets and answers. What any of them says
-besides is not shown.
+One process has the code under research and is shown inputs, never targets. A second, fresh one gets
+a secret sample of the same inputs in another order and must give the same answers with the same
+value, so that nothing can be learnt during scoring. A third has the frozen function's file and no
+code under research, and is given targets and answers. Other output of these processes is not shown.
 """
 
 import dataclasses
@@ -16,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from autoresearch.data.array_frames import HEAD, MOST_NUMBERS, packed, shape_of, size_of
+from autoresearch.data.array_frames import HEAD, MOST_NUMBERS, content_size, pack_array, read_shape
 from autoresearch.data.arrays import Numbers, read_arrays
 from autoresearch.errors import ScoringError
 from autoresearch.records import MOST_VALUE, Measurement
@@ -24,14 +23,26 @@ from autoresearch.run_directory import RunDir, RunSpec, remove_tree
 from autoresearch.sandboxes.base import Sandbox
 from autoresearch.scoring.host import Host
 
-CHECKED = 250  # rows that a second process is asked about again
-TOLERANCE = 1e-4  # of an answer, or of one where it is smaller
+CHECKED = 250  # rows that the second process answers again
+TOLERANCE = 1e-4  # relative to an answer, absolute for answers below 1
 _PROGRAM = "array_host.py"
-_ROWS, _NUMBERS = 256, 2**20  # at once, at most
+_ROWS, _NUMBERS = 256, 2**20  # of one request, at most
 
 
 def score_arrays(rundir: RunDir, spec: RunSpec, sandbox: Sandbox) -> Measurement:
-    """The function's number; ScoringError where the model or the function fails to answer."""
+    """Score a run's model by the target's evaluation function.
+
+    Args:
+        rundir: The run directory, with the checkpoint.
+        spec: The run's spec; `spec.score_s` is the limit in seconds.
+        sandbox: The sandbox in which models and function run.
+
+    Returns:
+        The function's number, in the metric's unit.
+
+    Raises:
+        ScoringError: The model or the function fails, or answers depend on earlier requests.
+    """
     started = time.monotonic()
     inputs, targets = read_arrays(Path(spec.documents))
     deadline = started + spec.score_s
@@ -46,7 +57,7 @@ def score_arrays(rundir: RunDir, spec: RunSpec, sandbox: Sandbox) -> Measurement
         answers[order] = said
         first.kill()  # before the second loads the model: the two never live at the same time
         sample = draw.permutation(len(inputs))[:CHECKED]
-        # Other batches too, or rows that are asked about together could teach each other.
+        # In other batches too, or rows of one batch could teach each other.
         again = _ask_all(second, inputs[sample], max(1, len(sample) // 4))
     _check_agreement(answers[sample], again)
     mixed = answers.astype(np.result_type(answers, again))
@@ -63,12 +74,12 @@ def score_arrays(rundir: RunDir, spec: RunSpec, sandbox: Sandbox) -> Measurement
 
 
 def _ask_all(model: Host, inputs: Numbers, rows: int) -> Numbers:
-    """The answers to all inputs, in their order."""
+    """Return the answers to all inputs, in their order."""
     most = max(1, min(rows, _NUMBERS // max(1, inputs[0].size)))
     parts: list[Numbers] = []
     for first in range(0, len(inputs), most):
         batch = inputs[first : first + most]
-        answer = _ask(model, packed(batch))
+        answer = _ask(model, pack_array(batch))
         if answer.shape != (len(batch), *(parts or [answer])[0].shape[1:]):
             raise ScoringError(
                 "the model's answers have other shapes for other inputs", reason="shapes_differ"
@@ -87,8 +98,8 @@ def _ask_all(model: Host, inputs: Numbers, rows: int) -> Numbers:
 
 def _ask(host: Host, request: bytes) -> Numbers:
     try:
-        dtype, shape = shape_of(host.ask(request, HEAD.size))
-        return np.frombuffer(host.receive(size_of(shape)), dtype).reshape(shape)
+        dtype, shape = read_shape(host.ask(request, HEAD.size))
+        return np.frombuffer(host.receive(content_size(shape)), dtype).reshape(shape)
     except ValueError as error:  # numpy has no array of no numbers with 2^62 rows, either
         raise ScoringError(
             "the model's answer is larger than is read", reason="answer_size"
@@ -96,7 +107,7 @@ def _ask(host: Host, request: bytes) -> Numbers:
 
 
 def _check_agreement(first: Numbers, second: Numbers) -> None:
-    """Raise ScoringError where an answer depends on what was asked before it."""
+    """Raise ScoringError if an answer depends on earlier requests."""
     if first.shape != second.shape:
         raise ScoringError(
             "the model's answers have another shape when it is asked again", reason="shape_changed"
@@ -113,10 +124,10 @@ def _check_agreement(first: Numbers, second: Numbers) -> None:
 
 
 def _check_same(value: float, others: Sequence[float]) -> None:
-    """Raise ScoringError where the fresh process's answers are worth something else.
+    """Raise ScoringError if the function values the fresh process's answers differently.
 
-    Answers can agree as numbers and yet differ in all that counts, such as their order, where they
-    are small.
+    Small answers can agree within the tolerance and yet differ in all that counts, such as their
+    order.
     """
     if any(abs(value - other) > TOLERANCE * max(1.0, abs(value)) for other in others):
         raise ScoringError(
@@ -134,7 +145,7 @@ def _evaluate(
     answers: Sequence[Numbers],
     deadline: float,
 ) -> list[float]:
-    """What the frozen function says of each, in a folder that holds its file alone."""
+    """Return the frozen function's number for each, run in a folder with its file alone."""
     alone = RunDir(rundir.path / "evaluation")
     path = Path(spec.function.rpartition(":")[0])
     remove_tree(alone.path)
@@ -143,7 +154,8 @@ def _evaluate(
     own = dataclasses.replace(spec, entry=spec.function, checkpoint="", inputs=())
     try:
         with Host(alone, own, sandbox, 2, deadline=deadline, program=_PROGRAM) as function:
-            found = [_number(_ask(function, packed(targets) + packed(one))) for one in answers]
+            head = pack_array(targets)
+            found = [_number(_ask(function, head + pack_array(one))) for one in answers]
     except ScoringError as failure:
         words = failure.message.replace("the model", "the evaluation function")
         raise ScoringError(words, reason=failure.reason) from failure

@@ -1,10 +1,10 @@
-"""Scores one model by reveal: shows it tokens, hides the next, and computes the loss itself.
+"""Scorer of characters, by reveal: show the model tokens, hide the next, and compute the loss.
 
-A process of its own, which holds the targets and never imports researched code. The model sits in
-another process, behind the sandbox boundary, and must answer for column t before t is sent, so it
-can't look ahead. A second fresh process scores a secret sample of the same documents in another
-order, mixed with spare ones, and must agree document by document: who learns while being scored, or
-keeps anything from one batch to the next, does not.
+It runs in a process of its own, which holds the targets and never imports code under research. The
+model lives in another process, inside the sandbox, and must answer for column t before t is sent,
+so it can't look ahead. A second, fresh process scores a secret sample of the same documents in
+another order, mixed with spare ones, and must agree document by document: a model that learns
+during scoring, or keeps anything from one batch to the next, does not agree.
 """
 
 import math
@@ -21,13 +21,26 @@ from autoresearch.sandboxes.base import Sandbox
 from autoresearch.scoring.host import Host
 
 CHECKED = 250  # documents that a second process scores again
-CHECKED_ROWS = 128  # documents it is asked about at once
-WORST = 1e6  # bits per byte: beyond it one run would spoil the noise that all are judged by
-TOLERANCE = 1e-4  # of a document's nats, or of one nat where it costs less
+CHECKED_ROWS = 128  # documents in one of its batches
+WORST = 1e6  # bits per byte: a worse run would spoil the noise estimate
+TOLERANCE = 1e-4  # relative to a document's nats, absolute for documents below one nat
 
 
 def score_characters(rundir: RunDir, spec: RunSpec, sandbox: Sandbox) -> Measurement:
-    """Bits per byte on the held-out documents; raise ScoringError if the model fails to answer."""
+    """Score a run's model in bits per byte on the held-out documents.
+
+    Args:
+        rundir: The run directory, with the checkpoint.
+        spec: The run's spec; `spec.score_s` is the limit in seconds.
+        sandbox: The sandbox in which the model runs.
+
+    Returns:
+        Bits per byte; the end of a document counts as one byte. `spare` is the same on a spare
+        part.
+
+    Raises:
+        ScoringError: The model fails, or its answers depend on earlier requests.
+    """
     started = time.monotonic()
     corpus = read_corpus(Path(spec.documents))
     deadline = started + spec.score_s
@@ -47,7 +60,7 @@ def score_characters(rundir: RunDir, spec: RunSpec, sandbox: Sandbox) -> Measure
         nats = dict(zip(held_out, measure(first, corpus, held_out), strict=True))
         first.kill()  # before the second loads the model: the two never live at the same time
         again = _shuffled((*_shuffled(held_out)[:CHECKED], *spare))
-        # Other batches too, or rows that are asked about together could teach each other.
+        # In other batches too, or rows of one batch could teach each other.
         rows = min(CHECKED_ROWS, max(1, len(again) // 4))
         nats_again = dict(zip(again, reveal(second, corpus, again, rows), strict=True))
     value = _bits_per_byte(nats)
@@ -66,20 +79,20 @@ def score_characters(rundir: RunDir, spec: RunSpec, sandbox: Sandbox) -> Measure
 
 
 def _shuffled(documents: Iterable[str]) -> list[str]:
-    """In an order that nobody else knows."""
+    """Return the documents in a secret random order."""
     shuffled = list(documents)
     secrets.SystemRandom().shuffle(shuffled)
     return shuffled
 
 
 def _bits_per_byte(nats: Mapping[str, float]) -> float | None:
-    """Of these documents, the end of each counted as a byte."""
+    """Return bits per byte, each document's end counted as a byte; None without documents."""
     size = sum(len(document.encode()) + 1 for document in nats)
     return math.fsum(nats.values()) / math.log(2) / size if size else None
 
 
 def _check_agreement(first: Mapping[str, float], second: Mapping[str, float]) -> None:
-    """Raise ScoringError where a document's cost depends on what was shown before it."""
+    """Raise ScoringError if a document's cost depends on earlier requests."""
     both = [(cost, second[document]) for document, cost in first.items() if document in second]
     off = [abs(a - b) for a, b in both if not abs(a - b) <= TOLERANCE * max(1.0, a)]
     if off:

@@ -1,4 +1,4 @@
-"""A model's own process behind the sandbox boundary: asked over two pipes, within one deadline."""
+"""The host: a model's own process in the sandbox, asked over two pipes within one deadline."""
 
 import os
 import secrets
@@ -14,11 +14,20 @@ from autoresearch.sandboxes.base import Sandbox
 from autoresearch.scoring.host_program import host_confinement
 from autoresearch.scoring.redaction import redact
 
-_BEGIN = b"!"  # whatever: the host loads the model when there is a byte
+_BEGIN = b"!"  # any byte: the host loads the model when one arrives
 
 
 class Host:
-    """The model's process, asked over two pipes of its own, all within one deadline."""
+    """A model's process, asked over two pipes of its own.
+
+    Args:
+        rundir: The run directory; its tree and checkpoint are what the process can read.
+        spec: The run's spec.
+        sandbox: The sandbox that starts the process.
+        vocab: Number of token ids.
+        deadline: Time on the monotonic clock by which every answer must have come.
+        program: The host program, one of `host_program.PROGRAMS`.
+    """
 
     def __init__(
         self,
@@ -37,7 +46,7 @@ class Host:
         self._replies, host_replies = os.pipe()
         os.set_blocking(self._requests, False)
         os.set_blocking(self._replies, False)
-        # Nobody else knows the name, so nobody can ask when something in it was changed.
+        # A secret name, so that nobody can watch when something in it changes.
         scratch = rundir.scratch / f"model-{secrets.token_hex(8)}"
         scratch.mkdir(parents=True)
         ends = (host_requests, host_replies)
@@ -55,7 +64,11 @@ class Host:
         self.kill()
 
     def ask(self, request: bytes, size: int) -> bytes:
-        """Send a request and return the answer, exactly `size` bytes; wait for the model first."""
+        """Send a request and return the answer, exactly `size` bytes, once the model is loaded.
+
+        Raises:
+            ScoringError: The model failed, ended, or missed the deadline.
+        """
         if not self._loaded:
             self._send(_BEGIN)
             self._expect(b"R")
@@ -65,7 +78,7 @@ class Host:
         return self.receive(size)
 
     def kill(self) -> None:
-        """End the host; what it may have forked is the supervisor's to end."""
+        """Kill the host; the supervisor kills what it may have forked."""
         self._process.kill()
         self._process.wait()
 
@@ -86,10 +99,10 @@ class Host:
             try:
                 view = view[os.write(self._requests, view) :]
             except BrokenPipeError:
-                return  # what it has to say, or its end, is found by reading
+                return  # its error, or its end, is found by reading
 
     def receive(self, size: int) -> bytes:
-        """The next bytes of an answer, exactly so many."""
+        """Return the next `size` bytes of an answer; raise ScoringError as `ask` does."""
         pieces = bytearray()
         while len(pieces) < size:
             self._wait(select.POLLIN, self._replies)

@@ -1,10 +1,10 @@
-"""The host programs' text, and what a host may see: its tree, its checkpoint, no documents."""
+"""Source text of the host programs, and a host's confinement: tree and checkpoint, no documents."""
 
 import os
 import re
 from pathlib import Path
 
-from autoresearch.devices.grants import granted
+from autoresearch.devices.grants import make_grant
 from autoresearch.run_directory import RunDir, RunSpec
 from autoresearch.sandboxes.base import Confinement
 
@@ -22,10 +22,10 @@ _OWN_IMPORT = re.compile(r"^from autoresearch[\w.]* import (?:\([^)]*\)|[^\n(]+)
 
 
 def program_text(name: str) -> str:
-    """Return a host program's text, with the modules of ours that it needs before it.
+    """Return a host program's text, preceded by our modules that it needs.
 
-    It imports nothing of the tree before it loads the model: that would run as soon as the second
-    host starts, while the first is still asked.
+    It imports nothing from the tree before it loads the model: such code would run as soon as the
+    second host starts, while the first is still being asked.
     """
     outside = "import sys\nsys.path[:] = [path for path in sys.path if path]"
     parts = [_OWN_IMPORT.sub("", (_ROOT / part).read_text()) for part in PROGRAMS[name]]
@@ -35,15 +35,15 @@ def program_text(name: str) -> str:
 def host_confinement(
     rundir: RunDir, spec: RunSpec, vocab: int, scratch: Path, ends: tuple[int, int], program: str
 ) -> Confinement:
-    """What the model may see: its tree, its checkpoint, and no documents at all.
+    """Return the confinement of a model: it sees its tree and checkpoint, and no documents.
 
-    It has the variables that the training has, since the same file may read them when imported.
+    It gets the training's variables, since the same file may read them when imported.
     """
     requests, replies = ends
     source = program_text(program)
     checkpoint = str(rundir.out / spec.checkpoint)
     status = rundir.read_status()
-    grant = granted(spec, status.device if status else "")
+    grant = make_grant(spec, status.device if status else "")
     arguments = (spec.entry, checkpoint, str(vocab), str(requests), str(replies))
     environment = {
         **grant.env,

@@ -1,4 +1,4 @@
-"""Redact a model's error message so that it cannot leak held-out data."""
+"""Redaction of a model's error message, so that it cannot leak held-out data."""
 
 import builtins
 import re
@@ -8,7 +8,7 @@ from autoresearch.run_output.out_of_memory import Shortage, out_of_memory_while_
 _UNSAID = "; what it said is not shown, since it has seen held-out documents"
 _FAILED = re.compile(r"the model failed: (\w{1,40}):(?: .*?)??(?: \(line (\d{1,5})\))?", re.ASCII)
 _OWN_WORDS = tuple(
-    re.compile(f"the model returned {what}", re.ASCII)  # 660 characters are digits otherwise
+    re.compile(f"the model returned {what}", re.ASCII)  # else \d matches 660 characters
     for what in (
         r"(bool|object|(u?int|float|complex)(8|16|32|64|128|256)) where floats were asked",
         r"a shape of \d dimensions where \d were asked",
@@ -21,8 +21,12 @@ _OWN_WORDS = tuple(
 def redact(words: str, limit_mb: float) -> str | Shortage:
     """Return what may be shown of an error that a model raised after it saw held-out data.
 
-    That is the type of a built-in exception or of one that says "out of memory", the line, and
-    this product's own sentences. `limit_mb` is the memory limit it ran under, in MB.
+    That is the type of a built-in exception or of one that means "out of memory", the line, and
+    this product's own sentences.
+
+    Args:
+        words: The error as the model's process reported it.
+        limit_mb: The memory limit that the model ran under, in MB.
     """
     if any(pattern.fullmatch(words) for pattern in _OWN_WORDS):
         return words

@@ -1,7 +1,7 @@
-"""The loss of a model that is shown one column of tokens after the other.
+"""Loss by reveal: a model is shown one column of tokens after the other.
 
-Holds the targets: a row's next token is sent only after the answer for it has come. The form of a
-request is at the top of model_host.py.
+This side holds the targets: a row's next token is sent only after the answer for it has come. The
+form of a request is documented in model_host.py.
 """
 
 import math
@@ -19,11 +19,11 @@ Logits = npt.NDArray[np.float64]
 
 _NEW_BATCH, _BULK = -1, -3
 _BATCH_ROWS = 512
-_BATCH_LOGITS = 4_000_000  # at most so many numbers an answer
+_BATCH_LOGITS = 4_000_000  # of one answer, at most
 
 
 class Answering(Protocol):
-    """A model behind some pipe."""
+    """A model that answers requests."""
 
     def ask(self, request: bytes, size: int) -> bytes:
         """Send a request and return the answer, exactly `size` bytes."""
@@ -32,7 +32,20 @@ class Answering(Protocol):
 def reveal(
     model: Answering, corpus: Corpus, documents: Sequence[str], most_rows: int = _BATCH_ROWS
 ) -> list[float]:
-    """Nats that each document costs, its end included, in the order given."""
+    """Return the cost of each document, its end included, when tokens are revealed one by one.
+
+    Args:
+        model: The model.
+        corpus: Defines the token ids.
+        documents: The documents to score.
+        most_rows: Documents in one batch, at most.
+
+    Returns:
+        Nats for each document, in the order given.
+
+    Raises:
+        ScoringError: The model failed, or returned NaN or infinite logits.
+    """
     rows = max(1, min(most_rows, _BATCH_LOGITS // corpus.vocab))
     nats: list[float] = []
     for first in range(0, len(documents), rows):
@@ -42,9 +55,9 @@ def reveal(
 
 
 def score_in_bulk(model: Answering, corpus: Corpus, documents: Sequence[str]) -> list[float]:
-    """The same from whole rows, all at once: a sample by `reveal` must agree.
+    """Return the same costs from whole rows at once; a sample by `reveal` must agree.
 
-    Without that the model would be shown what it is to predict.
+    Without that check, the model could use the tokens that it is to predict.
     """
     nats: list[float] = []
     longest = max(map(len, documents)) + 1
@@ -62,7 +75,7 @@ def score_in_bulk(model: Answering, corpus: Corpus, documents: Sequence[str]) ->
 
 
 def _padded(corpus: Corpus, documents: Sequence[str]) -> Ids:
-    """(B, T + 2): BOS, the document's ids, and BOS to the end of the row."""
+    """Return ids (B, T + 2): BOS, the document's ids, and BOS up to the end of the row."""
     ids = corpus.ids()
     batch = np.full((len(documents), max(map(len, documents)) + 2), corpus.bos, dtype=np.int64)
     for row, document in zip(batch, documents, strict=True):
@@ -71,9 +84,9 @@ def _padded(corpus: Corpus, documents: Sequence[str]) -> Ids:
 
 
 def _reveal_batch(model: Answering, corpus: Corpus, batch: Ids) -> Logits:
-    """Nats of each row (B,); a row leaves after its end was predicted."""
+    """Return the nats of each row (B,); a row leaves the batch after its end was predicted."""
     nats = np.zeros(len(batch))
-    rows = np.arange(len(batch))  # places in `nats` of those that are left
+    rows = np.arange(len(batch))  # indices into `nats` of the rows left
     request = [_NEW_BATCH, len(batch), *batch[:, 0]]
     for t in range(1, batch.shape[1]):
         targets = batch[:, t]
@@ -97,7 +110,7 @@ def _asked(model: Answering, request: list[int], shape: tuple[int, ...]) -> Logi
 
 
 def _nats(logits: Logits, targets: Ids) -> Logits:
-    """What each row's target costs (B,)."""
+    """Return the cost of each row's target (B,), from logits (B, vocab)."""
     shifted = logits - logits.max(axis=1, keepdims=True)
     chosen = shifted[np.arange(len(targets)), targets]
     return np.asarray(np.log(np.exp(shifted).sum(axis=1)) - chosen)

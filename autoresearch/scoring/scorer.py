@@ -1,4 +1,4 @@
-"""Score a run's checkpoint by the kind of its corpus: characters, tokens or arrays."""
+"""The scorer's process: score a run's checkpoint by the kind of its corpus."""
 
 import dataclasses
 from pathlib import Path
@@ -11,7 +11,14 @@ from autoresearch.sandboxes.selection import make_sandbox
 
 
 def score_run(path: Path) -> int:
-    """Score the checkpoint of a run directory into measurement.json: a measurement or why none."""
+    """Score a run's checkpoint and write a measurement, or the failure, to measurement.json.
+
+    Args:
+        path: The run directory.
+
+    Returns:
+        The exit status 0, also where the model failed to answer.
+    """
     rundir = RunDir(path.resolve())
     spec = rundir.read_spec()
     sandbox = make_sandbox(spec.sandbox)

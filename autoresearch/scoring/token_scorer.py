@@ -1,11 +1,11 @@
-"""Scores a large token model: a claim made in bulk, checked at secret places by prefixes alone.
+"""Scorer of large token models: a claim made in bulk, checked at secret places by prefixes alone.
 
-A first process is shown whole rows of held-out tokens and says what each costs, so that logits stay
-on its device. It could look ahead, remember, or lie. So afterwards, when the claim is here, places
-(row, position) are drawn, and a second fresh process is shown for each only what precedes it; its
-logits come here, and this process, which never imports researched code, computes the cost. Every
-one must agree with the claim, and so must their mean, more closely. What that proves is in
-docs/nanolm.md; in short: a claim that is wrong at a share f of the places passes k samples with
+A first process is shown whole rows of held-out tokens and claims what each token costs, so that
+logits stay on its device. It could look ahead, remember, or lie. So once the claim is made, places
+(row, position) are drawn, and a second, fresh process is shown only the prefix of each. Its logits
+are sent here, and this process, which never imports code under research, computes the cost. Every
+one must agree with the claim, and their mean must agree more closely. docs/nanolm.md explains what
+that proves; in short: a claim that is wrong at a share f of the places passes k samples with
 probability (1 - f)^k.
 """
 
@@ -31,22 +31,35 @@ Ids = npt.NDArray[np.int64]
 Nats = npt.NDArray[np.float64]
 
 _ROWS, _PREFIXES = -1, -2
-_LOGITS = 2**24  # numbers that the model returns at once: 64 MB in float32
+_LOGITS = 2**24  # numbers in one answer: 64 MB in float32
 _MOST_ROWS = 64
-_MEAN_SHARE = 0.1  # of the tolerance: how far the mean difference over the sample may be off
-_NO_COST = -1e-4  # nats that rounding may take a certain token below zero
+_MEAN_SHARE = 0.1  # of the tolerance: allowed mean difference over the sample
+_NO_COST = -1e-4  # nats: rounding may put a certain token's cost this far below zero
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Rows of tokens (R, T + 1) that have no token in common; the first `held_out` are scored."""
+    """Disjoint rows of tokens (R, T + 1); the first `held_out` are scored, the rest are spare."""
 
     tokens: Ids
     held_out: int
 
 
 def score_tokens(rundir: RunDir, spec: RunSpec, sandbox: Sandbox) -> Measurement:
-    """Bits per byte on the held-out rows; ScoringError if it fails or its claim is wrong."""
+    """Score a run's model in bits per byte on the held-out rows.
+
+    Args:
+        rundir: The run directory, with the checkpoint.
+        spec: The run's spec; `spec.score_s` is the limit in seconds.
+        sandbox: The sandbox in which the model runs.
+
+    Returns:
+        Bits per byte over all tokens but the first of each row; `spare` is the same on a spare
+        part.
+
+    Raises:
+        ScoringError: The model fails, or its claim is wrong.
+    """
     started = time.monotonic()
     corpus = read_token_file(Path(spec.documents))
     rows = held_out_rows(corpus, spec)
@@ -78,9 +91,9 @@ _PROGRAM = "token_host.py"
 
 
 def held_out_rows(corpus: TokenFile, spec: RunSpec) -> Rows:
-    """The held-out documents in a secret order, BOS before each, cut into rows; then a spare part.
+    """Return held-out documents in secret order, each after a BOS, cut into rows; then spare ones.
 
-    What is left over at the end, less than a row, is not scored.
+    The rest at the end, shorter than a row, is not scored.
     """
     split = corpus.split(split_seed=spec.split_seed, held_out=spec.held_out)
     width = spec.context + 1
@@ -105,7 +118,7 @@ def _cut(corpus: TokenFile, places: Sequence[int], width: int) -> Ids:
 
 
 def claim(model: Host, corpus: TokenFile, rows: Ids) -> Nats:
-    """What the model says that each token after a row's first costs (R, T), in nats."""
+    """Return the model's claimed cost of each token after a row's first (R, T), in nats."""
     claimed = np.zeros((len(rows), rows.shape[1] - 1))
     most = max(1, min(_MOST_ROWS, _LOGITS // (rows.shape[1] * corpus.vocab)))
     order = np.random.default_rng(secrets.randbits(64)).permutation(len(rows))
@@ -121,7 +134,7 @@ def claim(model: Host, corpus: TokenFile, rows: Ids) -> Nats:
 
 
 def draw_places(rows: Rows, samples: int) -> list[tuple[int, int]]:
-    """Secret places (row, position), each of the scored rows as likely; an eighth more, spare."""
+    """Draw secret places (row, position) uniformly from the scored rows, plus an eighth spare."""
     draw = secrets.SystemRandom()
     length = rows.tokens.shape[1] - 1
     scored = rows.held_out * length
@@ -134,10 +147,10 @@ def draw_places(rows: Rows, samples: int) -> list[tuple[int, int]]:
 def nats_by_prefix(
     model: Host, corpus: TokenFile, rows: Ids, places: Sequence[tuple[int, int]]
 ) -> Nats:
-    """What the token after each place costs a model that sees the row up to the place, in nats.
+    """Return the cost, in nats, of the token after each place, if only its prefix is shown.
 
-    Short prefixes come first, and no request has two of one row: so what is shown never holds what
-    is still to be asked.
+    Short prefixes come first, and no request has two of one row, so that nothing shown contains a
+    token that is still to be predicted.
     """
     cost: dict[tuple[int, int], float] = {}
     for batch in _batches(sorted(places, key=lambda place: place[1]), rows, corpus.vocab):
@@ -158,7 +171,7 @@ def nats_by_prefix(
 def _batches(
     places: Sequence[tuple[int, int]], rows: Ids, vocab: int
 ) -> Iterator[list[tuple[int, int]]]:
-    """Places in their order, few enough at once, each row at most once at once."""
+    """Yield batches of places in their order, within the size limit, each row at most once."""
     batch: list[tuple[int, int]] = []
     for place in places:
         most = max(1, min(_MOST_ROWS, _LOGITS // ((place[1] + 1) * vocab)))
@@ -171,14 +184,14 @@ def _batches(
 
 
 def _nats(logits: Nats, targets: Ids) -> Nats:
-    """What each target costs (B,)."""
+    """Return the cost of each row's target (B,), from logits (B, vocab)."""
     shifted = logits - logits.max(axis=1, keepdims=True)
     chosen = shifted[np.arange(len(targets)), targets]
     return np.asarray(np.log(np.exp(shifted).sum(axis=1)) - chosen)
 
 
 def check_claim(claimed: Nats, shown: Nats, tolerance: float) -> None:
-    """Raise ScoringError where what was claimed is not what prefixes alone cost."""
+    """Raise ScoringError if the claimed costs differ from those by prefixes."""
     off = np.abs(claimed - shown)
     wrong = ~(off <= tolerance)
     if wrong.any():
@@ -199,6 +212,6 @@ def check_claim(claimed: Nats, shown: Nats, tolerance: float) -> None:
 
 
 def _bits_per_byte(corpus: TokenFile, rows: Ids, nats: Nats) -> float | None:
-    """Of all tokens but the first of each row."""
+    """Return bits per byte over all tokens but the first of each row; None without rows."""
     size = int(np.array(corpus.sizes)[rows[:, 1:]].sum())
     return float(nats.sum()) / math.log(2) / size if size else None

@@ -1,7 +1,7 @@
-"""Environments in which targets run: built by uv below the lab's home, once for each recipe.
+"""Environments in which targets run, built by uv below the lab's home, once for each recipe.
 
-None of what a target needs, torch least of all, enters the environment of this product. An
-environment is made beside its place and renamed, so what is there is whole.
+No dependency of a target, least of all torch, enters the environment of this product. An
+environment is built beside its place and renamed, so that one that exists is complete.
 """
 
 import json
@@ -31,20 +31,20 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """What is in an environment: packages as pip names them, or a project's lock file."""
+    """The contents of an environment: packages as pip names them, or a project's lock file."""
 
-    python: str  # a version, such as "3.12"; "" with a lock: what its project asks for
+    python: str  # a version, such as "3.12"; with a lock "": what its project asks for
     packages: tuple[str, ...] = ()
-    files: tuple[tuple[str, str], ...] = ()  # (name, text) of the project: uv.lock and beside it
+    files: tuple[tuple[str, str], ...] = ()  # (name, text): uv.lock and other project files
 
     @property
     def key(self) -> str:
-        """The same recipe, the same environment."""
+        """Identifier of the environment; equal recipes share one."""
         said = [self.python, sorted(self.packages), self.files]
         return sha256(json.dumps(said).encode()).hexdigest()[:16]
 
     def describe(self) -> str:
-        """For people: what it holds."""
+        """Return a text for people with its contents."""
         if self.files:
             return "what uv.lock names"
         shown = ", ".join(self.packages[:4])
@@ -52,9 +52,10 @@ class Recipe:
 
 
 def recipe_for(contract: Contract, read: Callable[[str], str]) -> Recipe | None:
-    """What the contract's environment is made of; None where it asks for none.
+    """Return the recipe of the contract's environment, None if it has none.
 
-    `read` gives a file of the commit as text, "" where there is none.
+    `read` returns a file of the commit as text, "" if there is none. Raises ContractError if the
+    lock file has no project.
     """
     asked = contract.environment
     if asked is None:
@@ -73,14 +74,15 @@ def recipe_for(contract: Contract, read: Callable[[str], str]) -> Recipe | None:
 
 
 def python_of(home: Path, recipe: Recipe) -> Path:
-    """Its interpreter, there or not yet."""
+    """Return the path of a recipe's interpreter, whether or not it exists yet."""
     return home / "environments" / recipe.key / "bin" / "python"
 
 
 def build(home: Path, recipe: Recipe, tell: Tell = lambda line: None) -> Path:
-    """The interpreter of the recipe's environment, which is built if it is not there.
+    """Build the recipe's environment if it does not exist, and return its interpreter.
 
-    `tell` hears each line of uv's. Raises InvalidStateError with its last words where it fails.
+    `tell` is called with each line of uv's output. Raises InvalidStateError, with its last lines,
+    if uv fails.
     """
     python = python_of(home, recipe)
     if python.exists():
@@ -101,7 +103,7 @@ def build(home: Path, recipe: Recipe, tell: Tell = lambda line: None) -> Path:
 
 
 def find_uv(environ: Mapping[str, str] = os.environ) -> str:
-    """The uv to use: that which started this, one on the PATH, or one installed beside this."""
+    """Return the uv to use: the one that started this, one on the PATH, or one installed beside."""
     beside = Path(sys.executable).parent / "uv"
     for found in (environ.get("UV"), shutil.which("uv", path=environ.get("PATH")), str(beside)):
         if found and os.access(found, os.X_OK):

@@ -1,10 +1,10 @@
-"""Builds a target's environment in a process of its own, for callers who must not wait for it.
+"""Build of a target's environment in a background process, for callers who must not wait.
 
     environments/KEY.json     the recipe that is being built
-    environments/KEY.log      what uv said so far
+    environments/KEY.log      uv's output so far
     environments/KEY.failed   why it could not be built; read once
 
-A server's tool answers within seconds, and torch takes minutes: whoever asks is told how far it is.
+A server's tool answers within seconds, but torch takes minutes: callers get the present progress.
 """
 
 import dataclasses
@@ -18,13 +18,13 @@ from autoresearch.run_directory import write_json
 from autoresearch.run_output.log_digest import last_line
 from autoresearch.setup.environment import Recipe, build, python_of
 
-_SILENT_S = 600.0  # without a word; then its builder is taken for dead, and another begins
+_SILENT_S = 600.0  # without output the builder counts as dead, and another is started
 
 
 def require_built(home: Path, recipe: Recipe, python: str) -> None:
-    """Return if the environment is there; else start building it and raise InvalidStateError.
+    """Return if the environment exists; else start building it and raise InvalidStateError.
 
-    `python` is the interpreter with this product in it that builds it.
+    `python` is an interpreter with this product installed, which runs the builder.
     """
     if python_of(home, recipe).exists():
         return
@@ -48,7 +48,7 @@ def require_built(home: Path, recipe: Recipe, python: str) -> None:
 
 
 def build_environment(file: Path) -> int:
-    """The builder's own part: build the recipe in that file, and say how it ended."""
+    """Build the recipe in a file, in the builder's process; return its exit status."""
     fields = json.loads(file.read_text())
     recipe = Recipe(
         python=fields["python"],

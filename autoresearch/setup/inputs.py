@@ -1,7 +1,7 @@
-"""What git does not carry and a run may read: hashed at opening, compared before each run.
+"""Inputs: files outside git that a run may read, hashed at opening and compared before each run.
 
-Files may have tens of GB, so a file is read again only where its size, time or inode is another
-than when it was last read; what was found then lies beside the ledger, which holds the hashes.
+Files may have tens of GB, so a file is read again only if its size, time or inode changed since it
+was last read; those states are kept beside the ledger, which records the hashes.
 """
 
 import contextlib
@@ -24,9 +24,9 @@ States = dict[str, State]  # by path below the input; "" is the input itself
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One file or folder: where it lies, and the place at which a run sees it.
+    """One file or folder: its source, and the place at which a run sees it.
 
-    The place is relative (below the run's tree), from ~ (below its home), or full (where it is).
+    The place is relative (to the run's tree), from ~ (its home folder), or absolute (the source).
     """
 
     source: Path
@@ -39,17 +39,17 @@ def find_inputs(
     committed: Collection[str],
     private: Collection[Path],
 ) -> tuple[Input, ...]:
-    """The inputs that a contract names; raise ContractError, each with what to do.
+    """Return the inputs that a contract names; raise ContractError with a fix for each mistake.
 
-    Of a folder that git carries in part, what it does not carry. `private` are the lab's home, and
-    what no run may see beside that which none may ever see.
+    Of a folder that git carries in part, the rest is an input. `private` are the lab's home and
+    other places that no run may see, beside those that are always private.
     """
     found: list[Input] = []
     mistakes: list[str] = []
     reasons: set[str] = set()
     for name in names:
         try:
-            for one in _parts(_located(name, repository), committed):
+            for one in _parts(_locate(name, repository), committed):
                 _refuse_private(one, private)
                 found.append(one)
         except (ContractError, OSError) as error:
@@ -61,13 +61,13 @@ def find_inputs(
     return tuple(dict.fromkeys(found))
 
 
-def place_again(place: str, repository: Path | None) -> Input:
-    """The input that a lab recorded at that place."""
+def input_at(place: str, repository: Path | None) -> Input:
+    """Return the input that a lab recorded at a place."""
     return Input(_source(place, repository), place)
 
 
 def hash_inputs(inputs: Collection[Input], folder: Path) -> tuple[tuple[str, str], ...]:
-    """(place, hash) of each; what was read is written into the lab's folder."""
+    """Return (place, hash) of each input, and store the file states in the lab's folder."""
     states = {one.place: read_states(one.source, {}) for one in inputs}
     write_json(folder / STATES, states)
     return tuple((place, digest(found)) for place, found in states.items())
@@ -76,10 +76,10 @@ def hash_inputs(inputs: Collection[Input], folder: Path) -> tuple[tuple[str, str
 def changed_inputs(
     recorded: Collection[tuple[str, str]], repository: Path | None, folder: Path
 ) -> tuple[str, ...]:
-    """What is no longer as it was hashed, a sentence each."""
+    """Return a sentence for each input that changed since it was recorded."""
     if not recorded:
         return ()
-    known, now = _known(folder), {}
+    known, now = _stored_states(folder), {}
     said = []
     for place, sha256 in recorded:
         before = known.get(place, {})
@@ -89,16 +89,15 @@ def changed_inputs(
             said.append(f"The input {place} cannot be read any more: {error}.")
             continue
         if digest(now[place]) != sha256:
-            said.append(
-                f"The input {place} is not what the lab was opened with{_which(before, now[place])}"
-            )
+            change = _first_change(before, now[place])
+            said.append(f"The input {place} is not what the lab was opened with{change}")
     if not said and now != known:
         write_json(folder / STATES, now)
     return tuple(said)
 
 
 def read_states(source: Path, known: Mapping[str, State]) -> States:
-    """The state of every file; a content is read only where `known` says nothing of the file."""
+    """Return the state of every file; content is read only if `known` lacks the file's state."""
     found: States = {}
     for name, path in _files(source):
         s = path.lstat()
@@ -116,15 +115,15 @@ def read_states(source: Path, known: Mapping[str, State]) -> States:
 
 
 def digest(states: Mapping[str, State]) -> str:
-    """Of a file its hash; of a folder one over the paths, sizes and hashes in it, sorted."""
+    """Return a file's hash, or one over the sorted paths, sizes and hashes in a folder."""
     if set(states) == {""}:
         return states[""][3]
     lines = (f"{name}\0{states[name][0]}\0{states[name][3]}\n" for name in sorted(states))
     return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def _located(name: str, repository: Path | None) -> Input:
-    """Where that is; ContractError where there is no such file or folder."""
+def _locate(name: str, repository: Path | None) -> Input:
+    """Locate an input; raise ContractError if there is no such file or folder."""
     place = os.path.normpath(name)
     if place.split("/")[0] in ("..", ".") or not name:
         raise ContractError(
@@ -153,7 +152,7 @@ def _source(place: str, repository: Path | None) -> Path:
 
 
 def _parts(found: Input, committed: Collection[str]) -> Iterator[Input]:
-    """All of it, or, where the commit holds some of it, the rest."""
+    """Yield the input, or, if the commit holds a part of it, the rest."""
     place = found.place
     if place.startswith(("/", "~/")):
         yield found
@@ -172,7 +171,7 @@ def _parts(found: Input, committed: Collection[str]) -> Iterator[Input]:
 
 
 def _refuse_private(one: Input, private: Collection[Path]) -> None:
-    """Raise ContractError where it holds, or lies in, what no run may see."""
+    """Raise ContractError if it contains, or lies in, a private place."""
     found = private_in(one.source, private)
     if found is None:
         found = next((path for _, path in _files(one.source) if path.name == ".git"), None)
@@ -185,9 +184,9 @@ def _refuse_private(one: Input, private: Collection[Path]) -> None:
 
 
 def _files(source: Path) -> Iterator[tuple[str, Path]]:
-    """Every file and symbolic link, with its path below the source; `.git` as if it was a file.
+    """Yield every file and symbolic link with its path below the source; `.git` counts as a file.
 
-    Raises ContractError for what is neither a file nor a folder, and OSError.
+    Raises ContractError for anything that is neither a file nor a folder, and OSError.
     """
     if not source.is_dir():
         yield "", source
@@ -209,8 +208,8 @@ def _files(source: Path) -> Iterator[tuple[str, Path]]:
                 )
 
 
-def _known(folder: Path) -> dict[str, States]:
-    """As it was written; nothing where that does not read, so that all is read again."""
+def _stored_states(folder: Path) -> dict[str, States]:
+    """Return the stored states, {} if they are unreadable, so that all files are read again."""
     with contextlib.suppress(OSError, ValueError, TypeError, AttributeError):
         written = json.loads((folder / STATES).read_text())
         return {
@@ -220,8 +219,8 @@ def _known(folder: Path) -> dict[str, States]:
     return {}
 
 
-def _which(before: Mapping[str, State], now: Mapping[str, State]) -> str:
-    """Which file it is, where that is known."""
+def _first_change(before: Mapping[str, State], now: Mapping[str, State]) -> str:
+    """Return a text with the first changed file, if known."""
     contents = [{name: state[3] for name, state in one.items()} for one in (before, now)]
     for name in sorted({*before, *now}) if before else ():
         if contents[0].get(name) != contents[1].get(name):

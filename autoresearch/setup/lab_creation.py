@@ -1,4 +1,4 @@
-"""Open a target for research: find it, check its contract, make the lab's folder.
+"""Creation of a lab: find the target, check its contract, make the lab's folder.
 
 A lab is built beside its final place and renamed, so that a refusal leaves nothing behind.
 """
@@ -44,7 +44,8 @@ class FoundTarget:
 def find_source(source: str, home: Path, contract: str = "") -> FoundTarget:
     """Raise NotFoundError, listing what there is, or ContractError; write nothing.
 
-    `contract` is the text that stands for the repository's autoresearch.toml, if any is given.
+    `contract` is a text to use in place of the repository's autoresearch.toml. Raises
+    NotFoundError, listing what there is, or ContractError.
     """
     source = source.strip()
     if source in BESIDE:
@@ -66,7 +67,7 @@ def find_source(source: str, home: Path, contract: str = "") -> FoundTarget:
 
 
 def lab_on(path: Path, home: Path) -> str | None:
-    """The name of the lab that was opened on that folder, None where there is none."""
+    """Return the name of the lab on a folder, None if there is none."""
     source = str(path.expanduser().resolve())
     named = (
         name
@@ -77,7 +78,7 @@ def lab_on(path: Path, home: Path) -> str | None:
 
 
 def open_signed(source: str, home: Path, key: Path, tell: Tell = lambda line: None) -> None:
-    """Make a lab whose verdicts are signed with that SSH key; InvalidStateError if it exists."""
+    """Create a lab that signs verdicts with an SSH key; raise InvalidStateError if it exists."""
     found = find_source(source, home)
     if found.existing is not None:
         signer = load_signer(found.existing)
@@ -107,7 +108,7 @@ def _shipped_reader(name: str) -> Callable[[str], str]:
 
 
 def target_recipe(contract: Contract, repository: Repository, commit: str) -> Recipe | None:
-    """What a lab's environment is made of, as its commit says; None where it has none."""
+    """Return the recipe of a lab's environment at a commit, None if it has none."""
     there = repository.list_files(commit) if contract.environment_paths else ()
 
     def read(path: str) -> str:
@@ -117,7 +118,7 @@ def target_recipe(contract: Contract, repository: Repository, commit: str) -> Re
 
 
 def target_python(home: Path, contract: Contract, repository: Repository, commit: str) -> str:
-    """The interpreter of the target's own environment, "" where it has none."""
+    """Return the interpreter of the target's own environment, "" if it has none."""
     recipe = target_recipe(contract, repository, commit)
     return str(python_of(home, recipe)) if recipe else ""
 
@@ -130,11 +131,21 @@ def create_lab(
     contract: str = "",
     tell: Tell = lambda line: None,
 ) -> None:
-    """Make the lab's folder, its repository, and the ledger's first two events.
+    """Create the lab's folder, its repository, and the ledger's first two events.
 
-    With a `key` the lab signs; InvalidStateError where that does not work. `contract` is used in
-    place of the repository's autoresearch.toml, and kept in the ledger. An environment that the
-    target needs is built first, which can take minutes; `tell` hears how it goes.
+    The target's environment is built first, which can take minutes.
+
+    Args:
+        source: The target.
+        home: The folder of all labs.
+        key: An SSH key with which the lab signs.
+        contract: A text to use in place of the repository's autoresearch.toml; it is kept in the
+            ledger.
+        tell: Called with each line of uv's output.
+
+    Raises:
+        InvalidStateError: The key can't be used, the name was taken, or the build failed.
+        ContractError: The contract does not fit the repository.
     """
     recipe = needed_environment(target, contract)
     if recipe is not None:
@@ -160,7 +171,7 @@ def create_lab(
 
 
 def check_files(contract: Contract, repository: Repository, commit: str) -> None:
-    """Raise ContractError where the commit does not hold what the contract names."""
+    """Raise ContractError if the commit lacks files that the contract names."""
     files = set(repository.list_files(commit))
     editable = set(repository.matching(commit, contract.edit.allow))
     brief = contract.brief.path if contract.brief else None
@@ -234,7 +245,7 @@ def _build(target: FoundTarget, home: Path, folder: Path, key: Path | None, give
     documents = folder / "sealed" / "documents"
     documents.parent.mkdir(mode=0o700)
     if contract.sealed is not None:
-        _take_documents(contract, repository, commit, documents)
+        _copy_documents(contract, repository, commit, documents)
         _check_documents(contract.sealed, documents)
     opened = LabOpened(
         target=contract.target.name,
@@ -259,7 +270,7 @@ def _never_inputs(contract: Contract, origin: Origin, home: Path) -> tuple[Path,
     """The lab's own folder, and the data that are held out, wherever they lie."""
     if contract.sealed is None:
         return (home,)
-    # A path in full, or from ~, stays what it is.
+    # An absolute path, or one from ~, stays as it is.
     places = filter(None, (contract.sealed.data, contract.sealed.targets))
     folder = origin.repository or Path("/")  # a target that ships names them in full
     return (home, *(folder / Path(place).expanduser() for place in places))
@@ -293,10 +304,10 @@ def _write_first_events(
     ledger.append_all(lambda _: (opened, Proposed(experiment=baseline)))
 
 
-def _take_documents(
+def _copy_documents(
     contract: Contract, repository: Repository, commit: str, documents: Path
 ) -> None:
-    """Copy them to where only supervisors and scorers read."""
+    """Copy the documents to a folder that only supervisors and scorers read."""
     sealed = contract.sealed
     assert sealed is not None
     if not sealed.outside:

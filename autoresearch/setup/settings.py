@@ -1,4 +1,4 @@
-"""lab.json: where a lab came from, and the secret that chooses its held-out part."""
+"""Settings of a lab, lab.json: its source, and the secret that chooses the held-out part."""
 
 import json
 import secrets
@@ -18,7 +18,7 @@ class Settings:
 
     source: str
     split_seed: int
-    split_salt: str = ""  # hides the seed in the commitment to it; "" in older labs
+    split_salt: str = ""  # hides the seed in its commitment; "" in older labs
     sign: str = ""  # the SSH key that verdicts are signed with
 
     @property
@@ -28,7 +28,7 @@ class Settings:
 
 
 def commitment(salt: str, split_seed: int) -> str:
-    """What the first event says of the secret split: enough to check it, not to find it."""
+    """Return the commitment to the secret split: with the secret it can be checked."""
     return _sha256(f"{salt}:{split_seed}".encode()).hexdigest()
 
 

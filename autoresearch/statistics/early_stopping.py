@@ -30,7 +30,7 @@ Curve = Sequence[float | None]  # POINTS of them: the mean loss in each hundredt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hopeless:
+class EarlyStop:
     """The point at which a run fell too far behind, and the control runs' losses there."""
 
     point: int  # the last full hundredth of the budget that was compared
@@ -66,7 +66,7 @@ class _Reference:
     bar: float
 
 
-def find_hopeless(curve: Curve, controls: Sequence[Curve]) -> Hopeless | None:
+def find_early_stop(curve: Curve, controls: Sequence[Curve]) -> EarlyStop | None:
     """Return the first point at which a run is too far behind to be worth finishing.
 
     The newest point is left out, since more may be added to it. The answer for a longer curve is
@@ -91,7 +91,7 @@ def find_hopeless(curve: Curve, controls: Sequence[Curve]) -> Hopeless | None:
             loss, here = _smooth(curve, at), _reference(controls, final, at)
             assert loss is not None
             assert here is not None
-            return Hopeless(
+            return EarlyStop(
                 point=at,
                 loss=loss,
                 low=here.low,

@@ -144,7 +144,7 @@ class Descendants:
 
     def _find(self) -> list[psutil.Process]:
         """Find all processes below this one, and without a subreaper below all seen before."""
-        found = {} if LINUX else {pid: p for pid, p in self._seen.items() if _runs(p)}
+        found = {} if LINUX else {pid: p for pid, p in self._seen.items() if _is_running(p)}
         parents = [os.getpid(), *found]
         while parents:
             for pid in _children_of(parents.pop()):
@@ -152,7 +152,7 @@ class Descendants:
                     with contextlib.suppress(psutil.Error):
                         found[pid] = psutil.Process(pid)
                         parents.append(pid)
-        self._seen = {pid: process for pid, process in found.items() if _runs(process)}
+        self._seen = {pid: process for pid, process in found.items() if _is_running(process)}
         return list(self._seen.values())
 
     def _reap(self) -> bool:
@@ -185,7 +185,7 @@ def _kill_children() -> bool:
     return bool(children)
 
 
-def _runs(process: psutil.Process) -> bool:
+def _is_running(process: psutil.Process) -> bool:
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:

@@ -1,9 +1,9 @@
-"""Watches the curve that a run writes while it trains, and says when it is hopeless.
+"""Watch of a run's curve during training, which reports when to stop it early.
 
-    seen.json      the curve as it was seen, and the CPU seconds, by hundredths of the budget
-    controls.json  such curves of the incumbent's controls; without it nothing is stopped
+    seen.json      the curve as it was read, and the CPU seconds, by hundredths of the budget
+    controls.json  such curves of the incumbent's control runs; without it nothing is stopped
 
-The first is kept of every run of a contract with early_stop, for the runs that come after it. The
+The first is kept for every run of a contract with early_stop, for later runs to compare with. The
 second is written when a run is started, so that all this works while the server is gone.
 """
 
@@ -14,15 +14,15 @@ from collections.abc import Sequence
 
 from autoresearch.run_directory import RunDir, RunSpec, write_json
 from autoresearch.run_output.curve import LINE_BYTES, read_line
-from autoresearch.statistics.early_stopping import POINTS, Curve, find_hopeless
+from autoresearch.statistics.early_stopping import POINTS, Curve, find_early_stop
 from autoresearch.training.training_process import Progress
 
-_READ_BYTES = 64 * 1024  # a look
-_MOST_LOSS = 1e9  # a mean of such numbers stays finite
+_READ_BYTES = 64 * 1024  # at one look
+_MOST_LOSS = 1e9  # so that means stay finite
 
 
 class CurveWatch:
-    """Reads what a run adds to its curve, look by look."""
+    """An incremental reader of a run's curve."""
 
     def __init__(self, rundir: RunDir, spec: RunSpec) -> None:
         self._rundir = rundir
@@ -35,38 +35,37 @@ class CurveWatch:
         self._cpu_s = [0.0] * POINTS
         self._read = 0
         self._rest = b""
-        self.hopeless = ""  # why the run is to be stopped, once it is
+        self.hopeless = ""  # why the run is to be stopped early; "" while it is not
 
     @property
     def curve(self) -> Curve:
-        """The curve so far."""
+        """The mean loss in each hundredth of the budget so far."""
         return [
             total / number if number else None
             for total, number in zip(self._sums, self._counts, strict=True)
         ]
 
     def look(self, taken: Progress) -> None:
-        """Take in what is new since the last look, by what the training had taken by now."""
+        """Read new lines, place them by the training's progress, and check for an early stop."""
         if not self._on or self.hopeless:
             return
         lines = self._new_lines()
         for line in lines:
             self._add(line, getattr(taken, self._unit), taken.cpu_s)
         if lines and self._controls:
-            found = find_hopeless(self.curve, self._controls)
+            found = find_early_stop(self.curve, self._controls)
             self.hopeless = found.sentence if found else ""
 
     def keep(self) -> None:
-        """Write down what was seen, if anything was."""
+        """Write seen.json, if anything was read."""
         if self._on and any(self._counts):
             seen = {"losses": self.curve, "cpu_s": self._cpu_s}
             write_json(self._rundir.seen_file, seen)
 
     def _add(self, line: bytes, used: float, cpu_s: float) -> None:
-        """Place a point by the budget used, or earlier where the run itself counted less of it.
+        """Add a point at the share of budget used, or at the run's own count if that is less.
 
-        A run that reads its tokens ahead is so compared with where it is, and not with where its
-        tokens are.
+        So a run that reads its tokens ahead is compared at the tokens that it has trained on.
         """
         found = read_line(line)
         if found is None or abs(found.loss) > _MOST_LOSS:
@@ -79,7 +78,7 @@ class CurveWatch:
         self._cpu_s[at] = cpu_s
 
     def _new_lines(self) -> list[bytes]:
-        """Whole lines that were added since the last look; none where there is no regular file."""
+        """Return whole lines added since the last look; [] if there is no regular file."""
         try:
             descriptor = os.open(
                 self._rundir.curve_file, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW
@@ -102,7 +101,7 @@ class CurveWatch:
 
 
 def read_seen(rundir: RunDir) -> Curve | None:
-    """The curve of a run that ended, as its supervisor saw it; None where there is none."""
+    """Return the curve of a run that ended, as its supervisor read it; None if there is none."""
     try:
         return list(json.loads(rundir.seen_file.read_text())["losses"])
     except (OSError, ValueError):
@@ -110,7 +109,7 @@ def read_seen(rundir: RunDir) -> Curve | None:
 
 
 def read_controls(rundir: RunDir) -> Sequence[Curve]:
-    """The curves that a run is compared with; none where it may not be stopped."""
+    """Return the curves that a run is compared with; [] if it may not be stopped."""
     try:
         return list(json.loads(rundir.controls_file.read_text()))
     except (OSError, ValueError):
@@ -118,7 +117,7 @@ def read_controls(rundir: RunDir) -> Sequence[Curve]:
 
 
 def write_controls(rundir: RunDir, controls: Sequence[RunDir]) -> None:
-    """Give a run the curves of these control runs, as far as they left some."""
+    """Give a run the curves of these control runs, if they left any."""
     curves = [curve for one in controls if (curve := read_seen(one)) is not None]
     if curves:
         write_json(rundir.controls_file, curves)

@@ -1,4 +1,4 @@
-"""How much a run has written to disk, looked at now and then, since that takes its time."""
+"""Disk usage of a run, measured only now and then, since that takes time."""
 
 import time
 from collections.abc import Callable
@@ -6,16 +6,16 @@ from pathlib import Path
 
 from autoresearch.run_directory import RunDir, RunSpec, weigh_folder
 
-MOST_FILES = 1000  # in its out folder
-MOST_NEW_FILES = 50_000  # of a run that may write into its tree, as builds and test suites do
+MOST_FILES = 1000  # in the out folder
+MOST_NEW_FILES = 50_000  # of a run that may write to its tree, as builds and test suites do
 _LEAST_OUT_MB = 64.0
-_OUT_CHECKPOINTS = 4  # as many checkpoints as may lie beside each other
+_OUT_CHECKPOINTS = 4  # that may exist at once
 _EVERY_S = 0.3
-_SHARE = 0.02  # of the time, at most, is spent on looking
+_SHARE = 0.02  # of the time, at most, that measuring takes
 
 
 class DiskUsage:
-    """What lies in the folders that a run may write to, beyond what lay there before it."""
+    """The size of what a run added to the folders that it may write to."""
 
     def __init__(self, rundir: RunDir, spec: RunSpec) -> None:
         self._out = rundir.out
@@ -29,9 +29,9 @@ class DiskUsage:
         self._due_s = _EVERY_S
 
     def too_much(self, wall_s: float, held_mb: Callable[[Path], float]) -> str:
-        """Which limit is exceeded, "" if none, or if it is not yet time to look again.
+        """Return which limit is exceeded; "" if none is, or if no measurement is due.
 
-        `held_mb` weighs what is open on a folder's disk though no folder names it any more.
+        `held_mb` returns the MB of deleted but open files on a folder's disk.
         """
         if wall_s < self._due_s:
             return ""

@@ -1,4 +1,4 @@
-"""Says in one sentence how a run ended, from what its training and its scorer left behind."""
+"""The reason why a run ended, in one sentence, from what its training and its scorer left."""
 
 import json
 import signal
@@ -9,9 +9,9 @@ from autoresearch.errors import ScoringError
 from autoresearch.records import EndCause, Measurement, RunState
 from autoresearch.run_directory import RunDir, RunSpec, measurement_of
 from autoresearch.run_output.log_digest import last_line, true_exception
-from autoresearch.run_output.out_of_memory import Taken, out_of_memory
-from autoresearch.training.metric_source import Number
-from autoresearch.training.training_process import Ending, TrainingEnd
+from autoresearch.run_output.out_of_memory import MemoryUsage, out_of_memory
+from autoresearch.training.metric_source import MetricSource
+from autoresearch.training.training_process import EndKind, TrainingEnd
 
 _IDLE_SHARE = 0.1  # of its time on a CPU, below which a training hung rather than worked
 
@@ -35,11 +35,13 @@ class End:
         return self.cause.state
 
 
-def failed(rundir: RunDir, spec: RunSpec, end: TrainingEnd, number: Number | None) -> End | None:
-    """How the run ends if there is nothing to measure, None where there is.
+def failure_end(
+    rundir: RunDir, spec: RunSpec, end: TrainingEnd, number: MetricSource | None
+) -> End | None:
+    """Return the run's end if there is nothing to measure, else None.
 
-    `number` is None where a model is scored: then a run that was cut has left what is scored. Else
-    it must have ended by itself, and well: what it printed before counts for nothing.
+    `number` is None if a model is scored: then a run that was cut has left a checkpoint to score.
+    Otherwise it must have exited by itself with status 0, or its number does not count.
     """
     after = f"after {end.taken.wall_s:.1f} s"
     if not end.all_dead:
@@ -61,8 +63,8 @@ def failed(rundir: RunDir, spec: RunSpec, end: TrainingEnd, number: Number | Non
     return End(problem.cause, problem.reason + number.void(end))
 
 
-def measured(number: Number, end: TrainingEnd) -> End:
-    """The end of a run that exited well and whose number is read."""
+def measured_end(number: MetricSource, end: TrainingEnd) -> End:
+    """Return the end of a run that exited with status 0 and whose number is read."""
     try:
         found = number.measure(end)
     except ScoringError as failure:
@@ -73,7 +75,7 @@ def measured(number: Number, end: TrainingEnd) -> End:
 def crash(rundir: RunDir, spec: RunSpec, end: TrainingEnd) -> End:
     """Return what a training that did not exit well died of: exception, signal or status."""
     exception = true_exception(rundir.log_file)
-    taken = Taken(
+    taken = MemoryUsage(
         limit_mb=spec.memory_mb,
         peak_mb=end.peak_mb,
         gpu_peak_mb=end.gpu_peak_mb,
@@ -93,8 +95,8 @@ def crash(rundir: RunDir, spec: RunSpec, end: TrainingEnd) -> End:
     return End(EndCause.EXCEPTION, exception)
 
 
-def never_began(rundir: RunDir) -> End:
-    """The end of a run whose command the sandbox did not start; what it said is the whole log."""
+def unstarted_end(rundir: RunDir) -> End:
+    """Return the end of a run whose command was not started; the log is the sandbox's message."""
     words = last_line(rundir.log_file) or "it said nothing"
     _, missing, command = words.partition("execvp ")
     if missing:
@@ -122,8 +124,8 @@ def checkpoint_problem(rundir: RunDir, spec: RunSpec, end: TrainingEnd) -> End |
     return None
 
 
-def scored(rundir: RunDir, exit_code: int | None) -> End:
-    """The end of a run whose scorer exited so; None: it had to be killed."""
+def scored_end(rundir: RunDir, exit_code: int | None) -> End:
+    """Return the end of a run by its scorer's exit code; None means that it had to be killed."""
     if exit_code == 0:
         fields = json.loads(rundir.measurement_file.read_text())
         if "failed" in fields:

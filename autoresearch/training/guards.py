@@ -1,7 +1,7 @@
-"""A contract's guards: commands that must pass before what a run left is measured.
+"""Guards of a contract: commands that must pass before a run's result is measured.
 
-Each starts in a fresh copy of the experiment's files, so that nothing a run left there can satisfy
-it, and may write to that copy. What the run left is read-only, in $AUTORESEARCH_RUN_OUT.
+Each starts in a fresh copy of the experiment's files, to which it may write, so that nothing a run
+left there can satisfy it. The run's output is read-only, in $AUTORESEARCH_RUN_OUT.
 """
 
 import dataclasses
@@ -18,7 +18,7 @@ from autoresearch.sandboxes.base import Sandbox
 from autoresearch.system.processes import Descendants
 from autoresearch.training.end_reason import End, crash, never_began
 from autoresearch.training.training_process import (
-    Ending,
+    EndKind,
     NotStarted,
     Progress,
     Training,
@@ -30,11 +30,11 @@ LEFT = "AUTORESEARCH_RUN_OUT"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guard:
-    """One command to pass, and how long it may take."""
+    """A command that must pass, and its time limit."""
 
     name: str
     argv: tuple[str, ...]
-    left_s: float  # of the time that all guards have together
+    left_s: float  # seconds left of the time for all guards
 
     def run(
         self,
@@ -46,12 +46,16 @@ class Guard:
         stop_asked: Callable[[], bool],
         report: Callable[[Progress], None],
     ) -> tuple[TrainingEnd | None, End | None]:
-        """How it ended, and how the run ends by that; None where it passed or was stopped.
+        """Run the guard and return its end, and the run's end if it failed.
 
-        What it printed is appended to the run's log.
+        Its output is appended to the run's log.
+
+        Returns:
+            The process's end (None if it could not be started), and the run's end (None if the
+            guard passed or was stopped).
         """
         directory = _fresh(rundir)
-        # As of any other command that is not sealed, but for what it can read besides.
+        # Like any other unsealed command, with more to read.
         seen = (*spec.inputs, (str(rundir.out), str(rundir.out)))
         own = dataclasses.replace(
             spec,
@@ -65,19 +69,19 @@ class Guard:
         try:
             training = Training(directory, own, sandbox, descendants, shown)
             end = training.run_to_end(stop_asked, report)
-            failed = self._failed(directory, own, end)
+            failure_end = self._failed(directory, own, end)
         except NotStarted as refused:
             words = f"guard {self.name} failed: its command can't be started: {refused}"
             end, failed = None, End(EndCause.GUARD_FAILED, words)
         self._keep_log(rundir, directory)
         remove_tree(directory.path)
-        return end, failed
+        return end, failure_end
 
     def _failed(self, directory: RunDir, spec: RunSpec, end: TrainingEnd) -> End | None:
         words = ""
         if not end.all_dead:
             words = "processes of it could not be killed"
-        elif end.ending is Ending.STOPPED:
+        elif end.kind is EndKind.STOPPED:
             return None
         elif end.exit_code is None:
             never = never_began(directory)
@@ -86,7 +90,7 @@ class Guard:
             words = never.reason
         elif end.ending is Ending.CEILING:
             words = f"killed after {end.taken.wall_s:.1f} s: {spec.guard_s:g} s are for all guards"
-        elif end.ending is not Ending.EXITED:
+        elif end.kind is not EndKind.EXITED:
             words = f"killed after {end.taken.wall_s:.1f} s: {end.limit}"
         elif end.exit_code < 0:
             words = crash(directory, spec, end).reason
@@ -104,7 +108,7 @@ class Guard:
 
 
 def _fresh(rundir: RunDir) -> RunDir:
-    """A run directory of a guard's own, with the files as they were committed."""
+    """Return a run directory for a guard, with the files as committed."""
     directory = RunDir(rundir.path / "guard")
     remove_tree(directory.path)
     shutil.copytree(rundir.committed, directory.tree, symlinks=True)

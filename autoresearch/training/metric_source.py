@@ -1,6 +1,6 @@
-"""How a run that is not sealed gets its number: from what it printed, or from the lab's clock.
+"""Source of an unsealed run's metric: its output, or the lab's clock.
 
-A sealed run's model is scored instead, by a process of its own.
+A sealed run's model is scored instead, by another process.
 """
 
 from collections.abc import Callable
@@ -16,15 +16,15 @@ Read = Callable[[TrainingEnd], Measurement]  # raises ScoringError
 
 
 @dataclass(frozen=True, slots=True)
-class Number:
-    """Where the number of one run comes from."""
+class MetricSource:
+    """The source of one run's metric."""
 
-    listen: Callable[[bytes], object] | None  # is told all that the run prints
+    listen: Callable[[bytes], object] | None  # gets all output of the run
     read: Read
     metric: str
 
     def measure(self, end: TrainingEnd) -> Measurement:
-        """The number of a run that ended well; raise ScoringError, in a sentence."""
+        """Return the metric of a run that ended well; raise ScoringError if it has none."""
         found = self.read(end)
         if not abs(found.value) <= MOST_VALUE:  # nor is NaN
             raise ScoringError(
@@ -35,7 +35,7 @@ class Number:
         return found
 
     def void(self, end: TrainingEnd) -> str:
-        """What is said of a number that a run printed though it did not end well, or ""."""
+        """Return a remark on a number that a failed run printed, or ""."""
         if self.listen is None:
             return ""
         try:
@@ -45,17 +45,17 @@ class Number:
         return f"; the {self.metric} of {value:.6g} that it printed counts for nothing"
 
 
-def number_of(rundir: RunDir, spec: RunSpec) -> Number | None:
-    """Where the number of that run comes from, None where its model is scored."""
+def metric_source_of(rundir: RunDir, spec: RunSpec) -> MetricSource | None:
+    """Return the source of a run's metric; None if its model is scored."""
     if spec.scoring == "stdout":
         reader = OutputReader(spec)
-        return Number(reader.feed, lambda _: reader.finish(rundir.tree), spec.metric)
+        return MetricSource(reader.feed, lambda _: reader.finish(rundir.tree), spec.metric)
     if spec.scoring == "clock":
-        return Number(None, lambda end: _clocked(end, spec.metric), spec.metric)
+        return MetricSource(None, lambda end: _clocked(end, spec.metric), spec.metric)
     return None
 
 
 def _clocked(end: TrainingEnd, metric: str) -> Measurement:
-    """Of the command itself, from its start to its exit, as the supervisor saw both."""
+    """Return the time of the command itself, from start to exit, as the supervisor measured it."""
     seconds = {"wall_s": end.taken.wall_s, "cpu_s": end.taken.cpu_s}[metric]
     return Measurement(value=seconds, documents=0, tokens=0, score_s=0.0)

@@ -1,8 +1,8 @@
-"""One process that owns one run, from its start to its last write.
+"""The supervisor: one process that owns one run, from its start to its last write.
 
-It is detached when it comes here, and holds the run's lock as long as it lives; whatever it starts
-stays below it and is dead before it writes how the run ended. It needs nothing of the lab but the
-run directory.
+It is detached by then, and holds the run's lock as long as it lives; all that it starts remains its
+descendant and is dead before it writes how the run ended. It needs nothing of the lab but the run
+directory.
 """
 
 import contextlib
@@ -24,9 +24,9 @@ from filelock import FileLock, Timeout
 
 from autoresearch.devices import Probe
 from autoresearch.devices.acquisition import PATIENCE_S, DeviceAcquisition
-from autoresearch.devices.disturbance import Reading, disturbed, read_machine
+from autoresearch.devices.disturbance import Counters, find_disturbance, read_machine
 from autoresearch.devices.gpu_watch import Watch
-from autoresearch.devices.grants import Grant, granted
+from autoresearch.devices.grants import Grant, make_grant
 from autoresearch.devices.leases import Lease
 from autoresearch.devices.machine import Machine
 from autoresearch.records import EndCause, RunReport, RunState
@@ -38,34 +38,34 @@ from autoresearch.system.processes import Descendants, become_subreaper, boot_id
 from autoresearch.training.curve_watch import CurveWatch
 from autoresearch.training.end_reason import End, crash, failed, measured, scored
 from autoresearch.training.guards import Guard
-from autoresearch.training.metric_source import Number, number_of
+from autoresearch.training.metric_source import MetricSource, metric_source_of
 from autoresearch.training.training_process import (
     POLL_S,
-    Ending,
+    EndKind,
     NotStarted,
     Progress,
     Training,
     TrainingEnd,
     exit_signal,
 )
-from autoresearch.training.tree_integrity import Seal, broken_seal, changed_path, seal_tree
+from autoresearch.training.tree_integrity import TreeState, clean_tree, find_change, record_tree
 
-_LOCK_S = 5.0  # somebody may be asking whether the lock is held
+_LOCK_S = 5.0  # another process may be testing whether the lock is held
 _HEARTBEAT_S = 1.0
-_MODELS = 2  # the scorer asks two processes of it
-_SCORER_GRACE_S = 30.0  # the scorer keeps its own deadline; this one is for a scorer that hangs
+_MODELS = 2  # processes with the model while it is scored
+_SCORER_GRACE_S = 30.0  # beyond the scorer's own deadline, in case it hangs
 
 
 def supervise(
     path: Path,
-    machine: Callable[[], Reading] = read_machine,
+    machine: Callable[[], Counters] = read_machine,
     probe: Probe | None = None,
     patience_s: float = PATIENCE_S,
 ) -> int:
-    """Own the run in that directory to its end; return 1 where somebody else does or did.
+    """Own the run in a directory to its end; return 1 if another process does or did.
 
-    `machine` and `probe` look at this machine and its GPUs; for one without room a run waits
-    `patience_s`.
+    `machine` and `probe` observe this machine and its GPUs; a run waits at most `patience_s` for
+    one without room.
     """
     rundir = RunDir(path.resolve())
     become_subreaper()
@@ -86,7 +86,7 @@ class _Supervisor:
     """The steps of a run, and its report so far."""
 
     def __init__(
-        self, rundir: RunDir, machine: Callable[[], Reading], probe: Probe, patience_s: float
+        self, rundir: RunDir, machine: Callable[[], Counters], probe: Probe, patience_s: float
     ) -> None:
         self._rundir = rundir
         self._machine = machine
@@ -139,13 +139,13 @@ class _Supervisor:
             return ended or self._stopped("before it began")
         self._rundir.out.mkdir(exist_ok=True)
         self._rundir.scratch.mkdir(exist_ok=True)
-        seal, number = seal_tree(self._rundir.tree), number_of(self._rundir, spec)
+        recorded, number = record_tree(self._rundir.tree), metric_source_of(self._rundir, spec)
         self._watch = CurveWatch(self._rundir, spec)
         self._sandbox = make_sandbox(spec.sandbox)
         self._started, before = time.time(), self._machine()
         if self._gpu is not None:
             self._gpu.begin()
-        grant = granted(spec, self._lease.device)
+        grant = make_grant(spec, self._lease.device)
         try:
             training = Training(
                 self._rundir,
@@ -164,26 +164,26 @@ class _Supervisor:
         self._taken, self._peak_mb = end.taken, end.peak_mb
         self._watch.look(end.taken)
         self._watch.keep()
-        self._cut = end.limit if end.ending is Ending.CEILING and spec.sealed else ""
-        if end.all_dead and end.ending is Ending.STOPPED and not self._stop_asked():
+        self._cut = end.limit if end.kind is EndKind.CEILING and spec.sealed else ""
+        if end.all_dead and end.kind is EndKind.STOPPED and not self._stop_asked():
             return self._hopeless_unless_disturbed(self._watch.hopeless, end, before)
         told_too = self._terminated and end.exit_code == -signal.SIGTERM  # a logout tells all
-        if end.all_dead and (end.ending is Ending.STOPPED or told_too):
+        if end.all_dead and (end.kind is EndKind.STOPPED or told_too):
             return self._stopped(f"after {end.taken.wall_s:.1f} s of training")
-        ended = self._crowded_out(spec, end) or failed(self._rundir, spec, end, number)
-        ended = ended or _changed(self._rundir, spec, seal)
+        ended = self._crowded_out(spec, end) or failure_end(self._rundir, spec, end, number)
+        ended = ended or _changed(self._rundir, spec, recorded)
         ended = ended or self._tainted(end, before)  # decided before its score is known
         return ended or self._guarded(spec, grant) or self._measure(spec, end, number)
 
     def _guarded(self, spec: RunSpec, grant: Grant) -> End | None:
-        """How the run ends by its guards, None where all passed."""
+        """Return the run's end by its guards, None if all passed."""
         assert self._sandbox is not None
         left_s = spec.guard_s
         for name, argv in spec.guards:
             self._descendants = Descendants()  # a process number may come again
             self._write(RunState.TRAINING, f"guard {name} runs")
             guard = Guard(name=name, argv=argv, left_s=left_s)
-            end, failed = guard.run(
+            end, failure_end = guard.run(
                 self._rundir,
                 spec,
                 self._sandbox,
@@ -192,8 +192,8 @@ class _Supervisor:
                 self._stop_asked,
                 partial(self._on_guard, name),
             )
-            if failed is not None:
-                return failed
+            if failure_end is not None:
+                return failure_end
             if self._stop_asked():
                 return self._stopped(f"while guard {name} ran")
             left_s -= end.taken.wall_s if end else 0.0
@@ -203,10 +203,10 @@ class _Supervisor:
         self._record_processes()
         self._write_now_and_then(RunState.TRAINING, f"guard {name} runs")
 
-    def _measure(self, spec: RunSpec, end: TrainingEnd, number: Number | None) -> End:
-        """From the number that the run gave, or by its model."""
+    def _measure(self, spec: RunSpec, end: TrainingEnd, number: MetricSource | None) -> End:
+        """Return the run's end by the metric it reported, or by scoring its model."""
         if number is not None:
-            found = measured(number, end)
+            found = measured_end(number, end)
             self._rundir.keep_only("")  # out of many runs, what they leave would fill the disk
             return found
         remove_tree(self._rundir.scratch)
@@ -215,8 +215,8 @@ class _Supervisor:
         self._write(RunState.SCORING, "is scored")
         return self._score(spec)
 
-    def _hopeless_unless_disturbed(self, why: str, end: TrainingEnd, before: Reading) -> End:
-        """A neighbour that takes a run's seconds can make it look hopeless, too."""
+    def _hopeless_unless_disturbed(self, why: str, end: TrainingEnd, before: Counters) -> End:
+        """Return the end of an early stop: tainted if the machine disturbed the run."""
         tainted = self._tainted(end, before)
         if tainted is not None:
             return tainted
@@ -224,8 +224,8 @@ class _Supervisor:
         return End(EndCause.STOPPED_EARLY, f"stopped early: {why}")
 
     def _crowded_out(self, spec: RunSpec, end: TrainingEnd) -> End | None:
-        """How the run ends if it was out of a GPU's memory that somebody else held."""
-        if self._gpu is None or not end.all_dead or end.ending is not Ending.EXITED:
+        """Return the run's end if it ran out of GPU memory that another process held, or None."""
+        if self._gpu is None or not end.all_dead or end.kind is not EndKind.EXITED:
             return None
         found = crash(self._rundir, spec, end) if end.exit_code else None
         if found is None or found.cause is not EndCause.OUT_OF_GPU_MEMORY:
@@ -233,10 +233,10 @@ class _Supervisor:
         crowd = self._gpu.crowd()
         return End(EndCause.GPU_CROWDED, f"{found.reason}, while {crowd}") if crowd else None
 
-    def _tainted(self, end: TrainingEnd, before: Reading) -> End | None:
-        """How the run ends if the machine disturbed it."""
+    def _tainted(self, end: TrainingEnd, before: Counters) -> End | None:
+        """Return the run's end if the machine disturbed it, or None."""
         timed = not self._counts_tokens
-        taint = disturbed(
+        taint = find_disturbance(
             before,
             self._machine(),
             own_cpu_s=end.taken.cpu_s,
@@ -249,11 +249,11 @@ class _Supervisor:
         return End(EndCause.DISTURBED, taint) if taint else None
 
     def _cores(self) -> int:
-        """How many it needs: those that it leased; one drives a GPU."""
+        """Return the number of cores it needs: those leased, or one to drive a GPU."""
         return 1 + self._lease.device.count(",") if self._lease else 1
 
     def _take_device(self, spec: RunSpec) -> End | None:
-        """Wait for the lease; how the run ends where it can't get one, None if it was stopped."""
+        """Wait for a lease; return the run's end if it gets none, None if it did or was stopped."""
         claim = DeviceAcquisition(spec, self._probe, self._patience_s, self._machine)
         said = ""
         while not self._stop_asked():
@@ -305,14 +305,14 @@ class _Supervisor:
             return End(short.cause, short.text)
         if code is None and self._stop_asked():
             return self._stopped("while it was scored")
-        return scored(self._rundir, code)
+        return scored_end(self._rundir, code)
 
     def _stop_asked(self) -> bool:
         rundir = self._rundir
         return self._terminated or rundir.stop_file.exists() or rundir.yield_file.exists()
 
     def _stopped(self, when: str) -> End:
-        """Only the stop file is a wish that the run ends; a signal comes with a logout too."""
+        """Return the end of a run that was asked to stop; a signal alone may come from a logout."""
         if self._rundir.stop_file.exists():
             return End(EndCause.ASKED_TO_STOP, f"asked to stop {when}")
         if self._rundir.yield_file.exists():
@@ -336,12 +336,12 @@ class _Supervisor:
         self._write_now_and_then(RunState.TRAINING, "trains")
 
     def _pids(self) -> set[int]:
-        """Those of the last look and of now: what a GPU showed may have begun or ended since."""
+        """Return the run's pids at the last look and now: processes may have begun or ended."""
         before = {pid for pid, _ in self._descendants.identities()}
         return before | self._descendants.pids()
 
     def _record_processes(self) -> None:
-        """Written down whenever it changes, so that orphans can be ended if this process dies."""
+        """Record the processes when they change, so that orphans can be killed if this one dies."""
         identities = self._descendants.identities()
         pids = {pid for pid, _ in identities}
         if pids != self._recorded:
@@ -383,8 +383,8 @@ def _rss_mb(pid: int) -> float:
     return 0.0
 
 
-def _changed(rundir: RunDir, spec: RunSpec, seal: Seal) -> End | None:
-    changed = (broken_seal if spec.sealed else changed_path)(rundir.tree, seal)
+def _changed(rundir: RunDir, spec: RunSpec, recorded: TreeState) -> End | None:
+    changed = (clean_tree if spec.sealed else find_change)(rundir.tree, recorded)
     if changed is None:
         return None
     return End(EndCause.TREE_CHANGED, f"the training changed {changed} in its own tree")

@@ -1,7 +1,7 @@
-"""What a run is given to train on: the lab's tokens by a pipe, or nothing of the lab's.
+"""Source of a run's training data: the lab's tokens through a pipe, or nothing from the lab.
 
-The pipe is opened before the run starts and served after it, since drawing the split takes as long
-as a start.
+The pipe is opened before the run starts and served afterwards, since drawing the split takes as
+long as starting.
 """
 
 import os
@@ -14,12 +14,12 @@ from autoresearch.data.token_feed import Feed
 from autoresearch.run_directory import RunSpec
 
 
-class Provision(Protocol):
-    """What Training asks of it."""
+class TokenSource(Protocol):
+    """The interface that Training uses."""
 
     @property
     def env(self) -> Mapping[str, str]:
-        """Variables that tell the run where it is."""
+        """Variables that tell the run where its data is."""
 
     @property
     def pass_fds(self) -> tuple[int, ...]:
@@ -27,29 +27,29 @@ class Provision(Protocol):
 
     @property
     def fileno(self) -> int | None:
-        """Where to wait for room, None where there is nothing to write any more."""
+        """Descriptor that becomes writable when there is room; None at the end."""
 
     @property
     def tokens(self) -> int:
-        """Training tokens that the run took."""
+        """Number of training tokens that the run took."""
 
     def begin(self) -> None:
-        """Go on where the run has started."""
+        """Continue after the run has started."""
 
     def pump(self) -> bool:
-        """Write what there is room for; whether there can be more."""
+        """Write as much as there is room for; return whether there can be more."""
 
     def abandon(self) -> None:
-        """The run is dead: what it left unread was never taken."""
+        """Finish after the run died; unread tokens do not count as taken."""
 
 
-def provide(spec: RunSpec) -> Provision:
-    """The provision of that run."""
-    return Tokens(spec) if spec.serves_tokens else NoTokens()
+def open_token_source(spec: RunSpec) -> TokenSource:
+    """Return the data source of a run."""
+    return ServedTokens(spec) if spec.serves_tokens else NoTokens()
 
 
-class Tokens:
-    """A sealed target's: its documents without the held-out ones, in the lab's order."""
+class ServedTokens:
+    """Tokens of a sealed target: its documents without the held-out ones, in the lab's order."""
 
     def __init__(self, spec: RunSpec) -> None:
         self._spec = spec
@@ -65,16 +65,16 @@ class Tokens:
 
     @property
     def fileno(self) -> int | None:
-        """The pipe's writing end."""
+        """The pipe's writing end, None at the end."""
         return self._feed.fileno
 
     @property
     def tokens(self) -> int:
-        """In units of the budget: predictions, not ids."""
+        """Number of tokens taken, in units of the budget: predictions, not ids."""
         return self._feed.tokens
 
     def begin(self) -> None:
-        """Close the run's end of the pipe, draw the split."""
+        """Close the run's end of the pipe here, and draw the split."""
         os.close(self.pass_fds[0])
         spec = self._spec
         stream = self._corpus.stream(
@@ -86,7 +86,7 @@ class Tokens:
         self._feed.serve(stream)
 
     def pump(self) -> bool:
-        """Into the pipe."""
+        """Write into the pipe; return whether there can be more."""
         return self._feed.pump()
 
     def abandon(self) -> None:
@@ -95,7 +95,7 @@ class Tokens:
 
 
 class NoTokens:
-    """Of a target that brings its own data: the lab reads no document and promises none."""
+    """No token feed: the target brings its own data."""
 
     env: Mapping[str, str] = {}
     pass_fds: tuple[int, ...] = ()
@@ -103,11 +103,11 @@ class NoTokens:
     tokens = 0
 
     def begin(self) -> None:
-        """There is nothing to serve."""
+        """Do nothing: there is nothing to serve."""
 
     def pump(self) -> bool:
-        """There never is more."""
+        """Return False: there is nothing to write."""
         return False
 
     def abandon(self) -> None:
-        """There is nothing to close."""
+        """Do nothing: there is nothing to close."""

@@ -1,7 +1,7 @@
-"""One training under its limits: started in the sandbox, fed, watched, and dead when this returns.
+"""The training process under its limits: started in the sandbox, fed, watched, killed at the end.
 
-Limits are looked at 20 times a second, over the whole tree of processes. At a limit everything is
-killed at once, without grace: what counts is the checkpoint that was renamed into place before.
+Limits are checked 20 times a second, for the whole tree of processes. At a limit everything is
+killed at once, without grace; only a checkpoint that was renamed into place before counts.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ from autoresearch.run_output.capped_log import CappedLog
 from autoresearch.sandboxes.base import Confinement, Sandbox
 from autoresearch.system.processes import Descendants, Usage
 from autoresearch.training.disk_usage import DiskUsage
-from autoresearch.training.token_source import Provision, provide
+from autoresearch.training.token_source import TokenSource, open_token_source
 
 POLL_S = 0.05
 MOST_PROCESSES = 512
@@ -30,11 +30,11 @@ _READ_BYTES = 64 * 1024
 _MACHINE_IS_FULL = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
 
 
-class Ending(StrEnum):
-    """Why a training is over."""
+class EndKind(StrEnum):
+    """The cause of a training's end."""
 
     EXITED = "exited"
-    BUDGET = "budget"  # its seconds are used up: what it left is scored, if it is sealed
+    BUDGET = "budget"  # its seconds are used up; if it is sealed, its checkpoint is scored
     CEILING = "ceiling"  # cut before its budget was used, or, not being sealed, after it
     LIMIT = "limit"  # of memory, processes or disk
     STOPPED = "stopped"
@@ -42,7 +42,7 @@ class Ending(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What a training has taken so far."""
+    """The resources that a training has used so far."""
 
     wall_s: float
     cpu_s: float
@@ -51,16 +51,16 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingEnd:
-    """How a training ended and what it took.
+    """A training's end and the resources it used.
 
-    `exit_code` is negative for a signal, None where the sandbox never got as far as its command.
+    `exit_code` is negative for a signal, None if the sandbox did not start the command.
     """
 
-    ending: Ending
-    limit: str  # which limit, with its number; "" where it exited
+    kind: EndKind
+    limit: str  # the limit that was met, with its number; "" if it exited
     exit_code: int | None
     taken: Progress
-    peak_mb: float  # of memory, as far as it was seen
+    peak_mb: float  # of memory, as far as observed
     all_dead: bool
     gpu_peak_mb: float = 0.0
     oom_kills: int = 0  # of its processes, by the kernel
@@ -68,13 +68,13 @@ class TrainingEnd:
 
 
 class NotStarted(Exception):
-    """The training's own command can't be executed; the text says why."""
+    """The training's command can't be executed; the message says why."""
 
 
 class Training:
-    """Owns every descendant of this process from `start` to the end of `run_to_end`.
+    """Owner of all descendants of this process, from its creation to the end of `run_to_end`.
 
-    If it raises, the caller kills the descendants.
+    If it raises, the caller must kill the descendants.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class Training:
         grant: Grant,
         listen: Callable[[bytes], object] | None = None,
     ) -> None:
-        """Start it; `listen` is told all that it prints, of which the log keeps but a part."""
+        """Start the training; `listen` gets all its output, of which the log keeps only a part."""
         self._rundir = rundir
         self._spec = spec
         self._descendants = descendants
@@ -96,21 +96,21 @@ class Training:
         self._peak_mb = 0.0
         self._log = CappedLog(rundir.log_file)
         self._listen = listen
-        self._provision = provide(spec)
+        self._source = open_token_source(spec)
         self._output, output_end = os.pipe()
         os.set_blocking(self._output, False)
-        confinement = training_confinement(rundir, spec, self._provision, grant, output_end)
+        confinement = training_confinement(rundir, spec, self._source, grant, output_end)
         try:
             self._child = sandbox.start(confinement)
         except OSError as error:
             if error.filename != confinement.argv[0] or error.errno in _MACHINE_IS_FULL:
                 raise
             raise NotStarted(f"{error.filename}: {error.strerror}") from error
-        self._started = time.monotonic()  # here, so that its time is not that of our preparations
+        self._started = time.monotonic()  # after our own preparations, which are not its time
         self._exited: float | None = None
         descendants.reset_reaped_cpu()
         os.close(output_end)
-        self._provision.begin()
+        self._source.begin()
 
     def run_to_end(
         self, stop_asked: Callable[[], bool], report: Callable[[Progress], None]
@@ -119,14 +119,14 @@ class Training:
         ending, limit, over = self._watch(stop_asked, report)
         all_dead = self._descendants.kill()
         self._usage = self._look()
-        self._provision.abandon()
+        self._source.abandon()
         while self._copy_output():
             pass
         self._log.close()
         code = self._descendants.exit_code(self._child.pid)
         self._child.returncode = -9 if code is None else code
         return TrainingEnd(
-            ending=ending,
+            kind=kind,
             limit=limit,
             exit_code=self._sandbox.exit_code(self._child, self._child.returncode),
             taken=self._progress(),
@@ -141,8 +141,8 @@ class Training:
     ) -> tuple[Ending, str, EndCause | None]:
         with selectors.DefaultSelector() as selector, exit_signal(self._child) as exited:
             selector.register(self._output, selectors.EVENT_READ, self._copy_output)
-            if (tokens := self._provision.fileno) is not None:
-                selector.register(tokens, selectors.EVENT_WRITE, self._provision.pump)
+            if (tokens := self._source.fileno) is not None:
+                selector.register(tokens, selectors.EVENT_WRITE, self._source.pump)
             if exited is not None:
                 selector.register(exited, selectors.EVENT_READ, None)
             while True:
@@ -157,9 +157,10 @@ class Training:
                 _move_data(selector, until=time.monotonic() + POLL_S)
 
     def _look(self) -> Usage:
-        """What it uses; of CPU what a control group counted where that is more.
+        """Return its usage; CPU seconds as a control group counts them, if that is more.
 
-        A child that nobody waits for (SIGCHLD ignored) takes its seconds with it; its group stays.
+        A child that nobody waits for (SIGCHLD ignored) takes its seconds with it, but not from its
+        group.
         """
         seen = self._descendants.look()
         return replace(seen, cpu_s=max(seen.cpu_s, self._sandbox.cpu_s()))
@@ -197,10 +198,10 @@ class Training:
 
     def _progress(self) -> Progress:
         wall_s = (self._exited or time.monotonic()) - self._started
-        return Progress(wall_s, self._usage.cpu_s, self._provision.tokens)
+        return Progress(wall_s, self._usage.cpu_s, self._source.tokens)
 
     def _copy_output(self) -> bool:
-        """Move what the training printed into the log; whether there can be more."""
+        """Move output of the training into the log; return whether there can be more."""
         try:
             chunk = os.read(self._output, _READ_BYTES)
         except BlockingIOError:
@@ -212,11 +213,11 @@ class Training:
 
 
 def training_confinement(
-    rundir: RunDir, spec: RunSpec, provision: Provision, grant: Grant, output: int
+    rundir: RunDir, spec: RunSpec, source: TokenSource, grant: Grant, output: int
 ) -> Confinement:
-    """What a training may see: its tree, what it is given, and the folders it may write to.
+    """Return a training's confinement: its tree, its grants, and the folders it may write to.
 
-    A program that is not sealed may write beside itself, as ordinary ones do.
+    An unsealed program may write to its own tree, as ordinary ones do.
     """
     environment = {
         **grant.env,
@@ -225,7 +226,7 @@ def training_confinement(
         "AUTORESEARCH_BUDGET_UNIT": spec.budget_unit,
         "AUTORESEARCH_OUT": str(rundir.out),
         "PYTHONHASHSEED": str(spec.seed % 2**32),
-        **provision.env,
+        **source.env,
     }
     return Confinement(
         argv=spec.command,
@@ -241,7 +242,7 @@ def training_confinement(
         gpu=grant.gpu,
         memory_mb=spec.memory_mb,
         file_mb=2 * spec.checkpoint_mb,  # so that one a little too large gets its own sentence
-        pass_fds=provision.pass_fds,
+        pass_fds=source.pass_fds,
         output=output,
     )
 
@@ -252,7 +253,7 @@ def _plain(number: float) -> str:
 
 @contextlib.contextmanager
 def exit_signal(child: "subprocess.Popen[bytes]") -> Iterator[int | None]:
-    """A descriptor that becomes readable when the child exits, None where there is none."""
+    """Yield a descriptor that becomes readable when the child exits; None if unsupported."""
     descriptor = None
     if hasattr(os, "pidfd_open"):
         with contextlib.suppress(OSError):  # an old kernel: the next look finds the exit
@@ -265,7 +266,7 @@ def exit_signal(child: "subprocess.Popen[bytes]") -> Iterator[int | None]:
 
 
 def _move_data(selector: selectors.BaseSelector, until: float) -> None:
-    """Feed and log until it is time to look again, or the training exits."""
+    """Feed and log until the next look is due, or the training exits."""
     while (left := until - time.monotonic()) > 0:
         for key, _ in selector.select(left):
             if key.data is None:

@@ -1,8 +1,8 @@
-"""Keeps a run's tree what its commit says: notices what the training changed in it.
+"""Tree integrity: detect what a training changed in its own tree.
 
-By hash, and by size, inode and times, which no unprivileged program can set back. What is new is
-removed before a model is loaded, so that nothing stands in for a module; of a run whose number is
-read it stays. Nothing here fails because of what a training did: what can't be looked at or removed
+Files are compared by hash, size, inode and times; no unprivileged program can set back ctime. New
+files are removed before a model is loaded, so that none can replace a module; in a run whose number
+is read they stay. Nothing a training does makes this fail: a file that can't be read or removed
 counts as changed.
 """
 
@@ -13,53 +13,53 @@ from pathlib import Path
 
 from autoresearch.run_directory import remove_tree
 
-Seal = dict[str, tuple[int, int, int, int, str]]
+TreeState = dict[str, tuple[int, int, int, int, str]]
 
 
-def seal_tree(tree: Path) -> Seal:
-    """The state of `tree` and of every file and folder below it, by its relative path."""
-    seal = {"": _state(tree)}
+def record_tree(tree: Path) -> TreeState:
+    """Return the state of `tree` and of all files and folders below it, by relative path."""
+    recorded = {"": _state(tree)}
     folders = [""]
     while folders:
         folder = folders.pop()
         for entry in _entries(tree, folder):
             name = os.path.join(folder, entry.name)  # noqa: PTH118 - names are text, for the seal
-            seal[name] = _state(tree / name)
+            recorded[name] = _state(tree / name)
             if entry.is_dir(follow_symlinks=False):
                 folders.append(name)
-    return seal
+    return recorded
 
 
-def broken_seal(tree: Path, seal: Seal) -> str | None:
-    """The first path that is not as it was, None where all are; removes what is new."""
-    return changed_path(tree, seal) or _stays(tree, seal)
+def clean_tree(tree: Path, recorded: TreeState) -> str | None:
+    """Return the first changed path, None if there is none; remove new files."""
+    return find_change(tree, recorded) or _remove_all_new(tree, recorded)
 
 
-def changed_path(tree: Path, seal: Seal) -> str | None:
-    """The first path that is not as it was, None where all are."""
-    for name in sorted(seal):
+def find_change(tree: Path, recorded: TreeState) -> str | None:
+    """Return the first changed path, None if there is none."""
+    for name in sorted(recorded):
         try:
-            if _state(tree / name) != seal[name]:
+            if _state(tree / name) != recorded[name]:
                 return name or "the top folder"
         except OSError:
             return name or "the top folder"
     return None
 
 
-def _stays(tree: Path, seal: Seal) -> str | None:
-    """Remove what is new; the first folder in which that does not work."""
-    for folder in sorted(name for name in seal if _is_folder(seal[name])):
+def _remove_all_new(tree: Path, recorded: TreeState) -> str | None:
+    """Remove new files; return the first folder in which that fails, or None."""
+    for folder in sorted(name for name in recorded if _is_folder(recorded[name])):
         try:
-            _remove_new(tree, folder, seal)
+            _remove_new(tree, folder, recorded)
         except OSError:
             return folder or "the top folder"
     return None
 
 
-def _remove_new(tree: Path, folder: str, seal: Seal) -> None:
-    """Never looks into a new folder: only what was sealed is walked."""
+def _remove_new(tree: Path, folder: str, recorded: TreeState) -> None:
+    """Remove what is new in one folder; new folders are removed without looking into them."""
     for entry in _entries(tree, folder):
-        if os.path.join(folder, entry.name) in seal:  # noqa: PTH118 - as in seal_tree
+        if os.path.join(folder, entry.name) in recorded:  # noqa: PTH118 - as in seal_tree
             continue
         if entry.is_dir(follow_symlinks=False):
             remove_tree(Path(entry.path))
@@ -75,7 +75,7 @@ def _entries(tree: Path, folder: str) -> "list[os.DirEntry[str]]":
 
 
 def _state(path: Path) -> tuple[int, int, int, int, str]:
-    """Of a folder only the inode: its size and times change with what lies in it."""
+    """Return a path's state; of a folder the inode alone, since its size and times change."""
     s = path.lstat()
     if stat.S_ISDIR(s.st_mode):
         return (-1, s.st_ino, 0, 0, "")

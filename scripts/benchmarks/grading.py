@@ -17,7 +17,7 @@ from dataclasses import asdict
 from pathlib import Path
 from statistics import median
 
-from autoresearch.sandboxes import interpreter_folders as roots
+from autoresearch.sandboxes import interpreter_folders
 from curricula.content.catalog import find_course
 from curricula.exercise import Kind
 from curricula.grading import child
@@ -37,7 +37,7 @@ def main() -> None:
     name = next(task.id for task in written if task.kind is Kind.WRITE)
     instance = course.instance(name, "bench")
     source = instance.fill(instance.exercise.solutions[0])
-    bare = (roots.own_base(), "-I", "-S", "-c", "pass")
+    bare = (interpreter_folders.own_base(), "-I", "-S", "-c", "pass")
     grades, own, starts, sandbox = [], [], [], ""
     with SandboxRunner() as runner:
         grade(instance, source, "warm", runner)

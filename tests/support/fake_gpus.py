@@ -10,7 +10,7 @@ from typing import Any
 import psutil
 
 from autoresearch.devices import HEAT, Device, Look, Tenant
-from autoresearch.devices.disturbance import Reading
+from autoresearch.devices.disturbance import Counters
 from autoresearch.records import RunReport
 from autoresearch.run_directory import RunDir
 from autoresearch.training.supervisor import supervise
@@ -128,5 +128,5 @@ def loaded_at_the_first(path: str) -> None:
     supervise(Path(path), (lambda: next(loaded)) if first else idle_machine)
 
 
-def _reading(*, at: float, busy_s: float) -> Reading:
-    return Reading(at=at, cores=2, busy_s=busy_s, stalled_s=0.0, free_mb=4096.0)
+def _reading(*, at: float, busy_s: float) -> Counters:
+    return Counters(at=at, cores=2, busy_s=busy_s, stalled_s=0.0, free_mb=4096.0)

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import psutil
 
 from autoresearch.devices import Probe
-from autoresearch.devices.disturbance import Reading
+from autoresearch.devices.disturbance import Counters
 from autoresearch.executors.local import LocalExecutor
 from autoresearch.records import RunReport
 from autoresearch.run_directory import RunDir, RunSpec
@@ -154,9 +154,9 @@ def supervise_on_an_idle_machine(path: str) -> None:
     supervise(Path(path), idle_machine)
 
 
-def idle_machine() -> Reading:
+def idle_machine() -> Counters:
     """Nothing but the run takes anything."""
-    return Reading(at=time.monotonic(), cores=2, busy_s=0.0, stalled_s=0.0, free_mb=4096.0)
+    return Counters(at=time.monotonic(), cores=2, busy_s=0.0, stalled_s=0.0, free_mb=4096.0)
 
 
 def supervise_on_a_full_machine(path: str) -> None:

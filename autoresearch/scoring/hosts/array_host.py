@@ -1,11 +1,11 @@
-"""Runs one piece of code alone on arrays: a model on its inputs, or a frozen evaluation function.
+"""Host of code on arrays: a model on its inputs, or a frozen evaluation function.
 
-Given as text to the target's interpreter, behind the texts of framing.py and hosting.py. As a model
-it loads `load(path) -> predict` and answers each array of inputs; as a function it takes targets
-and answers and gives a number.
+Passed as source text to the target's interpreter, after array_frames.py and host_io.py. A model is
+loaded by `load(path) -> predict` and answers each array of inputs; a function takes targets and
+answers and returns a number.
 
     request   an array, or for a function two
-    reply     b"R" once loaded, b"A" + an array, or b"E" + uint32 size + words
+    reply     b"R" once loaded, b"A" + an array, or b"E" + uint32 size + message
 """
 
 import sys
@@ -15,7 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from autoresearch.data.array_frames import HEAD, MOST_DIMENSIONS, packed, shape_of, size_of
+from autoresearch.data.array_frames import (
+    HEAD,
+    MOST_DIMENSIONS,
+    content_size,
+    pack_array,
+    read_shape,
+)
 from autoresearch.scoring.hosts.host_io import (
     Refused,
     answer_requests,
@@ -39,7 +45,7 @@ def _serve(call: Callable[..., Any], arrays: int, requests: int, replies: int) -
         given = [_receive_array(requests) for _ in range(arrays)]
         answer = np.asarray(call(*given))
         _check(answer, len(given[0]) if arrays == 1 else None)
-        send(replies, b"A" + packed(answer))
+        send(replies, b"A" + pack_array(answer))
 
 
 def _check(answer: "np.ndarray[Any, Any]", rows: int | None) -> None:
@@ -52,8 +58,8 @@ def _check(answer: "np.ndarray[Any, Any]", rows: int | None) -> None:
 
 
 def _receive_array(descriptor: int) -> "np.ndarray[Any, Any]":
-    dtype, shape = shape_of(receive(descriptor, HEAD.size))
-    return np.frombuffer(receive(descriptor, size_of(shape)), dtype).reshape(shape).copy()
+    dtype, shape = read_shape(receive(descriptor, HEAD.size))
+    return np.frombuffer(receive(descriptor, content_size(shape)), dtype).reshape(shape).copy()
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""What every host of researched code does: load it, answer over two pipes, say what was raised.
+"""Code that all hosts share: load the code under research, answer over two pipes, report errors.
 
-Given as text to other interpreters, before a host's own text, so it imports only the standard
-library. A host says b"R" once what it serves is loaded, b"A" and an answer to each request, and
-b"E" + uint32 size + words when it ends with an error.
+Passed as source text to other interpreters, before a host's own text, so it imports only the
+standard library. A host sends b"R" once its code is loaded, b"A" and an answer to each request, and
+b"E" + uint32 size + message when it ends with an error.
 """
 
 import importlib.util
@@ -16,11 +16,11 @@ from typing import Any
 
 
 class Refused(Exception):
-    """The answer is not of the form that was asked; its words are ours."""
+    """The answer has not the form that was asked for; the message is our own."""
 
     @classmethod
     def other_shape(cls, found: Sequence[int], asked: Sequence[int]) -> "Refused":
-        """Where they differ, in so few digits that held-out data can't be spelt in them."""
+        """Return the error for a wrong shape, with too few digits to encode held-out data."""
         if len(found) != len(asked):
             words = f"of {min(len(found), 9)} dimensions where {len(asked)} were asked"
             return cls(f"the model returned a shape {words}")
@@ -31,7 +31,7 @@ class Refused(Exception):
 
 
 def function_of(entry: str) -> Callable[..., Any]:
-    """The function that `path:name` names; it imports from its own folder, then from the tree."""
+    """Return the function `path:name`; it can import from its own folder, then from the tree."""
     path, _, name = entry.rpartition(":")
     sys.path[:0] = [str(Path(path).resolve().parent), ""]
     module_name = Path(path).stem
@@ -45,7 +45,7 @@ def function_of(entry: str) -> Callable[..., Any]:
 
 
 def model_of(entry: str, checkpoint: str) -> Callable[..., Any]:
-    """What the function that `path:name` names makes of a checkpoint."""
+    """Return the model that the function `path:name` makes of a checkpoint."""
     _, _, name = entry.rpartition(":")
     return _callable(function_of(entry)(checkpoint), f"{name}() returned")
 
@@ -56,7 +56,7 @@ def answer_requests(
     load: Callable[[], Callable[..., Any]],
     serve: Callable[[Callable[..., Any]], None],
 ) -> None:
-    """Load and serve; nothing of `entry` runs before the first byte of a request is there."""
+    """Load and serve; nothing of `entry` runs before the first byte of a request arrives."""
     requests, replies = ends
     os.read(requests, 1)
     doing = f"{entry} could not be loaded"
@@ -72,7 +72,7 @@ def answer_requests(
 
 
 def receive(descriptor: int, size: int) -> bytes:
-    """The next bytes of a request, exactly so many; SystemExit where nobody asks any more."""
+    """Return the next `size` bytes of a request; raise SystemExit when the scorer is gone."""
     pieces = bytearray()
     while len(pieces) < size:
         piece = os.read(descriptor, size - len(pieces))
@@ -83,7 +83,7 @@ def receive(descriptor: int, size: int) -> bytes:
 
 
 def send(descriptor: int, data: bytes) -> None:
-    """Write all of it."""
+    """Write all of `data`."""
     view = memoryview(data)
     while view:
         view = view[os.write(descriptor, view) :]

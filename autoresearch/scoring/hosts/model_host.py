@@ -1,13 +1,13 @@
-"""Runs one model alone: is shown tokens column by column, answers with logits.
+"""Host of a model on characters: it is shown tokens column by column and answers with logits.
 
-Given as text to the target's interpreter, behind the text of hosting.py, so it imports only the
-standard library and numpy. Knows no targets, no documents and not how many there are.
+Passed as source text to the target's interpreter, after host_io.py, so it imports only the
+standard library and numpy. It knows no targets, no documents and not their number.
 
-    request   int64 count, then that many rows to keep (places in the last batch) and as many
+    request   int64 count, then that many rows to keep (indices in the last batch) and as many
               tokens, one for each kept row; count -1: a new batch follows, count -2: the end;
               count -3: rows, columns and that many tokens, all at once, for `bulk`
     reply     b"R" once loaded, b"A" + float64[B, V] (in bulk [B, T, V]), or b"E" + uint32 size
-              + words
+              + message
 """
 
 import sys

@@ -1,16 +1,15 @@
-"""Runs one token model alone: costs of whole rows on its device, or logits after prefixes.
+"""Host of a token model: costs of whole rows on its device, or logits after prefixes.
 
-Given as text to the target's interpreter, behind the text of hosting.py, so it imports only the
-standard library, numpy and torch.
-What it says of whole rows is a claim, since the model's own code lives in this process; the logits
-that another such process gives after prefixes alone are what the scorer checks the claim by.
+Passed as source text to the target's interpreter, after host_io.py, so it imports only the
+standard library, numpy and torch. Its costs of whole rows are a claim, since the model's own code
+lives in this process; the scorer checks it by another such process's logits after prefixes alone.
 
     request   int64 -1, rows, columns, then rows x columns tokens: what each token after a row's
               first one costs
               int64 -2, rows, columns, rows lengths, then rows x columns tokens, each row filled up
               behind its length: the logits after the row's last token
     reply     b"R" once loaded, b"A" + float32[rows, columns - 1] nats, or b"A" + float32[rows, V],
-              or b"E" + uint32 size + words
+              or b"E" + uint32 size + message
 """
 
 import sys
@@ -51,7 +50,7 @@ def _serve(model: Callable[[Any], Any], vocab: int, requests: int, replies: int)
 
 
 def _costs(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """Nats of each target (B, T), row by row, so that no second copy of all logits is made."""
+    """Return the nats of each target (B, T), row by row to avoid a second copy of all logits."""
     targets = targets.to(logits.device)
     rows = []
     for row, target in zip(logits, targets, strict=True):

@@ -14,7 +14,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from autoresearch.sandboxes import interpreter_folders as roots
+from autoresearch.sandboxes import interpreter_folders
 from autoresearch.sandboxes.base import Confinement
 from autoresearch.sandboxes.selection import current_sandbox
 from curricula.capstone import own_model as capstone
@@ -102,7 +102,7 @@ def _write(folder: Path, files: Mapping[str, str]) -> None:
 
 def _learn(folder: Path) -> float:
     """Run train.py by hand in the sandbox, showing what it says; CPU seconds a token."""
-    python, cost, last = roots.own_base(), 0.0, ""
+    python, cost, last = interpreter_folders.own_base(), 0.0, ""
     sandbox = current_sandbox()
     say(f"It learns from {TRIAL_NAMES} of your names (sandbox: {sandbox.name}):")
     reading, writing = os.pipe()

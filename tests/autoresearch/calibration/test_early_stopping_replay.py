@@ -10,7 +10,7 @@ from autoresearch.calibration.early_stopping_replay import (
     stopped_controls,
 )
 from autoresearch.records import Outcome
-from autoresearch.statistics.early_stopping import find_hopeless
+from autoresearch.statistics.early_stopping import find_early_stop
 from tests.support.paths import ROOT
 
 RECORDS = ROOT / "tests" / "data" / "early_stop"
@@ -51,7 +51,7 @@ def test_no_run_of_what_is_kept_and_no_control_is_hopeless(
         controls = [run.losses for run in recorded.controls]
         for row, candidate in zip(replay_stops(recorded), recorded.candidates, strict=True):
             if row.without is not Outcome.DISCARD:
-                assert all(find_hopeless(run.losses, controls) is None for run in candidate.runs)
+                assert all(find_early_stop(run.losses, controls) is None for run in candidate.runs)
 
 
 @pytest.mark.slow
@@ -60,4 +60,4 @@ def test_a_few_controls_give_no_other_answer_than_all_on_what_is_kept(mild: Reco
         controls = [run.losses for run in mild.controls[first : first + 4]]
         for row, candidate in zip(replay_stops(mild), mild.candidates, strict=True):
             if row.without is not Outcome.DISCARD:
-                assert all(find_hopeless(run.losses, controls) is None for run in candidate.runs)
+                assert all(find_early_stop(run.losses, controls) is None for run in candidate.runs)

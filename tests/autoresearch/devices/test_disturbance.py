@@ -1,20 +1,20 @@
-from autoresearch.devices.disturbance import Reading, disturbed, read_machine
+from autoresearch.devices.disturbance import Counters, find_disturbance, read_machine
 
-QUIET = Reading(at=100.0, cores=2, busy_s=50.0, stalled_s=1.0, free_mb=1000.0)
+QUIET = Counters(at=100.0, cores=2, busy_s=50.0, stalled_s=1.0, free_mb=1000.0)
 
 
 def after(
     *, wall_s: float = 10.0, busy_s: float = 0.0, stalled_s: float = 0.0, cores: int = 2
-) -> Reading:
-    return Reading(
+) -> Counters:
+    return Counters(
         at=100.0 + wall_s, cores=cores, busy_s=50.0 + busy_s, stalled_s=1.0 + stalled_s, free_mb=9.0
     )
 
 
 def words(
-    reading: Reading, own_cpu_s: float = 9.0, peak_mb: float = 100.0, timed: bool = True
+    reading: Counters, own_cpu_s: float = 9.0, peak_mb: float = 100.0, timed: bool = True
 ) -> str:
-    return disturbed(QUIET, reading, own_cpu_s=own_cpu_s, own_peak_mb=peak_mb, timed=timed)
+    return find_disturbance(QUIET, reading, own_cpu_s=own_cpu_s, own_peak_mb=peak_mb, timed=timed)
 
 
 def test_a_run_that_had_its_core_is_not_disturbed() -> None:

@@ -9,10 +9,10 @@ import pytest
 from autoresearch.devices import HEAT, Look, Tenant, Wanted
 from autoresearch.devices.acquisition import DeviceAcquisition
 from autoresearch.devices.descriptions import describe_machine, describe_slots
-from autoresearch.devices.disturbance import Reading
+from autoresearch.devices.disturbance import Counters
 from autoresearch.devices.leases import Lease, LeaseSet
 from autoresearch.devices.memory import LOOK_S, MemoryCheck
-from autoresearch.devices.readiness import unready
+from autoresearch.devices.readiness import reason_not_ready
 from autoresearch.devices.slots import slots_of
 from autoresearch.executors.local import LocalExecutor
 from autoresearch.run_directory import RunSpec
@@ -183,7 +183,7 @@ def test_more_cores_than_there_are_means_all_of_them(tmp_path: Path) -> None:
 
 
 def why(look: Look, needed_mb: float = 4000, *, shared: bool = False, timed: bool = True) -> str:
-    return unready(gpu(0), look, needed_mb, shared=shared, timed=timed)
+    return reason_not_ready(gpu(0), look, needed_mb, shared=shared, timed=timed)
 
 
 def test_a_gpu_without_room_is_not_ready_and_it_is_said_who_holds_it() -> None:
@@ -294,7 +294,7 @@ def test_a_need_above_all_that_the_machine_has_keeps_no_run_waiting() -> None:
     assert room.short == ""
 
 
-def machine_with(free_mb: float, total_mb: float = 8192.0) -> Callable[[], Reading]:
+def machine_with(free_mb: float, total_mb: float = 8192.0) -> Callable[[], Counters]:
     return lambda: replace(idle_machine(), free_mb=free_mb, total_mb=total_mb)
 
 

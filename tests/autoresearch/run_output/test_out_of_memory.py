@@ -8,7 +8,7 @@ from autoresearch.records import EndCause
 from autoresearch.run_output.out_of_memory import Shortage, Taken, out_of_memory
 from autoresearch.sandboxes.cgroup import Cgroups
 
-TAKEN = Taken(limit_mb=4096.0, peak_mb=900.0, gpu_peak_mb=79_872.0)
+TAKEN = MemoryUsage(limit_mb=4096.0, peak_mb=900.0, gpu_peak_mb=79_872.0)
 
 
 @pytest.mark.parametrize(

@@ -13,10 +13,10 @@ PRODUCT = ROOT
 def test_another_interpreter_is_asked_where_its_libraries_are(tmp_path: Path) -> None:
     link = tmp_path / "python"
     link.symlink_to(sys.executable)
-    asked = roots.of_interpreter(str(link))
+    asked = interpreter_folders.of_interpreter(str(link))
     assert Path(sys.base_prefix) in asked
     with pytest.raises(OSError, match="does not start"):
-        roots.of_interpreter("/bin/false")
+        interpreter_folders.of_interpreter("/bin/false")
 
 
 def test_an_interpreter_is_asked_with_nothing_of_our_environment(
@@ -26,7 +26,7 @@ def test_an_interpreter_is_asked_with_nothing_of_our_environment(
     spy = tmp_path / "python"
     spy.write_text(f"#!/bin/sh\n{{ env; pwd; }} >{tmp_path}/seen\necho '[[], []]'\n")
     spy.chmod(0o755)
-    assert roots.of_product(str(spy)) == (PRODUCT,)
+    assert interpreter_folders.of_product(str(spy)) == (PRODUCT,)
     seen = (tmp_path / "seen").read_text().splitlines()
     assert not [line for line in seen if "SECRET_TOKEN" in line]
     assert seen[-1] == "/"
@@ -73,4 +73,4 @@ def test_the_systems_interpreter_and_a_virtual_environment_of_the_users_are_star
     source, tree = checkout
     (tree / "python").touch()
     for python in ("/usr/bin/python", f"{source}/.venv/bin/python", sys.executable):
-        roots.check_interpreter(python, tree)
+        interpreter_folders.check_interpreter(python, tree)

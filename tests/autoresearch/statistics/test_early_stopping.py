@@ -19,7 +19,7 @@ from autoresearch.statistics.early_stopping import (
     FEWEST_CONTROLS,
     POINTS,
     Curve,
-    find_hopeless,
+    find_early_stop,
 )
 from autoresearch.training.curve_watch import CurveWatch, read_controls, read_seen, write_controls
 from autoresearch.training.training_process import Progress
@@ -51,7 +51,7 @@ LOST = falling(4.6, 4.4)  # hopeless from the first to the last
 
 
 def test_a_curve_far_above_all_controls_is_hopeless_and_the_words_carry_its_numbers() -> None:
-    found = find_hopeless(LOST, CONTROLS)
+    found = find_early_stop(LOST, CONTROLS)
     assert found is not None
     assert found.point == EARLIEST - 1
     assert found.sentence == (
@@ -61,29 +61,29 @@ def test_a_curve_far_above_all_controls_is_hopeless_and_the_words_carry_its_numb
 
 
 def test_the_controls_own_curves_and_anything_below_them_are_not_hopeless() -> None:
-    assert all(find_hopeless(one, CONTROLS) is None for one in CONTROLS)
-    assert find_hopeless(falling(3.6, 1.0), CONTROLS) is None
+    assert all(find_early_stop(one, CONTROLS) is None for one in CONTROLS)
+    assert find_early_stop(falling(3.6, 1.0), CONTROLS) is None
 
 
 def test_a_curve_that_would_catch_up_by_gaining_twice_what_the_controls_gain_goes_on() -> None:
     late = [loss + 0.9 * (loss - 2.4) if loss else None for loss in CONTROLS[-1]]
-    assert find_hopeless(late, CONTROLS) is None
+    assert find_early_stop(late, CONTROLS) is None
 
 
 @pytest.mark.slow
 def test_the_answer_on_a_part_of_a_curve_is_the_answer_on_the_whole() -> None:
     turning = [*falling(3.5, 2.4)[:40], *([4.0] * 60)]
-    whole = find_hopeless(turning, CONTROLS)
+    whole = find_early_stop(turning, CONTROLS)
     assert whole is not None
     assert 40 < whole.point < 60
     for until in range(POINTS + 1):
-        part = find_hopeless([*turning[:until], *([None] * (POINTS - until))], CONTROLS)
+        part = find_early_stop([*turning[:until], *([None] * (POINTS - until))], CONTROLS)
         assert part == (whole if until > whole.point + 1 else None)
 
 
 def test_where_points_are_few_the_stretch_is_longer() -> None:
     few = [loss if at % 10 == 0 else None for at, loss in enumerate(LOST)]
-    found = find_hopeless(few, CONTROLS)
+    found = find_early_stop(few, CONTROLS)
     assert found is not None
     assert found.point == 30
 
@@ -91,26 +91,26 @@ def test_where_points_are_few_the_stretch_is_longer() -> None:
 def test_a_curve_that_is_catching_up_fast_enough_goes_on() -> None:
     catching = [loss + 4.0 * 0.9**at for at, loss in enumerate(falling(3.6, 2.4)) if loss]
     assert catching[EARLIEST] > 3.6  # far above the bar
-    assert find_hopeless(catching, CONTROLS) is None
+    assert find_early_stop(catching, CONTROLS) is None
     slowly = [loss + 1.5 * 0.99**at for at, loss in enumerate(falling(3.6, 2.4)) if loss]
-    assert find_hopeless(slowly, CONTROLS) is not None
+    assert find_early_stop(slowly, CONTROLS) is not None
 
 
 def test_a_few_bad_points_are_no_stretch() -> None:
     curve = falling(3.6, 2.4)
     curve[50] = curve[51] = 3.6
-    assert find_hopeless(curve, CONTROLS) is None
+    assert find_early_stop(curve, CONTROLS) is None
 
 
 def test_nothing_is_hopeless_at_the_very_beginning_or_near_the_end() -> None:
-    assert find_hopeless(falling(4.6, 4.4, until=EARLIEST), CONTROLS) is None
-    assert find_hopeless([*falling(3.6, 2.4)[:90], *([9.0] * 10)], CONTROLS) is None
+    assert find_early_stop(falling(4.6, 4.4, until=EARLIEST), CONTROLS) is None
+    assert find_early_stop([*falling(3.6, 2.4)[:90], *([9.0] * 10)], CONTROLS) is None
 
 
 def test_too_few_controls_or_one_without_a_whole_curve_stop_nothing() -> None:
-    assert find_hopeless(LOST, CONTROLS[: FEWEST_CONTROLS - 1]) is None
-    assert find_hopeless(LOST, [*CONTROLS, falling(3.6, 2.4, until=60)]) is None
-    assert find_hopeless([None] * POINTS, CONTROLS) is None
+    assert find_early_stop(LOST, CONTROLS[: FEWEST_CONTROLS - 1]) is None
+    assert find_early_stop(LOST, [*CONTROLS, falling(3.6, 2.4, until=60)]) is None
+    assert find_early_stop([None] * POINTS, CONTROLS) is None
 
 
 def test_a_line_of_a_curve_is_a_finite_loss_and_perhaps_a_number_of_tokens() -> None:

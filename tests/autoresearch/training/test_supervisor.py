@@ -16,9 +16,9 @@ from autoresearch.run_directory import RunDir, weigh_folder
 from autoresearch.run_output.out_of_memory import size
 from autoresearch.sandboxes.cgroup import UNCOUNTED
 from autoresearch.sandboxes.selection import current_sandbox
-from autoresearch.training.end_reason import failed
-from autoresearch.training.training_process import Ending, Progress, TrainingEnd
-from autoresearch.training.tree_integrity import broken_seal, seal_tree
+from autoresearch.training.end_reason import failure_end
+from autoresearch.training.training_process import EndKind, Progress, TrainingEnd
+from autoresearch.training.tree_integrity import clean_tree, record_tree
 from tests.support.fakes import (
     BIGRAM,
     OnAFullMachine,
@@ -520,18 +520,18 @@ def test_a_tree_that_cannot_be_looked_at_counts_as_changed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: OSError
 ) -> None:
     (tmp_path / "train.py").touch()
-    seal = seal_tree(tmp_path)
+    recorded = record_tree(tmp_path)
 
     def refuse(_: object) -> None:
         raise error
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "scandir", refuse)
-        assert broken_seal(tmp_path, seal) == "the top folder"
+        assert clean_tree(tmp_path, recorded) == "the top folder"
     with monkeypatch.context() as patch:
         patch.setattr(Path, "lstat", refuse)
-        assert broken_seal(tmp_path, seal) == "the top folder"
-    assert broken_seal(tmp_path, seal) is None
+        assert clean_tree(tmp_path, recorded) == "the top folder"
+    assert clean_tree(tmp_path, recorded) is None
 
 
 @pytest.mark.slow
@@ -544,22 +544,22 @@ def test_a_folder_in_the_place_of_the_measurement_is_no_way_to_be_lost(tmp_path:
 def test_a_tree_replaced_by_a_symlink_to_its_twin_counts_as_changed(tmp_path: Path) -> None:
     tree = tmp_path / "tree"
     (tree / "package").mkdir(parents=True)
-    seal = seal_tree(tree)
+    recorded = record_tree(tree)
     tree.rename(tmp_path / "twin")
     tree.symlink_to(tmp_path / "twin")
-    assert broken_seal(tree, seal) == "the top folder"
+    assert clean_tree(tree, recorded) == "the top folder"
 
 
 def test_new_folders_are_removed_wherever_they_are_and_sealed_ones_stay(tmp_path: Path) -> None:
     (tmp_path / "package").mkdir()
     (tmp_path / "package" / "code.py").touch()
-    seal = seal_tree(tmp_path)
+    recorded = record_tree(tmp_path)
     (tmp_path / "package" / "new" / "below").mkdir(parents=True)
     (tmp_path / "package" / "link").symlink_to("/")
-    assert broken_seal(tmp_path, seal) is None
+    assert clean_tree(tmp_path, recorded) is None
     assert [path.name for path in (tmp_path / "package").iterdir()] == ["code.py"]
     (tmp_path / "package" / "code.py").write_text("changed")
-    assert broken_seal(tmp_path, seal) == "package/code.py"
+    assert clean_tree(tmp_path, recorded) == "package/code.py"
 
 
 @pytest.mark.slow
@@ -583,7 +583,7 @@ def test_a_bad_interpreter_line_is_the_candidates_fault(tmp_path: Path) -> None:
 
 def test_processes_that_cannot_be_killed_are_the_candidates_fault(tmp_path: Path) -> None:
     end = TrainingEnd(
-        ending=Ending.CEILING,
+        kind=EndKind.CEILING,
         limit="its ceiling",
         exit_code=-9,
         taken=Progress(2.0, 1.0, 0),
