@@ -35,7 +35,7 @@ from autoresearch.run_output.curve import read_curve
 from autoresearch.run_output.log_digest import digest, true_exception
 from autoresearch.sandboxes.selection import current_sandbox
 from autoresearch.scheduling.scheduler import ActiveRun, Machine, Plan
-from autoresearch.setup.inputs import changed_inputs, place_again
+from autoresearch.setup.inputs import changed_inputs, input_at
 from autoresearch.system.hashes import file_sha256
 from autoresearch.training.curve_watch import write_controls
 from autoresearch.verdicts.evidence import ages, spare_part, stopped_beside, was_kept

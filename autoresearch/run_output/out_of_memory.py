@@ -57,7 +57,7 @@ def on_gpu(details: str) -> Shortage:
     return Shortage(EndCause.OUT_OF_GPU_MEMORY, f"out of GPU memory: {details}")
 
 
-def out_of_memory(exception: str, taken: Taken) -> Shortage | None:
+def out_of_memory(exception: str, taken: MemoryUsage) -> Shortage | None:
     """Return the shortage that a run died of, None where it died of something else."""
     if _ON_GPU.search(exception):
         return _shortage_of_gpu(exception, taken.gpu_peak_mb)

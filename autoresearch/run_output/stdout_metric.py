@@ -97,7 +97,7 @@ class OutputReader:
         if self._missed:
             raise ScoringError(
                 f"it printed {spec.metric} more than once, once within the line "
-                f"{_shown(self._missed)}: which of them counts nobody can tell, so print one",
+                f"{_quoted(self._missed)}: which of them counts nobody can tell, so print one",
                 reason="printed_twice",
             )
         value = finite_number(printed, spec.metric)
@@ -131,7 +131,7 @@ class OutputReader:
         except ScoringError:
             return
         raise ScoringError(
-            f"its output ends within the line {_shown(half)}, so that the number may be cut off: "
+            f"its output ends within the line {_quoted(half)}, so that the number may be cut off: "
             "end that line with a newline",
             reason="cut_off",
         )
@@ -145,10 +145,10 @@ def finite_number(printed: str, name: str) -> float:
         return value
     if _NOT_FINITE.fullmatch(printed) or math.isinf(value):
         raise ScoringError(
-            f"{name} is {_shown(printed)}, where a finite number is asked", reason="not_finite"
+            f"{name} is {_quoted(printed)}, where a finite number is asked", reason="not_finite"
         )
     raise ScoringError(
-        f"{name} is {_shown(printed)}, which is no plain number: print it without commas, units "
+        f"{name} is {_quoted(printed)}, which is no plain number: print it without commas, units "
         "and percent signs",
         reason="not_a_number",
     )
@@ -252,7 +252,7 @@ class _BlockLines:
         block = f"block of `key: value` lines below a line {self._marker!r}"
         if self._without and not self._answers:
             raise ScoringError(f"it printed no {what} in the {block}", reason="not_in_block")
-        values, others = _only(self._answers, f"{block} with {self._name!r}", self._within)
+        values, others = _require_one(self._answers, f"{block} with {self._name!r}", self._within)
         if self._outside:
             raise ScoringError(
                 f"it printed {self._name!r} outside the {block}, too: print it once, in the block",
@@ -284,7 +284,7 @@ def _require_one(values: list[_One], what: str, within: str) -> _One:
             "nobody can tell, so print one",
             reason="printed_twice",
         )
-    hint = f"; {_shown(within)} has it after other words on the same line" if within else ""
+    hint = f"; {_quoted(within)} has it after other words on the same line" if within else ""
     raise ScoringError(f"it printed no {what}{hint}", reason="not_printed")
 
 

@@ -9,7 +9,13 @@ import time
 
 from autoresearch.errors import ScoringError
 from autoresearch.run_directory import RunDir, RunSpec
-from autoresearch.run_output.out_of_memory import Shortage, Taken, on_host, out_of_memory, size
+from autoresearch.run_output.out_of_memory import (
+    MemoryUsage,
+    Shortage,
+    on_host,
+    out_of_memory,
+    size,
+)
 from autoresearch.sandboxes.base import Sandbox
 from autoresearch.scoring.host_program import host_confinement
 from autoresearch.scoring.redaction import redact
@@ -137,7 +143,7 @@ class Host:
     def _error_that_may_be_shown(self, words: str) -> ScoringError:
         if self._loaded:
             return _error(redact(words, self._memory_mb))
-        short = out_of_memory(words, Taken(limit_mb=self._memory_mb))
+        short = out_of_memory(words, MemoryUsage(limit_mb=self._memory_mb))
         if short is None:
             return _error(words)
         return _error(

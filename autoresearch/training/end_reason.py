@@ -47,15 +47,15 @@ def failure_end(
     if not end.all_dead:
         return End(EndCause.UNKILLABLE, f"processes of it could not be killed {after}")
     if end.exit_code is None:
-        return never_began(rundir)
+        return unstarted_end(rundir)
     problem: End | None = None
     if end.over is not None:
         problem = End(end.over, f"killed {after}: {end.limit}")
-    elif end.ending is Ending.EXITED and end.exit_code != 0:
+    elif end.kind is EndKind.EXITED and end.exit_code != 0:
         problem = crash(rundir, spec, end)
     elif number is None:
         problem = checkpoint_problem(rundir, spec, end)
-    elif end.ending is not Ending.EXITED:
+    elif end.kind is not EndKind.EXITED:
         cause = EndCause.HUNG if _hung(end) else EndCause.OVER_TIME
         problem = End(cause, f"{_hung(end)}killed {after} at {end.limit}")
     if problem is None or number is None:
@@ -141,7 +141,7 @@ def scored_end(rundir: RunDir, exit_code: int | None) -> End:
 
 def _no_checkpoint(spec: RunSpec, end: TrainingEnd) -> End:
     taken = end.taken
-    if end.ending is Ending.EXITED:
+    if end.kind is EndKind.EXITED:
         words = f"exited after {taken.wall_s:.1f} s without a checkpoint {spec.checkpoint}"
         return End(EndCause.NO_CHECKPOINT, words)
     numbers = f"{taken.cpu_s:.1f} CPU s used, {taken.tokens} tokens taken"

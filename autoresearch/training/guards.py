@@ -16,7 +16,7 @@ from autoresearch.run_directory import RunDir, RunSpec, remove_tree
 from autoresearch.run_output.log_digest import last_line
 from autoresearch.sandboxes.base import Sandbox
 from autoresearch.system.processes import Descendants
-from autoresearch.training.end_reason import End, crash, never_began
+from autoresearch.training.end_reason import End, crash, unstarted_end
 from autoresearch.training.training_process import (
     EndKind,
     NotStarted,
@@ -84,11 +84,11 @@ class Guard:
         elif end.kind is EndKind.STOPPED:
             return None
         elif end.exit_code is None:
-            never = never_began(directory)
+            never = unstarted_end(directory)
             if never.cause is EndCause.NO_SANDBOX:
                 return never
             words = never.reason
-        elif end.ending is Ending.CEILING:
+        elif end.kind is EndKind.CEILING:
             words = f"killed after {end.taken.wall_s:.1f} s: {spec.guard_s:g} s are for all guards"
         elif end.kind is not EndKind.EXITED:
             words = f"killed after {end.taken.wall_s:.1f} s: {end.limit}"

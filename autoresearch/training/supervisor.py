@@ -36,7 +36,7 @@ from autoresearch.sandboxes.base import Sandbox
 from autoresearch.sandboxes.selection import make_sandbox
 from autoresearch.system.processes import Descendants, become_subreaper, boot_id
 from autoresearch.training.curve_watch import CurveWatch
-from autoresearch.training.end_reason import End, crash, failed, measured, scored
+from autoresearch.training.end_reason import End, crash, failure_end, measured_end, scored_end
 from autoresearch.training.guards import Guard
 from autoresearch.training.metric_source import MetricSource, metric_source_of
 from autoresearch.training.training_process import (

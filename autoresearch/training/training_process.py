@@ -64,7 +64,7 @@ class TrainingEnd:
     all_dead: bool
     gpu_peak_mb: float = 0.0
     oom_kills: int = 0  # of its processes, by the kernel
-    over: EndCause | None = None  # at Ending.LIMIT, which limit that was
+    over: EndCause | None = None  # at EndKind.LIMIT, which limit that was
 
 
 class NotStarted(Exception):
@@ -116,7 +116,7 @@ class Training:
         self, stop_asked: Callable[[], bool], report: Callable[[Progress], None]
     ) -> TrainingEnd:
         """Feed and watch until it exits or meets a limit; then kill what is left of it."""
-        ending, limit, over = self._watch(stop_asked, report)
+        kind, limit, over = self._watch(stop_asked, report)
         all_dead = self._descendants.kill()
         self._usage = self._look()
         self._source.abandon()
@@ -138,7 +138,7 @@ class Training:
 
     def _watch(
         self, stop_asked: Callable[[], bool], report: Callable[[Progress], None]
-    ) -> tuple[Ending, str, EndCause | None]:
+    ) -> tuple[EndKind, str, EndCause | None]:
         with selectors.DefaultSelector() as selector, exit_signal(self._child) as exited:
             selector.register(self._output, selectors.EVENT_READ, self._copy_output)
             if (tokens := self._source.fileno) is not None:
@@ -148,7 +148,7 @@ class Training:
             while True:
                 if self._descendants.exit_code(self._child.pid) is not None:
                     self._exited = time.monotonic()
-                    return Ending.EXITED, "", None
+                    return EndKind.EXITED, "", None
                 self._usage = self._look()
                 self._peak_mb = max(self._peak_mb, self._usage.rss_mb)
                 if met := self._limit_met(stop_asked):
@@ -167,22 +167,22 @@ class Training:
 
     def _limit_met(
         self, stop_asked: Callable[[], bool]
-    ) -> tuple[Ending, str, EndCause | None] | None:
+    ) -> tuple[EndKind, str, EndCause | None] | None:
         spec, cpu_s = self._spec, self._usage.cpu_s
         wall_s = time.monotonic() - self._started
         if stop_asked():
-            return Ending.STOPPED, "asked to stop", None
+            return EndKind.STOPPED, "asked to stop", None
         if took := self._took_too_much(wall_s):
             over, limit = took
-            return Ending.LIMIT, limit, over
+            return EndKind.LIMIT, limit, over
         budgets = (("wall_s", wall_s, "wall"), ("cpu_s", cpu_s, "CPU"))
         for unit, taken, clock in budgets if spec.sealed else ():
             if spec.budget_unit == unit and taken >= spec.budget:
-                return Ending.BUDGET, f"its budget of {spec.budget:g} {clock} seconds", None
+                return EndKind.BUDGET, f"its budget of {spec.budget:g} {clock} seconds", None
         ceilings = ((spec.cpu_ceiling_s, cpu_s, "CPU"), (spec.wall_ceiling_s, wall_s, "wall"))
         for allowed, taken, clock in ceilings:
             if allowed is not None and taken >= allowed:
-                return Ending.CEILING, f"its ceiling of {allowed:g} {clock} seconds", None
+                return EndKind.CEILING, f"its ceiling of {allowed:g} {clock} seconds", None
         return None
 
     def _took_too_much(self, wall_s: float) -> tuple[EndCause, str] | None:
