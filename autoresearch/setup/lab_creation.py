@@ -136,7 +136,7 @@ def create_lab(
     The target's environment is built first, which can take minutes.
 
     Args:
-        source: The target.
+        target: The target that was found.
         home: The folder of all labs.
         key: An SSH key with which the lab signs.
         contract: A text to use in place of the repository's autoresearch.toml; it is kept in the

@@ -72,7 +72,7 @@ class Guard:
             failure_end = self._failed(directory, own, end)
         except NotStarted as refused:
             words = f"guard {self.name} failed: its command can't be started: {refused}"
-            end, failed = None, End(EndCause.GUARD_FAILED, words)
+            end, failure_end = None, End(EndCause.GUARD_FAILED, words)
         self._keep_log(rundir, directory)
         remove_tree(directory.path)
         return end, failure_end

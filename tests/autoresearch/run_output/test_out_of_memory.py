@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from autoresearch.records import EndCause
-from autoresearch.run_output.out_of_memory import Shortage, Taken, out_of_memory
+from autoresearch.run_output.out_of_memory import MemoryUsage, Shortage, out_of_memory
 from autoresearch.sandboxes.cgroup import Cgroups
 
 TAKEN = MemoryUsage(limit_mb=4096.0, peak_mb=900.0, gpu_peak_mb=79_872.0)
@@ -69,14 +69,14 @@ def test_what_died_of_something_else_keeps_its_own_words() -> None:
 
 
 def test_what_the_kernel_ended_is_known_by_its_control_group() -> None:
-    taken = Taken(limit_mb=120.0, peak_mb=119.0, kills=1)
+    taken = MemoryUsage(limit_mb=120.0, peak_mb=119.0, kills=1)
     assert out_of_memory("Killed", taken) == Shortage(
         EndCause.OUT_OF_MEMORY, "out of memory: the kernel ended it above its 120 MB, peak 119 MB"
     )
 
 
 def test_what_nobody_saw_is_not_said() -> None:
-    assert out_of_memory("MemoryError", Taken(limit_mb=512.0)) == Shortage(
+    assert out_of_memory("MemoryError", MemoryUsage(limit_mb=512.0)) == Shortage(
         EndCause.OUT_OF_MEMORY, "out of memory: its limit is 512 MB"
     )
 

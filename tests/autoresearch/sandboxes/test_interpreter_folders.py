@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from autoresearch.sandboxes import interpreter_folders as roots
+from autoresearch.sandboxes import interpreter_folders
 from tests.support.paths import ROOT
 from tests.support.refusals import raises
 
@@ -59,12 +59,12 @@ def test_an_interpreter_that_came_with_the_repository_is_not_started(
         (f"{source}/.venv/../tools/python", "of_repository"),
     ):
         with raises(f"contract.python_{reason}"):
-            roots.check_interpreter(python, tree)
+            interpreter_folders.check_interpreter(python, tree)
     planted = tree / ".venv" / "pyvenv.cfg"
     planted.parent.mkdir()
     planted.touch()
     with raises("contract.python_of_repository", "pyvenv.cfg"):
-        roots.check_interpreter(f"{source}/.venv/bin/python", tree)
+        interpreter_folders.check_interpreter(f"{source}/.venv/bin/python", tree)
 
 
 def test_the_systems_interpreter_and_a_virtual_environment_of_the_users_are_started(

@@ -589,7 +589,7 @@ def test_processes_that_cannot_be_killed_are_the_candidates_fault(tmp_path: Path
         peak_mb=50.0,
         all_dead=False,
     )
-    ended = failed(RunDir(tmp_path), make_spec(tmp_path), end, None)
+    ended = failure_end(RunDir(tmp_path), make_spec(tmp_path), end, None)
     assert ended is not None
     assert ended.cause is EndCause.UNKILLABLE
     assert ended.state is RunState.CRASHED
