@@ -65,6 +65,7 @@ def test_every_decision_is_listed() -> None:
 FENCE = re.compile(r"^```(\w+)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SHELL = {"bash", "sh", "console"}
 COMMAND = re.compile(r"autoresearch-mcp (?!--)([a-z-]+(?: [a-z]+)?)([^|&;#>\n]*)")
+MENU = (ROOT / "mkdocs.yml").read_text().partition("\nnav:\n")[2]
 EXAMPLES = [page for page in PAGES if page.name not in {"tools.md", "commands.md"}]
 
 
@@ -127,3 +128,10 @@ def test_python_examples_compile(page: Path) -> None:
     for code in examples(page, "python"):
         if "{{" not in code and "{%" not in code:
             compile(code, page.name, "exec")
+
+
+def test_every_page_is_in_the_menu_of_the_site() -> None:
+    menu = set(re.findall(r": ([\w/-]+\.md)$|- ([\w/-]+\.md)$", MENU, re.MULTILINE))
+    listed = {name for pair in menu for name in pair if name}
+    pages = {path.relative_to(ROOT / "docs").as_posix() for path in ROOT.glob("docs/**/*.md")}
+    assert listed == pages - {"teach-session/transcript.md"}, "a recording stays out of the site"
