@@ -271,7 +271,7 @@ def _between(edges: set[Edge], panels: dict[str, Box], common: Box) -> list[str]
 def table_of(house: str, layers: list[list[str]], purposes: Purposes) -> str:
     """Return a markdown table of a folder's rooms, from its face down."""
     rows = [
-        f"| `{house}/{name}{'' if (ROOT / house / f'{name}.py').exists() else '/'}` "
+        f"| `{house}/{name}{'.py' if (ROOT / house / f'{name}.py').exists() else '/'}` "
         f"| {purposes[house][name]['long']} |"
         for row in layers
         for name in row

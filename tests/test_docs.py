@@ -3,10 +3,13 @@
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
+from autoresearch.contract import Contract, parse_contract
 from tests.support.paths import ROOT
 
 PAGES = sorted(
@@ -57,3 +60,78 @@ def test_every_decision_is_listed() -> None:
     folder = ROOT / "docs" / "decisions"
     listed = set(LINK.findall((folder / "README.md").read_text()))
     assert listed == {path.name for path in folder.glob("[0-9]*.md")}
+
+
+FENCE = re.compile(r"^```(\w+)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+SHELL = {"bash", "sh", "console"}
+COMMAND = re.compile(r"autoresearch-mcp (?!--)([a-z-]+(?: [a-z]+)?)([^|&;#>\n]*)")
+MENU = (ROOT / "mkdocs.yml").read_text().partition("\nnav:\n")[2]
+EXAMPLES = [page for page in PAGES if page.name not in {"tools.md", "commands.md"}]
+
+
+def examples(page: Path, *languages: str) -> list[str]:
+    # A page about writing lessons quotes whole files in fences of four backticks.
+    text = re.sub(r"^````.*?^````$", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    return [code for language, code in FENCE.findall(text) if language in languages]
+
+
+def helps() -> dict[str, str]:
+    """Each command's help, from the page that another test holds to be fresh."""
+    page = (ROOT / "docs" / "commands.md").read_text()
+    parts = re.split(r"^## autoresearch-mcp ?", page, flags=re.MULTILINE)[1:]
+    return {part.partition("\n")[0].strip(): part for part in parts}
+
+
+@pytest.mark.parametrize("page", EXAMPLES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_the_commands_of_shell_examples_exist_with_their_options(page: Path) -> None:
+    known = helps()
+    for code in examples(page, *SHELL):
+        typed = re.sub(r"\s#.*", "", code.replace("\\\n", " "))
+        for name, rest in COMMAND.findall(typed):
+            command = name if name in known else name.partition(" ")[0]
+            assert command in known, f"autoresearch-mcp {name}"
+            for option in re.findall(r"(?<= )--[a-z-]+", f" {rest}"):
+                assert re.search(rf"{option}\b", known[command]), f"{command} {option}"
+
+
+def test_the_scripts_tests_and_folders_of_shell_examples_exist() -> None:
+    for page in EXAMPLES:
+        for code in examples(page, *SHELL):
+            for path in re.findall(r"(?<= )((?:scripts|tests|docs)/[\w./-]+)", code):
+                assert (ROOT / path).exists(), f"{page.name}: {path}"
+
+
+def test_a_whole_contract_on_the_page_of_contracts_is_one() -> None:
+    whole = [code for code in examples(ROOT / "docs" / "contract.md", "toml") if "[target]" in code]
+    assert len(whole) >= 2
+    for code in whole:
+        parse_contract(code.encode())
+
+
+@pytest.mark.parametrize("page", EXAMPLES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_tables_of_contracts_have_fields_that_contracts_know(page: Path) -> None:
+    for code in examples(page, "toml"):
+        for table, fields in tomllib.loads(code).items():
+            if table in Contract.model_fields and table not in {"knobs", "guards"}:  # own names
+                known = set(type_of(table).model_fields)
+                assert set(fields) <= known, f"[{table}] has no {set(fields) - known}"
+
+
+def type_of(table: str) -> type[BaseModel]:
+    annotation = Contract.model_fields[table].annotation
+    kinds = [annotation, *getattr(annotation, "__args__", ())]
+    return next(kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel))
+
+
+@pytest.mark.parametrize("page", EXAMPLES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_python_examples_compile(page: Path) -> None:
+    for code in examples(page, "python"):
+        if "{{" not in code and "{%" not in code:
+            compile(code, page.name, "exec")
+
+
+def test_every_page_is_in_the_menu_of_the_site() -> None:
+    menu = set(re.findall(r": ([\w/-]+\.md)$|- ([\w/-]+\.md)$", MENU, re.MULTILINE))
+    listed = {name for pair in menu for name in pair if name}
+    pages = {path.relative_to(ROOT / "docs").as_posix() for path in ROOT.glob("docs/**/*.md")}
+    assert listed == pages - {"teach-session/transcript.md"}, "a recording stays out of the site"
