@@ -12,7 +12,8 @@ def test_nothing_is_misspelt() -> None:
         ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout.splitlines()
     codespell = Path(sys.executable).with_name("codespell")
-    there = [name for name in tracked if (ROOT / name).is_file()]
+    pasted = "autoresearch/redteam/cheats/"  # holds names and code that are no English
+    there = [name for name in tracked if (ROOT / name).is_file() and not name.startswith(pasted)]
     found = subprocess.run(
         [codespell, *there], cwd=ROOT, capture_output=True, text=True, check=False
     )

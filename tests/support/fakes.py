@@ -116,8 +116,8 @@ def make_spec(folder: Path, **changes: Any) -> RunSpec:
     return RunSpec(**{**fields, **changes})
 
 
-def wait_for(look: Callable[[], T | None], within_s: float = 30.0) -> T:
-    """What `look` answers, as soon as it is true; a failed test if it never is."""
+def wait_for(look: Callable[[], T | None], within_s: float = 300.0) -> T:
+    """What `look` answers, as soon as it is true; the time only ends a test that hangs."""
     deadline = time.monotonic() + within_s
     while time.monotonic() < deadline:
         if found := look():

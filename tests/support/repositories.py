@@ -105,7 +105,7 @@ def propose(lab: Lab, change: tuple[str, str], hypothesis: str = "smooth less") 
     return lab.propose(hypothesis, edits=edits, proposer=TESTER).experiment.id
 
 
-def to_verdict(lab: Lab, experiment: str, within_s: float = 120.0) -> Evaluation:
+def to_verdict(lab: Lab, experiment: str, within_s: float = 600.0) -> Evaluation:
     """Evaluate until there is a verdict, or for e0 until its noise is known."""
     deadline = time.monotonic() + within_s
     while time.monotonic() < deadline:

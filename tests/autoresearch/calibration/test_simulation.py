@@ -16,7 +16,7 @@ from autoresearch.calibration.simulation import Setting, simulate_cell, simulate
 from autoresearch.patches.patch import Edit
 from autoresearch.records import Outcome
 from autoresearch.statistics.gates import GATE
-from autoresearch.verdicts import assessment as weighing
+from autoresearch.verdicts import judgement
 from tests.support.refusals import raises
 from tests.support.repositories import BETTER, CRASHING, make_repository
 
@@ -25,7 +25,7 @@ CARELESS = replace(GATE, gain=replace(GATE.gain, keep=-9.0, drop=-10.0, screen=-
 
 
 def test_candidates_are_followed_with_the_function_that_gives_the_labs_verdicts() -> None:
-    assert trials.judge is weighing.judge
+    assert trials.judge is judgement.judge
 
 
 def test_a_candidate_is_followed_until_its_verdict_and_no_further() -> None:

@@ -268,7 +268,7 @@ def test_a_keep_whose_incumbent_moved_meanwhile_is_called_overtaken(told: Told) 
     assert (in_time.overtaken, behind.overtaken) == (False, True)
     assert (memory(in_time).outcome, memory(behind).outcome) == ("keep", "overtaken")
     assert after_verdict(told.history, second) == (
-        "better than its base, but the incumbent had moved: not on the kept line"
+        "better than its base, but the incumbent had moved on: not on the kept line"
     )
 
 

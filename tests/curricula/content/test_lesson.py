@@ -74,7 +74,7 @@ def test_the_line_is_that_of_the_mistake(tmp_path):
 
 def test_the_line_of_broken_yaml_is_that_in_the_file(tmp_path):
     _, [problem] = read(tmp_path, TOTALS.replace("minutes: 10", "minutes: 10: 1"))
-    assert "is no YAML" in problem.message
+    assert problem.code == "front_matter_syntax"
     assert problem.line == TOTALS[: TOTALS.index("minutes:")].count("\n") + 1
 
 
