@@ -27,7 +27,7 @@ def run_role(name: str, arguments: Sequence[str]) -> int:
 
         if not detach(folder.with_suffix(".err")):
             return 0
-        from autoresearch.setup.environment_build import build_environment
+        from autoresearch.setup.background_build import build_environment
 
         return build_environment(folder)
     if name == "score":

@@ -19,7 +19,7 @@ from curricula.errors import PrerequisiteError, SubmissionError, UnknownNameErro
 from curricula.exercise import Kind
 from curricula.grading.grader import Grade, Runner, check_submission, grade
 from curricula.grading.program_equality import refuse_unready
-from curricula.mastery.attempts import (
+from curricula.mastery.counted_attempts import (
     FREE_HINTS,
     TRIES,
     ExerciseInfo,
@@ -27,7 +27,7 @@ from curricula.mastery.attempts import (
     tries,
 )
 from curricula.mastery.facts import praise
-from curricula.mastery.mastery import Standing, standing
+from curricula.mastery.standing import Standing, standing
 from curricula.records.events import Attempt, Author, Event, Hint, Opened, Placed, Via
 from curricula.records.openings import SEEDS, Openings
 from curricula.records.record import Record, utc_now

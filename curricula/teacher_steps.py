@@ -5,9 +5,9 @@ from datetime import datetime
 from pathlib import Path
 
 from curricula.grading.grader import Grade
-from curricula.mastery.attempts import NotCounted
+from curricula.mastery.counted_attempts import NotCounted
 from curricula.mastery.facts import Fact
-from curricula.mastery.mastery import SkillStanding, Standing
+from curricula.mastery.standing import SkillStanding, Standing
 from curricula.records.events import Via
 
 

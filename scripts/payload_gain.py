@@ -21,7 +21,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "microgpt"), str(ROOT / "autoresearch/targets/microgpt")]
 
 from autoresearch.contract import parse_contract  # noqa: E402
-from autoresearch.data.token_feed import read_corpus, split_corpus, token_stream  # noqa: E402
+from autoresearch.data.held_out_split import split_corpus  # noqa: E402
+from autoresearch.data.token_feed import read_corpus, token_stream  # noqa: E402
 
 CONTRACT = parse_contract((ROOT / "autoresearch/targets/microgpt/autoresearch.toml").read_bytes())
 HELD_OUT, BUDGET = CONTRACT.sealed.held_out, int(CONTRACT.run.budget.amount)  # names, tokens

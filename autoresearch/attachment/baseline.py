@@ -15,7 +15,7 @@ from filelock import FileLock
 from autoresearch.attachment.contract_text import contract_text
 from autoresearch.attachment.metric_names import Number
 from autoresearch.attachment.printed_numbers import said_numbers
-from autoresearch.attachment.proposal import Meter, Part, Proposal
+from autoresearch.attachment.proposal_parts import Meter, Part, Proposal
 from autoresearch.attachment.repairs import Repaired, repair
 from autoresearch.errors import RunStartError
 from autoresearch.git.snapshot import Snapshot

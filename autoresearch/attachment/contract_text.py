@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
-from autoresearch.attachment.proposal import Proposal
+from autoresearch.attachment.proposal_parts import Proposal
 from autoresearch.contract import parse_contract
 
 if TYPE_CHECKING:

@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
+from autoresearch.attachment.contract_proposal import meter_of
 from autoresearch.attachment.metric_names import Number, candidates, direction_of, quoted
-from autoresearch.attachment.proposal import OPTIONS, Part, Proposal
-from autoresearch.attachment.repository_survey import meter_of
+from autoresearch.attachment.proposal_parts import OPTIONS, Part, Proposal
 from autoresearch.errors import ContractError
 
 

@@ -13,7 +13,7 @@ import psutil
 from autoresearch.attachment.imports import PACKAGES
 from autoresearch.attachment.metric_names import NUMBER
 from autoresearch.attachment.printed_numbers import said_numbers
-from autoresearch.attachment.proposal import Meter, Part, Proposal, Sureness
+from autoresearch.attachment.proposal_parts import Meter, Part, Proposal, Sureness
 from autoresearch.attachment.surroundings import carried_around, declared
 from autoresearch.contract import DEFAULT_MEMORY_MB
 from autoresearch.git.snapshot import Snapshot

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from autoresearch.attachment.imports import PACKAGES
-from autoresearch.attachment.proposal import Part, Sureness
+from autoresearch.attachment.proposal_parts import Part, Sureness
 from autoresearch.git.snapshot import Snapshot
 from autoresearch.sandboxes.base import clean_environment
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autoresearch.data.array_frames import MOST_DIMENSIONS, MOST_NUMBERS
-from autoresearch.data.held_out import unpack_files
+from autoresearch.data.packed_files import unpack_files
 
 Numbers = npt.NDArray[np.generic]
 KINDS = (".npy", ".npz", ".csv", ".jsonl")

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from autoresearch.data.token_feed import Corpus, read_corpus, split_corpus, token_stream
+from autoresearch.data.held_out_split import split_corpus
+from autoresearch.data.token_feed import Corpus, read_corpus, token_stream
 from autoresearch.data.token_file import read_token_file
 
 

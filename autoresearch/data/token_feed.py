@@ -16,11 +16,7 @@ import termios
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar
 
-T_co = TypeVar("T_co", covariant=True)
-
-HELD_OUT_SHARE = 0.1
 _LARGEST_VOCAB = 2**16
 _CHUNK_BYTES = 64 * 1024
 
@@ -47,22 +43,6 @@ class Corpus:
         return {character: n for n, character in enumerate(self.characters)}
 
 
-@dataclass(frozen=True, slots=True)
-class Split(Generic[T_co]):
-    """Training documents, scored documents, and the rest of the held-out tenth in spare parts.
-
-    Documents are texts, or their places in a token file.
-    """
-
-    training: tuple[T_co, ...]
-    held_out: tuple[T_co, ...]
-    spare: tuple[tuple[T_co, ...], ...]  # each a quarter as large as what is scored
-
-    def spare_part(self, number: int) -> tuple[T_co, ...]:
-        """Return the spare part of that number, modulo their number; () if there are none."""
-        return self.spare[number % len(self.spare)] if self.spare else ()
-
-
 def read_corpus(path: Path) -> Corpus:
     """Read a documents file.
 
@@ -77,24 +57,6 @@ def read_corpus(path: Path) -> Corpus:
     if corpus.vocab > _LARGEST_VOCAB:
         raise ValueError(f"{path} holds {corpus.bos} different characters; 65,535 are the most")
     return corpus
-
-
-def split_corpus(corpus: Corpus, *, split_seed: int, held_out: int) -> Split[str]:
-    """Split a corpus by a secret seed.
-
-    Args:
-        corpus: The documents.
-        split_seed: The lab's secret: it draws a tenth of the distinct documents.
-        held_out: Number of documents, from the first drawn on, that are scored.
-    """
-    drawn = list(dict.fromkeys(corpus.documents))
-    random.Random(split_seed).shuffle(drawn)
-    drawn = drawn[: max(1, round(len(drawn) * HELD_OUT_SHARE))]
-    hidden = frozenset(drawn)
-    training = tuple(d for d in corpus.documents if d not in hidden)
-    size = max(1, held_out // 4)
-    spare = (tuple(drawn[i : i + size]) for i in range(held_out, len(drawn) - size + 1, size))
-    return Split(training=training, held_out=tuple(drawn[:held_out]), spare=tuple(spare))
 
 
 def token_stream(

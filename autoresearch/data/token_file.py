@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 
-from autoresearch.data.token_feed import HELD_OUT_SHARE, Split
+from autoresearch.data.held_out_split import HELD_OUT_SHARE, Split
 
 FORMAT = "autoresearch tokens 1"
 _HEADER = 4096

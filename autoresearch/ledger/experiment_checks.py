@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 
 from autoresearch.contract import FILE_NAME, Contract, parse_contract, sha256
-from autoresearch.data.held_out import pack_files
+from autoresearch.data.packed_files import pack_files
 from autoresearch.errors import ContractError
 from autoresearch.git.bulk_reads import changes_of, outside_of, read_commits
 from autoresearch.git.raw_diff import ABSENT, RawChange

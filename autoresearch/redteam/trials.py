@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from autoresearch.data.token_feed import read_corpus, split_corpus
+from autoresearch.data.held_out_split import split_corpus
+from autoresearch.data.token_feed import read_corpus
 from autoresearch.errors import LabError, PatchRefusedError
 from autoresearch.lab import Lab
 from autoresearch.records import Outcome as Verdict

@@ -13,7 +13,8 @@ import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from autoresearch.data.token_feed import read_corpus, split_corpus
+from autoresearch.data.held_out_split import split_corpus
+from autoresearch.data.token_feed import read_corpus
 from autoresearch.errors import ScoringError
 from autoresearch.records import Measurement
 from autoresearch.run_directory import RunDir, RunSpec

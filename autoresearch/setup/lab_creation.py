@@ -16,7 +16,7 @@ from filelock import FileLock
 
 from autoresearch.contract import FILE_NAME, Contract, Sealed, parse_contract, sha256
 from autoresearch.data.corpora import open_corpus
-from autoresearch.data.held_out import pack_files
+from autoresearch.data.packed_files import pack_files
 from autoresearch.errors import ContractError, InvalidStateError, NotFoundError
 from autoresearch.git.repository import Repository, snapshot
 from autoresearch.git.signatures import load_signer, prepare_signer

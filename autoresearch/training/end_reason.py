@@ -10,8 +10,9 @@ from autoresearch.records import EndCause, Measurement, RunState
 from autoresearch.run_directory import RunDir, RunSpec, measurement_of
 from autoresearch.run_output.log_digest import last_line, true_exception
 from autoresearch.run_output.out_of_memory import MemoryUsage, out_of_memory
+from autoresearch.training.limits import EndKind
 from autoresearch.training.metric_source import MetricSource
-from autoresearch.training.training_process import EndKind, TrainingEnd
+from autoresearch.training.training_process import TrainingEnd
 
 _IDLE_SHARE = 0.1  # of its time on a CPU, below which a training hung rather than worked
 

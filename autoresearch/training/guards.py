@@ -17,13 +17,8 @@ from autoresearch.run_output.log_digest import last_line
 from autoresearch.sandboxes.base import Sandbox
 from autoresearch.system.processes import Descendants
 from autoresearch.training.end_reason import End, crash, unstarted_end
-from autoresearch.training.training_process import (
-    EndKind,
-    NotStarted,
-    Progress,
-    Training,
-    TrainingEnd,
-)
+from autoresearch.training.limits import EndKind
+from autoresearch.training.training_process import NotStarted, Progress, Training, TrainingEnd
 
 LEFT = "AUTORESEARCH_RUN_OUT"
 

@@ -38,10 +38,10 @@ from autoresearch.system.processes import Descendants, become_subreaper, boot_id
 from autoresearch.training.curve_watch import CurveWatch
 from autoresearch.training.end_reason import End, crash, failure_end, measured_end, scored_end
 from autoresearch.training.guards import Guard
+from autoresearch.training.limits import EndKind
 from autoresearch.training.metric_source import MetricSource, metric_source_of
 from autoresearch.training.training_process import (
     POLL_S,
-    EndKind,
     NotStarted,
     Progress,
     Training,

@@ -12,7 +12,6 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from pathlib import Path
 
 from autoresearch.devices.grants import Grant
@@ -22,22 +21,12 @@ from autoresearch.run_output.capped_log import CappedLog
 from autoresearch.sandboxes.base import Confinement, Sandbox
 from autoresearch.system.processes import Descendants, Usage
 from autoresearch.training.disk_usage import DiskUsage
+from autoresearch.training.limits import EndKind, LimitMet, exceeded_resource, spent_time
 from autoresearch.training.token_source import TokenSource, open_token_source
 
 POLL_S = 0.05
-MOST_PROCESSES = 512
 _READ_BYTES = 64 * 1024
 _MACHINE_IS_FULL = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
-
-
-class EndKind(StrEnum):
-    """The cause of a training's end."""
-
-    EXITED = "exited"
-    BUDGET = "budget"  # its seconds are used up; if it is sealed, its checkpoint is scored
-    CEILING = "ceiling"  # cut before its budget was used, or, not being sealed, after it
-    LIMIT = "limit"  # of memory, processes or disk
-    STOPPED = "stopped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +105,7 @@ class Training:
         self, stop_asked: Callable[[], bool], report: Callable[[Progress], None]
     ) -> TrainingEnd:
         """Feed and watch until it exits or meets a limit; then kill what is left of it."""
-        kind, limit, over = self._watch(stop_asked, report)
+        met = self._watch(stop_asked, report)
         all_dead = self._descendants.kill()
         self._usage = self._look()
         self._source.abandon()
@@ -126,19 +115,19 @@ class Training:
         code = self._descendants.exit_code(self._child.pid)
         self._child.returncode = -9 if code is None else code
         return TrainingEnd(
-            kind=kind,
-            limit=limit,
+            kind=met.kind,
+            limit=met.text,
             exit_code=self._sandbox.exit_code(self._child, self._child.returncode),
             taken=self._progress(),
             peak_mb=self._peak_mb,
             all_dead=all_dead,
             oom_kills=self._sandbox.oom_kills(),
-            over=over,
+            over=met.over,
         )
 
     def _watch(
         self, stop_asked: Callable[[], bool], report: Callable[[Progress], None]
-    ) -> tuple[EndKind, str, EndCause | None]:
+    ) -> LimitMet:
         with selectors.DefaultSelector() as selector, exit_signal(self._child) as exited:
             selector.register(self._output, selectors.EVENT_READ, self._copy_output)
             if (tokens := self._source.fileno) is not None:
@@ -148,7 +137,7 @@ class Training:
             while True:
                 if self._descendants.exit_code(self._child.pid) is not None:
                     self._exited = time.monotonic()
-                    return EndKind.EXITED, "", None
+                    return LimitMet(EndKind.EXITED, "")
                 self._usage = self._look()
                 self._peak_mb = max(self._peak_mb, self._usage.rss_mb)
                 if met := self._limit_met(stop_asked):
@@ -165,36 +154,14 @@ class Training:
         seen = self._descendants.look()
         return replace(seen, cpu_s=max(seen.cpu_s, self._sandbox.cpu_s()))
 
-    def _limit_met(
-        self, stop_asked: Callable[[], bool]
-    ) -> tuple[EndKind, str, EndCause | None] | None:
-        spec, cpu_s = self._spec, self._usage.cpu_s
+    def _limit_met(self, stop_asked: Callable[[], bool]) -> LimitMet | None:
         wall_s = time.monotonic() - self._started
         if stop_asked():
-            return EndKind.STOPPED, "asked to stop", None
-        if took := self._took_too_much(wall_s):
-            over, limit = took
-            return EndKind.LIMIT, limit, over
-        budgets = (("wall_s", wall_s, "wall"), ("cpu_s", cpu_s, "CPU"))
-        for unit, taken, clock in budgets if spec.sealed else ():
-            if spec.budget_unit == unit and taken >= spec.budget:
-                return EndKind.BUDGET, f"its budget of {spec.budget:g} {clock} seconds", None
-        ceilings = ((spec.cpu_ceiling_s, cpu_s, "CPU"), (spec.wall_ceiling_s, wall_s, "wall"))
-        for allowed, taken, clock in ceilings:
-            if allowed is not None and taken >= allowed:
-                return EndKind.CEILING, f"its ceiling of {allowed:g} {clock} seconds", None
-        return None
-
-    def _took_too_much(self, wall_s: float) -> tuple[EndCause, str] | None:
-        """Return which limit of memory, processes or disk is exceeded, None if none is."""
-        if self._usage.rss_mb > self._spec.memory_mb:
-            used, most = self._usage.rss_mb, self._spec.memory_mb
-            return EndCause.OVER_MEMORY, f"used {used:.0f} MB of memory, over its {most} MB"
-        if self._usage.processes > MOST_PROCESSES:
-            words = f"ran more than {MOST_PROCESSES} processes at once"
-            return EndCause.TOO_MANY_PROCESSES, words
-        words = self._footprint.too_much(wall_s, self._descendants.held_mb)
-        return (EndCause.OVER_DISK, words) if words else None
+            return LimitMet(EndKind.STOPPED, "asked to stop")
+        found = exceeded_resource(self._spec, self._usage)
+        if found is None and (text := self._footprint.too_much(wall_s, self._descendants.held_mb)):
+            found = LimitMet(EndKind.LIMIT, text, EndCause.OVER_DISK)
+        return found or spent_time(self._spec, wall_s, self._usage.cpu_s)
 
     def _progress(self) -> Progress:
         wall_s = (self._exited or time.monotonic()) - self._started

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from curricula.mastery.attempts import ExerciseInfo, Try, tries
+from curricula.mastery.counted_attempts import ExerciseInfo, Try, tries
 from curricula.records.events import Attempt, Event
 
 

@@ -140,7 +140,8 @@ def settle(lab: Lab, rundir: RunDir) -> RunReport:
 
 def own_score_s(lab: Lab, tree: Path, rundir: RunDir) -> float:
     """What scoring the held-out documents takes where nothing is sealed."""
-    from autoresearch.data.token_feed import read_corpus, split_corpus
+    from autoresearch.data.held_out_split import split_corpus
+    from autoresearch.data.token_feed import read_corpus
 
     corpus = read_corpus(lab.runs.documents)
     count = lab.contract.sealed.held_out

@@ -21,7 +21,7 @@ from curricula import subject
 from curricula.content.catalog import COURSE_FILE, Course
 from curricula.content.instance import Instance
 from curricula.content.lesson import LADDER
-from curricula.mastery.mastery import State
+from curricula.mastery.standing import State
 from curricula.teacher import Teacher
 from server.app import build_server
 from server.sessions.teaching_calls import TeachingCalls

@@ -66,7 +66,7 @@ def recipe_of(source: str, home: Path) -> "Recipe | None":
 
 def _require_environment(source: str, home: Path | None) -> None:
     """Raise InvalidStateError while the environment that a target needs is still being built."""
-    from autoresearch.setup.environment_build import require_built
+    from autoresearch.setup.background_build import require_built
     from autoresearch.system.home import default_home, lasting_python
 
     home = home or default_home()

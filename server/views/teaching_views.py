@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from autoresearch.sandboxes.base import all_confined
 from curricula.exercise import Kind
 from curricula.mastery.luck import PASSES
-from curricula.mastery.mastery import RULE, SkillStanding, Standing, State
+from curricula.mastery.standing import RULE, SkillStanding, Standing, State
 from curricula.teacher_steps import HintShown, Marked, Step
 from server.views.figures import count
 from server.views.research_views import loudly

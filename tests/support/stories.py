@@ -3,8 +3,8 @@
 from datetime import UTC, datetime, timedelta
 
 from curricula.exercise import Kind
-from curricula.mastery.attempts import ExerciseInfo
-from curricula.mastery.mastery import SkillStanding, Standing, standing
+from curricula.mastery.counted_attempts import ExerciseInfo
+from curricula.mastery.standing import SkillStanding, Standing, standing
 from curricula.records.events import Attempt, Author, Event, Hint, Opened, Placed, Via
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

@@ -25,7 +25,7 @@ from server.sessions.open_labs import recipe_of
 
 if TYPE_CHECKING:
     from autoresearch.attachment.baseline import Baseline, Chooser, Opener
-    from autoresearch.attachment.proposal import Answers, Proposal
+    from autoresearch.attachment.proposal_parts import Answers, Proposal
     from autoresearch.git.snapshot import Snapshot
 
 INTERRUPTED = 130
@@ -111,7 +111,7 @@ def init(
     contract is proposed, asked about on a terminal, and proved by runs of the code as it is. The
     contract is kept by the lab: nothing is written into your folder.
     """
-    from autoresearch.attachment.proposal import Answers
+    from autoresearch.attachment.proposal_parts import Answers
 
     answers = Answers(
         command=command,
@@ -199,8 +199,8 @@ def _settled(
     seen: "Snapshot", answers: "Answers", *, taken: bool, plain: bool
 ) -> "tuple[Proposal | None, Chooser]":
     """Return the proposal to measure, and who chooses an unknown metric: a person or a rule."""
+    from autoresearch.attachment.contract_proposal import propose
     from autoresearch.attachment.metric_choice import choose_alone, refuse_unknown
-    from autoresearch.attachment.repository_survey import propose
     from server.commands.init.questions import Terminal, is_terminal
 
     proposal = propose(seen, answers, os.environ)

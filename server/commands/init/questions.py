@@ -13,7 +13,7 @@ from server.commands.init.tables import asked, value_of, why_of
 
 if TYPE_CHECKING:
     from autoresearch.attachment.metric_names import Number
-    from autoresearch.attachment.proposal import Answers, Proposal
+    from autoresearch.attachment.proposal_parts import Answers, Proposal
 
 RUN_NOW = "Run it now, as it is?"
 QUESTIONS = {
@@ -41,7 +41,7 @@ class Terminal:
         self, proposal: "Proposal", answers: "Answers", again: "Callable[[Answers], Proposal]"
     ) -> "Proposal | None":
         """The proposal as the person wants it, None for none; each answer may change the rest."""
-        from autoresearch.attachment.proposal import Sureness
+        from autoresearch.attachment.proposal_parts import Sureness
 
         if proposal.text is not None:
             self._say(f"{proposal.text.why}:\n\n{proposal.text.value}")
@@ -60,9 +60,9 @@ class Terminal:
 
     def choose(self, proposal: "Proposal", numbers: "tuple[Number, ...]") -> "Proposal":
         """The number that counts, among those that a run printed."""
+        from autoresearch.attachment.contract_proposal import meter_of
         from autoresearch.attachment.metric_names import candidates, direction_of
-        from autoresearch.attachment.proposal import Meter, Part, Sureness
-        from autoresearch.attachment.repository_survey import meter_of
+        from autoresearch.attachment.proposal_parts import Meter, Part, Sureness
 
         known = {number.name: number for number in numbers}
         if proposal.metric is None:

@@ -16,7 +16,7 @@ from server.views import figures
 
 if TYPE_CHECKING:
     from autoresearch.attachment.baseline import Baseline
-    from autoresearch.attachment.proposal import Part, Proposal
+    from autoresearch.attachment.proposal_parts import Part, Proposal
 
 SHORT_LINE = 100
 HELD = {
@@ -80,7 +80,7 @@ def rows_of(proposal: "Proposal") -> Iterator[tuple[str, str, str]]:
 def value_of(name: str, part: "Part[object]") -> str:
     """A part's value as people read it."""
     from autoresearch.attachment.commands import shown
-    from autoresearch.attachment.proposal import Meter
+    from autoresearch.attachment.proposal_parts import Meter
 
     value = part.value
     if name == "command":
@@ -101,7 +101,7 @@ def value_of(name: str, part: "Part[object]") -> str:
 
 def why_of(part: "Part[object]") -> str:
     """Why a part is what it is, and whether it is a guess."""
-    from autoresearch.attachment.proposal import Sureness
+    from autoresearch.attachment.proposal_parts import Sureness
 
     if part.sure is Sureness.FOUND:
         return part.why
@@ -110,7 +110,7 @@ def why_of(part: "Part[object]") -> str:
 
 def asked(name: str, proposal: "Proposal") -> str:
     """Return the option to give for a part that can't be known."""
-    from autoresearch.attachment.proposal import OPTIONS
+    from autoresearch.attachment.proposal_parts import OPTIONS
 
     several = proposal.choices.get(name, ())
     if several:

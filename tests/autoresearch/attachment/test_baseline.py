@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from autoresearch.attachment.baseline import Baseline, measure_baseline
+from autoresearch.attachment.contract_proposal import propose
 from autoresearch.attachment.metric_choice import choose_alone
 from autoresearch.attachment.metric_names import Number
-from autoresearch.attachment.proposal import Answers, Part, Proposal
-from autoresearch.attachment.repository_survey import propose
+from autoresearch.attachment.proposal_parts import Answers, Part, Proposal
 from autoresearch.git.repository import snapshot
 from autoresearch.lab import Lab
 from autoresearch.patches.patch import Edit

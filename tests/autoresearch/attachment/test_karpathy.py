@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from autoresearch.attachment.contract_proposal import propose
 from autoresearch.attachment.contract_text import contract_text as written
 from autoresearch.attachment.karpathy import look, recognise
-from autoresearch.attachment.proposal import Answers
-from autoresearch.attachment.repository_survey import propose
+from autoresearch.attachment.proposal_parts import Answers
 from autoresearch.contract import Contract, parse_contract
 from autoresearch.git.repository import snapshot
 from tests.support.karpathy_clone import FILES, make_clone

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from autoresearch.attachment.proposal import Answers
+from autoresearch.attachment.proposal_parts import Answers
 from autoresearch.lab import Lab
 from autoresearch.records import Outcome, RunReport
 from autoresearch.replays.results_log import judge_log

@@ -7,14 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from autoresearch.data.token_feed import (
-    Corpus,
-    Feed,
-    Split,
-    read_corpus,
-    split_corpus,
-    token_stream,
-)
+from autoresearch.data.held_out_split import Split, split_corpus
+from autoresearch.data.token_feed import Corpus, Feed, read_corpus, token_stream
 from tests.support.fakes import NAMES
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from autoresearch.data.arrays import read_arrays
-from autoresearch.data.held_out import pack_files
+from autoresearch.data.packed_files import pack_files
 from autoresearch.errors import ContractError, LabError, ScoringError
 from autoresearch.lab import Lab
 from autoresearch.records import Measurement, Outcome, RunState

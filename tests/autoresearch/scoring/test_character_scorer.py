@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from autoresearch.data.token_feed import read_corpus, split_corpus
+from autoresearch.data.held_out_split import split_corpus
+from autoresearch.data.token_feed import read_corpus
 from autoresearch.errors import ScoringError
 from autoresearch.records import Measurement
 from autoresearch.run_directory import RunDir

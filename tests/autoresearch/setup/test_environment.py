@@ -11,8 +11,8 @@ import pytest
 
 from autoresearch.contract import parse_contract
 from autoresearch.lab import Lab
+from autoresearch.setup.background_build import require_built
 from autoresearch.setup.environment import Recipe, build, find_uv, python_of, recipe_for
-from autoresearch.setup.environment_build import require_built
 from tests.autoresearch.test_contract import WHOLE
 from tests.support.fakes import wait_for
 from tests.support.printed import quietly

@@ -17,7 +17,8 @@ from autoresearch.run_output.out_of_memory import size
 from autoresearch.sandboxes.cgroup import UNCOUNTED
 from autoresearch.sandboxes.selection import current_sandbox
 from autoresearch.training.end_reason import failure_end
-from autoresearch.training.training_process import EndKind, Progress, TrainingEnd
+from autoresearch.training.limits import EndKind
+from autoresearch.training.training_process import Progress, TrainingEnd
 from autoresearch.training.tree_integrity import clean_tree, record_tree
 from tests.support.fakes import (
     BIGRAM,

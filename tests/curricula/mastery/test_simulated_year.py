@@ -12,9 +12,9 @@ import pytest
 from fsrs import Card, Rating, Scheduler
 
 from curricula.exercise import Kind
-from curricula.mastery.attempts import ExerciseInfo
+from curricula.mastery.counted_attempts import ExerciseInfo
 from curricula.mastery.luck import GUESS, LUCK, SKILLS, passes_needed
-from curricula.mastery.mastery import Standing, State, standing
+from curricula.mastery.standing import Standing, State, standing
 from curricula.records.events import Attempt, Event, Hint, Opened
 from curricula.records.record import Record
 

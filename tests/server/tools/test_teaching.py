@@ -8,7 +8,7 @@ import pytest
 from fastmcp.client.elicitation import ElicitResult
 from inline_snapshot import snapshot
 
-from curricula.mastery.mastery import OUTSIDE_TEXT as OUTSIDE
+from curricula.mastery.standing import OUTSIDE_TEXT as OUTSIDE
 from curricula.records.events import Attempt, Hint
 from server.sessions.teaching_calls import TeachingCalls
 from server.tools import teaching as teaching_tools

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from autoresearch.attachment.proposal import Answers
+from autoresearch.attachment.proposal_parts import Answers
 from autoresearch.contract import parse_contract
 from autoresearch.lab import Lab
 from server.commands import run

@@ -13,7 +13,14 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from curricula.mastery.attempts import FREE_HINTS, TRIES, ExerciseInfo, NotCounted, Try, tries
+from curricula.mastery.counted_attempts import (
+    FREE_HINTS,
+    TRIES,
+    ExerciseInfo,
+    NotCounted,
+    Try,
+    tries,
+)
 from curricula.mastery.luck import PASSES, passes_needed
 from curricula.records.events import UNSTAMPED, Event, Opened, Placed, Via
 

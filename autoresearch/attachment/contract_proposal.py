@@ -17,7 +17,7 @@ from autoresearch.attachment.karpathy import recognise
 from autoresearch.attachment.metric_names import Number, candidates, direction_of
 from autoresearch.attachment.print_statements import printed_numbers
 from autoresearch.attachment.programs import Program, find_programs, tests_of
-from autoresearch.attachment.proposal import Answers, Meter, Part, Proposal, Sureness
+from autoresearch.attachment.proposal_parts import Answers, Meter, Part, Proposal, Sureness
 from autoresearch.attachment.surroundings import Interpreter, choose_interpreter, read_inputs
 from autoresearch.errors import ContractError
 from autoresearch.git.snapshot import Snapshot

@@ -10,10 +10,10 @@ import pytest
 from fsrs import Card, Rating, Scheduler
 
 from curricula.grading.program_equality import fingerprint
-from curricula.mastery.attempts import TRIES, NotCounted
+from curricula.mastery.counted_attempts import TRIES, NotCounted
 from curricula.mastery.facts import praise
 from curricula.mastery.luck import GUESS, LUCK, passes_needed, share
-from curricula.mastery.mastery import MissingCause, State
+from curricula.mastery.standing import MissingCause, State
 from tests.support.stories import EXERCISES, START, Story
 
 PROGRAM = "def mean(xs):\n    total = sum(xs)\n    return total / len(xs)\n"

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from autoresearch.attachment.commands import shown, typed
+from autoresearch.attachment.contract_proposal import propose
 from autoresearch.attachment.contract_text import contract_text
 from autoresearch.attachment.metric_names import candidates, direction_of
 from autoresearch.attachment.print_statements import printed_numbers
 from autoresearch.attachment.printed_numbers import said_numbers
-from autoresearch.attachment.proposal import Answers, Part, Proposal, Sureness
+from autoresearch.attachment.proposal_parts import Answers, Part, Proposal, Sureness
 from autoresearch.attachment.repairs import repair
-from autoresearch.attachment.repository_survey import propose
 from autoresearch.contract import parse_contract
 from autoresearch.errors import ContractError
 from autoresearch.git.repository import snapshot
