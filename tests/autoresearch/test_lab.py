@@ -52,6 +52,7 @@ def test_a_gain_is_kept_over_several_runs_and_moves_the_incumbent(lab: Lab) -> N
     assert lab.verify().ok
 
 
+@pytest.mark.slow
 def test_a_loss_is_discarded_after_one_run_and_moves_nothing(lab: Lab) -> None:
     experiment = propose(lab, WORSE)
     found = to_verdict(lab, experiment)
@@ -76,6 +77,7 @@ def test_a_crash_is_a_verdict_with_the_true_exception(lab: Lab) -> None:
     assert run.value is None
 
 
+@pytest.mark.slow
 def test_a_verdict_is_final(lab: Lab) -> None:
     experiment = propose(lab, WORSE)
     first = to_verdict(lab, experiment).verdict
@@ -84,6 +86,7 @@ def test_a_verdict_is_final(lab: Lab) -> None:
         lab.start_run(experiment)
 
 
+@pytest.mark.slow
 def test_the_same_code_is_refused_even_in_disguise(lab: Lab) -> None:
     first = propose(lab, BETTER)
     disguised = ("SMOOTHING = 30.0", "# a fine idea\nSMOOTHING = 5e-1")
@@ -106,6 +109,7 @@ def test_what_was_predicted_and_by_whom_is_in_the_ledger_before_any_run(lab: Lab
     assert lab.history().runs_of(known.id) == ()
 
 
+@pytest.mark.slow
 def test_deleting_the_cache_loses_nothing(lab: Lab, again: Callable[[], Lab]) -> None:
     experiment = propose(lab, WORSE, "divide by more")
     to_verdict(lab, experiment)
@@ -232,6 +236,7 @@ def test_conclusions_need_evidence_and_are_recalled(lab: Lab) -> None:
     assert lab.recall(outcome=Outcome.KEEP) == ()
 
 
+@pytest.mark.slow
 def test_an_explained_section_shows_knobs_and_what_experiments_on_it_showed(lab: Lab) -> None:
     experiment = propose(lab, WORSE)
     to_verdict(lab, experiment)
@@ -245,6 +250,7 @@ def test_an_explained_section_shows_knobs_and_what_experiments_on_it_showed(lab:
         lab.explain("train.py:lod")
 
 
+@pytest.mark.slow
 def test_held_out_data_that_was_changed_is_found_and_nothing_is_scored_on_it(lab: Lab) -> None:
     documents = lab.folder / "sealed" / "documents"
     documents.write_text(documents.read_text() + "zzz\n")
@@ -254,6 +260,7 @@ def test_held_out_data_that_was_changed_is_found_and_nothing_is_scored_on_it(lab
     assert lab.running == ()
 
 
+@pytest.mark.slow
 def test_lines_to_recall_are_those_of_the_code_that_is_shown(lab: Lab) -> None:
     longer = (BETTER[0], "A = 1\nB = 2\nSMOOTHING = 0.5")
     first = propose(lab, longer, "smooth less, further down")
@@ -348,6 +355,7 @@ def test_a_lab_is_opened_again_by_name_or_by_its_repository(lab: Lab) -> None:
     assert list(lab_names(lab.home)) == ["tiny"]
 
 
+@pytest.mark.slow
 def test_a_repository_that_moved_on_or_away_is_a_notice_and_no_failure(tmp_path: Path) -> None:
     repository = make_repository(tmp_path / "repository")
     lab = Lab.open(str(repository), home=tmp_path / "home")

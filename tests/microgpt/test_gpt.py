@@ -122,6 +122,7 @@ def test_a_thousand_steps_equal_the_original_and_tensors_within_80_mb(original_n
     assert invented == samples
 
 
+@pytest.mark.slow
 def test_the_program_prints_every_step_and_20_samples(tmp_path):
     (tmp_path / "names.txt").write_text("a\naa\n")
     done = run("--steps", 2, "--data", tmp_path / "names.txt")
@@ -173,6 +174,7 @@ def test_ctrl_c_ends_the_program_without_a_traceback():
     assert (process.returncode, errors) == (130, "")
 
 
+@pytest.mark.slow
 def test_a_reader_that_leaves_early_causes_no_traceback():
     command = [sys.executable, str(SCRIPT), "--steps", "100000"]
     with subprocess.Popen(
@@ -184,6 +186,7 @@ def test_a_reader_that_leaves_early_causes_no_traceback():
     assert errors == ""
 
 
+@pytest.mark.slow
 def test_no_reference_cycle_keeps_a_graph_alive():
     weights = gpt.initial_weights(27, random.Random(1))
     training = gpt.train(weights, [[26, 0, 1, 26]], 3)

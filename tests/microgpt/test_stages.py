@@ -77,6 +77,7 @@ def test_a_document_is_asked_for_before_it_is_counted():
     assert next(losses) < math.log(27)
 
 
+@pytest.mark.slow
 def test_gradients_by_hand_equal_finite_differences():
     mlp = stage("2_mlp")
     weights = mlp.initial_weights(6, random.Random(3))
@@ -133,6 +134,7 @@ def test_the_last_stage_is_the_model_of_gpt_py(layers, monkeypatch, collector_of
     assert heads.HEADS == gpt.HEADS > 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["1_bigram", *NEURAL[:2]])
 def test_a_stage_learns_a_document_that_it_sees_again_and_again(name, collector_off):
     model = stage(name)

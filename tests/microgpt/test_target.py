@@ -97,6 +97,7 @@ def model(trained):
     return load(trained[0])
 
 
+@pytest.mark.slow
 def test_a_run_leaves_a_checkpoint_and_nothing_half_written(trained):
     folder, _, _ = trained
     assert sorted(p.name for p in (folder / "out").iterdir()) == ["curve.jsonl", "model.npz"]
@@ -159,6 +160,7 @@ def test_the_same_seed_and_data_give_the_same_weights(trained, tmp_path):
     assert not np.array_equal(a, c)
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_no_number_ends_the_run_with_an_error(tmp_path):
     edit = ("loss.backward()", "loss = loss * float('nan')\n            loss.backward()")
     process = train(tmp_path / "run", served(names(100)), 1000, edit=edit)
@@ -166,6 +168,7 @@ def test_a_loss_that_is_no_number_ends_the_run_with_an_error(tmp_path):
     assert "FloatingPointError: the loss is nan after" in process.stderr_text
 
 
+@pytest.mark.slow
 def test_heads_that_do_not_divide_the_width_end_the_run_with_an_error(tmp_path):
     process = train(tmp_path / "run", served(names(100)), 1000, edit=("HEADS = 4", "HEADS = 5"))
     assert process.returncode == 1

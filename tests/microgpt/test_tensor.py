@@ -213,6 +213,7 @@ def test_the_graph_is_freed_by_backward_and_has_no_cycles():
         gc.enable()
 
 
+@pytest.mark.slow
 def test_a_very_deep_graph_does_not_exhaust_the_stack():
     x = y = Tensor([1.0], requires_grad=True)
     for _ in range(20_000):

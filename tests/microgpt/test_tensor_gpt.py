@@ -74,6 +74,7 @@ def test_no_position_sees_what_comes_after_it():
     assert not np.allclose(logits[0, 3], logits[1, 3])
 
 
+@pytest.mark.slow
 def test_training_in_batches_of_float32_learns():
     rng = random.Random(1)
     letters, documents = gpt.read_documents(NAMES, rng)

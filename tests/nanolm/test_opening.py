@@ -62,6 +62,7 @@ def test_the_shipped_target_opens_and_no_run_or_reader_gets_its_text(tmp_path: P
     assert lab.verify().ok
 
 
+@pytest.mark.slow
 def test_a_token_file_outside_is_copied_and_a_changed_copy_stops_runs(tmp_path: Path) -> None:
     outside = write_token_file(tmp_path / "much.tokens", some_documents(1200))
     lab = opened(tmp_path, str(outside))

@@ -86,6 +86,7 @@ def prepare(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=TARGET, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_a_download_that_is_cut_twice_goes_on_where_it_was(hub: Hub, tmp_path: Path) -> None:
     hub.cut = [300_000, 700_000]
     done = fetch(hub, tmp_path / "stories.txt")

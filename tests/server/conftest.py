@@ -16,7 +16,7 @@ from server.errors import CODE
 from server.sessions.teaching_calls import TeachingCalls
 from tests.support.fake_lab import FakeLab, FakeLabs
 
-MODES = ("auto", "legacy")
+MODES = ("auto", pytest.param("legacy", marks=pytest.mark.slow))  # CI runs both
 
 
 @pytest.fixture

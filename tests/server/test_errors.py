@@ -24,6 +24,7 @@ async def test_a_refused_patch_says_why_and_what_is_allowed(connect, lab):
     assert said == "tensor.py is frozen. Editable: train.py."  # as FakeLab words it
 
 
+@pytest.mark.slow
 async def test_an_unknown_source_is_refused_with_what_there_is(connect, lab):
     async with connect(lab) as client:
         said = await refused(client, "open_lab", source="nothing")
@@ -108,6 +109,7 @@ async def test_lines_without_a_path_are_refused(connect, lab):
     assert "`path`" in said
 
 
+@pytest.mark.slow
 async def test_an_unforeseen_exception_is_masked_and_logged(connect, lab, caplog):
     lab.breaks = RuntimeError("secret detail")
     async with connect(lab) as client:
@@ -119,6 +121,7 @@ async def test_an_unforeseen_exception_is_masked_and_logged(connect, lab, caplog
     assert "secret detail" in caplog.text
 
 
+@pytest.mark.slow
 async def test_an_unknown_resource_is_refused_in_the_labs_words(connect, lab):
     async with connect(lab) as client:
         with pytest.raises(Exception, match="'other'") as caught:

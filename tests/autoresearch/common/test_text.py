@@ -1,5 +1,6 @@
 """Cutting texts: never longer than asked, and never changed where they fit."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,6 +13,7 @@ def test_a_cut_text_says_that_it_is():
     assert cut("abcdef", 5, "...") == "ab..."
 
 
+@pytest.mark.slow
 @given(st.text("ab …\n😀"), st.integers(1, 30))
 def test_a_text_fits_or_is_its_beginning(text, longest):
     short = cut(text, longest)

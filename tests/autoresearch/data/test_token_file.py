@@ -27,6 +27,7 @@ def test_documents_come_back_and_a_split_gives_each_to_one_side(tmp_path, docume
     assert 1 <= len(split.held_out) <= scored
 
 
+@pytest.mark.slow
 @one_folder
 @given(DOCUMENTS, st.integers(0, 4095), st.binary(min_size=1, max_size=4), st.integers(-9, 9))
 def test_a_file_that_was_changed_is_refused_or_whole(tmp_path, documents, at, bits, more):

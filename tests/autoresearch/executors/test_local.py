@@ -205,6 +205,7 @@ def test_a_run_started_before_the_clock_was_set_back_is_old(
     assert report.state is RunState.LOST
 
 
+@pytest.mark.slow
 def test_a_finished_run_is_never_overwritten(tmp_path: Path, executor: LocalExecutor) -> None:
     rundir, report = run_to_end(tmp_path, "raise ValueError('x')")
     age(rundir)

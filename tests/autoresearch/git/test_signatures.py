@@ -77,6 +77,7 @@ def put_another_key_in_its_place(lab: Lab, other: Path) -> None:
     assert "The signature of the verdict on e1" in findings(lab)
 
 
+@pytest.mark.slow
 def test_a_lab_whose_key_was_taken_out_of_its_settings_is_found(tmp_path: Path) -> None:
     lab = open_with(make_key(tmp_path), tmp_path)
     assert findings(lab) == ""
@@ -86,6 +87,7 @@ def test_a_lab_whose_key_was_taken_out_of_its_settings_is_found(tmp_path: Path) 
     assert "The first event is signed, but the lab's settings name no key" in findings(lab)
 
 
+@pytest.mark.slow
 def test_a_key_that_is_named_later_does_not_make_an_unsigned_lab_a_signed_one(
     judged_lab: Lab,
 ) -> None:

@@ -248,6 +248,7 @@ def test_hunks_give_the_new_text_again_and_merges_go_both_ways(
     assert both(new, b"".join(start)) == both(b"".join(start), new) == both(new, new) == new
 
 
+@pytest.mark.slow
 def test_a_merged_tree_is_checked_like_any_patch(repo: Repository, base: str) -> None:
     frozen, free = {"train.py": text({1: b"A\n"})}, {"models/latin.py": b"name = '\xe8'\nlr = 2\n"}
     tree = merged(repo, base, {}, frozen | free)

@@ -2,6 +2,7 @@
 
 import difflib
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,6 +27,7 @@ def test_lines_that_look_like_a_header_do_not_change_how_names_are_read():
     assert clean(diff).strip == 1
 
 
+@pytest.mark.slow
 @given(diffs(), WORDS, st.booleans(), st.sampled_from(["\n", "\r\n", "\r"]), st.booleans())
 def test_words_fences_and_line_ends_around_a_diff_do_not_count(diff, words, fenced, end, whole):
     dressed = f"{words}```diff\n{diff}```\nThat is all.\n" if fenced else words + diff

@@ -27,6 +27,7 @@ from tests.support.samples import (
 from tests.support.small import APPENDING, Small, findings, forge, one, recall
 
 
+@pytest.mark.slow
 def test_what_was_appended_is_read_by_a_server_that_starts_later(small: Small) -> None:
     history = small.ledger().history()
     assert [type(entry.event).__name__ for entry in history.entries[:3]] == [
@@ -83,6 +84,7 @@ def test_of_several_events_all_are_written_or_none(small: Small) -> None:
     assert len(small.ledger().history().entries) == 16
 
 
+@pytest.mark.slow
 def test_nothing_is_built_on_what_a_stranger_put_into_the_ledger(small: Small) -> None:
     """Else the next head written down would take the stranger's event in for good."""
     ledger, seen = small.ledger(), []
@@ -106,6 +108,7 @@ def test_nothing_is_appended_where_the_written_head_is_gone(small: Small) -> Non
         small.ledger().append(one(concluded("e1", "x")))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moved", [True, False], ids=["after the move", "before the move"])
 def test_a_process_that_dies_between_moving_and_writing_down_leaves_a_sound_ledger(
     small: Small, moved: bool

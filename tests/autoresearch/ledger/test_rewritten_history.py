@@ -241,6 +241,7 @@ REWRITES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", REWRITES, ids=lambda change: change.__name__)
 def test_a_consistent_rewrite_is_not_where_the_anchor_says(
     judged_lab: Lab, change: Rewrite
@@ -250,6 +251,7 @@ def test_a_consistent_rewrite_is_not_where_the_anchor_says(
     assert any(words in found_in(judged_lab) for words in said)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", REWRITES, ids=lambda change: change.__name__)
 def test_who_rewrites_the_anchor_too_is_found_by_a_head_that_was_written_down_elsewhere(
     judged_lab: Lab, change: Rewrite
@@ -320,6 +322,7 @@ def test_an_experiment_that_does_not_stand_on_its_base_is_found(judged_lab: Lab)
     assert "The commit of e4 does not stand on e0" in found_in(judged_lab)
 
 
+@pytest.mark.slow
 def test_a_simplification_that_is_none_is_found(judged_lab: Lab) -> None:
     base = judged_lab.history().experiments["e1"].commit
     train = judged_lab.read_file("train.py", base).replace("SMOOTHING = 0.5", "SMOOTHING = 0.25")
@@ -361,6 +364,7 @@ def test_an_older_lab_without_a_commitment_is_sound_and_that_is_said(judged_lab:
 # A head that was written down elsewhere
 
 
+@pytest.mark.slow
 def test_a_written_head_is_compared_however_much_was_added_since(judged_lab: Lab) -> None:
     entries = judged_lab.history().entries
     head = entries[-3].commit

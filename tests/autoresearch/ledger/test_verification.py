@@ -49,6 +49,7 @@ def test_verify_finds_nothing_while_another_process_appends(small: Small) -> Non
     assert counts[-1] == 66
 
 
+@pytest.mark.slow
 def test_verify_compares_what_belonged_together_when_it_began(
     small: Small, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -120,6 +121,7 @@ def test_verify_finds_an_experiment_without_its_code(small: Small) -> None:
     assert "the experiment's commit" in findings(small)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("blob", "reason"),
     [
@@ -139,6 +141,7 @@ def test_an_event_written_by_hand_stops_reading_and_is_found(
     assert verify(small.ledger()).entries == 16
 
 
+@pytest.mark.slow
 def test_a_commit_without_an_event_is_damage(small: Small) -> None:
     repo, head = small.repo, small.repo.resolve(LEDGER_REF)
     assert head is not None
@@ -149,6 +152,7 @@ def test_a_commit_without_an_event_is_damage(small: Small) -> None:
     assert refused.value.message in findings(small)
 
 
+@pytest.mark.slow
 def test_a_missing_or_unreadable_anchor_is_said(small: Small) -> None:
     anchor = small.folder / "anchor.json"
     anchor.write_text("{")

@@ -49,6 +49,7 @@ def test_idle_devices_run_controls_and_no_more_than_there_are_devices(lab: Lab) 
     assert lab.awaited == lab.running
 
 
+@pytest.mark.slow
 def test_nothing_is_started_while_a_run_waits_for_a_device(lab: Lab) -> None:
     Pretend(lab, devices=3, begin=RunState.QUEUED)
     lab.start_run(propose(lab, BETTER))
@@ -190,6 +191,7 @@ def test_a_control_takes_no_device_from_another(lab: Lab) -> None:
     assert pretend.yielding() == []
 
 
+@pytest.mark.slow
 def test_how_a_control_does_is_not_shown_before_it_ended(lab: Lab) -> None:
     """Starting an experiment makes one give up: who saw their curves could choose which count."""
     pretend = Pretend(lab, devices=1)
@@ -206,6 +208,7 @@ def test_how_a_control_does_is_not_shown_before_it_ended(lab: Lab) -> None:
     assert lab.log(run) == "loss 2.5"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tended", [False, True])
 def test_on_one_device_a_verdict_comes_and_controls_it_needs_are_not_given_up_in_a_loop(
     lab: Lab, tended: bool

@@ -84,6 +84,7 @@ def test_a_gain_that_wears_off_and_one_that_noise_hides_are_not_said_to_hold() -
     assert fitted(1, candidate=(3.2, 0.9, 0.5)).answer == "it stays a loss"
 
 
+@pytest.mark.slow
 def test_runs_that_follow_no_power_law_are_said_to_follow_none() -> None:
     pytest.importorskip("scipy", reason="needs autoresearch-mcp[scaling]")
     draw = random.Random(1)

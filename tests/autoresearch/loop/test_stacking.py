@@ -33,6 +33,7 @@ def stack(lab: Lab, *names: str) -> str:
     return proposal.experiment.id
 
 
+@pytest.mark.slow
 def test_patches_of_near_misses_on_neighbouring_lines_become_one_experiment(lab: Lab) -> None:
     first = propose(lab, ("SMOOTHING = 30.0", "SMOOTHING = 25.0"))
     second = propose(lab, ("SCALE = 1.0", "SCALE = 2.0"))
@@ -53,6 +54,7 @@ def test_patches_of_near_misses_on_neighbouring_lines_become_one_experiment(lab:
         lab.propose("both at once", diff="x", stack=(first, second), proposer=TESTER)
 
 
+@pytest.mark.slow
 def test_patches_that_contradict_each_other_are_refused_by_name_and_file(lab: Lab) -> None:
     first = propose(lab, ("SMOOTHING = 30.0", "SMOOTHING = 25.0"))
     second = propose(lab, ("SMOOTHING = 30.0", "SMOOTHING = 20.0"))
@@ -66,6 +68,7 @@ def test_patches_that_contradict_each_other_are_refused_by_name_and_file(lab: La
     assert lab.overview().stackable == ()
 
 
+@pytest.mark.slow
 def test_a_patch_is_put_on_the_incumbent_that_came_meanwhile(lab: Lab) -> None:
     kept = propose(lab, ("SMOOTHING = 30.0", "import math\n\nSMOOTHING = 25.0"))
     beside = propose(lab, ("SCALE = 1.0", "SCALE = 2.0"))

@@ -159,6 +159,7 @@ def test_with_a_budget_in_seconds_runs_lease_gpus_of_one_model(
     assert lab.runs.at_once() == 2
 
 
+@pytest.mark.slow
 def test_a_target_that_needs_a_gpu_is_refused_where_there_is_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -66,6 +66,7 @@ def test_pasted_names_are_refused_in_every_disguise(code: str) -> None:
     assert "learn" in refusal(code) or "one idea" in refusal(code)
 
 
+@pytest.mark.slow
 def test_the_refusal_does_not_tell_what_was_pasted() -> None:
     others = random.Random(2).sample(NAMES, 800)
     words = refusal(f"KNOWN = {PASTED}"), refusal(f"KNOWN = {others}")

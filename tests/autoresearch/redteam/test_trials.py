@@ -70,6 +70,7 @@ def test_names_and_patches_are_unique() -> None:
     assert len({patched(entry)["train.py"] for entry in catalogue()}) == len(catalogue())
 
 
+@pytest.mark.slow
 def test_every_patch_applies_to_the_shipped_target_and_parses() -> None:
     for entry in catalogue():
         ast.parse(patched(entry)["train.py"], entry.name)
@@ -128,6 +129,7 @@ def test_an_honest_patch_is_far_from_every_cap() -> None:
         assert found.words < WORD_BYTES / 5, entry.name
 
 
+@pytest.mark.slow
 def test_what_the_door_should_refuse_is_refused_for_that_reason() -> None:
     for entry in CHEATS:
         if entry.refused:

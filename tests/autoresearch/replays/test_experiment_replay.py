@@ -68,11 +68,13 @@ def test_a_run_that_ends_otherwise_is_not_the_same(judged_lab: Lab) -> None:
     assert found.words == "NOT the same: it ended differently"
 
 
+@pytest.mark.slow
 def test_several_runs_of_an_experiment_or_one_run_several_times(judged_lab: Lab) -> None:
     assert [one.run for one in replayed(judged_lab, "e0", 3)] == ["e0-r1", "e0-r2", "e0-r3"]
     assert [one.run for one in replayed(judged_lab, "e0-r2", 2)] == ["e0-r2", "e0-r2"]
 
 
+@pytest.mark.slow
 def test_a_replay_is_given_what_the_run_was_given(judged_lab: Lab) -> None:
     executor = InstantExecutor(state=RunState.TRAINING)
     with_executor(judged_lab, executor)
@@ -93,6 +95,7 @@ def test_a_replay_is_given_what_the_run_was_given(judged_lab: Lab) -> None:
     assert list((judged_lab.folder / "replays").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_the_tree_is_left_where_it_was_asked_for_and_nothing_is_overwritten(
     judged_lab: Lab, tmp_path: Path
 ) -> None:
@@ -104,6 +107,7 @@ def test_the_tree_is_left_where_it_was_asked_for_and_nothing_is_overwritten(
         replaying.keep_tree(judged_lab, planned, tmp_path / "kept")
 
 
+@pytest.mark.slow
 def test_what_a_killed_replay_left_is_stopped_then_removed_by_the_next(judged_lab: Lab) -> None:
     left = judged_lab.folder / "replays" / "replay-left"
     directory = RunDir(left / "e1-r1")
@@ -128,6 +132,7 @@ def another(lab: Lab) -> Lab:
     return with_executor(Lab.reopen("tiny", home=lab.home), InstantExecutor())
 
 
+@pytest.mark.slow
 def test_two_replays_at_once_never_sweep_the_same_folders(judged_lab: Lab) -> None:
     folders = judged_lab.folder / "replays"
     left = [folders / f"replay-left-{n}" for n in range(3)]
@@ -151,6 +156,7 @@ def test_two_replays_at_once_never_sweep_the_same_folders(judged_lab: Lab) -> No
     assert list(folders.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_long_replay_is_not_swept_by_another(judged_lab: Lab) -> None:
     executor = InstantExecutor(state=RunState.TRAINING)
 
@@ -170,6 +176,7 @@ def test_a_long_replay_is_not_swept_by_another(judged_lab: Lab) -> None:
     assert list((judged_lab.folder / "replays").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_replay_that_cannot_begin_says_who_keeps_it(
     judged_lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -86,6 +86,7 @@ def test_what_cuda_needs_to_begin_is_allowed_and_no_more(tmp_path: Path, name: s
     assert [what for what in HELD if found[what] == "in"] == []
 
 
+@pytest.mark.slow
 @needs_x86
 @pytest.mark.parametrize("name", WALLS)
 def test_a_run_on_a_core_is_allowed_none_of_that(tmp_path: Path, name: str) -> None:

@@ -224,6 +224,7 @@ os.wait()
 """
 
 
+@pytest.mark.slow
 def test_a_scored_model_can_set_nothing_on_itself_that_others_could_ask_for(tmp_path: Path) -> None:
     sandbox = wall("landlock")
     command = (sys.executable, "-uc", SIGNS)
@@ -252,6 +253,7 @@ print(os.path.exists("/etc/hosts"))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WALLS)
 def test_the_network_is_let_through_where_that_is_asked_and_named_and_nothing_else_is(
     tmp_path: Path, name: str
@@ -396,6 +398,7 @@ def test_groups_of_dead_makers_are_swept_and_where_none_can_be_made_nothing_happ
     nowhere.remove()
 
 
+@pytest.mark.slow
 def test_the_filters_are_what_the_script_makes() -> None:
     made = subprocess.run(
         [

@@ -40,6 +40,7 @@ def worker():
     one.process.stdout.close()
 
 
+@pytest.mark.slow
 def test_a_piece_gets_its_job_and_answers_on_its_own_descriptor(worker):
     ran = worker.run(READ + "print('nowhere')\nos.write(out, job.upper().encode())", job="é")
     assert ran["output"] == "É"

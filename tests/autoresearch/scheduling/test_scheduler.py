@@ -148,6 +148,7 @@ def by_id(found: Machine) -> dict[str, ActiveRun]:
     return {run.id: run for run in found.active}
 
 
+@pytest.mark.slow
 @unhurried
 @given(machines, demands)
 def test_runs_that_do_not_queue_never_outnumber_free_and_preempted_slots(
@@ -160,6 +161,7 @@ def test_runs_that_do_not_queue_never_outnumber_free_and_preempted_slots(
     assert len(idle.starts) <= found.free_slots
 
 
+@pytest.mark.slow
 @unhurried
 @given(machines, demands)
 def test_only_a_control_that_can_give_its_device_up_is_preempted_and_once(
@@ -177,6 +179,7 @@ def test_only_a_control_that_can_give_its_device_up_is_preempted_and_once(
     assert plan_idle_runs(found, wanted, NOW).preempt == ()
 
 
+@pytest.mark.slow
 @PLANNERS
 @unhurried
 @given(found=machines, wanted=demands)
@@ -190,6 +193,7 @@ def test_nothing_starts_that_was_not_wanted_or_rests(planner, found, wanted) -> 
         assert Counter(plan.starts) == most
 
 
+@pytest.mark.slow
 @PLANNERS
 @unhurried
 @given(found=machines, wanted=demands)

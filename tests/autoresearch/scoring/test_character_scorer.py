@@ -252,6 +252,7 @@ def test_a_model_knows_no_documents(tmp_path: Path) -> None:
     assert measure(tmp_path, model_target(body)).documents == 4
 
 
+@pytest.mark.slow
 def test_a_failed_scoring_is_written_down(tmp_path: Path) -> None:
     rundir = scored_run(tmp_path, model_target("return None"))
     assert score_run(rundir.path) == 0
@@ -327,6 +328,7 @@ def test_a_score_in_bulk_is_the_score_by_reveal(tmp_path: Path) -> None:
     assert in_bulk.value == pytest.approx(by_reveal.value, rel=1e-9)
 
 
+@pytest.mark.slow
 def test_a_model_that_looks_ahead_in_bulk_is_found_out(tmp_path: Path) -> None:
     words = failure(tmp_path, model_target(BULK.replace("LOOK", LOOK_AHEAD)), bulk=True)
     assert "depend on what it was asked before" in words

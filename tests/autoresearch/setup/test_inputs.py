@@ -172,6 +172,7 @@ def test_a_run_reads_its_inputs_where_its_code_expects_them(
         assert "The input data/train.bin is not what" in lab.runs.changed_files()[0]
 
 
+@pytest.mark.slow
 def test_inputs_are_hashed_at_opening_and_a_change_refuses_the_next_run(
     repository: Path, tmp_path: Path
 ) -> None:
@@ -207,6 +208,7 @@ def test_a_lab_whose_input_is_missing_is_not_opened(repository: Path, tmp_path: 
     assert not list((tmp_path / "home" / "labs").glob("printed*"))
 
 
+@pytest.mark.slow
 def test_held_out_data_are_no_input_by_any_path(tmp_path: Path) -> None:
     source = make_repository(tmp_path / "repository")
     for path in (source / "names.txt", source):

@@ -2,12 +2,15 @@
 
 from pathlib import Path
 
+import pytest
+
 from autoresearch.lab import Lab
 from tests.support.printed import CONTRACT, make_printed
 from tests.support.refusals import raises
 from tests.support.repositories import every_byte
 
 
+@pytest.mark.slow
 def test_a_contract_beside_the_repository_is_kept_in_the_ledger(tmp_path: Path) -> None:
     source, home = make_printed(tmp_path / "repository", contract=""), tmp_path / "home"
     before = every_byte(source)

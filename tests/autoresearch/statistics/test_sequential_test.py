@@ -262,6 +262,7 @@ def test_false_keeps_to_expect_add_up_and_between_two_rows_the_higher_rate_count
     assert max(rates.values()) <= 0.002
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("controls", [3, 20])
 def test_unchanged_code_is_kept_less_than_once_in_two_hundred_and_a_real_gain_mostly(
     controls: int,

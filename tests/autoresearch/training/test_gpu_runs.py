@@ -99,6 +99,7 @@ def test_a_run_waits_for_room_on_its_gpu(tmp_path: Path) -> None:
     assert report.state is RunState.FINISHED, report.reason
 
 
+@pytest.mark.slow
 def test_a_run_that_finds_no_room_is_lost_and_says_who_holds_it(tmp_path: Path) -> None:
     _, report = on_gpu(tmp_path, TELLS, "full", gpu_memory_mb=4000)
     assert (report.state, report.measurement) == (RunState.LOST, None)

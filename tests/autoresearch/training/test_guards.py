@@ -26,6 +26,7 @@ def log(folder: Path) -> str:
     return (folder / "e1-r1" / "log").read_text()
 
 
+@pytest.mark.slow
 def test_a_run_whose_guards_pass_is_measured_and_its_log_shows_them(tmp_path: Path) -> None:
     report = guarded(tmp_path, python("tests", "print('12 passed')"), python("lint", ""))
     assert value(report) == 2.5

@@ -108,6 +108,7 @@ def test_the_budget_itself_kills_no_program_that_is_still_starting(tmp_path: Pat
     assert value(run(tmp_path, program, budget=0.1, wall_ceiling_s=10.0)) == 2.5
 
 
+@pytest.mark.slow
 def test_nothing_printed_is_a_crash_with_a_reason(tmp_path: Path) -> None:
     assert "METRIC score" in crash(run(tmp_path, "print('hello')"), EndCause.NO_NUMBER)
 

@@ -80,6 +80,7 @@ def test_a_good_training_is_scored_and_reported(tmp_path: Path) -> None:
     assert rundir.error_file.read_text() == ""
 
 
+@pytest.mark.slow
 def test_a_crash_is_reported_with_its_true_exception(tmp_path: Path) -> None:
     train = LEAVES_CHECKPOINT + "save()\ntry:\n 1 / 0\nexcept Exception:\n raise ValueError('bad')"
     assert crash(tmp_path, EndCause.EXCEPTION, train) == "ValueError: bad"
@@ -353,6 +354,7 @@ def test_the_log_can_be_read_while_it_is_written(tmp_path: Path) -> None:
     final_report(rundir)
 
 
+@pytest.mark.slow
 def test_a_stop_file_stops(tmp_path: Path) -> None:
     rundir = start(tmp_path, "import time\ntime.sleep(1000)")
     wait_for(lambda: training(rundir))

@@ -56,6 +56,7 @@ def test_a_verdict_ends_an_experiment_early_whatever_the_judge_says(told: Told) 
     assert found.missing == MissingRuns()
 
 
+@pytest.mark.slow
 def test_a_call_of_evaluate_gathers_the_evidence_once(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,8 @@
 
 import sys
 
+import pytest
+
 from curricula.authoring.coverage import measure, touched_by
 from curricula.content.catalog import find_course
 from tests.support.small_course import MEANS, MEANS_PY, TOTALS, write_course
@@ -28,6 +30,7 @@ def test_a_line_that_no_reference_runs_is_missed(tmp_path):
     assert found.share == 5 / 6
 
 
+@pytest.mark.slow
 def test_a_line_that_nobody_owns_or_two_do_is_told(tmp_path):
     none = measured(tmp_path / "none", MEANS=MEANS.replace("owns: [mean]", "owns: ['8-11']"))
     assert (none.unowned, none.twice, none.ok) == ((12,), (), False)

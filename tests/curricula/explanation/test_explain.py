@@ -80,6 +80,7 @@ def test_an_example_with_unknown_letters_is_refused_before_anything_runs() -> No
     assert refused.value.code == "submission.unknown_character"
 
 
+@pytest.mark.slow
 def test_a_section_tells_its_lesson_its_questions_and_its_values() -> None:
     found = explain("softmax", "emma", owners=OWNERS)
     assert (found.lesson, found.inside) == ("08-linear-softmax", "softmax")

@@ -66,6 +66,7 @@ def test_a_number_that_is_not_finite_equals_nothing():
     assert not same(math.inf, math.inf, 1e-6)
 
 
+@pytest.mark.slow
 def test_what_is_nested_deeply_is_known_without_walking_down():
     deep: list = []
     for _ in range(100_000):

@@ -135,6 +135,7 @@ def exact_chance(attempts: int) -> float:
     return mastered
 
 
+@pytest.mark.slow
 def test_the_exact_chance_of_a_year_s_guessing_is_below_what_is_allowed() -> None:
     assert 2.1e-5 < exact_chance(DAYS * A_DAY) < LUCK
 
@@ -155,6 +156,7 @@ def test_who_knows_masters_every_skill_with_two_passes_each() -> None:
     assert number == 2 * SKILLS
 
 
+@pytest.mark.slow
 def test_reviews_come_due_as_fsrs_says_on_every_day_of_a_year() -> None:
     rng, scheduler = (
         Random(1),

@@ -66,6 +66,7 @@ def test_aa_test_refuses_what_it_cannot_do_in_one_line(refused_command, argument
     assert named in said
 
 
+@pytest.mark.slow
 def test_aa_test_simulates_and_prints_the_same_table_for_the_same_seed(capsys):
     command = ["aa-test", "--simulate", "--candidates", "10", "--seed", "7"]
     printed = []

@@ -101,17 +101,20 @@ def test_status_without_a_lab_says_what_to_type(home, capsys):
     assert out.splitlines()[-1] == snapshot("0 labs, 0 verdicts, 0 kept, 0 runs going")
 
 
+@pytest.mark.slow
 def test_init_opens_a_lab_and_says_what_is_next(opened):
     assert re.search(r"val_bpb\b.*\bbits per byte\b.*\blower\b.*\bsealed\b", opened)
     assert "microgpt" in opened.splitlines()[-1]
     assert "autoresearch-mcp connect claude-code" in opened.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_status_names_what_runs_may_lease(opened, capsys):
     assert run(["status"]) == 0
     assert re.search(r"devices +cpu-0.* of \d+ leased", capsys.readouterr().out)
 
 
+@pytest.mark.slow
 def test_status_and_log_speak_json(opened, capsys):
     assert run(["status", "--json"]) == 0
     [view] = json.loads(capsys.readouterr().out)
@@ -122,11 +125,13 @@ def test_status_and_log_speak_json(opened, capsys):
     assert (entry["experiment"], entry["note"]) == ("e0", None)
 
 
+@pytest.mark.slow
 def test_status_says_nothing_of_luck_before_anything_was_judged(opened, capsys):
     assert run(["status"]) == 0
     assert "luck" not in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_log_lists_the_experiments(opened, capsys):
     assert run(["log"]) == 0
     out = capsys.readouterr().out
@@ -167,11 +172,13 @@ def test_log_has_a_number_in_every_column_that_a_narrow_terminal_does_not_fold(c
     assert "+" in rows[-1]  # which sign is better
 
 
+@pytest.mark.slow
 def test_log_of_an_unknown_run_fails_clearly(opened, capsys):
     assert run(["log", "e0-r7"]) == 1
     assert "e0-r7" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_verify_ends_with_figures_and_exit_0(opened, capsys):
     assert run(["verify"]) == 0
     last = capsys.readouterr().out.splitlines()[-1]
@@ -180,6 +187,7 @@ def test_verify_ends_with_figures_and_exit_0(opened, capsys):
     assert all(count in last for count in counts)
 
 
+@pytest.mark.slow
 def test_branch_of_a_shipped_target_says_how_to_get_the_code(opened, capsys):
     assert run(["branch", "best"]) == 1
     assert "git clone" in capsys.readouterr().err

@@ -88,6 +88,7 @@ def test_what_cannot_be_replayed_is_one_line_and_exit_1(judged, refused_command)
     assert "e3" in said
 
 
+@pytest.mark.slow
 def test_verify_prints_the_head_to_write_down_and_takes_it_again(judged, capsys):
     assert run(["verify"]) == 0
     out = capsys.readouterr().out

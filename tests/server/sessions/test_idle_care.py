@@ -24,6 +24,7 @@ async def tended(lab):
     return await anyio.to_thread.run_sync(lambda: lab.tended.acquire(timeout=WITHIN_S))
 
 
+@pytest.mark.slow
 async def test_a_lab_is_tended_after_each_tool_call_on_it(mode, lab):
     other = FakeLab("other")
     async with serving(mode, lab, other) as client:
@@ -34,6 +35,7 @@ async def test_a_lab_is_tended_after_each_tool_call_on_it(mode, lab):
     assert other.calls["tend"] == 0
 
 
+@pytest.mark.slow
 async def test_a_proposal_leaves_its_device_to_the_run_that_is_about_to_come(mode, lab):
     async with serving(mode, lab) as client:
         await call(client, "propose_patch", hypothesis="h", diff="d")
@@ -43,6 +45,7 @@ async def test_a_proposal_leaves_its_device_to_the_run_that_is_about_to_come(mod
     assert lab.calls["tend"] == 1
 
 
+@pytest.mark.slow
 async def test_a_lab_in_use_is_tended_again_and_again_though_nobody_calls(mode, lab):
     async with serving(mode, lab, tend_s=0.001) as client:
         await call(client, "open_lab")

@@ -30,6 +30,12 @@ MOST_BYTES = {"all": 12_000, "research": 8_000, "teach": 8_000}
 MOST_TOOLS = 14
 
 
+@pytest.fixture(params=["auto", "legacy"])
+def mode(request):
+    """Both protocol eras in the quick tests too: of every module, this one has the most to say."""
+    return request.param
+
+
 async def test_research_comes_in_the_order_of_the_loop_and_teaching_after_it(connect, lab):
     async with connect(lab) as client:
         names = [tool.name for tool in await client.list_tools()]

@@ -38,6 +38,7 @@ async def test_open_lab_without_arguments_opens_the_shipped_target(connect, lab)
     assert "train.py:30-41" in seen["next_step"]
 
 
+@pytest.mark.slow
 async def test_open_lab_points_at_what_is_unfinished_first(connect, lab):
     lab.open_experiments = ("e7",)
     async with connect(lab) as client:
@@ -105,6 +106,7 @@ async def test_near_misses_are_stacked_by_their_ids(connect, lab):
     assert "e3, e7" in seen["summary"]
 
 
+@pytest.mark.slow
 async def test_a_keep_that_was_taken_back_is_told_wherever_the_agent_looks(connect, lab):
     lab.tip = replace(TIP, instead_of="e5")
     lab.taken_back = (TAKEN_BACK,)
@@ -222,6 +224,7 @@ def test_overfitting_is_claimed_only_where_the_keeps_can_tell_it(keeps, low, sai
     assert overfitting_words(found, "bpb", sigma=0.004) == said
 
 
+@pytest.mark.slow
 async def test_every_result_with_a_score_names_its_sandbox_and_says_unsandboxed_loudly(connect):
     for name, loud in (("unsandboxed", True), ("bubblewrap", False)):
         lab = FakeLab(run_ends=replace(FINISHED, sandbox=name), changes={"sandbox": name})
@@ -392,6 +395,7 @@ async def test_recall_experiments_of_nothing_says_that_it_is_new(connect, lab):
     assert "propose_patch" in seen["next_step"]
 
 
+@pytest.mark.slow
 async def test_explain_code_section_gives_code_knobs_and_what_was_tried(connect, lab):
     async with connect(lab) as client:
         await call(client, "open_lab")

@@ -99,12 +99,14 @@ async def test_every_command_says_who_says_the_numbers(printed, capsys):
         assert WORD in json.dumps(json.loads(capsys.readouterr().out)), name
 
 
+@pytest.mark.slow
 async def test_the_judges_own_sentences_say_it_too(printed):
     verdict = printed.history().verdicts["e1"]
     assert WORD in verdict.sentence
     assert printed.verify().ok, printed.verify().findings
 
 
+@pytest.mark.slow
 async def test_a_sealed_lab_says_nothing_of_the_kind(judged_home, tmp_path, monkeypatch, capsys):
     shutil.copytree(judged_home, tmp_path / "home")
     monkeypatch.setenv("AUTORESEARCH_HOME", str(tmp_path / "home"))

@@ -56,6 +56,7 @@ def test_yes_names_every_option_that_it_needs_at_once(home, tmp_path, capsys):
     assert not home.exists()
 
 
+@pytest.mark.slow
 def test_a_dry_run_prints_the_contract_and_nothing_else_and_starts_nothing(home, tmp_path, capsys):
     root = TRAINER.make(tmp_path)
     before = every_byte(root)
@@ -69,6 +70,7 @@ def test_a_dry_run_prints_the_contract_and_nothing_else_and_starts_nothing(home,
     assert not home.exists()
 
 
+@pytest.mark.slow
 def test_a_file_that_has_the_metric_is_an_option_of_init(home, tmp_path, capsys):
     root = TRAINER.make(tmp_path)
     arguments = ["--metric-file", "out/results.json", "--metric", "test.accuracy"]

@@ -167,6 +167,7 @@ def test_replay_grades_every_attempt_again_and_finds_one_that_came_out_otherwise
     assert "1 of 2 attempts" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_record_is_carried_to_another_home_whatever_courses_it_is_of(
     workbook, home, monkeypatch, capsys
 ):
