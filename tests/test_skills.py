@@ -58,6 +58,7 @@ def test_there_are_the_four_skills() -> None:
     assert names == ["explain-code", "run-autoresearch", "teach-microgpt", "write-a-course"]
 
 
+@pytest.mark.slow
 @named
 def test_agentskills_validates_it(skill: Path) -> None:
     tool = Path(sys.executable).with_name("agentskills")

@@ -95,6 +95,7 @@ def test_the_same_code_is_refused_even_in_disguise(lab: Lab) -> None:
     assert list(lab.history().experiments) == ["e0", first]
 
 
+@pytest.mark.slow
 def test_what_was_predicted_and_by_whom_is_in_the_ledger_before_any_run(lab: Lab) -> None:
     proposal = lab.propose(
         "smooth less",

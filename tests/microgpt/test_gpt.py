@@ -160,6 +160,7 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_the_program_without_a_traceback():
     command = [sys.executable, "-c", HEEDING_SIGINT, str(SCRIPT), "--steps", "100000"]
     with subprocess.Popen(
@@ -203,6 +204,7 @@ def test_a_value_used_twice_gets_the_gradient_of_both_uses():
     assert (a.grad, b.grad) == (-7.0 * (-3.0 + 1), -7.0 * 2.0)
 
 
+@pytest.mark.slow
 def test_gradients_equal_finite_differences(monkeypatch):
     monkeypatch.setattr(gpt, "WIDTH", 8)
     weights = gpt.initial_weights(5, random.Random(7))

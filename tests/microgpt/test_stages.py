@@ -91,6 +91,7 @@ def test_gradients_by_hand_equal_finite_differences():
         mlp.gradients = original
 
 
+@pytest.mark.slow
 def test_autograd_finds_the_gradients_that_were_written_by_hand():
     mlp, autograd = stage("2_mlp"), stage("3_autograd")
     weights = autograd.initial_weights(6, random.Random(3))

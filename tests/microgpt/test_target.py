@@ -103,6 +103,7 @@ def test_a_run_leaves_a_checkpoint_and_nothing_half_written(trained):
     assert sorted(p.name for p in (folder / "out").iterdir()) == ["curve.jsonl", "model.npz"]
 
 
+@pytest.mark.slow
 def test_the_curve_counts_every_token_and_falls(trained):
     folder, budget, _ = trained
     points = [

@@ -37,6 +37,7 @@ def test_losses_equal_gpt_py_to_1e_9_over_20_steps():
     assert ours == pytest.approx(theirs, abs=1e-9, rel=0)
 
 
+@pytest.mark.slow
 def test_several_layers_equal_gpt_py_too(monkeypatch):
     monkeypatch.setattr(gpt, "LAYERS", 2)
     documents, tensors, values = start()

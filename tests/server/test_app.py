@@ -58,6 +58,7 @@ async def test_a_toolset_offers_its_tools_prompts_and_resources_and_no_others(
     assert told <= tools
 
 
+@pytest.mark.slow
 async def test_every_tool_that_is_not_marked_as_reading_is_a_writer(mode):
     async with Client(build_server(FakeLabs(FakeLab())), mode=mode) as client:
         tools = await client.list_tools()

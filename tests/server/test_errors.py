@@ -9,6 +9,7 @@ from tests.support.fake_lab import FakeLab
 pytestmark = pytest.mark.anyio
 
 
+@pytest.mark.slow
 async def test_a_lab_error_reaches_the_caller_in_its_own_words(connect, lab):
     async with connect(lab) as client:
         said = await refused(client, "run_training", experiment="e99")
@@ -16,6 +17,7 @@ async def test_a_lab_error_reaches_the_caller_in_its_own_words(connect, lab):
     assert said == "There is no experiment 'e99'. The newest: e0, e1, e2."  # as FakeLab words it
 
 
+@pytest.mark.slow
 async def test_a_refused_patch_says_why_and_what_is_allowed(connect, lab):
     edit = {"path": "tensor.py", "find": "a", "replace": "b"}
     async with connect(lab) as client:
@@ -32,12 +34,14 @@ async def test_an_unknown_source_is_refused_with_what_there_is(connect, lab):
     assert "microgpt" in said
 
 
+@pytest.mark.slow
 async def test_a_call_that_could_mean_two_labs_lists_them(connect):
     async with connect(FakeLab("one"), FakeLab("two")) as client:
         assert "one, two" in await refused(client, "check_run", wait_s=0)
         assert (await call(client, "check_run", lab="two", wait_s=0))["run"] == "e2-r1"
 
 
+@pytest.mark.slow
 async def test_a_missing_argument_is_named(connect, lab):
     async with connect(lab) as client:
         said = await refused(client, "conclude_experiment", experiment="e2")
@@ -46,6 +50,7 @@ async def test_a_missing_argument_is_named(connect, lab):
     assert "conclude_experiment" in said
 
 
+@pytest.mark.slow
 async def test_an_unknown_argument_is_answered_with_the_known_ones(connect, lab):
     async with connect(lab) as client:
         said = await refused(client, "run_training", experiment="e2", wait=3)
@@ -55,6 +60,7 @@ async def test_an_unknown_argument_is_answered_with_the_known_ones(connect, lab)
     assert said.count("wait_s") == 2  # among the known ones, and as the one that was meant
 
 
+@pytest.mark.slow
 async def test_a_value_out_of_bounds_is_answered_with_the_bound(connect, lab):
     async with connect(lab) as client:
         said = await refused(client, "check_run", wait_s=300)
@@ -69,6 +75,7 @@ async def test_a_value_out_of_bounds_is_answered_with_the_bound(connect, lab):
         assert "pydantic" not in said
 
 
+@pytest.mark.slow
 async def test_a_mistake_inside_an_edit_is_named_by_its_place(connect, lab):
     async with connect(lab) as client:
         edits = [{"path": "train.py", "find": "a", "new": "b"}]
@@ -78,6 +85,7 @@ async def test_a_mistake_inside_an_edit_is_named_by_its_place(connect, lab):
     assert "path, find, replace" in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "code", "named"),
     [
@@ -102,6 +110,7 @@ async def test_a_half_given_proposal_is_refused_before_the_lab_sees_it(
     assert lab.calls["propose"] == 0
 
 
+@pytest.mark.slow
 async def test_lines_without_a_path_are_refused(connect, lab):
     async with connect(lab) as client:
         said = await refused(client, "recall_experiments", lines="1-2")

@@ -151,6 +151,7 @@ def test_a_repository_of_a_known_kind_needs_no_question(tmp_path, kind: Foreign,
     assert said[2] in " ".join(contract.run.command)
 
 
+@pytest.mark.slow
 def test_tests_beside_a_benchmark_become_a_guard(tmp_path):
     found = propose(snapshot(KERNEL.make(tmp_path)), Answers(), {})
     assert found.guards.value["tests"][:3] == ("{python}", "-m", "pytest")

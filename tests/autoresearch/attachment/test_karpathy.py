@@ -154,6 +154,7 @@ def test_a_clone_without_brief_and_lock_is_driven_too() -> None:
     assert (found.brief, found.environment) == (None, None)
 
 
+@pytest.mark.slow
 def test_init_proposes_the_contract_of_a_clone_and_asks_nothing(tmp_path: Path) -> None:
     seen = snapshot(make_clone(tmp_path / "clone"))
     proposal = propose(seen, Answers(), {})

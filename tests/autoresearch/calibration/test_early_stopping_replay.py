@@ -28,6 +28,7 @@ def mild() -> RecordedSet:
     return read_recorded(RECORDS / "microgpt.jsonl")
 
 
+@pytest.mark.slow
 def test_in_a_random_search_over_all_knobs_three_tenths_of_the_time_are_saved(
     wide: RecordedSet,
 ) -> None:

@@ -17,6 +17,7 @@ from autoresearch.data.array_frames import (
 SHAPES = st.lists(st.integers(0, 4), max_size=MOST_DIMENSIONS).map(tuple)
 
 
+@pytest.mark.slow
 @given(SHAPES, st.sampled_from(["f4", "f8", "i4", "i8", "u2"]), st.integers(0, 2**32 - 1))
 def test_an_array_arrives_as_it_was(shape, dtype, seed):
     array = (np.random.default_rng(seed).normal(size=shape) * 1000).astype(dtype)

@@ -14,6 +14,7 @@ DOCUMENTS = st.lists(
 one_folder = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
+@pytest.mark.slow
 @one_folder
 @given(DOCUMENTS, st.integers(0, 5), st.integers(1, 4))
 def test_documents_come_back_and_a_split_gives_each_to_one_side(tmp_path, documents, seed, scored):

@@ -121,6 +121,7 @@ def test_publishing_brings_one_new_branch_and_moves_nothing_else(
     git(theirs, "fsck", "--strict")
 
 
+@pytest.mark.slow
 def test_publishing_refuses_a_branch_that_exists_and_a_name_that_is_none(
     lab: Repository, theirs: Path
 ) -> None:
@@ -146,6 +147,7 @@ def test_publishing_reaches_a_user_whose_history_went_on(lab: Repository, theirs
     assert git(theirs, "rev-parse", "best") == better
 
 
+@pytest.mark.slow
 def test_a_shallow_clone_can_be_researched_and_given_a_branch(
     lab: Repository, theirs: Path, tmp_path: Path
 ) -> None:
@@ -206,6 +208,7 @@ def test_a_repository_of_another_user_needs_safe_directory(
     assert survey(theirs).dirty
 
 
+@pytest.mark.slow
 def test_hostile_configuration_and_hooks_run_nothing_and_change_nothing(
     theirs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

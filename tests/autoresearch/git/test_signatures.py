@@ -109,6 +109,7 @@ def test_a_missing_key_and_a_file_that_is_none_are_refused_and_leave_nothing(
     assert [p.name for p in (tmp_path / "home" / "labs").iterdir()] == [".lock"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("public", [True, False], ids=["with its .pub file", "alone"])
 def test_a_passphrase_that_nobody_can_type_is_said_and_not_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, public: bool
@@ -140,6 +141,7 @@ def test_without_ssh_keygen_nothing_is_made(
     assert list(lab_names(tmp_path / "home")) == []
 
 
+@pytest.mark.slow
 def test_a_lab_that_is_there_keeps_what_it_was_opened_with(tmp_path: Path, judged_lab: Lab) -> None:
     key = make_key(tmp_path)
     with raises("invalid_state.lab_exists", "tiny"):

@@ -56,6 +56,7 @@ def merged_text(repo: Repository, base: str, ours: bytes, theirs: bytes) -> byte
     return repo.read_many([f"{tree}:train.py"])[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("ours", "theirs"),
     [

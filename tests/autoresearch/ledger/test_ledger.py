@@ -40,6 +40,7 @@ def test_what_was_appended_is_read_by_a_server_that_starts_later(small: Small) -
     assert small.repo.resolve(INCUMBENT_REF) == history.experiments["e1"].commit
 
 
+@pytest.mark.slow
 def test_a_build_that_gives_nothing_appends_nothing(small: Small) -> None:
     ledger = small.ledger()
     before = ledger.history().head
@@ -162,6 +163,7 @@ def test_a_ledger_with_no_events_is_empty_and_sound(tmp_path: Path) -> None:
     assert verify(ledger).ok
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("there", ["e0", "e2", None], ids=["behind", "elsewhere", "gone"])
 def test_an_incumbent_that_is_not_where_the_ledger_says_is_put_back_by_the_next_event(
     small: Small, there: str | None
@@ -174,6 +176,7 @@ def test_an_incumbent_that_is_not_where_the_ledger_says_is_put_back_by_the_next_
     assert findings(small) == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("there", ["e0", "e3"], ids=["behind", "ahead"])
 def test_a_keep_moves_an_incumbent_that_a_killed_git_left_elsewhere(
     small: Small, there: str
@@ -189,6 +192,7 @@ def test_a_keep_moves_an_incumbent_that_a_killed_git_left_elsewhere(
     assert findings(small) == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ref", [LEDGER_REF, INCUMBENT_REF])
 def test_a_lock_that_a_killed_git_left_over_does_not_block_the_lab(small: Small, ref: str) -> None:
     ledger = small.ledger()
@@ -201,6 +205,7 @@ def test_a_lock_that_a_killed_git_left_over_does_not_block_the_lab(small: Small,
     assert findings(small) == ""
 
 
+@pytest.mark.slow
 def test_a_server_notices_that_the_branch_was_rewritten_under_it(small: Small) -> None:
     ledger = small.ledger()
     ledger.history()
@@ -216,6 +221,7 @@ def test_a_server_notices_that_the_branch_was_rewritten_under_it(small: Small) -
         ledger.history()
 
 
+@pytest.mark.slow
 def test_the_anchor_is_the_last_head(small: Small) -> None:
     entry = small.ledger().append(one(concluded("e1", "x")))
     assert entry is not None

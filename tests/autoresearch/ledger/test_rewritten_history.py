@@ -26,6 +26,7 @@ def found_in(lab: Lab, head: str = "") -> str:
     return "\n".join(found.findings)
 
 
+@pytest.mark.slow
 def test_a_lab_that_nobody_touched_agrees(judged_lab: Lab) -> None:
     found = judged_lab.verify()
     assert (found.findings, found.notes) == ((), ())
@@ -59,6 +60,7 @@ def packed(name: str) -> Callable[[Lab], Path]:
     return find
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "find",
     [
@@ -113,6 +115,7 @@ def test_no_byte_of_branches_head_and_anchor_can_be_flipped_unseen(judged_lab: L
         file.write_bytes(sound)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
@@ -268,6 +271,7 @@ def test_who_rewrites_the_anchor_too_is_found_by_a_head_that_was_written_down_el
         assert "that was written down elsewhere is not in the ledger" in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -299,6 +303,7 @@ def propose_by_hand(lab: Lab, files: dict[str, bytes | None], **changes: object)
     lab.ledger.append(build)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("files", "words"),
     [
@@ -314,6 +319,7 @@ def test_a_record_that_its_commit_does_not_bear_out_is_found(
     assert words in found_in(judged_lab)
 
 
+@pytest.mark.slow
 def test_an_experiment_that_does_not_stand_on_its_base_is_found(judged_lab: Lab) -> None:
     known = judged_lab.history().experiments["e2"]
     judged_lab.ledger.append(
@@ -333,6 +339,7 @@ def test_a_simplification_that_is_none_is_found(judged_lab: Lab) -> None:
 # The secret that chose the held-out part
 
 
+@pytest.mark.slow
 def test_another_split_than_the_lab_committed_to_is_found(judged_lab: Lab) -> None:
     settings = judged_lab.folder / "lab.json"
     assert settings.stat().st_mode & 0o777 == 0o600
@@ -375,6 +382,7 @@ def test_a_written_head_is_compared_however_much_was_added_since(judged_lab: Lab
     assert f"and {head[:12]}:7, as given" in found.anchor
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ["abc", "e7", "0123456789ab:0", "0123456789ab:x", "x" * 40])
 def test_what_is_no_head_is_refused_with_what_one_looks_like(judged_lab: Lab, text: str) -> None:
     with raises("lab_error.bad_head", "HASH:COUNT"):

@@ -16,6 +16,7 @@ from tests.support.samples import (
 from tests.support.small import Small, one, recall
 
 
+@pytest.mark.slow
 def test_words_find_hypotheses_and_lessons(small: Small) -> None:
     ledger = small.ledger()
     assert recall(ledger, "learning RATES") == ("e1", "e2")
@@ -34,6 +35,7 @@ def test_without_words_the_newest_come_first(small: Small) -> None:
     assert recall(ledger, words="?!") == ("e2", "e1", "e0")
 
 
+@pytest.mark.slow
 def test_paths_and_outcomes_narrow(small: Small) -> None:
     ledger = small.ledger()
     commit = ledger.history().experiments["e2"].commit
@@ -45,6 +47,7 @@ def test_paths_and_outcomes_narrow(small: Small) -> None:
     assert recall(ledger, outcome=Outcome.KEEP) == ("e1",)
 
 
+@pytest.mark.slow
 def test_the_search_works_without_full_text_search(
     small: Small, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -72,6 +75,7 @@ def torn(cache: Path) -> None:
     cache.write_bytes(content)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "spoil",
     [

@@ -45,6 +45,7 @@ def values(wanted: Any) -> st.SearchStrategy[Any]:
 EVENTS = st.one_of(*map(values, KINDS.values()))
 
 
+@pytest.mark.slow
 @given(EVENTS, st.integers(0, 2**40), PLAIN[float])
 def test_an_event_comes_back_as_it_was_and_is_written_the_same_again(event, n, at):
     blob = encode(n, at, event)
@@ -53,6 +54,7 @@ def test_an_event_comes_back_as_it_was_and_is_written_the_same_again(event, n, a
     assert encode(entry.n, entry.at, entry.event) == blob
 
 
+@pytest.mark.slow
 @given(EVENTS, st.data())
 def test_a_key_that_no_event_has_is_refused_wherever_it_stands(event, data):
     envelope = json.loads(encode(1, 2.0, event))
@@ -66,6 +68,7 @@ def test_a_key_that_no_event_has_is_refused_wherever_it_stands(event, data):
         decode(COMMIT, json.dumps(envelope).encode())
 
 
+@pytest.mark.slow
 @given(EVENTS, st.data())
 def test_a_key_that_is_missing_or_of_another_type_never_reads_as_something_else(event, data):
     envelope = json.loads(encode(1, 2.0, event))

@@ -113,6 +113,7 @@ def test_verify_finds_an_incumbent_that_was_moved_by_hand(small: Small) -> None:
     assert "incumbent's branch is at" in findings(small)
 
 
+@pytest.mark.slow
 def test_verify_finds_an_experiment_without_its_code(small: Small) -> None:
     ledger = small.ledger()
     commit = ledger.history().experiments["e2"].commit

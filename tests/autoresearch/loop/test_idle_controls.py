@@ -40,6 +40,7 @@ def resting(history: History, experiment: str, now: float) -> str:
     return rest.reason if rest is not None and rest.lasts(now) else ""
 
 
+@pytest.mark.slow
 def test_idle_devices_run_controls_and_no_more_than_there_are_devices(lab: Lab) -> None:
     Pretend(lab, devices=3)
     lab.tend()
@@ -184,6 +185,7 @@ def test_a_control_that_is_being_scored_is_left_to_end_by_itself(lab: Lab) -> No
     assert pretend.yielding() == ["e0-r7"]
 
 
+@pytest.mark.slow
 def test_a_control_takes_no_device_from_another(lab: Lab) -> None:
     pretend = Pretend(lab, devices=1)
     lab.tend()

@@ -95,6 +95,7 @@ def test_runs_that_follow_no_power_law_are_said_to_follow_none() -> None:
     assert (found.baseline.fits, found.candidate.fits) == (True, False)
 
 
+@pytest.mark.slow
 def test_where_a_larger_metric_is_better_the_signs_turn() -> None:
     pytest.importorskip("scipy", reason="needs autoresearch-mcp[scaling]")
     draw = random.Random(1)

@@ -149,6 +149,7 @@ def test_a_real_load_beside_a_run_with_a_budget_in_seconds_taints_it(tmp_path: P
     assert report.reason.startswith("other processes used ")
 
 
+@pytest.mark.slow
 def test_with_a_budget_in_seconds_runs_lease_gpus_of_one_model(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

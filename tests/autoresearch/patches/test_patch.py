@@ -56,6 +56,7 @@ def editable_fingerprint(lab: Repository, commit: str) -> str:
     return fingerprint({p: lab.read_file(commit, p) for p in lab.matching(commit, ALLOW)})
 
 
+@pytest.mark.slow
 def test_an_edit_gives_a_tree_its_changes_and_a_fingerprint(lab: Repository, base: str) -> None:
     patch = edited(lab, base, ("train.py", "lr = 1e-2", "lr = 2e-2"))
     assert lab.read_file(patch.tree, "train.py").decode() == TRAIN.replace("1e-2", "2e-2")

@@ -73,6 +73,7 @@ def test_the_refusal_does_not_tell_what_was_pasted() -> None:
     assert words[0].split("bytes")[1] == words[1].split("bytes")[1]
 
 
+@pytest.mark.slow
 def test_what_the_base_has_counts_nothing() -> None:
     base = with_code(DISGUISES["a list"]) | {"more.py": DISGUISES["comments"].encode()}
     check_payload(base, {**base, "train.py": base["train.py"].replace(b"= 80", b"= 81")})

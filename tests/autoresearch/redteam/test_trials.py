@@ -89,6 +89,7 @@ def test_a_cheat_that_nothing_holds_is_refused_when_it_is_read(held_by) -> None:
         Entry(name="x", edits=(), cheats=True, about="", held_by=held_by)
 
 
+@pytest.mark.slow
 def test_every_bait_that_a_patch_mentions_exists(tmp_path: Path, lab: Lab) -> None:
     needed = frozenset(PLACEHOLDER.findall(str([entry.edits for entry in CHEATS])))
     bait = Bait(lab, tmp_path, needed, tmp_path)

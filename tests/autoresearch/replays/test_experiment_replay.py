@@ -25,6 +25,7 @@ def replayed(lab: Lab, name: str, runs: int = 1) -> list[replaying.Replayed]:
     return list(replaying.replay(lab, replaying.plan(lab, name, runs), unwatched))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["e1", "e2", "e2-r1", "e0-r3"])
 def test_the_same_code_and_seed_give_the_same_value_and_the_ledger_hears_nothing(
     judged_lab: Lab, name: str
@@ -39,6 +40,7 @@ def test_the_same_code_and_seed_give_the_same_value_and_the_ledger_hears_nothing
     assert list((judged_lab.folder / "replays").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_plan_names_everything_that_is_rebuilt(judged_lab: Lab) -> None:
     planned = replaying.plan(judged_lab, "e2")
     commit = judged_lab.history().experiments["e2"].commit
@@ -51,6 +53,7 @@ def test_a_plan_names_everything_that_is_rebuilt(judged_lab: Lab) -> None:
     assert planned.sigma == judged_lab.history().verdicts["e2"].sigma
 
 
+@pytest.mark.slow
 def test_another_value_is_told_in_sigmas(judged_lab: Lab) -> None:
     with_executor(judged_lab, InstantExecutor(drift=0.25))
     [found] = replayed(judged_lab, "e1")
@@ -61,6 +64,7 @@ def test_another_value_is_told_in_sigmas(judged_lab: Lab) -> None:
     assert found.words.startswith("NOT bit for bit the same: +0.25 (+")
 
 
+@pytest.mark.slow
 def test_a_run_that_ends_otherwise_is_not_the_same(judged_lab: Lab) -> None:
     with_executor(judged_lab, InstantExecutor(state=RunState.CRASHED))
     [found] = replayed(judged_lab, "e1-r1")
@@ -190,6 +194,7 @@ def test_a_replay_that_cannot_begin_says_who_keeps_it(
     assert found.same
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "runs", "code", "mentions"),
     [

@@ -94,6 +94,7 @@ def test_a_run_on_a_core_is_allowed_none_of_that(tmp_path: Path, name: str) -> N
     assert [what for what in NEEDED[:3] if found[what] == "in"] == []
 
 
+@pytest.mark.slow
 @needs_x86
 @pytest.mark.parametrize("name", WALLS)
 def test_the_walls_hold_around_a_run_on_a_gpu(tmp_path: Path, name: str) -> None:

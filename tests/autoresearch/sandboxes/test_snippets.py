@@ -48,6 +48,7 @@ def test_a_piece_gets_its_job_and_answers_on_its_own_descriptor(worker):
     assert ran["sandbox"] == current_sandbox().name
 
 
+@pytest.mark.slow
 def test_it_has_neither_the_products_packages_nor_its_environment(worker):
     ran = worker.run(
         READ + "import os\nfound = [n for n in os.environ if 'AUTORESEARCH' in n]\n"

@@ -18,6 +18,7 @@ def tried(folder, runner=None, **changes):
     return one
 
 
+@pytest.mark.slow
 def test_a_sound_exercise_is_told_apart_on_fresh_instances(tmp_path):
     runner = Instant()
     one = tried(tmp_path, runner)

@@ -102,6 +102,7 @@ def test_a_section_that_is_wholly_withheld_tells_nothing_of_itself() -> None:
     assert WHY_WITHHELD in found.summary
 
 
+@pytest.mark.slow
 def test_lines_without_values_say_why() -> None:
     assert explain("main").note == NO_VALUES_ARGUMENTS
     assert explain("gpt.py:19-21").note == NO_VALUES_NO_CODE

@@ -140,6 +140,7 @@ def test_the_exact_chance_of_a_year_s_guessing_is_below_what_is_allowed() -> Non
     assert 2.1e-5 < exact_chance(DAYS * A_DAY) < LUCK
 
 
+@pytest.mark.slow
 def test_who_knows_masters_every_skill_with_two_passes_each() -> None:
     events: list[Event] = []
     number, now = 0, START

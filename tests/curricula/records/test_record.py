@@ -411,6 +411,7 @@ def test_what_was_given_back_survives_a_killed_writer_and_readers_see_no_damage(
     assert record_in(tmp_path).damaged == ""
 
 
+@pytest.mark.slow
 def test_threads_share_one_record_and_no_event_is_lost(tmp_path: Path) -> None:
     record = record_in(tmp_path)
     with ThreadPoolExecutor(4) as pool:
@@ -591,6 +592,7 @@ def test_a_path_that_is_not_there_or_taken_is_refused_with_a_remedy(tmp_path: Pa
     assert (tmp_path / "taken").read_text() == "mine"
 
 
+@pytest.mark.slow
 def test_a_long_record_is_read_and_added_to(tmp_path: Path) -> None:
     record = record_in(tmp_path / "here")
     many: list[Event] = [

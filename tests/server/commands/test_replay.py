@@ -81,6 +81,7 @@ def test_an_interrupt_ends_the_replay_and_says_so(measured):
     wait_for(lambda: not processes_with(mark))
 
 
+@pytest.mark.slow
 def test_what_cannot_be_replayed_is_one_line_and_exit_1(judged, refused_command):
     said = refused_command(["replay", "e3"])
     assert (said.out, len(said.splitlines())) == ("", 1)

@@ -131,6 +131,7 @@ Effects whose interval leaves out zero: 1. Of these, predicted in the right dire
     assert "unsandboxed" in head
 
 
+@pytest.mark.slow
 def test_the_report_says_nothing_of_trust_in_a_lab_that_judged_nothing(measured_home, tmp_path):
     home = shutil.copytree(measured_home, tmp_path / "home")
     here = replace(result(TRIAL), home=home)

@@ -53,6 +53,7 @@ async def test_a_lab_in_use_is_tended_again_and_again_though_nobody_calls(mode, 
             assert await tended(lab)
 
 
+@pytest.mark.slow
 async def test_nothing_is_done_before_a_lab_is_asked_for(mode, lab):
     async with serving(mode, lab, tend_s=0.001) as client:
         await client.list_tools()
@@ -65,6 +66,7 @@ async def test_a_server_that_only_reads_tends_nothing(mode, lab):
     assert lab.calls["tend"] == 0
 
 
+@pytest.mark.slow
 async def test_what_goes_wrong_is_logged_once_and_no_answer_fails(mode, lab, caplog):
     lab.tending_breaks = InvalidStateError("The held-out data changed.", "Open it anew.")
     with caplog.at_level(logging.WARNING, logger="server.sessions.lab_calls"):

@@ -36,6 +36,7 @@ def mode(request):
     return request.param
 
 
+@pytest.mark.slow
 async def test_research_comes_in_the_order_of_the_loop_and_teaching_after_it(connect, lab):
     async with connect(lab) as client:
         names = [tool.name for tool in await client.list_tools()]
@@ -43,6 +44,7 @@ async def test_research_comes_in_the_order_of_the_loop_and_teaching_after_it(con
     assert len(names) <= MOST_TOOLS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("toolset", MOST_BYTES)
 async def test_names_descriptions_and_input_schemas_stay_within_their_bytes(connect, lab, toolset):
     async with connect(lab, toolset=toolset) as client:
@@ -52,6 +54,7 @@ async def test_names_descriptions_and_input_schemas_stay_within_their_bytes(conn
     assert cost <= MOST_BYTES[toolset]
 
 
+@pytest.mark.slow
 async def test_no_schema_carries_a_title_or_an_undescribed_tool(connect, lab):
     async with connect(lab) as client:
         tools = await client.list_tools()
@@ -116,6 +119,7 @@ async def test_the_prompt_sets_an_agent_going_and_the_instructions_hold_the_loop
         assert tool in instructions
 
 
+@pytest.mark.slow
 async def test_the_server_names_the_products_version(connect, lab):
     from server.version import product_version
 

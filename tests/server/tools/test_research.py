@@ -50,6 +50,7 @@ async def test_open_lab_points_at_what_is_unfinished_first(connect, lab):
     assert 'conclude_experiment(experiment="e1"' in seen["next_step"]
 
 
+@pytest.mark.slow
 async def test_open_lab_lets_the_agent_work_while_the_baseline_is_measured(connect, lab):
     lab.tip = replace(TIP, mean=None, low=None, high=None, sigma=None, runs=0)
     async with connect(lab) as client:
@@ -93,6 +94,7 @@ async def test_propose_patch_without_a_prediction_asks_for_one_next_time(connect
     assert seen["similar"][0]["lesson"] == "0.05 diverges"
 
 
+@pytest.mark.slow
 async def test_near_misses_are_stacked_by_their_ids(connect, lab):
     lab.stackable = ("e3", "e7")
     async with connect(lab) as client:
@@ -132,6 +134,7 @@ async def test_a_keep_that_was_taken_back_is_told_wherever_the_agent_looks(conne
     ]
 
 
+@pytest.mark.slow
 async def test_evaluating_a_keep_that_was_taken_back_says_so(connect):
     lab = FakeLab(looks=0, changes={"taken_back": TAKEN_BACK})
     async with connect(lab) as client:
@@ -141,6 +144,7 @@ async def test_evaluating_a_keep_that_was_taken_back_says_so(connect):
     assert "conclude_experiment" in seen["next_step"]
 
 
+@pytest.mark.slow
 async def test_open_lab_says_how_far_the_lab_can_be_trusted(connect, lab):
     lab.record = TrackRecord(
         candidates=14,
@@ -248,6 +252,7 @@ async def test_run_training_returns_a_handle_at_once(connect, lab):
     assert 'check_run(run="e2-r1"' in seen["next_step"]
 
 
+@pytest.mark.slow
 async def test_run_training_waits_for_its_end_when_asked(connect, lab):
     async with connect(lab) as client:
         seen = await call(client, "run_training", experiment="e2", wait_s=45)
@@ -345,6 +350,7 @@ def test_whether_a_prediction_came_true_is_said_only_as_far_as_the_interval_show
     assert next_steps.taste(Prediction(effect=0.02, confidence=0.7), 0.01, low, high) == said
 
 
+@pytest.mark.slow
 async def test_evaluate_metric_without_a_wait_says_what_is_still_needed(connect, lab):
     async with connect(lab) as client:
         seen = await call(client, "evaluate_metric", experiment="e2", wait_s=0)
@@ -358,6 +364,7 @@ async def test_evaluate_metric_without_a_wait_says_what_is_still_needed(connect,
     assert 'evaluate_metric(experiment="e2", wait_s=45)' in seen["next_step"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("outcome", list(Outcome))
 async def test_every_verdict_leads_to_a_lesson_and_every_lesson_to_another_patch(connect, outcome):
     lab = FakeLab(looks=0, verdict=replace(VERDICT, outcome=outcome))
@@ -412,6 +419,7 @@ async def test_explain_code_section_gives_code_knobs_and_what_was_tried(connect,
     assert "propose_patch" in seen["next_step"]
 
 
+@pytest.mark.slow
 async def test_no_result_tells_the_agent_to_stop(connect, lab):
     async with connect(lab) as client:
         steps = [

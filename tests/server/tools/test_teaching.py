@@ -190,6 +190,7 @@ async def test_a_value_is_an_answer_too(client, room):
         assert (await room.submit(learner, "guess-total", value))["passed"]
 
 
+@pytest.mark.slow
 async def test_what_the_agent_wrote_is_practice_and_leaves_the_exercise_open(client, room):
     async with client() as learner:
         await room.start(learner)
@@ -205,6 +206,7 @@ async def test_what_the_agent_wrote_is_practice_and_leaves_the_exercise_open(cli
     assert again["exercise"] == "write-total"
 
 
+@pytest.mark.slow
 async def test_hints_climb_one_rung_at_a_time_and_are_recorded(client, room):
     async with client() as learner:
         await room.start(learner)
@@ -222,6 +224,7 @@ async def test_hints_climb_one_rung_at_a_time_and_are_recorded(client, room):
     assert "5" in passed["why_not"]
 
 
+@pytest.mark.slow
 async def test_progress_is_read_off_the_record(client, room):
     async with client() as learner:
         before = await call(learner, "show_progress", **SMALL)
@@ -237,6 +240,7 @@ async def test_progress_is_read_off_the_record(client, room):
     assert "missing" in after["skills"][0]
 
 
+@pytest.mark.slow
 async def test_a_locked_lesson_says_what_it_builds_on(client, room):
     async with client() as learner:
         said = await refused(
@@ -256,6 +260,7 @@ async def test_a_finished_lesson_says_what_is_next(client, room):
     assert "start_lesson(lesson='means', course='small')" in seen["next_step"]
 
 
+@pytest.mark.slow
 async def test_who_was_not_there_is_told_of_a_check_in_the_terminal(client, room):
     async with client() as learner:
         first = await room.start(learner)
@@ -299,6 +304,7 @@ async def test_a_file_that_passed_already_is_no_new_try(client, room):
     assert again["summary"] != first["summary"]
 
 
+@pytest.mark.slow
 async def test_a_placement_test_lets_those_who_know_skip_a_lesson(client, room):
     async with client() as learner:
         seen = await room.start(learner, "totals", placement=True)
@@ -318,6 +324,7 @@ async def test_a_failed_placement_test_skips_nothing(client, room):
     assert [one["state"] for one in progress["lessons"]] == ["open", "locked"]
 
 
+@pytest.mark.slow
 async def test_a_review_opens_a_fresh_instance_once_it_is_due(client, room):
     async with client() as learner:
         nothing = {**SMALL, "lesson": "review", "folder": str(room.desk)}
@@ -455,6 +462,7 @@ async def test_a_bad_argument_is_told_plainly_and_nothing_is_recorded(
     assert room.teacher.record.events() == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "code", "named"),
     [
@@ -498,6 +506,7 @@ async def test_the_file_of_another_exercise_is_refused(client, room):
     assert len(room.events(Attempt)) == 1
 
 
+@pytest.mark.slow
 async def test_a_passed_exercise_cannot_be_passed_again_by_name(client, room):
     async with client() as learner:
         await room.start(learner)

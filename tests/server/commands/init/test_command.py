@@ -35,6 +35,7 @@ def home(tmp_path, monkeypatch):
     return tmp_path / "home"
 
 
+@pytest.mark.slow
 def test_without_a_terminal_what_to_add_is_said_and_the_proposal_is_shown(home, tmp_path, capsys):
     root = SUITE.make(tmp_path)
     assert run(["init", str(root)]) == 1
@@ -44,6 +45,7 @@ def test_without_a_terminal_what_to_add_is_said_and_the_proposal_is_shown(home, 
     assert not home.exists()
 
 
+@pytest.mark.slow
 def test_yes_names_every_option_that_it_needs_at_once(home, tmp_path, capsys):
     root = UNCLEAR.make(tmp_path)
     assert run(["init", str(root), "--yes"]) == 1
