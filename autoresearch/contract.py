@@ -294,7 +294,7 @@ def parse_contract(text: bytes, origin: str = FILE_NAME) -> Contract:
         tables = tomllib.loads(text.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ContractError(
-            f"{origin} is not TOML: {error}.", "Mend that line.", reason="not_toml"
+            f"{origin} is not TOML: {error}.", "Fix that line.", reason="not_toml"
         ) from error
     try:
         return Contract.model_validate(tables)

@@ -204,8 +204,8 @@ class _Bench:
             return
         if subject.control:
             raise RunStartError(
-                f"A run of the target as it is failed: {report.cut or report.reason}",
-                "Mend the target or the machine (`autoresearch-mcp doctor`).",
+                f"A run of the unchanged target failed: {report.cut or report.reason}",
+                "Fix the target or the machine (`autoresearch-mcp doctor`).",
                 reason="target_fails",
             )
         outcome = Outcome.TAINTED if report.state.repeated else Outcome.CRASHED

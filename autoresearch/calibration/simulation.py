@@ -205,7 +205,7 @@ def simulate_rivals(nulls: int, *, seed: int, gate: Gate = GATE) -> Rivals:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setbacks:
-    """Candidates of one true effect that were kept, and how many were taken back later."""
+    """Candidates of one true effect that were kept, and how many were reversed later."""
 
     effect: float
     controls: int

@@ -215,13 +215,13 @@ class History:
     def _wrong_reversal(self, reversal: Reversal) -> Contradiction | None:
         name = reversal.experiment
         if len(self.kept) < 2 or self.kept[-1] != name:
-            words = f"{name} is taken back, but the incumbent is {self.incumbent}."
+            words = f"{name} is reversed, but the incumbent is {self.incumbent}."
             return Contradiction("not_incumbent", words)
         if reversal.base != self.kept[-2]:
-            words = f"{name} is taken back to {reversal.base}, but was kept on {self.kept[-2]}."
+            words = f"{name} is reversed to {reversal.base}, but it was kept on {self.kept[-2]}."
             return Contradiction("wrong_base", words)
         stranger = self._unfinished_run(reversal)
-        words = f"taking back {name} rests on {stranger}, which has no end."
+        words = f"the reversal of {name} rests on {stranger}, which has no end."
         return Contradiction("unended_run", words) if stranger else None
 
     def _unfinished_run(self, ruling: Verdict | Reversal) -> str:

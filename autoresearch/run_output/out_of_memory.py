@@ -41,7 +41,7 @@ class MemoryUsage:
 
 @dataclass(frozen=True, slots=True)
 class Shortage:
-    """Which memory was too small, and the sentence that explains it."""
+    """Memory that was too small, and the sentence that explains it."""
 
     cause: EndCause  # OUT_OF_MEMORY or OUT_OF_GPU_MEMORY
     text: str

@@ -163,7 +163,7 @@ def _run(
     if process.returncode:
         raise InvalidStateError(
             f"uv could not build an environment with {recipe.describe()}:\n" + "\n".join(said),
-            "Mend what it names (network, index, versions, Python), then try again; or name an "
+            "Fix what it names (network, index, versions, Python), then try again; or name an "
             "interpreter that has what is needed: [run] python, or init --python PATH.",
             reason="environment_failed",
         )

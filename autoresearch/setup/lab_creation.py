@@ -95,7 +95,7 @@ def open_signed(source: str, home: Path, key: Path, tell: Tell = lambda line: No
 
 
 def needed_environment(target: FoundTarget, contract: str = "") -> Recipe | None:
-    """What the target's own environment is made of, if its contract asks for one."""
+    """Return the recipe of the target's own environment, if its contract asks for one."""
     path = target.origin.repository
     read = _shipped_reader(target.origin.shipped) if path is None else snapshot(path).read
     text = contract or read(FILE_NAME)

@@ -23,7 +23,7 @@ class Settings:
 
     @property
     def origin(self) -> Origin:
-        """Where the lab's code came from, parsed from `source`."""
+        """Origin of the lab's code, parsed from `source`."""
         return Origin.parse(self.source)
 
 

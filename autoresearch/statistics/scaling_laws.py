@@ -129,7 +129,7 @@ def fit_scaling(
     if len(sizes) < FEWEST_SIZES:
         raise LabError(
             f"{len(sizes)} sizes were measured for both; a power law needs {FEWEST_SIZES}.",
-            "Mend what failed at the others, or name further sizes in [scaling].",
+            "Fix what failed at the others, or name more sizes in [scaling].",
             reason="too_few_sizes",
         )
     sign = 1.0 if lower_is_better else -1.0

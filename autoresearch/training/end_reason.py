@@ -23,7 +23,7 @@ _SHORT_OF_MEMORY = {  # by the code of the scorer's error
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """How a run ended: why, the same as a sentence, and the measurement of one that is measured."""
+    """End of a run: its cause, the reason as a sentence, and the measurement if there is one."""
 
     cause: EndCause
     reason: str

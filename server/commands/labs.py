@@ -199,8 +199,8 @@ def show_experiments(history: History, metric: Metric) -> None:
     unit = f", {metric.unit}" if metric.unit else ""
     say(
         f"{metric.name}: mean of its runs{unit}, {better} is better; effect: how much "
-        "better than what it was built on, + is better; runs: without those that were lost, "
-        "disturbed or yielded"
+        "better than what it was built on, + is better; runs: not counting those that were lost, "
+        "tainted or preempted"
     )
     say_who(metric)
 

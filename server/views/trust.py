@@ -24,12 +24,12 @@ def trust_shown(record: TrackRecord, unit: str, sigma: float | None) -> results.
 
 
 def trust_rows(view: Overview) -> list[tuple[str, str]]:
-    """(name, words) of what is known, for a table."""
+    """Return (name, text) of each thing known about trust, for a table."""
     record, sigma = view.record, view.incumbent.sigma
     found = overfitting_words(record.overfitting, view.unit, sigma)
     luck = false_keep_words(record)
     return [
-        *(("taken back", words) for words in map(taken_back_words, view.taken_back)),
+        *(("reversed", words) for words in map(taken_back_words, view.taken_back)),
         *([("luck", luck)] if luck else []),
         *([("overfitting", found)] if found else []),
         *(("predictions", taste_words(who, taste)) for who, taste in record.taste.items()),
@@ -88,7 +88,7 @@ def after_verdict(history: History, experiment: str) -> str | None:
 
 
 def taken_back_words(reversal: Reversal) -> str:
-    """For example "e5 on e3: -0.0042 bpb … : taken back"."""
+    """For example "e5 on e3: -0.0042 bpb … : reversed"."""
     return f"{reversal.experiment} on {reversal.base}: {reversal.sentence}"
 
 

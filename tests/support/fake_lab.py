@@ -134,7 +134,7 @@ TAKEN_BACK = Reversal(
     candidate_runs=(),
     control_runs=(),
     noise_runs=(),
-    sentence="-0.01 bpb over 6 runs: taken back",
+    sentence="-0.01 bpb over 6 runs: reversed",
     judge_version=2,
 )
 RECORD = TrackRecord(candidates=3, false_keeps=0.0063, overfitting=None, taste={})
