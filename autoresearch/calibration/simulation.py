@@ -133,7 +133,7 @@ def broken_promises(found: Simulation) -> tuple[str, ...]:
         if row not in (full, low)
     ]
     return tuple(
-        f"{what} {value:.4f}, at most {most:g} promised"
+        f"{what} {value:.4f}, but at most {most:g} is promised"
         for what, value, most in bounds
         if value > most
     )

@@ -38,7 +38,7 @@ def check_experiments(
         return
     misnamed = [e for e in history.experiments.values() if not _ID.fullmatch(e.commit)]
     if misnamed:
-        yield from (f"{e.id} names no commit: {e.commit[:60]!r}." for e in misnamed)
+        yield from (f"{e.id} does not name a commit: {e.commit[:60]!r}." for e in misnamed)
         return
     first = history.experiments["e0"]
     text: bytes | None = history.opened.contract.encode()  # if it was given beside the files
@@ -50,7 +50,7 @@ def check_experiments(
     try:
         contract = parse_contract(text)
     except ContractError as error:
-        yield f"The contract of e0 does not read: {error.message}"
+        yield f"The contract of e0 can't be read: {error.message}"
         return
     yield from _check_opening(repo, history, contract)
     sound, strays = _split_by_parent(repo, history)

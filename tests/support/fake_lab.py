@@ -370,6 +370,7 @@ class FakeLabs:
     def get(self, name):
         if name not in self.labs and (name or len(self.labs) != 1):
             raise NotFoundError(
-                f"No lab {name!r}." if name else "Which lab?", f"Labs: {', '.join(self.labs)}."
+                f"There is no lab {name!r}." if name else "Which lab?",
+                f"Labs: {', '.join(self.labs)}.",
             )
         return self.labs[name] if name else next(iter(self.labs.values()))

@@ -305,7 +305,7 @@ def test_a_lab_judges_by_the_targets_own_function(tmp_path: Path) -> None:
         (lambda c: c.replace("y.jsonl", "z.npy"), "sealed.targets: 'held_out/z.npy' is not in"),
         (lambda c: c.replace("evaluate.py:", "other.py:"), "sealed.function: 'other.py' is not in"),
         (lambda c: c.replace("held_out/y.jsonl", "work.py"), "matches 'work.py', which must stay"),
-        (lambda c: c.replace("y.jsonl", "short.csv"), "where as many rows are asked"),
+        (lambda c: c.replace("y.jsonl", "short.csv"), "but must have as many rows"),
         (lambda c: c.replace("y.jsonl", "words.csv"), "sealed.targets: held_out/x.csv and"),
         (lambda c: c.replace('function = "evaluate.py:score"', ""), "takes targets and function"),
         (lambda c: c.replace("{ cpu_s", "{ tokens = 9, cpu_s"), "has no tokens: give a budget in"),
