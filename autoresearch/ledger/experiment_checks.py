@@ -85,7 +85,7 @@ def _split_by_parent(repo: Repository, history: History) -> tuple[list[Experimen
     commits = read_commits(repo, [e.commit for e in experiments])
     for experiment, commit in zip(experiments, commits, strict=True):
         if commit is None:
-            strays.append(f"The commit {experiment.commit[:12]} of {experiment.id} is not there.")
+            strays.append(f"The commit {experiment.commit[:12]} of {experiment.id} is missing.")
         elif experiment.base is None:
             continue
         elif commit.parents == (history.experiments[experiment.base].commit,):

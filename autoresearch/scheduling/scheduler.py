@@ -70,7 +70,7 @@ class Wait(StrEnum):
 
     RESTING = "the machine disturbed the last control runs, so the next ones wait"
     NO_FREE_SLOT = "no slot is free, and no control run can be preempted"
-    OTHERS_QUEUED = "a run waits for a device already"
+    OTHERS_QUEUED = "a run is already waiting for a device"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
