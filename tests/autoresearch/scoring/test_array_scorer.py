@@ -171,7 +171,7 @@ def test_a_model_cannot_read_the_targets_and_its_words_are_not_shown(tmp_path: P
     words = failure(tmp_path, looks)
     held = ("FileNotFoundError", "PermissionError")
     assert words in [
-        f"the model failed: {error} in line 4; what it said is not shown, since it has seen "
+        f"the model failed: {error} in line 4; its message is not shown, because it has seen "
         "held-out documents"
         for error in held
     ]
@@ -183,9 +183,9 @@ def test_a_model_cannot_read_the_targets_and_its_words_are_not_shown(tmp_path: P
     [
         "shape (1,) where ({}) was asked",
         "shape ({}) where (1,) was asked",
-        "float{} where floats were asked",
-        "a shape of {} dimensions where 1 were asked",
-        "a shape of \u0661 dimensions where 1 were asked",  # a digit, in Arabic
+        "float{} instead of floats",
+        "a shape of {} dimensions instead of 1",
+        "a shape of \u0661 dimensions instead of 1",  # a digit, in Arabic
     ],
 )
 def test_a_model_cannot_spell_what_it_was_shown_in_numbers(tmp_path: Path, words: str) -> None:
@@ -197,18 +197,18 @@ def test_a_model_cannot_spell_what_it_was_shown_in_numbers(tmp_path: Path, words
 @pytest.mark.parametrize(
     ("model", "said"),
     [
-        ("lambda x: x[:-1, 0]", "a shape that is shorter in dimension 1 of 1 than was asked"),
+        ("lambda x: x[:-1, 0]", "a shape that is shorter in dimension 1 of 1 than it should be"),
         ("lambda x: x.astype(str)", "the model failed; what it said is not shown"),
         ("lambda x: x[:, 0] + np.nan", "the model's answers are NaN or infinite"),
-        ("lambda x: [None] * len(x)", "the model returned object where floats were asked"),
+        ("lambda x: [None] * len(x)", "the model returned object instead of floats"),
         ("lambda x: 1 / 0", "the model failed: ZeroDivisionError in line 4; what it said"),
         ("lambda x: x[0] if len(x) < 99 else x[:, :1]", "the model returned a shape that is"),
         ("lambda x: __import__('os')._exit(3)", "the model's process ended "),
         ("lambda x: x[:, :0]", "the model's answers have no numbers, or more than"),
         ("lambda x: np.ones((len(x), 2**16))", "no numbers, or more than 16,777,216 in all"),
-        ("lambda x: array(b'f', 0, 0, 0, 0, 0)", "have other shapes for other inputs"),
-        ("lambda x: array(b'f', 3, 256, 0, 2**62, 0)", "the model's answer is larger than is read"),
-        ("lambda x: array(b'f', 99, 1, 1, 1, 1)", "the model's answer is larger than is read"),
+        ("lambda x: array(b'f', 0, 0, 0, 0, 0)", "have different shapes for different inputs"),
+        ("lambda x: array(b'f', 3, 256, 0, 2**62, 0)", "the model's answer is too large"),
+        ("lambda x: array(b'f', 99, 1, 1, 1, 1)", "the model's answer is too large"),
         ("3", "TypeError: load() returned int, which can't be called"),
     ],
 )
@@ -223,9 +223,9 @@ def test_a_model_that_does_not_answer_as_asked_is_a_crash_in_a_sentence(
     ("body", "said"),
     [
         ("raise ValueError(f'secret {targets}')", "function failed: ValueError in line 2; what it"),
-        ("return targets", "the evaluation function gave 300 numbers, where one is due"),
-        ("return 1e200", "the evaluation function gave 1e+200, which is no finite number up to"),
-        ("return float('nan')", "the evaluation function gave nan, which is no finite number"),
+        ("return targets", "the evaluation function gave 300 numbers instead of one"),
+        ("return 1e200", "the evaluation function gave 1e+200, not a finite number up to"),
+        ("return float('nan')", "the evaluation function gave nan, not a finite number"),
     ],
 )
 def test_a_function_that_gives_no_number_says_nothing_of_the_targets(
