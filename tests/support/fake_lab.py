@@ -363,7 +363,7 @@ class FakeLabs:
     def open(self, source):
         if source not in self.labs and source != "microgpt":
             raise NotFoundError(
-                f"No target, lab or folder {source!r}.", "Shipped targets: microgpt."
+                f"There is no target, lab or folder {source!r}.", "Shipped targets: microgpt."
             )
         return self.labs.get(source) or next(iter(self.labs.values()))
 

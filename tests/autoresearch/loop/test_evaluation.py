@@ -263,7 +263,7 @@ def test_a_keep_whose_incumbent_moved_meanwhile_is_called_overtaken(told: Told) 
     assert "overtaken" not in told.judge(first).sentence
     late = told.judge(second)
     assert (late.outcome, late.moved_incumbent) == (Outcome.KEEP, False)
-    assert late.sentence.endswith(": keep, but overtaken: e1 had become the incumbent meanwhile")
+    assert late.sentence.endswith(": keep, but overtaken: e1 had become the incumbent by then")
     in_time, behind = remember(told.history, [first, second])
     assert (in_time.overtaken, behind.overtaken) == (False, True)
     assert (memory(in_time).outcome, memory(behind).outcome) == ("keep", "overtaken")

@@ -80,7 +80,7 @@ def test_the_intervals_hold_the_truth_in_95_of_100_sets(candidate: Law) -> None:
 @pytest.mark.real_runs
 def test_a_gain_that_wears_off_and_one_that_noise_hides_are_not_said_to_hold() -> None:
     assert fitted(1, candidate=(3.05, 0.7, 0.5), spread=1e-4).answer == "it turns into a loss"
-    assert fitted(1, spread=0.05).answer == "it is not known to hold"
+    assert fitted(1, spread=0.05).answer == "it is not known whether it holds"
     assert fitted(1, candidate=(3.2, 0.9, 0.5)).answer == "it stays a loss"
 
 
