@@ -121,7 +121,7 @@ def broken_promises(found: Simulation) -> tuple[str, ...]:
     full, low = by_label["60"], by_label["60, sigma / 1.5"]
     bounds = [
         ("60 controls: false keeps", full.at(0).rate, 0.001),
-        ("60 controls: runs a null", full.at(0).runs_each, 2.5),
+        ("60 controls: runs per null", full.at(0).runs_each, 2.5),
         ("60 controls: runs at 2 sigma worse", full.at(-2).runs_each, 1.1),
         ("60 controls: missed at 1.5 sigma", 1 - full.at(1.5).rate, 0.35),
         ("60 controls: missed at 2 sigma", 1 - full.at(2).rate, 0.07),
