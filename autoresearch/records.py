@@ -146,7 +146,7 @@ class FileChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Experiment:
-    """One hypothesis and one patch on one base commit. `e0` is the code as it was found."""
+    """One hypothesis and one patch on one base commit. `e0` is the original code."""
 
     id: str
     hypothesis: str

@@ -85,7 +85,7 @@ def _adds_nothing(answers: Answers) -> bool:
 
 
 def _known(text: str, answers: Answers, interpreter: Interpreter) -> Part[str]:
-    """A contract that a recogniser wrote; an interpreter that is there stands for its packages."""
+    """Return a recogniser's contract; an interpreter, if given, replaces its environment."""
     python = answers.python or interpreter.python.value
     if python:
         text = re.sub(r"\[environment\]\n(?:\w+ = .*\n)+\n?", "", text)

@@ -204,7 +204,7 @@ def simulate_rivals(nulls: int, *, seed: int, gate: Gate = GATE) -> Rivals:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Setbacks:
+class ReversedKeeps:
     """Candidates of one true effect that were kept, and how many were reversed later."""
 
     effect: float
@@ -213,7 +213,9 @@ class Setbacks:
     reverted: int
 
 
-def simulate_setbacks(effect: float, controls: int, candidates: int, *, seed: int) -> Setbacks:
+def simulate_reversals(
+    effect: float, controls: int, candidates: int, *, seed: int
+) -> ReversedKeeps:
     """Judge candidates, give those that are kept 20 fresh runs, and see which fall behind.
 
     They are compared with the same controls that they were kept against, as in the lab.
@@ -229,7 +231,7 @@ def simulate_setbacks(effect: float, controls: int, candidates: int, *, seed: in
         reverted += any(
             falls_behind(fresh[:look], known, [known], lower_is_better=True) for look in GATE.looks
         )
-    return Setbacks(effect=effect, controls=controls, kept=kept, reverted=reverted)
+    return ReversedKeeps(effect=effect, controls=controls, kept=kept, reverted=reverted)
 
 
 def _stream(seed: int, setting: Setting, effect: float) -> list[int]:

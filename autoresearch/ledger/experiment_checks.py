@@ -25,7 +25,7 @@ _ID = re.compile(r"[0-9a-f]{40}")
 
 
 class Note(str):
-    """A sentence about something that could not be compared, which is no finding."""
+    """Sentence about something that could not be compared; not a finding."""
 
     __slots__ = ()
 

@@ -147,7 +147,7 @@ class Runs:
             )
 
     def changed_files(self) -> tuple[str, ...]:
-        """Return what is no longer as the lab was opened with it, a sentence each."""
+        """Return a sentence for each file that changed since the lab was opened."""
         opened = self.ledger.history().opened
         assert opened is not None
         changed = changed_inputs(opened.inputs, self.source, self.folder.parent)

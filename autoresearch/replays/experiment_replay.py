@@ -1,4 +1,4 @@
-"""Run an experiment again as it was: its tree, its command, its seeds; nothing enters the ledger.
+"""Run an experiment again unchanged: its tree, its command, its seeds; nothing enters the ledger.
 
 A replay tells whether a recorded value can be had again. It is no evidence for a verdict, since
 whoever could add runs at will, seeing each value, would go on until it looks good.
@@ -235,7 +235,7 @@ def _alone(lab_folder: Path) -> Iterator[None]:
 
 
 def _sweep(below: Path, executor: Executor) -> None:
-    """Remove what replays left that were killed; one whose run goes on still is asked to end."""
+    """Remove what killed replays left; ask those that are still running to end."""
     for folder in below.iterdir():
         if not folder.is_dir() or time.time() - folder.stat().st_mtime < STOP_S:
             continue  # perhaps its supervisor starts at this moment, and holds no lock yet
@@ -276,7 +276,7 @@ def _wait_for_its_end(executor: Executor, directory: RunDir) -> None:
 
 
 def _digest(checkpoint: Path) -> str | None:
-    """The hash of what a training left there; None where that is no plain file."""
+    """Return the hash of the file that a training left; None if it is not a plain file."""
     with contextlib.suppress(OSError):
         if stat.S_ISREG(checkpoint.lstat().st_mode):
             with checkpoint.open("rb") as file:

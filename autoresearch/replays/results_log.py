@@ -146,7 +146,7 @@ def _read(path: Path) -> str:
 
 
 def _parse(text: str, path: Path) -> tuple[list[LoggedRun], tuple[str, ...]]:
-    """The runs, and a sentence for each line that is none."""
+    """Return the runs, and a sentence for each line that could not be read."""
     lines = text.splitlines()
     header = tuple(cell.strip() for cell in lines[0].split("\t")) if lines else ()
     if header != COLUMNS:

@@ -147,6 +147,6 @@ def _with_start(plan: Plan, experiment: str, victim: str | None) -> Plan:
 
 
 def _after_start(machine: Machine, experiment: str, victim: str | None) -> Machine:
-    """Return the machine after that start; the new run is no control to be preempted."""
+    """Return the machine after that start; the new run is not a control to be preempted."""
     active = (replace(run, preempted=run.preempted or run.id == victim) for run in machine.active)
     return replace(machine, active=(*active, ActiveRun(id=f"new run of {experiment}")))

@@ -34,7 +34,7 @@ from autoresearch.targets import BESIDE, shipped_files
 
 @dataclass(frozen=True, slots=True)
 class FoundTarget:
-    """A target to be opened: a lab that is there, a shipped target, or a repository."""
+    """A target to open: an existing lab, a shipped target, or a repository."""
 
     name: str  # of the lab
     origin: Origin

@@ -7,7 +7,7 @@ from curricula.content.instance import as_json
 from curricula.exercise import Case, Exercise, Params, Plain
 from curricula.grading.answers import Answer, difference, error_words, finite, same
 
-WRONG_FORM = "the answer has not the form that is asked for"
+WRONG_FORM = "the answer does not have the expected form"
 
 
 def violated(exercise: Exercise, p: Params, case: Case, answer: Answer) -> str:

@@ -89,7 +89,7 @@ def _show(view: ScalingView) -> None:
 
 
 def _cells(one: SizeRuns, digits: int) -> tuple[str, str]:
-    """The mean, or why there is none, and the compute."""
+    """Return the mean, or why it is missing, and the compute."""
     if not one.values:
         return one.failed, ""
     return f"{fmean(one.values):.{digits}f}", f"{shorten(one.compute, 3):g}"

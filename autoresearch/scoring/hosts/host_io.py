@@ -16,7 +16,7 @@ from typing import Any
 
 
 class Refused(Exception):
-    """The answer has not the form that was asked for; the message is our own."""
+    """The answer does not have the expected form; the message is our own."""
 
     @classmethod
     def other_shape(cls, found: Sequence[int], asked: Sequence[int]) -> "Refused":
