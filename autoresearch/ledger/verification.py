@@ -220,7 +220,7 @@ def _compare_anchor(
         return "unreadable", [anchor.message]
     if anchor is None:
         found = ["There are events, but no anchor to compare them with."] if history.entries else []
-        return f"none (there is none at {ledger.anchor_path})", found
+        return f"no anchor at {ledger.anchor_path}", found
     used = anchor
     if anchor.next is not None and anchor.next.at(history.head, len(history.entries)):
         used = anchor.next  # the writer died before it could record that

@@ -17,7 +17,7 @@ from tests.nanolm.conftest import (
     write_token_file,
 )
 
-CLAIM = "the model's costs are not what it predicts from what precedes"
+CLAIM = "the model's costs are not what it predicts from the tokens before"
 
 
 def cheat(body: str, before: str = "") -> str:

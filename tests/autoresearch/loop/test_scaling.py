@@ -122,7 +122,7 @@ def test_too_few_sizes_or_seeds_are_refused_with_what_is_missing() -> None:
     base, other = runs(draw, TRUE), runs(draw, BETTER)
     with pytest.raises(LabError, match="2 sizes were measured for both; a power law needs 3"):
         fit_scaling([p for p in base if p.size < 32], other, lower_is_better=True)
-    with pytest.raises(LabError, match="One run a size says nothing of the noise"):
+    with pytest.raises(LabError, match="One run per size says nothing about the noise"):
         fit_scaling(runs(draw, TRUE, seeds=1), runs(draw, BETTER, seeds=1), lower_is_better=True)
 
 
@@ -311,7 +311,7 @@ def test_what_cannot_be_scaled_is_refused_with_the_reason(scaled: Lab, lab: Lab)
     gone = propose(scaled, ("SCALE = 1.0\n", ""))
     with pytest.raises(InvalidStateError, match="assigns SCALE once"):
         scaled.scale(gone)
-    with pytest.raises(InvalidStateError, match="names no size"):
+    with pytest.raises(InvalidStateError, match="gives no sizes"):
         lab.scale(propose(lab, ("SMOOTHING = 30.0", "SMOOTHING = 20.0")))
 
 

@@ -158,7 +158,7 @@ def score(targets, answers):
 @pytest.mark.slow
 def test_answers_too_small_to_differ_are_compared_by_what_they_are_worth(tmp_path: Path) -> None:
     counts = "lambda x: (calls.extend(x), (x[:, 0] + len(calls)) * 1e-8)[1]"
-    assert "gives another number" in failure(tmp_path / "counts", counts, ORDER)
+    assert "gives a different number" in failure(tmp_path / "counts", counts, ORDER)
     rounds = "lambda x: (x[:, 0] + 1e-7 * len(x)) * 1e-8"
     assert scored(tmp_path / "rounds", rounds, ORDER).value == pytest.approx(1)
 
@@ -201,7 +201,7 @@ def test_a_model_cannot_spell_what_it_was_shown_in_numbers(tmp_path: Path, words
         ("lambda x: x.astype(str)", "the model failed; what it said is not shown"),
         ("lambda x: x[:, 0] + np.nan", "the model's answers are NaN or infinite"),
         ("lambda x: [None] * len(x)", "the model returned object instead of floats"),
-        ("lambda x: 1 / 0", "the model failed: ZeroDivisionError in line 4; what it said"),
+        ("lambda x: 1 / 0", "the model failed: ZeroDivisionError in line 4; its message"),
         ("lambda x: x[0] if len(x) < 99 else x[:, :1]", "the model returned a shape that is"),
         ("lambda x: __import__('os')._exit(3)", "the model's process ended "),
         ("lambda x: x[:, :0]", "the model's answers have no numbers, or more than"),
@@ -301,7 +301,7 @@ def test_a_lab_judges_by_the_targets_own_function(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda c: c.replace('["work.py"]', '["*.py"]'), "what computes the metric must be frozen"),
+        (lambda c: c.replace('["work.py"]', '["*.py"]'), "computes the metric must be frozen"),
         (lambda c: c.replace("y.jsonl", "z.npy"), "sealed.targets: 'held_out/z.npy' is not in"),
         (lambda c: c.replace("evaluate.py:", "other.py:"), "sealed.function: 'other.py' is not in"),
         (lambda c: c.replace("held_out/y.jsonl", "work.py"), "matches 'work.py', which must stay"),

@@ -133,8 +133,8 @@ def test_a_model_may_print_and_write_to_standard_output(tmp_path: Path) -> None:
             "return np.where(np.arange(vocab) == 0, 1e200, 0.0) + np.zeros((len(tokens), 1))",
             r"^the metric is \S+e\+\d+, but must be less than 1e\+06$",
         ),
-        ("raise KeyError('lost\\nit')", r"the model failed: KeyError in line \d+; what it said is"),
-        ("raise SystemExit(0)", r"the model failed: SystemExit in line \d+; what it said"),
+        ("raise KeyError('lost\\nit')", r"the model failed: KeyError in line \d+; its message is"),
+        ("raise SystemExit(0)", r"the model failed: SystemExit in line \d+; its message"),
         (
             "raise type('held' + 'out', (Exception,), {})()",
             "^the model failed; its message is not shown, because it has seen held-out documents$",
@@ -168,7 +168,7 @@ def test_a_model_that_does_not_answer_fails_with_the_reason(
         (
             "raise type('OutOfMemoryError', (RuntimeError,), {})(repr(tokens))",
             "out of GPU memory: while being scored, the model raised OutOfMemoryError in line 13; "
-            "what it said is not shown, since it has seen held-out documents",
+            "its message is not shown, because it has seen held-out documents",
         ),
         (
             "raise RuntimeError('CUDA out of memory. Tried to allocate 2.00 GiB.')",
@@ -236,7 +236,7 @@ def test_a_model_that_was_shown_documents_can_not_say_them(tmp_path: Path) -> No
         folder = tmp_path / str(len(told))
         folder.mkdir()
         told.append(failure(folder, model_target(body)))
-    assert all("what it said is not shown" in words for words in told)
+    assert all("its message is not shown" in words for words in told)
     assert not any("[" in words or "held out!" in words for words in told)
 
 
