@@ -119,7 +119,7 @@ class RunTable(Section):
     @classmethod
     def _is_full_path(cls, python: str) -> str:
         if python and (not python.startswith("/") or python.startswith("/proc/")):
-            raise ValueError("must be the full path of an interpreter, and none below /proc")
+            raise ValueError("must be the full path of an interpreter, and not below /proc")
         return python
 
     @property
@@ -164,7 +164,7 @@ class Metric(Section):
         try:
             groups = re.compile(pattern).groups
         except re.error as error:
-            raise ValueError(f"is no regular expression: {error}") from error
+            raise ValueError(f"is not a regular expression: {error}") from error
         if pattern and groups != 1:
             raise ValueError(f"must have one group, for the number; it has {groups}")
         return pattern
@@ -210,7 +210,7 @@ class Sealed(Section):
         if self.vocab != "tokens" and self.outside:
             raise ValueError("data outside the repository must be a token file")
         if (self.vocab == "arrays") != bool(self.targets and self.function):
-            raise ValueError('vocab = "arrays" takes targets and function, and no other does')
+            raise ValueError('vocab = "arrays", and only that, takes targets and function')
         return self
 
     @property
@@ -288,13 +288,13 @@ def parse_contract(text: bytes, origin: str = FILE_NAME) -> Contract:
         The contract, with defaults filled in.
 
     Raises:
-        ContractError: It is no TOML, or has mistakes; the message lists all, one a line.
+        ContractError: It is not TOML, or has mistakes; the message lists all, one a line.
     """
     try:
         tables = tomllib.loads(text.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ContractError(
-            f"{origin} is not TOML: {error}.", "Mend that line.", reason="not_toml"
+            f"{origin} is not TOML: {error}.", "Fix that line.", reason="not_toml"
         ) from error
     try:
         return Contract.model_validate(tables)
@@ -317,7 +317,7 @@ def _explain(tables: dict[str, Any], mistake: dict[str, Any]) -> str:
     if mistake["type"] == "extra_forbidden":
         return f"- {path}: no such key; {_siblings(mistake['loc'])}"
     if mistake["type"] == "missing":
-        return f"- {path}: is missing"
+        return f"- {path}: missing"
     said = f" (it is {mistake['input']!r})" if mistake["type"] != "value_error" else ""
     where = f"{path}: " if path else ""  # the whole contract's own mistakes name their keys
     return f"- {where}{mistake['msg'].removeprefix('Value error, ')}{said}"

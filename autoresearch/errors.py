@@ -1,7 +1,7 @@
 """Every error that the lab raises on purpose, as one tree.
 
 LabError                  something the caller can understand and act on
-├── ContractError         autoresearch.toml is missing, malformed, or asks for what is not there
+├── ContractError         autoresearch.toml is missing, malformed, or asks for something missing
 ├── PatchRefusedError     a patch was turned down before it cost anything
 ├── NotFoundError         no lab, experiment, run, file or symbol has that name
 ├── InvalidStateError     the request is valid, but not in the lab's present state
@@ -21,7 +21,7 @@ class LabError(ExplainedError):
 
 
 class ContractError(LabError):
-    """autoresearch.toml is missing, malformed, or asks for what is not there."""
+    """autoresearch.toml is missing, malformed, or asks for something missing."""
 
     kind = "contract"
 

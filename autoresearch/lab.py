@@ -97,9 +97,8 @@ class Lab:
         if name is None and len(names) == 1:
             name = names[0]
         if name is None or name not in names:
-            message = (
-                f"No lab {name!r}." if name else "Which lab?" if names else "There is no lab yet."
-            )
+            none = "There is no lab yet." if not names else "Which lab?"
+            message = f"There is no lab {name!r}." if name else none
             known = f"Labs: {', '.join(names)}. Name one: `lab`, on the command line `--lab`."
             remedy = known if names else "Open one, such as 'microgpt'."
             raise NotFoundError(message, remedy, reason="lab")
@@ -289,9 +288,9 @@ class Lab:
         run = choose_run(run, self.history())
         if self.runs.is_active_control(run):
             raise InvalidStateError(
-                f"{run} is a control run that has not ended: its log is not shown before it ends, "
-                "or controls could be chosen by how they do.",
-                "Ask again when check_run, or `autoresearch-mcp status`, says that it has ended.",
+                f"{run} is a control run that has not ended: its log is shown only once it ends, "
+                "so that controls can't be picked by their results.",
+                "Ask again when check_run, or `autoresearch-mcp status`, shows that it has ended.",
                 reason="control_goes_on",
             )
         log = self.runs.directory(run).log_file
@@ -301,7 +300,7 @@ class Lab:
         """Return a file's text at a commit; raise NotFoundError for held-out data."""
         if path in self.contract.sealed_paths:
             raise NotFoundError(
-                f"{path} holds the held-out data, which nobody is shown.",
+                f"{path} holds the held-out data, which is never shown.",
                 "Ask for another file.",
                 reason="held_out",
             )

@@ -37,7 +37,7 @@ def with_cause(report: RunReport) -> RunReport:
 
 
 def cause_of_old_reason(state: RunState, reason: str) -> EndCause | None:
-    """Return the cause of a run whose report has none; None if it goes on, or nobody can tell.
+    """Return the cause of a run whose report has none; None if it is not final, or unknown.
 
     A sentence that ends in another state than its cause does is not the one that it looks like.
     """

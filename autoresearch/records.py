@@ -10,7 +10,7 @@ from typing import TypeVar
 
 
 class Outcome(StrEnum):
-    """What a verdict says of an experiment."""
+    """Outcome of an experiment's verdict."""
 
     KEEP = "keep"
     DISCARD = "discard"
@@ -23,7 +23,7 @@ MOST_VALUE = 1e100  # of a metric, so that the judge can square what lies betwee
 
 
 class RunState(StrEnum):
-    """Where a run is. The last five are final."""
+    """State of a run; the last five are final."""
 
     QUEUED = "queued"
     TRAINING = "training"
@@ -36,12 +36,12 @@ class RunState(StrEnum):
 
     @property
     def final(self) -> bool:
-        """Whether a run in this state will never change again."""
+        """Return True if a run in this state will never change again."""
         return self not in (RunState.QUEUED, RunState.TRAINING, RunState.SCORING)
 
     @property
     def repeated(self) -> bool:
-        """Whether a run that ended so says nothing of its code, so that another takes its place."""
+        """Return True if a run that ended so tells nothing about its code and is repeated."""
         return self in (RunState.LOST, RunState.TAINTED)
 
 
@@ -95,7 +95,7 @@ class EndCause(StrEnum):
 
     @property
     def short_of_memory(self) -> bool:
-        """Whether more of the machine's own memory could have helped."""
+        """Return True if more of the machine's own memory could have helped."""
         return self in (EndCause.OUT_OF_MEMORY, EndCause.OVER_MEMORY)
 
 
@@ -119,7 +119,7 @@ _STATES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prediction:
-    """What the proposer expects, recorded before any run."""
+    """Effect and confidence that the proposer expects, recorded before any run."""
 
     effect: float  # metric units, positive is better
     confidence: float  # probability that the metric improves, 0 to 1
@@ -127,7 +127,7 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposer:
-    """Who proposed: the MCP client as it named itself, and the model as it named itself."""
+    """Proposer of an experiment: the MCP client and the model, as they named themselves."""
 
     client: str
     client_version: str = ""
@@ -146,7 +146,7 @@ class FileChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Experiment:
-    """One hypothesis and one patch on one base commit. `e0` is the code as it was found."""
+    """One hypothesis and one patch on one base commit. `e0` is the original code."""
 
     id: str
     hypothesis: str
@@ -174,7 +174,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measurement:
-    """What the scorer found for one run."""
+    """Measurement of one run by the scorer."""
 
     value: float  # in the metric's unit
     documents: int  # held-out documents scored; 0 where the number was not sealed
@@ -186,7 +186,7 @@ class Measurement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunReport:
-    """How one run ended: the last thing its supervisor writes."""
+    """End of one run: the last thing that its supervisor writes."""
 
     run: str
     state: RunState
@@ -207,7 +207,7 @@ class RunReport:
 
     @property
     def yielded(self) -> bool:
-        """Whether this control run was ended to make room for an experiment."""
+        """Return True if this control run was ended to make room for an experiment."""
         return self.cause is EndCause.PREEMPTED
 
 

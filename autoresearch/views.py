@@ -1,4 +1,4 @@
-"""What the lab answers: frozen records for a reader, made from the ledger and the run directories.
+"""Answers of the lab: frozen records, made from the ledger and the run directories.
 
 Effects are in metric units and positive is better, whatever the metric's direction.
 """
@@ -47,7 +47,7 @@ class RunView:
 
     @property
     def yielded(self) -> bool:
-        """Whether this control run was ended to make room for an experiment."""
+        """Return True if this control run was ended to make room for an experiment."""
         return self.cause is EndCause.PREEMPTED
 
 
@@ -158,7 +158,7 @@ class Controls:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """How far an experiment is on its way to a verdict."""
+    """Progress of an experiment towards its verdict."""
 
     experiment: str
     hypothesis: str

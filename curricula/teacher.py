@@ -75,7 +75,7 @@ class Teacher:
             needed = [name for name in builds_on if not where.lessons[name].passed]
             raise PrerequisiteError(
                 f"{unit.id} builds on {', '.join(needed)}, not passed yet.",
-                f"Start {needed[0]}, or show with placement=true that {unit.id} is known already.",
+                f"Start {needed[0]}, or show with placement=true that {unit.id} is already known.",
                 reason="locked",
             )
         left = [name for name in unit.exercises if name in told.open_exercises]
@@ -236,10 +236,10 @@ class Teacher:
     def _review(self, where: Standing, folder: Path) -> Step:
         if not where.due:
             dates = sorted(s.due for s in where.skills.values() if s.due is not None)
-            when = f"The next is due {dates[0]:%Y-%m-%d}." if dates else "Nothing was passed yet."
+            when = f"The next is due {dates[0]:%Y-%m-%d}." if dates else "Nothing is passed yet."
             raise PrerequisiteError(
                 f"Nothing is due for review. {when}",
-                "Go on with start_lesson().",
+                "Continue with start_lesson().",
                 reason="nothing_due" if dates else "nothing_passed",
             )
         skill = where.due[0]

@@ -90,7 +90,7 @@ def _free_or_of(path: Path, instance: str) -> bool:
 
 
 def read_workbook(path: Path) -> tuple[str, str]:
-    """The instance that a file answers, and its text; raise SubmissionError where it is none."""
+    """Return the instance that a file answers, and its text; raise SubmissionError without one."""
     text = _read(path)
     instance = instance_in(text)
     if not instance:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from autoresearch.calibration.simulation import Setting, draw, simulate_cell, simulate_setbacks
+from autoresearch.calibration.simulation import Setting, draw, simulate_cell, simulate_reversals
 from autoresearch.calibration.trials import follow, tally
 from autoresearch.records import Outcome
 from autoresearch.statistics.sequential_test import GATE, JUDGE_VERSION, judge
@@ -115,8 +115,8 @@ def main() -> None:
             TARGET.write_text(written(rates, args.candidates))
         print(f"\neffect   kept against {KEPT_AGAINST} controls   of them taken back")
         numbers = [args.candidates if gain == 0 else args.candidates // 20 for gain in GAINS]
-        again = partial(simulate_setbacks, controls=KEPT_AGAINST, seed=args.seed)
-        for found in pool.map(partial(_setbacks, again), GAINS, numbers):
+        again = partial(simulate_reversals, controls=KEPT_AGAINST, seed=args.seed)
+        for found in pool.map(partial(_reversals, again), GAINS, numbers):
             share = found.reverted / found.kept if found.kept else 0.0
             print(f"{found.effect:6g}   {found.kept:17}   {found.reverted:8} ({share:.4f})")
         print("\nnoise                                   kept without a gain: 6, 20, 60 controls")
@@ -131,7 +131,7 @@ def main() -> None:
             print(f"{gain:6g}   {holds:21.3f}   {kept:4.2f}   {both:20.3f}   {over:+10.2f} sigma")
 
 
-def _setbacks(again, effect, candidates):  # noqa: ANN001, ANN202 - so that it can be pickled
+def _reversals(again, effect, candidates):  # noqa: ANN001, ANN202 - so that it can be pickled
     return again(effect, candidates=candidates)
 
 

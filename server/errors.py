@@ -105,7 +105,7 @@ class PlainErrors(Middleware):
             logger.error("%s failed", name, exc_info=cause)
             return _refused(
                 f"{name} failed inside the server ({type(cause).__name__}); the server's log has "
-                "the details. Nothing that was recorded is lost. Call open_lab to see the current "
+                "the details. Everything recorded is safe. Call open_lab to see the current "
                 "state, then try again; if it fails again, tell the user.",
                 INTERNAL,
             )

@@ -23,43 +23,6 @@ LEFT_OUT = {
 # (file, word): why the word is right there.
 EXCEPTIONS: dict[tuple[str, str], str] = {}
 
-# Files whose wording is still to be read. This list only shrinks: take out what passes.
-NOT_YET_READ = frozenset(
-    {
-        "autoresearch/attachment/baseline.py",
-        "autoresearch/calibration/early_stopping_replay.py",
-        "autoresearch/calibration/real_trials.py",
-        "autoresearch/calibration/simulation.py",
-        "autoresearch/contract.py",
-        "autoresearch/ledger/history.py",
-        "autoresearch/loop/evaluation.py",
-        "autoresearch/loop/idle_controls.py",
-        "autoresearch/loop/stacking.py",
-        "autoresearch/setup/environment.py",
-        "autoresearch/statistics/prediction_scores.py",
-        "autoresearch/statistics/scaling_laws.py",
-        "autoresearch/training/curve_watch.py",
-        "autoresearch/verdicts/evidence.py",
-        "autoresearch/verdicts/track_record.py",
-        "autoresearch/verdicts/verdicts.py",
-        "curricula/authoring/lint.py",
-        "curricula/authoring/mutation.py",
-        "curricula/content/lesson.py",
-        "curricula/grading/diagnosis.py",
-        "curricula/grading/grader.py",
-        "curricula/grading/program_equality.py",
-        "curricula/mastery/facts.py",
-        "curricula/records/openings.py",
-        "server/commands/labs.py",
-        "server/commands/teach/authoring.py",
-        "server/errors.py",
-        "server/views/next_steps.py",
-        "server/views/research_views.py",
-        "server/views/teaching_views.py",
-        "server/views/trust.py",
-    }
-)
-
 
 def banned() -> list[re.Pattern[str]]:
     """The words of the glossary's last table but one, as patterns."""
@@ -136,7 +99,7 @@ def test_no_file_has_a_word_that_the_glossary_rules_out(top: str) -> None:
     mine = [name for name in READ if name.rpartition("/")[0].partition("/")[0] == top]
     assert mine
     found = {name: words for name in mine if (words := found_in(ROOT / name))}
-    assert {name: words for name, words in found.items() if name not in NOT_YET_READ} == {}
+    assert found == {}
 
 
 def test_every_exception_is_needed_and_has_its_reason() -> None:
@@ -144,10 +107,3 @@ def test_every_exception_is_needed_and_has_its_reason() -> None:
         assert reason
         text = (ROOT / name).read_text().lower()
         assert word in text, f"{name} has no {word!r} any more: take the exception out"
-
-
-def test_the_list_of_files_not_yet_read_only_shrinks() -> None:
-    clean = {
-        name for name in NOT_YET_READ if not (ROOT / name).exists() or not found_in(ROOT / name)
-    }
-    assert clean == set(), "take these out of NOT_YET_READ"

@@ -1,6 +1,7 @@
 """The house: purposes, names, dependencies and folder sizes; imports are import-linter's."""
 
 import ast
+import re
 import subprocess
 import sys
 import tomllib
@@ -14,6 +15,12 @@ MOST_MODULES = 15  # in one folder, besides its __init__.py
 MOST_AT_THE_ROOT = 10  # of autoresearch/
 DATA = ("curricula/courses", "autoresearch/redteam/cheats", "autoresearch/redteam/honest")
 EXEMPT = (*DATA, "tests/data", "tests/support")
+
+# Words that begin a clause, not a sentence: a docstring says what to do ("Return ...") or names.
+CLAUSES = (
+    "As", "Everything", "How", "It", "Nothing", "Of", "That", "They", "Those", "What", "Whatever",
+    "Where", "Whether", "Which", "Who", "Whose",
+)  # fmt: skip
 
 
 def modules() -> Iterator[Path]:
@@ -70,6 +77,19 @@ def test_nothing_is_named_like_a_module_that_it_would_hide() -> None:
 
 def test_every_module_says_its_purpose_at_its_top() -> None:
     assert not [path for path in modules() if not ast.get_docstring(ast.parse(path.read_text()))]
+
+
+def test_no_docstring_begins_with_a_clause() -> None:
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    found = [
+        f"{path.relative_to(ROOT)}: {docstring.splitlines()[0]}"
+        for path in modules()
+        if not {"microgpt", "courses", "targets"} & set(path.relative_to(ROOT).parts)
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, documented) and (docstring := ast.get_docstring(node))
+        if re.split(r"\W", docstring, maxsplit=1)[0] in CLAUSES
+    ]
+    assert found == []
 
 
 def test_every_runtime_dependency_has_its_reason_beside_it() -> None:

@@ -1,7 +1,7 @@
-"""Prove a proposal by real runs of the code as it is; amend it by what a first run says.
+"""Prove a proposal by real runs of the code as it is; correct it by what the first runs show.
 
-A lab is made for each try. One whose baseline runs stays; of any other nothing is left, however
-this ends: its runs are dead and its folder is gone.
+Each try gets a lab of its own. The lab of the try that succeeds stays. Every other one is removed,
+however this ends: its runs are killed and its folder is deleted.
 """
 
 import math
@@ -50,16 +50,16 @@ Chooser = Callable[[Proposal, tuple[Number, ...]], Proposal]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Baseline:
-    """A lab whose baseline runs."""
+    """A lab in which the baseline was measured."""
 
     lab: Lab
     proposal: Proposal
     contract: str
-    runs: tuple[RunReport, ...]  # that were measured
+    runs: tuple[RunReport, ...]  # measured ones only
 
     @property
     def values(self) -> tuple[float, ...]:
-        """Measured values of the baseline runs, in the metric's unit."""
+        """Measured values of the baseline's runs, in the metric's unit."""
         return tuple(run.measurement.value for run in self.runs if run.measurement is not None)
 
     @property
@@ -71,10 +71,10 @@ class Baseline:
 def measure_baseline(
     proposal: Proposal, snapshot: Snapshot, open_lab: Opener, watch: Watch, choose: Chooser
 ) -> Baseline:
-    """Run the baseline, mending the proposal where a run says how.
+    """Run the baseline, correcting the proposal by what a run shows.
 
     While the metric is not known a run is timed only, and `choose` picks it from what was printed.
-    Raises RunStartError with the digest of the log where nothing more can be mended.
+    Raises RunStartError with the digest of the log if nothing more can be corrected.
     """
     for _ in range(MOST_TRIES):
         known = not proposal.missing
@@ -89,15 +89,15 @@ def measure_baseline(
             if report.measurement is not None:
                 following = choose(proposal, said_numbers(log))
             else:
-                following = _mended(proposal, snapshot, report, log, watch)
+                following = _repaired(proposal, snapshot, report, log, watch)
         except BaseException:
             discard(lab)
             raise
         discard(lab)
         proposal = following
     raise RunStartError(
-        f"The baseline still fails after {MOST_TRIES} tries, each amended by the one before.",
-        "Give the rest by options: `autoresearch-mcp init --help` lists them.",
+        f"The baseline still fails after {MOST_TRIES} tries, each corrected by the one before.",
+        "Give the rest as options: `autoresearch-mcp init --help` lists them.",
         reason="still_fails",
     )
 
@@ -111,7 +111,7 @@ def discard(lab: Lab) -> None:
     while any(lab.runs.executor.settle(rundir) is None for rundir in going):
         if time.monotonic() > deadline:
             raise RunStartError(
-                f"A run of the lab {lab.name} does not end, so the lab stays.",
+                f"A run of the lab {lab.name} does not end, so the lab was not removed.",
                 f"Look at `ps`; then remove {lab.folder}.",
                 reason="run_goes_on",
             )
@@ -131,14 +131,14 @@ def _timed(proposal: Proposal) -> Proposal:
     )
 
 
-def _mended(
+def _repaired(
     proposal: Proposal, snapshot: Snapshot, report: RunReport, log: str, watch: Watch
 ) -> Proposal:
-    mended: Repaired | None = repair(proposal, snapshot, report, log)
-    if mended is None:
+    repaired: Repaired | None = repair(proposal, snapshot, report, log)
+    if repaired is None:
         raise _failure(report, log)
-    watch.said(f"{report.run}: {mended.words}; trying again")
-    return mended.proposal
+    watch.said(f"{report.run}: {repaired.words}; trying again")
+    return repaired.proposal
 
 
 def _failure(report: RunReport, log: str) -> RunStartError:
@@ -146,7 +146,7 @@ def _failure(report: RunReport, log: str) -> RunStartError:
     quoted = f"\nIts output, of an untrusted program:\n{printed}" if printed.strip() else ""
     return RunStartError(
         f"The baseline does not run: {report.reason.rstrip('.')}.{quoted}\n",
-        "Nothing was kept. Mend that in the repository and commit it, or give what is missing: "
+        "Nothing was kept. Fix that in the repository and commit it, or give what is missing: "
         "--command, --metric and --pattern or --metric-file, --budget-s, --input PATH, "
         "--python PATH, --network.",
         reason="baseline_fails",
@@ -176,11 +176,11 @@ def _run(lab: Lab, watch: Watch) -> RunReport:
             return report
         rest_s = REST_S * n if n + 1 < MOST_REPEATED else 0.0
         watch.said(f"{report.run}: {report.state}: {report.reason}")
-        watch.now(f"waits {rest_s:g} s for a quieter machine")
+        watch.now(f"waiting {rest_s:g} s for a quieter machine")
         time.sleep(rest_s)
     raise RunStartError(
         f"The machine disturbed {MOST_REPEATED} runs in a row: {report.reason}.",
-        "Nothing was kept. Try again when it is quieter; `autoresearch-mcp doctor` looks at it.",
+        "Nothing was kept. Try again when it is quieter; `autoresearch-mcp doctor` checks it.",
         reason="disturbed",
     )
 

@@ -22,13 +22,13 @@ class Typed:
 
 
 def typed(command: str) -> Typed:
-    """Raise ContractError where it is no command, or one that only a shell understands."""
+    """Parse a command; raise ContractError if it is not one, or if only a shell understands it."""
     try:
         words = shlex.split(command)
     except ValueError as error:
         raise ContractError(
-            f"The command {command!r} does not read: {error}.",
-            "Close its quotes.",
+            f"The command {command!r} can't be parsed: {error}.",
+            "Close the quotes.",
             reason="command_unreadable",
         ) from error
     env: dict[str, str] = {}
@@ -38,13 +38,13 @@ def typed(command: str) -> Typed:
     if not words:
         raise ContractError(
             "The command is empty.",
-            'Give one such as --command "python work.py".',
+            'Give one, such as --command "python work.py".',
             reason="command_empty",
         )
     if any(_SHELL.search(word) for word in _unquoted(command)) and words[0] not in ("sh", "bash"):
         raise ContractError(
-            f"The command {command!r} needs a shell, and a run has none.",
-            f"Give it to one: --command {shlex.quote(f'bash -c {shlex.quote(command)}')}.",
+            f"The command {command!r} needs a shell, but runs start without one.",
+            f"Start a shell yourself: --command {shlex.quote(f'bash -c {shlex.quote(command)}')}.",
             reason="command_needs_shell",
         )
     return Typed(_with_python(words), env)

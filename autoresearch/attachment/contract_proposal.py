@@ -85,7 +85,7 @@ def _adds_nothing(answers: Answers) -> bool:
 
 
 def _known(text: str, answers: Answers, interpreter: Interpreter) -> Part[str]:
-    """A contract that a recogniser wrote; an interpreter that is there stands for its packages."""
+    """Return a recogniser's contract; an interpreter, if given, replaces its environment."""
     python = answers.python or interpreter.python.value
     if python:
         text = re.sub(r"\[environment\]\n(?:\w+ = .*\n)+\n?", "", text)
@@ -177,19 +177,19 @@ def _meter_in_file(answers: Answers) -> Meter:
     if path.is_absolute() or ".." in path.parts:
         raise ContractError(
             f"The metric's file {answers.metric_file} lies outside the repository.",
-            "Name it as a run finds it from the repository's folder, such as out/results.json.",
+            "Give its path relative to the top of the repository, such as out/results.json.",
             reason="metric_file_outside",
         )
     if answers.pattern:
         raise ContractError(
-            "--metric-file and --pattern exclude each other.",
-            "Leave --pattern out: it is for what is printed.",
+            "--metric-file and --pattern can't be used together.",
+            "Leave --pattern out: it is for printed metrics.",
             reason="file_and_pattern",
         )
     if not answers.metric:
         raise ContractError(
-            f"It can't be known which number in {path} is the metric.",
-            "Add --metric KEY, with dots for what lies deeper: --metric test.accuracy.",
+            f"It isn't clear which number in {path} is the metric.",
+            "Add --metric KEY, with dots for nested keys: --metric test.accuracy.",
             reason="metric_key_unknown",
         )
     return Meter(name=answers.metric, file=path.as_posix())
@@ -203,7 +203,7 @@ def meter_of(number: Number) -> Meter:
 def _clock(subject: _Subject) -> tuple[Meter, str]:
     """CPU seconds where a suite computes, wall seconds where it may wait."""
     return Meter(name="cpu_s", scoring="clock", unit="s"), (
-        "how long the tests compute; --metric wall_s counts waiting too"
+        "how long the tests compute; --metric wall_s includes waiting"
     )
 
 
@@ -211,8 +211,8 @@ def _direction(answers: Answers, metric: Part[Meter] | None) -> Part[str] | None
     if answers.direction:
         if answers.direction not in ("min", "max"):
             raise ContractError(
-                f"The direction {answers.direction!r} is none.",
-                'Give "min" where lower is better, or "max".',
+                f"{answers.direction!r} is not a direction.",
+                'Give "min" if lower is better, else "max".',
                 reason="bad_direction",
             )
         return Part(answers.direction, "", SAID)
@@ -221,7 +221,7 @@ def _direction(answers: Answers, metric: Part[Meter] | None) -> Part[str] | None
     meter = metric.value
     named = "min" if meter.scoring == "clock" else direction_of(meter.name)
     known = named or direction_of(meter.name, meter.unit)
-    why = f"by its name, {meter.name}" if named else f"by its unit, {meter.unit}"
+    why = f"judging by its name, {meter.name}" if named else f"judging by its unit, {meter.unit}"
     return Part(known, why) if known else None
 
 
@@ -237,7 +237,7 @@ def _edit(
 
 def _suite_sources(snapshot: Snapshot, subject: _Subject) -> Part[tuple[str, ...]] | None:
     sources = tested_sources(snapshot.files, subject.reach.files)
-    why = "what the tests import; the tests stay as they are"
+    why = "what the tests import; the tests stay unchanged"
     return Part(as_globs(sources, snapshot.files), why) if sources else None
 
 
@@ -247,7 +247,7 @@ def _sources(snapshot: Snapshot, subject: _Subject) -> Part[tuple[str, ...]] | N
         return None
     globs = as_globs(sources, snapshot.files)
     if subject.program not in sources:
-        return Part(globs, f"what {subject.program} measures; it stays as it is")
+        return Part(globs, f"what {subject.program} measures; it stays unchanged")
     beside = " and what it imports" if len(sources) > 1 else ""
     why = f"{subject.program}{beside}; it prints its own number, so a patch could change how"
     return Part(globs, why, GUESSED)
@@ -256,7 +256,7 @@ def _sources(snapshot: Snapshot, subject: _Subject) -> Part[tuple[str, ...]] | N
 def _budget(answers: Answers) -> Part[float]:
     if answers.budget_s is not None:
         return Part(answers.budget_s, "", SAID)
-    return Part(BUDGET_S, "seconds a run may take; the baseline shows if they do", GUESSED)
+    return Part(BUDGET_S, "seconds a run may take; the baseline shows if they are enough", GUESSED)
 
 
 def _inputs(snapshot: Snapshot, answers: Answers, reach: Reach) -> Part[tuple[str, ...]]:
@@ -271,11 +271,11 @@ def _guards(
 ) -> Part[Mapping[str, tuple[str, ...]]]:
     """The user's, and the tests where the run is something else; a suite guards itself."""
     guards: dict[str, tuple[str, ...]] = {}
-    for said in answers.guards:
-        name, _, command = said.partition("=")
+    for given in answers.guards:
+        name, _, command = given.partition("=")
         if not re.fullmatch(r"[A-Za-z][\w-]*", name) or not command:
             raise ContractError(
-                f"The guard {said!r} does not read.",
+                f"The guard {given!r} can't be parsed.",
                 'Give one as --guard "tests=pytest -q".',
                 reason="guard_unreadable",
             )
@@ -285,7 +285,7 @@ def _guards(
     tests, why = tests_of(snapshot)
     if not tests:
         return Part({}, "no tests were found")
-    return Part({"tests": PYTEST}, f"{why}: no verdict keeps what breaks them")
+    return Part({"tests": PYTEST}, f"{why}: a change that breaks them is never kept")
 
 
 def _env(subject: _Subject | None) -> Part[Mapping[str, str]]:
@@ -298,13 +298,13 @@ def _env(subject: _Subject | None) -> Part[Mapping[str, str]]:
     away = [root for root in roots if root != own and not (subject.suite and root == ".")]
     if away and "PYTHONPATH" not in env:
         env["PYTHONPATH"] = ":".join(away)
-    return Part(env, f"its modules lie in {', '.join(away)}" if away else "")
+    return Part(env, f"its modules are in {', '.join(away)}" if away else "")
 
 
 def _device(needed: Sequence[str]) -> Part[str] | None:
     """A GPU for what can use one, where there is one."""
     named = [module for module in needed if module in ON_GPUS]
-    return Part("any", f"it imports {named[0]}: a GPU where there is one") if named else None
+    return Part("any", f"it imports {named[0]}: a GPU if there is one") if named else None
 
 
 def _choices(

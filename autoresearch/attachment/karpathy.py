@@ -96,11 +96,11 @@ def contract_text(clone: Clone, there: Callable[[str], bool]) -> str:
     brief = f'[brief]\npath = "{BRIEF}"\n\n' if clone.brief else ""
     environment = f'[environment]\nlock = "{LOCK}"\n\n' if clone.lock else ""
     return f"""\
-# A clone of karpathy/autoresearch, driven as it is: {budget} s of training on sequences of
+# A clone of karpathy/autoresearch, used unchanged: {budget} s of training on sequences of
 # {clone.sequence:,} tokens, judged on {clone.eval_tokens:,}. It prints its own metric.
 [target]
 name = "autoresearch"
-description = "a small GPT pretrained for {budget} s on one GPU; val_bpb is what it says of itself"
+description = "a small GPT pretrained for {budget} s on one GPU; val_bpb is self-reported"
 
 {brief}[edit]
 allow = ["{TRAIN}"]
@@ -110,7 +110,7 @@ read_only = {json.dumps([clone.cache, *cached])}
 
 {environment}[run]
 command = ["{{python}}", "{TRAIN}"]
-# Killed at twice its budget, as program.md says; a short one may still compile.
+# Killed at twice its budget, as program.md says; a short run may still be compiling.
 {offline}{device}startup_s = {max(clone.time_budget_s, STARTUP_S):g}
 budget = {{ wall_s = {budget} }}
 

@@ -26,7 +26,7 @@ def choose_alone(proposal: Proposal, numbers: tuple[Number, ...]) -> Proposal:
             reason="metric_ambiguous",
         )
     number = likeliest[0]
-    part = Part(meter_of(number), f"{number.where} says {number.label!r}")
+    part = Part(meter_of(number), f"{number.where} prints {number.label!r}")
     return _with_direction(replace(proposal, metric=part), number.name, number.unit)
 
 
@@ -46,14 +46,14 @@ def refuse_unknown(proposal: Proposal, *, taken: bool) -> None:
             if (names := proposal.choices.get(name, ()))
         )
         raise ContractError(
-            f"The {' and the '.join(unknown)} can't be known from the repository"
+            f"The repository does not tell the {' and the '.join(unknown)}"
             f"{f' ({several})' if several else ''}.",
             f"Add {options}{'' if taken else ' and --yes'}.",
             reason="unknown_answers",
         )
     if not taken:
         raise ContractError(
-            "init asks before it runs anything, and there is no terminal to ask on.",
+            "init asks before it runs anything, but there is no terminal to ask in.",
             "Add --yes to take what was found, or --dry-run to see the contract.",
             reason="no_terminal",
         )
@@ -65,8 +65,8 @@ def _with_direction(proposal: Proposal, name: str, unit: str) -> Proposal:
     known = direction_of(name, unit)
     if not known:
         raise ContractError(
-            f"It can't be known whether a higher or a lower {name} is better.",
+            f"It isn't clear whether a higher or a lower {name} is better.",
             "Add --direction min or --direction max.",
             reason="direction_unknown",
         )
-    return replace(proposal, direction=Part(known, f"by its name, {name}"))
+    return replace(proposal, direction=Part(known, f"judging by its name, {name}"))

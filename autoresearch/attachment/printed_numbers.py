@@ -16,7 +16,7 @@ _MOST_LINES = 2000
 
 
 def said_numbers(log: str) -> tuple[Number, ...]:
-    """The numbers with a name in a run's output, each as it was said last."""
+    """Return the numbers with a name in a run's output, each as printed last."""
     found: dict[str, Number] = {}
     for line in clean_lines(log)[-_MOST_LINES:]:
         for number in _of_line(line):

@@ -57,9 +57,10 @@ def _file(proposal: Proposal, snapshot: Snapshot, _: RunReport, log: str) -> Rep
         place = _place_of(token, snapshot)
         if place and place not in proposal.inputs.value:
             inputs = _with_input(proposal.inputs.value, place, snapshot)
-            why = f"{place}: the run missed it, and git does not carry it"
+            why = f"{place}: the run needed it, and git does not track it"
             part = Part(inputs, "; ".join(filter(None, [proposal.inputs.why, why])))
-            return Repaired(replace(proposal, inputs=part), f"{place} is missing in the run: input")
+            words = f"{place} was missing in the run: made an input"
+            return Repaired(replace(proposal, inputs=part), words)
     return None
 
 
@@ -105,8 +106,9 @@ def _module(proposal: Proposal, snapshot: Snapshot, _: RunReport, log: str) -> R
     module = found[-1].partition(".")[0]
     for place in (f"{module}.py", module, f"src/{module}"):
         if carried_around(snapshot, place) and place not in proposal.inputs.value:
-            part = Part((*proposal.inputs.value, place), f"{place}: imported, not carried by git")
-            return Repaired(replace(proposal, inputs=part), f"{place} is imported: input")
+            why = f"{place}: imported, but not tracked by git"
+            part = Part((*proposal.inputs.value, place), why)
+            return Repaired(replace(proposal, inputs=part), f"{place} is imported: made an input")
     package = PACKAGES.get(module, module)
     have = proposal.packages.value if proposal.packages else ()
     if proposal.python.sure is Sureness.SAID or proposal.lock or package in have:
@@ -114,13 +116,13 @@ def _module(proposal: Proposal, snapshot: Snapshot, _: RunReport, log: str) -> R
     listed, where = declared(snapshot)
     needed = [PACKAGES.get(one, one) for one in proposal.needed]
     packages = tuple(dict.fromkeys([*(have or listed or needed), package]))
-    why = f"{where}; the run missed {module}" if where else f"the run missed {module}"
-    mended = replace(
+    why = f"{where}; the run needed {module}" if where else f"the run needed {module}"
+    repaired = replace(
         proposal,
         packages=Part(packages, why, Sureness.GUESSED),
         python=Part("", "uv builds an environment for it"),
     )
-    return Repaired(mended, f"the module {module} is missing: uv installs {package}")
+    return Repaired(repaired, f"the module {module} was missing: uv installs {package}")
 
 
 def _metric(proposal: Proposal, _: Snapshot, report: RunReport, log: str) -> Repaired | None:
@@ -136,11 +138,11 @@ def _metric(proposal: Proposal, _: Snapshot, report: RunReport, log: str) -> Rep
     matching = [line for line in lines if re.search(pattern, line)]
     if len(matching) > 1:
         found = _of_last_line(pattern, matching)
-        words = f"{meter.name} is printed {len(matching)} times: the last line's words tell it"
+        words = f"{meter.name} is printed {len(matching)} times: told apart by the last line's text"
     else:
         same = [number for number in said_numbers(log) if number.name == meter.name]
         found = same[0].pattern if same and not matching else ""
-        words = f"{meter.name} is found in the output"
+        words = f"{meter.name} was found in the output"
     if not found or found == meter.pattern or (metric.sure is Sureness.SAID and meter.pattern):
         return None
     better = Meter(name=meter.name, pattern=found, unit=meter.unit)
@@ -169,7 +171,8 @@ def _memory(proposal: Proposal, _: Snapshot, report: RunReport, log: str) -> Rep
     if more <= had:
         return None
     part = Part(more, f"the run used more than {had} MB", Sureness.GUESSED)
-    return Repaired(replace(proposal, memory_mb=part), f"it needs more than {had} MB: {more} MB")
+    words = f"it needs more than {had} MB: raised to {more} MB"
+    return Repaired(replace(proposal, memory_mb=part), words)
 
 
 def _budget(proposal: Proposal, _: Snapshot, report: RunReport, log: str) -> Repaired | None:
@@ -180,5 +183,5 @@ def _budget(proposal: Proposal, _: Snapshot, report: RunReport, log: str) -> Rep
     if not too_short or budget.sure is not Sureness.GUESSED or more <= budget.value:
         return None
     part = Part(more, f"a run takes more than {budget.value:g} s", Sureness.GUESSED)
-    words = f"it takes more than {budget.value:g} s: {more:g} s"
+    words = f"it takes more than {budget.value:g} s: raised to {more:g} s"
     return Repaired(replace(proposal, budget_s=part), words)

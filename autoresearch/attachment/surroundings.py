@@ -64,7 +64,7 @@ def choose_interpreter(
 
 def interpreters(snapshot: Snapshot, environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """Interpreters of environments that belong to the repository or are active: (path, why)."""
-    places = [(snapshot.root / name, f"{name}/ lies there") for name in (".venv", "venv", "env")]
+    places = [(snapshot.root / name, f"{name}/ exists") for name in (".venv", "venv", "env")]
     for variable in ("VIRTUAL_ENV", "CONDA_PREFIX"):
         if environ.get(variable):
             places.append((Path(environ[variable]), f"${variable} is active"))
@@ -116,10 +116,10 @@ def read_inputs(snapshot: Snapshot, programs: Iterable[str]) -> dict[str, str]:
             for base in (PurePosixPath(), PurePosixPath(path).parent):
                 place = (base / named).as_posix()
                 if carried_around(snapshot, place):
-                    found.setdefault(place, f"{path}:{line} reads it, git does not carry it")
+                    found.setdefault(place, f"{path}:{line} reads it, but git does not track it")
     for name in snapshot.untracked:
         if re.search(r"\.(?:so|pyd)$", name):
-            found[name] = "a built extension, which git does not carry"
+            found[name] = "a built extension, which git does not track"
     return found
 
 

@@ -138,7 +138,7 @@ def _run(fields: Mapping[str, Any]) -> RecordedRun:
 
 
 def _known_at(run: RecordedRun, stopped: EarlyStop) -> float:
-    """CPU seconds when a run was known to be hopeless: the next hundredth had begun."""
+    """CPU seconds at which a run would have been stopped: the next hundredth had begun."""
     later = zip(run.losses[stopped.point + 1 :], run.cpu_at[stopped.point + 1 :], strict=True)
     return next(seconds for loss, seconds in later if loss is not None)
 

@@ -100,13 +100,13 @@ def calibrate(
     """
     if nulls < 1:
         raise LabError(
-            f"{nulls} candidates are none.",
-            "At least 1; 60 say something.",
+            f"Can't test {nulls} candidates.",
+            "Give at least 1; 60 give a meaningful result.",
             reason="too_few_candidates",
         )
     if controls < GATE.fewest_controls:  # nothing would ever be judged
-        few = f"{controls} controls are too few to judge anything by."
-        raise LabError(few, f"At least {GATE.fewest_controls}.", reason="too_few_controls")
+        few = f"{controls} controls are too few for any verdict."
+        raise LabError(few, f"Give at least {GATE.fewest_controls}.", reason="too_few_controls")
     home = Path(tempfile.mkdtemp(prefix="autoresearch-aa-test-"))
     try:
         lab = Lab.open(target, home=home)
@@ -204,8 +204,8 @@ class _Bench:
             return
         if subject.control:
             raise RunStartError(
-                f"A run of the target as it is failed: {report.cut or report.reason}",
-                "Mend the target or the machine (`autoresearch-mcp doctor`).",
+                f"A run of the unchanged target failed: {report.cut or report.reason}",
+                "Fix the target or the machine (`autoresearch-mcp doctor`).",
                 reason="target_fails",
             )
         outcome = Outcome.TAINTED if report.state.repeated else Outcome.CRASHED

@@ -121,7 +121,7 @@ def broken_promises(found: Simulation) -> tuple[str, ...]:
     full, low = by_label["60"], by_label["60, sigma / 1.5"]
     bounds = [
         ("60 controls: false keeps", full.at(0).rate, 0.001),
-        ("60 controls: runs a null", full.at(0).runs_each, 2.5),
+        ("60 controls: runs per null", full.at(0).runs_each, 2.5),
         ("60 controls: runs at 2 sigma worse", full.at(-2).runs_each, 1.1),
         ("60 controls: missed at 1.5 sigma", 1 - full.at(1.5).rate, 0.35),
         ("60 controls: missed at 2 sigma", 1 - full.at(2).rate, 0.07),
@@ -133,7 +133,7 @@ def broken_promises(found: Simulation) -> tuple[str, ...]:
         if row not in (full, low)
     ]
     return tuple(
-        f"{what} {value:.4f}, at most {most:g} promised"
+        f"{what} {value:.4f}, but at most {most:g} is promised"
         for what, value, most in bounds
         if value > most
     )
@@ -204,8 +204,8 @@ def simulate_rivals(nulls: int, *, seed: int, gate: Gate = GATE) -> Rivals:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Setbacks:
-    """Candidates of one true effect that were kept, and how many were taken back later."""
+class ReversedKeeps:
+    """Candidates of one true effect that were kept, and how many were reversed later."""
 
     effect: float
     controls: int
@@ -213,7 +213,9 @@ class Setbacks:
     reverted: int
 
 
-def simulate_setbacks(effect: float, controls: int, candidates: int, *, seed: int) -> Setbacks:
+def simulate_reversals(
+    effect: float, controls: int, candidates: int, *, seed: int
+) -> ReversedKeeps:
     """Judge candidates, give those that are kept 20 fresh runs, and see which fall behind.
 
     They are compared with the same controls that they were kept against, as in the lab.
@@ -229,7 +231,7 @@ def simulate_setbacks(effect: float, controls: int, candidates: int, *, seed: in
         reverted += any(
             falls_behind(fresh[:look], known, [known], lower_is_better=True) for look in GATE.looks
         )
-    return Setbacks(effect=effect, controls=controls, kept=kept, reverted=reverted)
+    return ReversedKeeps(effect=effect, controls=controls, kept=kept, reverted=reverted)
 
 
 def _stream(seed: int, setting: Setting, effect: float) -> list[int]:

@@ -24,11 +24,11 @@ def read_arrays(path: Path) -> tuple[Numbers, Numbers]:
     inputs, targets = (_read(suffix, data) for suffix, data in unpack_files(path.read_bytes()))
     if not inputs.ndim or not targets.ndim or len(inputs) != len(targets) or not len(inputs):
         shapes = f"{inputs.shape} and {targets.shape}"
-        raise ValueError(f"inputs and targets have shapes {shapes}, where as many rows are asked")
+        raise ValueError(f"inputs and targets have shapes {shapes}, but must have as many rows")
     if targets.size > MOST_NUMBERS or max(inputs.ndim, targets.ndim) > MOST_DIMENSIONS:
         raise ValueError(
-            f"inputs and targets have shapes {inputs.shape} and {targets.shape}, where at most "
-            f"{MOST_DIMENSIONS} dimensions and {MOST_NUMBERS:,} numbers of targets are read"
+            f"inputs and targets have shapes {inputs.shape} and {targets.shape}, but at most "
+            f"{MOST_DIMENSIONS} dimensions and {MOST_NUMBERS:,} numbers of targets are allowed"
         )
     return inputs, targets
 
@@ -38,7 +38,7 @@ def _read(suffix: str, data: bytes) -> Numbers:
         found = np.load(io.BytesIO(data), allow_pickle=False)
         if not isinstance(found, np.ndarray):
             if len(found.files) != 1:
-                raise ValueError(f"the .npz holds {len(found.files)} arrays, where one is asked")
+                raise ValueError(f"the .npz holds {len(found.files)} arrays instead of one")
             found = found[found.files[0]]
     elif suffix == ".csv":
         lines = data.decode().splitlines()
@@ -46,9 +46,9 @@ def _read(suffix: str, data: bytes) -> Numbers:
     elif suffix == ".jsonl":
         found = np.array([json.loads(line) for line in data.splitlines() if line.strip()])
     else:
-        raise ValueError(f"is none of {', '.join(KINDS)}")
+        raise ValueError(f"is not one of {', '.join(KINDS)}")
     if found.dtype.kind not in "iufb":
-        raise ValueError(f"holds {found.dtype}, where numbers are asked")
+        raise ValueError(f"holds {found.dtype}, not numbers")
     return np.asarray(found)
 
 

@@ -53,9 +53,9 @@ def read_corpus(path: Path) -> Corpus:
     documents = tuple(line for line in map(str.strip, lines) if line)
     corpus = Corpus(documents, "".join(sorted(set("".join(documents)))))
     if len(documents) < 2:
-        raise ValueError(f"{path} holds {len(documents)} documents; 2 are the least to split")
+        raise ValueError(f"{path} holds {len(documents)} documents; a split needs at least 2")
     if corpus.vocab > _LARGEST_VOCAB:
-        raise ValueError(f"{path} holds {corpus.bos} different characters; 65,535 are the most")
+        raise ValueError(f"{path} holds {corpus.bos} different characters; 65,535 is the most")
     return corpus
 
 

@@ -58,10 +58,10 @@ class TokenFile:
         """Reason why it can't be used, or ""; reads the whole file."""
         same = len(self.ends) - self.different
         if same:
-            return f"holds {same} documents twice, so that held-out text would be trained on"
+            return f"holds {same} documents twice, so held-out text would be trained on"
         largest = max(self.ids.cast("H"))
         if largest >= self.bos:
-            return f"holds the id {largest}, where {self.bos - 1} is the largest of its vocabulary"
+            return f"holds the id {largest}, but the largest of its vocabulary is {self.bos - 1}"
         return ""
 
     def split(self, *, split_seed: int, held_out: int) -> Split[int]:
@@ -111,19 +111,19 @@ class TokenFile:
 
 
 def read_token_file(path: Path) -> TokenFile:
-    """Map a token file; raise ValueError if it is none or incomplete."""
+    """Map a token file; raise ValueError if it is not one or is incomplete."""
     if sys.byteorder != "little":
-        raise ValueError("token files are little-endian, as this machine is not")
+        raise ValueError("token files are little-endian, but this machine is not")
     with path.open("rb") as file:
         if path.stat().st_size <= _HEADER:
-            raise ValueError(f"{path.name} is no token file: it is too short")
+            raise ValueError(f"{path.name} is not a token file: it is too short")
         mapped = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
     vocab, documents, tokens = _counts(path, bytes(mapped[:_HEADER]))
     begin_ends = _HEADER + 2 * (vocab - 1)
     begin_ids = begin_ends + 8 * documents
     whole = begin_ids + 2 * tokens
     if len(mapped) != whole:
-        raise ValueError(f"{path.name} has {len(mapped):,} bytes where its header says {whole:,}")
+        raise ValueError(f"{path.name} has {len(mapped):,} bytes, but its header says {whole:,}")
     ends = mapped[begin_ends:begin_ids].cast("Q")
     steps = [b - a for a, b in zip([0, *ends[:-1]], ends, strict=True)]
     if ends[-1] != tokens or min(steps) < 1:
@@ -139,11 +139,11 @@ def _counts(path: Path, header: bytes) -> tuple[int, int, int]:
             raise ValueError(f"its format is {fields['format']!r}")
         vocab, documents, tokens = (int(fields[k]) for k in ("vocab", "documents", "tokens"))
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
-        words = f"is no token file of the format {FORMAT!r}"
+        words = f"is not a token file of the format {FORMAT!r}"
         raise ValueError(f"{path.name} {words}: {error}") from error
     if not (2 <= vocab <= _LARGEST_VOCAB and documents >= 2 and tokens >= documents):
         raise ValueError(
-            f"{path.name} says vocab {vocab}, documents {documents}, tokens {tokens}; allowed are "
-            "2 to 65,536, 2 or more, and as many tokens or more"
+            f"{path.name} says vocab {vocab}, documents {documents}, tokens {tokens}; "
+            "allowed are 2 to 65,536, 2 or more, and at least as many tokens as documents"
         )
     return vocab, documents, tokens

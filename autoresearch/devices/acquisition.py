@@ -105,7 +105,7 @@ class DeviceAcquisition:
     def _unready(self, name: str) -> str:
         device = self._device(name)
         if device is None:
-            return f"{name} is not there any more"
+            return f"{name} is gone"
         return reason_not_ready(
             device,
             self._probe.look(device),

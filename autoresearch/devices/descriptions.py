@@ -71,6 +71,6 @@ def _remedy(found: tuple[Device, ...]) -> str:
     if not any(Path(sign).exists() for sign in _DRIVER_SIGNS) or os.environ.get(VISIBLE) == "":
         return ""
     return (
-        "An NVIDIA driver is here, but shows no GPU: see whether `nvidia-smi` works in this shell, "
-        f"and what {VISIBLE} says."
+        "There is an NVIDIA driver, but it shows no GPU: check that `nvidia-smi` works in this "
+        f"shell, and what {VISIBLE} is set to."
     )

@@ -72,11 +72,11 @@ def find_disturbance(
     left = before.cores - others
     if timed and left < _FEWEST_CORES * cores:
         return (
-            f"other processes used {others:.1f} of {before.cores} cores, which left it {left:.1f}"
+            f"other processes used {others:.1f} of {before.cores} cores, leaving the run {left:.1f}"
         )
     stalled = (after.stalled_s - before.stalled_s) / wall_s
     if stalled > _MOST_STALLED and own_peak_mb < _OWN_MEMORY * before.free_mb:
-        return f"the machine stood still for want of memory {stalled:.0%} of the time"
+        return f"the machine stalled for lack of memory {stalled:.0%} of the time"
     return ""
 
 

@@ -79,7 +79,7 @@ class Watch:
         share = self._slowed[HEAT] / self._samples if self._samples else 0.0
         if share <= _WORTH_SAYING:
             return ""
-        return f"{self._device.name} lowered its clocks for heat {share:.0%} of the time"
+        return f"{self._device.name} lowered its clocks because of heat {share:.0%} of the time"
 
     def crowd(self) -> str:
         """Return which other processes held memory at the run's end or after it, or "".

@@ -183,4 +183,4 @@ def _text(said: str | bytes | None) -> str:
 def _name_of(pid: int) -> str:
     with contextlib.suppress(psutil.Error):
         return psutil.Process(pid).name()
-    return "a process that is not seen from here"
+    return "a process that is not visible from here"

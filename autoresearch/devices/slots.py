@@ -46,15 +46,15 @@ def slots_of(
             "Make the model or its batches smaller, and [run] gpu_memory_mb with them.",
             reason="gpu_memory",
         )
-    limited = f", and {CHOICE}={choice} allows of them: {_names(allowed)}" if choice else ""
+    limited = f"; of these, {CHOICE}={choice} allows {_names(allowed)}" if choice else ""
     there = _names(Slot(name=device.name, device=device) for device in found)
     kind = {"gpu": "a GPU", "cpu": "a CPU core", "any": "a device"}[wanted]
     raise InvalidStateError(
         f"This target's runs need {kind}. Found: {there}{limited}.",
         f"Name one in {CHOICE}, or unset it."
         if limited
-        else "`autoresearch-mcp doctor` says what it looked for; "
-        'a target that can do without one says [run] device = "any" or "cpu".',
+        else "`autoresearch-mcp doctor` shows what it looked for; "
+        'a target that does not need one can set [run] device = "any" or "cpu".',
         reason="no_device",
     )
 
@@ -75,9 +75,9 @@ def _named(found: Sequence[Device], part: str) -> list[Slot]:
     count = int(match[2] or 1) if match else 0
     if match is None or not 1 <= count <= MOST_SHARED:
         raise LabError(
-            f"{CHOICE} says {part!r}, which is no device.",
-            f"Write names with commas between, and *N (up to {MOST_SHARED}) behind one to let N "
-            "runs share it: gpu-0*2,cpu-0.",
+            f"{CHOICE} says {part!r}, which is not a device.",
+            f"Separate names by commas, and append *N (up to {MOST_SHARED}) to let N runs share a "
+            "device: gpu-0*2,cpu-0.",
             reason="bad_device_choice",
         )
     name = match[1]
@@ -86,8 +86,8 @@ def _named(found: Sequence[Device], part: str) -> list[Slot]:
     if not chosen and whole is None:
         known = ", ".join(device.name for device in found)
         raise LabError(
-            f"{CHOICE} names {name}, which is not here.",
-            f"Here are: {known}.",
+            f"{CHOICE} names {name}, which this machine does not have.",
+            f"Choose from: {known}.",
             reason="device_absent",
         )
     if count == 1:

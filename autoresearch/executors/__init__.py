@@ -18,7 +18,7 @@ class Executor(Protocol):
         """Return whether a supervisor owns the run now."""
 
     def settle(self, rundir: RunDir) -> RunReport | None:
-        """Return the final report, None while the run goes on; a run without supervisor is lost."""
+        """Return the final report, None while the run continues; without a supervisor, lost."""
 
     def slots(self, wanted: Wanted, gpu_memory_mb: float = 0) -> tuple[Slot, ...]:
         """Return the slots that runs of that kind can lease; raise InvalidStateError if none."""

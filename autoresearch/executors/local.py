@@ -41,7 +41,7 @@ class LocalExecutor:
         """Start a supervisor and return once it is detached; its first status follows soon."""
         if rundir.read_status() is not None:
             raise RunStartError(
-                f"{rundir.path} was run before.", "Plan a new run.", reason="run_before"
+                f"{rundir.path} has already been run.", "Plan a new run.", reason="run_before"
             )
         code = self._spawn(rundir)
         if code != 0:
@@ -193,7 +193,7 @@ def _age(rundir: RunDir) -> float:
 
 def _lost(rundir: RunDir, status: RunReport | None) -> RunReport:
     if status is None:
-        reason = f"its supervisor never started: {last_line(rundir.error_file) or 'no word'}"
+        reason = f"its supervisor never started: {last_line(rundir.error_file) or 'no message'}"
         return ended_report(rundir.path.name, EndCause.NEVER_STARTED, reason)
     reason = f"its supervisor died while the run was {status.state}"
     lost = with_end(status, EndCause.SUPERVISOR_DIED, reason)

@@ -71,14 +71,14 @@ def find_foreign_config(repo: Repository) -> Iterator[str]:
     for name, due in (("HEAD", HEAD), ("info/attributes", ATTRIBUTES)):
         file = repo.path / name
         if not file.is_file() or file.read_bytes() != due.encode():
-            yield f"{name} in the lab's repository is not as the lab wrote it."
+            yield f"{name} in the lab's repository is not what the lab wrote."
     for name in ("info/grafts", "objects/info/alternates", "refs/replace"):
         if (repo.path / name).exists():
-            yield f"There is {name} in the lab's repository, which the lab never makes."
+            yield f"There is {name} in the lab's repository, which the lab never creates."
     asked = ("config", "--file", str(repo.path / "config"), "--list", "--name-only", "-z")
     for key in repo.names(*asked):
         if not key.startswith(_SETTINGS):
-            yield f"{key} is set in the lab's repository, which the lab never does."
+            yield f"{key} is set in the lab's repository, but the lab never sets it."
 
 
 def _commit(content: bytes) -> Commit:
@@ -105,7 +105,7 @@ def _diffs(
     for commit in commits:
         at = out.find(commit.encode() + b"\0", at)
         if at < 0:
-            raise LedgerDamagedError(f"git does not say what the commit {commit[:12]} changed.")
+            raise LedgerDamagedError(f"git did not list what the commit {commit[:12]} changed.")
         starts.append(at)
         at += len(commit) + 1
     ends = [*starts, len(out)][1:]

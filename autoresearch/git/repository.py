@@ -290,7 +290,7 @@ class Repository:
                 said = said or done.stderr
         raise PatchRefusedError(
             f"The diff does not apply to the base: {_error_line(said)}.",
-            "Look at the file as it is in the base, and make the diff against that; "
+            "Read the file as it is in the base and make the diff against that, "
             "or use `edits`, which need no line numbers.",
             reason="does_not_apply",
         )
@@ -364,8 +364,8 @@ class Repository:
 def _refuse_leading_out(member: tarfile.TarInfo) -> None:
     place = posixpath.normpath(str(PurePosixPath(member.name).parent / member.linkname))
     if member.issym() and place.startswith(("/", "..")):
-        words = f"{member.name} leads out of the tree, so it is not given to a run."
-        raise GitError(words, "Commit the file itself.", reason="leads_out")
+        words = f"{member.name} points outside the tree, so runs don't get it."
+        raise GitError(words, "Commit the file itself instead of a link.", reason="leads_out")
 
 
 def _error_line(said: bytes) -> str:

@@ -56,7 +56,7 @@ def prepare_signer(key: Path, folder: Path) -> Signer:
     key = key.expanduser().absolute()
     if shutil.which(PROGRAM) is None:
         raise InvalidStateError(
-            f"{PROGRAM} is not installed, and verdicts are signed with it.",
+            f"{PROGRAM} is not installed, but signing verdicts needs it.",
             "Install OpenSSH 8.2 or later (`apt install openssh-client`), or open without --sign.",
             reason="no_ssh_keygen",
         )
@@ -74,7 +74,7 @@ def prepare_signer(key: Path, folder: Path) -> Signer:
 def refusal(key: Path, said: str) -> InvalidStateError:
     """Return the error for a commit that git did not sign, with git's message."""
     return InvalidStateError(
-        f"Nothing was written, since it could not be signed with {key}: {said}",
+        f"Nothing was written, because it could not be signed with {key}: {said}",
         "A key with a passphrase must be in an ssh-agent that this process can reach "
         f"(`ssh-add {key}`, SSH_AUTH_SOCK); a key that was moved must be moved back.",
         reason="signing_failed",
@@ -98,9 +98,9 @@ def _public(key: Path) -> str:
     )
     text = done.stdout.decode(errors="replace").split()
     if done.returncode or len(text) < 2:
-        said = " ".join(done.stderr.decode(errors="replace").split()) or "no word"
+        said = " ".join(done.stderr.decode(errors="replace").split()) or "no message"
         raise InvalidStateError(
-            f"{key} is no key that can be used: {said}",
+            f"{key} is not a usable key: {said}",
             "Give an SSH key without a passphrase, or one that is in an ssh-agent with its .pub "
             "file beside it.",
             reason="unusable_key",

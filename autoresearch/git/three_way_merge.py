@@ -27,12 +27,12 @@ class Clash(StrEnum):
     """Why two changes can't both be had, as a sentence."""
 
     SAME_LINES = "both change this"
-    ORDER_OPEN = "both add lines here, so their order is open"
-    LAST_LINE_END = "one takes its last line end away, one adds a line"
-    GONE = "the patch changes it, but it is gone now"
-    CHANGED_SINCE = "the patch deletes it, but it was changed since"
+    ORDER_OPEN = "both add lines here, so their order is unclear"
+    LAST_LINE_END = "one removes the newline at its end, the other adds a line"
+    GONE = "the patch changes it, but it has been deleted"
+    CHANGED_SINCE = "the patch deletes it, but it has been changed since"
     BOTH_ADD = "both add it, with different content"
-    NO_PLAIN_FILE = "both change it, and it is no plain file"
+    NO_PLAIN_FILE = "both change it, and it is not a plain file"
     BINARY = "both change it, and it is binary"
     FILE_AND_FOLDER = "it is a file in one and a folder in the other"
 
@@ -60,7 +60,7 @@ class MergeRefusedError(PatchRefusedError):
         more = len(collisions) - SHOWN
         super().__init__(
             f"{shown}; and {more} more." if more > 0 else f"{shown}.",
-            "Look at these lines as they are now, and write the change for them.",
+            "Look at these lines as they are now, and write the change against them.",
             reason="collision",
         )
         self.collisions = tuple(collisions)

@@ -37,7 +37,7 @@ class CleanDiff:
 
 
 def clean(diff: str) -> CleanDiff:
-    """Return `diff` in regular form; raise PatchRefusedError if it is no unified diff."""
+    """Return `diff` in regular form; raise PatchRefusedError if it is not a unified diff."""
     text = diff.replace("\r\n", "\n").replace("\r", "\n")
     if "*** Begin Patch" in text:
         raise PatchRefusedError(

@@ -53,7 +53,7 @@ class Source:
         bare, inside, object_format = done.stdout.decode().split()
         if bare == "true" or inside == "false":
             raise GitError(
-                f"{path} is a bare repository, or lies inside `.git`.",
+                f"{path} is a bare repository, or is inside `.git`.",
                 "Give the top folder of a clone that has its files checked out.",
                 reason="bare_repository",
             )
@@ -119,8 +119,8 @@ class Source:
         """Raise InvalidStateError if git rejects the name or the branch exists."""
         if self.git.attempt("check-ref-format", "--branch", branch).returncode:
             raise InvalidStateError(
-                f"{branch!r} is no branch name that git accepts.",
-                "Give one such as autoresearch/best.",
+                f"{branch!r} is not a branch name that git accepts.",
+                "Give one, such as autoresearch/best.",
                 reason="bad_branch_name",
             )
         if not self.git.attempt("rev-parse", "--verify", "-q", f"refs/heads/{branch}").returncode:

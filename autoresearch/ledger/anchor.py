@@ -50,10 +50,10 @@ def read_anchor(path: Path) -> Anchor | None:
     try:
         anchor = _anchor(json.loads(content))
         if _text(anchor) != content.decode():
-            raise ValueError("it is not as the lab writes it")
+            raise ValueError("it is not in the form that the lab writes")
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise LedgerDamagedError(
-            f"The anchor {path} does not read: {error}.",
+            f"The anchor {path} can't be read: {error}.",
             "Run `autoresearch-mcp verify`; restore the file from a copy.",
             reason="anchor_unreadable",
         ) from error
@@ -71,7 +71,7 @@ def parse_recorded_head(text: str) -> RecordedHead:
     found = _WRITTEN.fullmatch(text.strip().lower())
     if found is None:
         raise LabError(
-            f"{text!r} is no head of a ledger.",
+            f"{text!r} is not the head of a ledger.",
             f"Give HASH:COUNT as `autoresearch-mcp verify` printed it, or at least {SHORTEST} "
             "digits of the hash.",
             reason="bad_head",
@@ -82,11 +82,11 @@ def parse_recorded_head(text: str) -> RecordedHead:
 def _anchor(fields: Any) -> Anchor:  # noqa: ANN401 - any JSON
     head, count, after = fields["head"], fields["count"], fields.get("next")
     if type(count) is not int or count < 0:
-        raise ValueError(f"{count!r} is no number of events")
+        raise ValueError(f"{count!r} is not a number of events")
     if head is None if count else head is not None:
         raise ValueError(f"{count} events and the head {head!r} contradict each other")
     if head is not None and not _HASH.fullmatch(head):
-        raise ValueError(f"{head!r} is no commit's id")
+        raise ValueError(f"{head!r} is not a commit's id")
     return Anchor(head=head, count=count, next=None if after is None else _anchor(after))
 
 

@@ -25,7 +25,7 @@ _ID = re.compile(r"[0-9a-f]{40}")
 
 
 class Note(str):
-    """A sentence about something that could not be compared, which is no finding."""
+    """Sentence about something that could not be compared; not a finding."""
 
     __slots__ = ()
 
@@ -38,7 +38,7 @@ def check_experiments(
         return
     misnamed = [e for e in history.experiments.values() if not _ID.fullmatch(e.commit)]
     if misnamed:
-        yield from (f"{e.id} names no commit: {e.commit[:60]!r}." for e in misnamed)
+        yield from (f"{e.id} does not name a commit: {e.commit[:60]!r}." for e in misnamed)
         return
     first = history.experiments["e0"]
     text: bytes | None = history.opened.contract.encode()  # if it was given beside the files
@@ -50,7 +50,7 @@ def check_experiments(
     try:
         contract = parse_contract(text)
     except ContractError as error:
-        yield f"The contract of e0 does not read: {error.message}"
+        yield f"The contract of e0 can't be read: {error.message}"
         return
     yield from _check_opening(repo, history, contract)
     sound, strays = _split_by_parent(repo, history)
@@ -85,7 +85,7 @@ def _split_by_parent(repo: Repository, history: History) -> tuple[list[Experimen
     commits = read_commits(repo, [e.commit for e in experiments])
     for experiment, commit in zip(experiments, commits, strict=True):
         if commit is None:
-            strays.append(f"The commit {experiment.commit[:12]} of {experiment.id} is not there.")
+            strays.append(f"The commit {experiment.commit[:12]} of {experiment.id} is missing.")
         elif experiment.base is None:
             continue
         elif commit.parents == (history.experiments[experiment.base].commit,):

@@ -145,11 +145,11 @@ class History:
         """Return why the event cannot come next, None if it can."""
         match event:
             case LabOpened():
-                opened = Contradiction("opened_twice", "the lab was opened already.")
+                opened = Contradiction("opened_twice", "the lab had already been opened.")
                 return opened if self.entries else None
             case _ if self.opened is None:
                 return Contradiction(
-                    "not_opened", "the first event must be that the lab was opened."
+                    "not_opened", "the first event must be the opening of the lab."
                 )
             case Proposed(experiment=experiment):
                 return self._wrong_experiment(experiment)
@@ -166,15 +166,15 @@ class History:
 
     def _wrong_experiment(self, experiment: Experiment) -> Contradiction | None:
         if experiment.id != self.next_experiment:
-            words = f"experiment {experiment.id} is proposed where {self.next_experiment} is due."
+            words = f"experiment {experiment.id} is proposed, but {self.next_experiment} is next."
             return Contradiction("wrong_experiment", words)
         if (experiment.base is None) != (experiment.id == "e0"):
-            return Contradiction("wrong_base", "e0, and only e0, has no base.")
+            return Contradiction("wrong_base", "e0, and no other, has no base.")
         return self._unknown(experiment.base) if experiment.base else None
 
     def _wrong_run(self, run: Run) -> Contradiction | None:
         due = self.next_run(run.experiment)
-        words = f"run {run.id} is started where {due} is due."
+        words = f"run {run.id} is started, but {due} is next."
         return None if run.id == due else Contradiction("wrong_run", words)
 
     def _wrong_report(self, report: RunReport) -> Contradiction | None:
@@ -183,7 +183,7 @@ class History:
             return Contradiction("never_started", words)
         if report.run in self.reports:
             return Contradiction("ended_twice", f"run {report.run} ended twice.")
-        words = f"run {report.run} ended as {report.state.value}."
+        words = f"run {report.run} ended in the state {report.state.value}."
         return None if report.state.final else Contradiction("not_final", words)
 
     def _wrong_verdict(self, verdict: Verdict) -> Contradiction | None:
@@ -215,13 +215,13 @@ class History:
     def _wrong_reversal(self, reversal: Reversal) -> Contradiction | None:
         name = reversal.experiment
         if len(self.kept) < 2 or self.kept[-1] != name:
-            words = f"{name} is taken back, but the incumbent is {self.incumbent}."
+            words = f"{name} is reversed, but the incumbent is {self.incumbent}."
             return Contradiction("not_incumbent", words)
         if reversal.base != self.kept[-2]:
-            words = f"{name} is taken back to {reversal.base}, but was kept on {self.kept[-2]}."
+            words = f"{name} is reversed to {reversal.base}, but it was kept on {self.kept[-2]}."
             return Contradiction("wrong_base", words)
         stranger = self._unfinished_run(reversal)
-        words = f"taking back {name} rests on {stranger}, which has no end."
+        words = f"the reversal of {name} rests on {stranger}, which has not ended."
         return Contradiction("unended_run", words) if stranger else None
 
     def _unfinished_run(self, ruling: Verdict | Reversal) -> str:
@@ -231,7 +231,7 @@ class History:
     def _wrong_evidence(self, verdict: Verdict) -> Contradiction | None:
         stranger = self._unfinished_run(verdict)
         if stranger:
-            words = f"the verdict on {verdict.experiment} rests on {stranger}, which has no end."
+            words = f"the verdict on {verdict.experiment} rests on {stranger}, which has not ended."
             return Contradiction("unended_run", words)
         if verdict.moved_incumbent and verdict.base != self.incumbent:
             return Contradiction(

@@ -165,7 +165,7 @@ class Ledger:
             said = f"names event {anchor.count - 1}" if anchor else "is gone"
             raise LedgerDamagedError(
                 f"The ledger ends with event {count - 1}, but {self.anchor_path}, where the lab "
-                f"writes its head down, {said}.",
+                f"records its head, {said}.",
                 "Run `autoresearch-mcp verify`; restore the lab's folder from a copy.",
                 reason="anchor_differs",
             )

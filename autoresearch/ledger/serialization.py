@@ -58,14 +58,14 @@ def decode(commit: str, blob: bytes) -> Entry:
         kind, n, at = envelope["kind"], envelope["n"], envelope["at"]
         known = isinstance(kind, str) and kind in KINDS
         if not known or type(n) is not int or type(at) not in (int, float):
-            raise ValueError(f"kind {kind!r}, n {n!r} or at {at!r} is not one")
+            raise ValueError(f"kind {kind!r}, n {n!r} or at {at!r} is not valid")
         event = _adapter(kind).validate_json(json.dumps(envelope["event"]), strict=True)
         if isinstance(event, RunFinished) and "cause" not in envelope["event"]["report"]:
             event = replace(event, report=with_cause(event.report))
     except (ValidationError, ValueError, RecursionError) as error:
         why = " ".join(str(error).split())[:300]
         raise LedgerDamagedError(
-            f"The ledger's commit {commit[:12]} does not read: {why}", reason="unreadable_event"
+            f"The ledger's commit {commit[:12]} can't be read: {why}", reason="unreadable_event"
         ) from error
     extra = _unknown(envelope["event"], to_jsonable_python(event))
     if extra:

@@ -206,8 +206,8 @@ def _check_incumbent(branch: str | None, history: History) -> list[str]:
     if branch == history.incumbent_commit:
         return []
     return [
-        f"The incumbent's branch is at {(branch or 'nothing')[:12]}, but the ledger says "
-        f"{history.incumbent or 'that there is none'}"
+        f"The incumbent's branch is at {(branch or 'nothing')[:12]}, but the ledger's incumbent is "
+        f"{history.incumbent or 'none'}"
         f" ({(history.incumbent_commit or 'no commit')[:12]})."
     ]
 
@@ -220,7 +220,7 @@ def _compare_anchor(
         return "unreadable", [anchor.message]
     if anchor is None:
         found = ["There are events, but no anchor to compare them with."] if history.entries else []
-        return f"none, there is no anchor at {ledger.anchor_path}", found
+        return f"no anchor at {ledger.anchor_path}", found
     used = anchor
     if anchor.next is not None and anchor.next.at(history.head, len(history.entries)):
         used = anchor.next  # the writer died before it could record that
@@ -242,12 +242,12 @@ def _compare_head(history: History, anchor: Anchor) -> list[str]:
 
 
 def _compare_recorded(history: History, written: RecordedHead) -> list[str]:
-    """Compare with a head recorded elsewhere; later events are expected and no finding."""
+    """Compare with a head recorded elsewhere; later events are expected, not a finding."""
     found = [e for e in history.entries if e.commit.startswith(written.head)]
     if any(written.count in (None, entry.n + 1) for entry in found):
         return []
     return [
-        f"The head {_head_text(written)} that was written down elsewhere is not in the ledger: "
+        f"The head {_head_text(written)} that was recorded elsewhere is not in the ledger: "
         "it was rewritten, or its tail was dropped."
     ]
 
@@ -284,9 +284,9 @@ class _Signer:
         for entry, commit in zip(due[1:], commits[1:], strict=True):
             what = f"{_name_of(entry)} (event {entry.n})"
             if commit is None or not commit.signed:
-                yield f"{what} is not signed, and in this lab it must be."
+                yield f"{what} is not signed, but in this lab it must be."
             elif found.get(entry.commit) != [GOOD, self.key]:
-                yield f"The signature of {what} is not good, or by another key."
+                yield f"The signature of {what} is not good, or is by another key."
             else:
                 self.good += 1
 

@@ -9,12 +9,12 @@ LONGEST = 2000
 
 
 def checked(name: str, text: str) -> str:
-    """Return the hypothesis or lesson, stripped; raise LabError if it says too little."""
+    """Return the hypothesis or lesson, stripped; raise LabError if it is too short or too long."""
     text = text.strip()
     if not text:
-        raise LabError(f"The {name} is empty.", "Say in a sentence what and why.")
+        raise LabError(f"The {name} is empty.", "Write a sentence: what, and why.")
     if len(text) < SHORTEST:
-        raise LabError(f"The {name} {text!r} says too little.", "Say in a sentence what and why.")
+        raise LabError(f"The {name} {text!r} is too short.", "Write a sentence: what, and why.")
     if len(text) > LONGEST:
         raise LabError(f"The {name} has {len(text)} characters.", f"At most {LONGEST} are allowed.")
     return text
@@ -27,7 +27,9 @@ def choose_run(run_or_experiment: str | None, history: History) -> str:
     """
     if run_or_experiment is None:
         if not history.runs:
-            raise NotFoundError("No run was started yet.", "Call run_training with an experiment.")
+            raise NotFoundError(
+                "No run has been started yet.", "Call run_training with an experiment."
+            )
         active = sorted(history.unfinished(), key=lambda run: was_kept(history, run.experiment))
         return active[0].id if active else list(history.runs)[-1]
     if run_or_experiment in history.runs:
@@ -42,7 +44,7 @@ def choose_run(run_or_experiment: str | None, history: History) -> str:
         return runs[-1].id
     newest = ", ".join(list(history.runs)[-8:]) or "none yet"
     raise NotFoundError(
-        f"No run and no experiment {run_or_experiment!r}.",
+        f"There is no run or experiment {run_or_experiment!r}.",
         f"The newest runs: {newest}.",
         reason="run_or_experiment",
     )

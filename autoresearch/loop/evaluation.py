@@ -84,7 +84,7 @@ def conclude(lab: OpenLab, experiment: str, lesson: str, proposer: Proposer) -> 
 def refuse_more_runs(experiment: str, history: History) -> None:
     """Raise InvalidStateError if another run would be one more than the judge asked for.
 
-    Whoever could add runs at will, seeing each value, could add them until one looks good.
+    A proposer who could add runs at will, seeing each value, could stop at a lucky one.
     """
     known = history.experiment(experiment)
     unfinished = count_unfinished(history, experiment)
@@ -95,20 +95,20 @@ def refuse_more_runs(experiment: str, history: History) -> None:
         ):
             return
         raise InvalidStateError(
-            f"{experiment} has its {GATE.most_controls} control runs.",
+            f"{experiment} already has its {GATE.most_controls} control runs.",
             "Propose an experiment.",
             reason="enough_controls",
         )
     if experiment in history.verdicts:
         raise InvalidStateError(
-            f"{experiment} has its verdict: {history.verdicts[experiment].outcome}.",
+            f"{experiment} already has its verdict: {history.verdicts[experiment].outcome}.",
             "Propose another experiment.",
             reason="has_verdict",
         )
     if unfinished or any(not r.state.repeated for r in history.reports_of(known.id)):
         raise InvalidStateError(
-            f"{experiment} has had its first run.",
-            f"evaluate_metric with experiment={experiment!r} starts the further ones it needs.",
+            f"{experiment} has already had its first run.",
+            f"evaluate_metric with experiment={experiment!r} starts any more that it needs.",
             reason="has_first_run",
         )
 
@@ -119,7 +119,7 @@ def _give(verdict: Verdict, ledger: Ledger) -> None:
             return None
         if verdict.moved_incumbent and history.incumbent != verdict.base:
             raise InvalidStateError(
-                "The incumbent moved while this was judged.",
+                "The incumbent changed while this was being judged.",
                 "Call evaluate_metric again.",
                 reason="incumbent_moved",
             )

@@ -33,10 +33,10 @@ def _wrong_settings(lab: OpenLab, history: History) -> Iterator[str]:
         return
     settings = lab.settings
     if settings.source != opened.source:
-        yield f"lab.json names the source {settings.source!r}, the ledger {opened.source!r}."
+        yield f"lab.json names the source {settings.source!r}, but the ledger {opened.source!r}."
     if not opened.split_sha256:
         yield Note(
-            "Nothing binds the secret that chose the held-out part: this lab was opened before "
+            "The secret that chose the held-out part can't be checked: this lab was opened before "
             "labs committed to it."
         )
     elif commitment(settings.split_salt, settings.split_seed) != opened.split_sha256:

@@ -83,7 +83,8 @@ def _notices(lab: OpenLab) -> tuple[str, ...]:
     if sandbox.gaps:
         held = f"held by {sandbox.name}" if sandbox.confined else sandbox.name.upper()
         why = f" ({' '.join(missing())})" if missing() else ""
-        notices.append(f"Runs are {held}: the code can do this: {'; '.join(sandbox.gaps)}.{why}")
+        gaps = "; ".join(sandbox.gaps)
+        notices.append(f"Runs are {held}, but their code can do this: {gaps}.{why}")
     source = lab.settings.origin.repository
     if source is not None:
         changed: tuple[str, ...] = ()
@@ -92,7 +93,7 @@ def _notices(lab: OpenLab) -> tuple[str, ...]:
             changed = (*seen.dirty, *seen.untracked)
             notices += _moved_on(lab, seen.head)
         except LabError as error:
-            notices.append(f"{source} cannot be looked at now: {error.message}")
+            notices.append(f"{source} can't be read now: {error.message}")
         if changed:
             shown = ", ".join(changed[:5]) + (", ..." if len(changed) > 5 else "")
             notices.append(f"Uncommitted files in {source} are not part of the lab: {shown}.")
@@ -106,6 +107,6 @@ def _moved_on(lab: OpenLab, head: str) -> list[str]:
         return []
     return [
         f"{lab.settings.source} has moved on from {opened.source_commit[:12]} to {head[:12]}; this "
-        "lab, contract included, stays where it was opened. To start again, rename the target in "
-        f"its contract, or remove {lab.folder} and all that was learned in it."
+        "lab, contract included, stays at the commit it was opened on. To start over, rename the "
+        f"target in its contract, or remove {lab.folder} and everything learned in it."
     ]

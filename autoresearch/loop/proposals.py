@@ -54,8 +54,8 @@ def propose(
     hypothesis = checked("hypothesis", hypothesis)
     if stack and (edits or diff):
         raise LabError(
-            "A stack came with a patch of its own.",
-            "Give one of the two.",
+            "A stack was given together with a patch.",
+            "Give one or the other.",
             reason="stack_with_patch",
         )
     history = lab.history()
@@ -132,8 +132,8 @@ def _refuse_repeat(patch: PreparedPatch, history: History) -> None:
         ruling = history.reversals.get(known.id) or verdict
         result = ruling.sentence if ruling else "it has no verdict yet"
         raise PatchRefusedError(
-            f"This is the code of {known.id} again: {result}.",
-            "Change something that runs differently, or build on what it showed.",
+            f"This is the same code as {known.id}: {result}.",
+            "Change what the code does, or build on what that result showed.",
             reason="repeated_code",
         )
 
@@ -147,7 +147,7 @@ def _record(lab: OpenLab, base: str, patch: PreparedPatch, idea: _Idea) -> Exper
     def build(history: History) -> Event:
         if history.incumbent != base:
             raise InvalidStateError(
-                "The incumbent moved while this was proposed.",
+                "The incumbent changed while this was being proposed.",
                 "Propose it again.",
                 reason="incumbent_moved",
             )

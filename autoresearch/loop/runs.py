@@ -135,19 +135,19 @@ class Runs:
     def _refuse_changed(self) -> None:
         """Raise InvalidStateError where runs could not begin or be compared with earlier ones."""
         for changed in self.changed_files():
-            anew = "Open the target as a new lab: these scores would not compare."
+            anew = "Open the target as a new lab: new scores would not be comparable with these."
             raise InvalidStateError(changed, anew, reason="data_changed")
         python = self.contract.run.python or self.python
         if not Path(python).exists():
             raise InvalidStateError(
-                f"{python}, which the target runs on, is gone.",
-                "Put it back; an environment of the lab's own is built again when the lab is "
+                f"{python}, the target's interpreter, is gone.",
+                "Put it back; an environment that the lab built is rebuilt when the lab is "
                 "opened (open_lab, or `autoresearch-mcp init`).",
                 reason="python_gone",
             )
 
     def changed_files(self) -> tuple[str, ...]:
-        """Return what is no longer as the lab was opened with it, a sentence each."""
+        """Return a sentence for each file that changed since the lab was opened."""
         opened = self.ledger.history().opened
         assert opened is not None
         changed = changed_inputs(opened.inputs, self.source, self.folder.parent)

@@ -114,14 +114,14 @@ def _scalable(lab: OpenLab, experiment: str) -> tuple[Sizes, str]:
     sizes, base = lab.contract.scaling, lab.history().experiment(experiment).base
     if sizes is None:
         raise InvalidStateError(
-            "The contract names no size: it has no table [scaling].",
+            "The contract gives no sizes: it has no table [scaling].",
             'Add [scaling] knob = "NAME" and sizes = [...] (docs/scaling.md), and open a new lab.',
             reason="no_sizes",
         )
     if base is None:
         raise InvalidStateError(
-            f"{experiment} changes nothing, so it has no gain.",
-            "Name an experiment.",
+            f"{experiment} is unchanged code, so it has no gain.",
+            "Name an experiment that has a patch.",
             reason="no_patch",
         )
     if lab.contract.run.budget.tokens is None:
@@ -133,7 +133,7 @@ def _scalable(lab: OpenLab, experiment: str) -> tuple[Sizes, str]:
     if written[0] != written[1]:
         raise InvalidStateError(
             f"{experiment} changes {sizes.knob} itself, from {written[0][1]} to {written[1][1]}: "
-            "at equal sizes nothing of that is left.",
+            "comparing at equal sizes would undo that change.",
             f"The runs of {base} at several sizes already show what {sizes.knob} is worth.",
         )
     return sizes, base

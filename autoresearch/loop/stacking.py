@@ -11,7 +11,7 @@ from autoresearch.records import Outcome
 FEWEST, MOST = 2, 6  # patches in one stack
 UNTESTED = {
     Outcome.CRASHED: "it crashed",
-    Outcome.TAINTED: "its runs were disturbed, so it was not tested",
+    Outcome.TAINTED: "the machine disturbed its runs, so it was not tested",
 }
 
 Spans = dict[str, list[tuple[int, int]]]  # path: lines of the incumbent's file
@@ -59,7 +59,7 @@ def reapplied_tree(lab: OpenLab, name: str) -> str:
 def _merged(lab: OpenLab, history: History, name: str, tree: str) -> str:
     known = history.experiment(name)
     if known.base is None:
-        raise PatchRefusedError(f"{name} is the code as it was found, no patch.", "Name another.")
+        raise PatchRefusedError(f"{name} is the original code, not a patch.", "Name another.")
     base = history.experiments[known.base].commit
     return merge_trees(lab.repository, base, tree, known.commit)
 
@@ -68,11 +68,13 @@ def refuse_unfit(history: History, stack: Sequence[str]) -> None:
     """Raise PatchRefusedError or InvalidStateError, with the reason, if these can't be stacked."""
     if len(set(stack)) != len(stack):
         raise PatchRefusedError(
-            "A stack names each experiment once.", "Leave the repeats out.", reason="stack_repeats"
+            "A stack may name each experiment only once.",
+            "Leave out repeats.",
+            reason="stack_repeats",
         )
     if not FEWEST <= len(stack) <= MOST:
         raise PatchRefusedError(
-            f"A stack has {FEWEST} to {MOST} experiments, not {len(stack)}.",
+            f"A stack must have {FEWEST} to {MOST} experiments, not {len(stack)}.",
             "recall_experiments with outcome='inconclusive' shows near misses.",
             reason="stack_size",
         )
@@ -80,7 +82,7 @@ def refuse_unfit(history: History, stack: Sequence[str]) -> None:
         history.experiment(name)
         why = _unfit(history, name)
         if why:
-            remedy = "Stack experiments that were measured and not kept, best those that leaned up."
+            remedy = "Stack experiments that were measured but not kept, preferably near misses."
             raise PatchRefusedError(
                 f"{name} can't be stacked: {why}.", remedy, reason="not_stackable"
             )
@@ -115,17 +117,17 @@ def near_misses(history: History, touched: dict[str, Spans]) -> tuple[str, ...]:
 def _unfit(history: History, name: str) -> str:
     verdict = history.verdicts.get(name)
     if history.experiments[name].base is None:
-        return "it is the code as it was found"
+        return "it is the original code"
     if name in history.reversals:
         return "it was kept and then reversed"
     if verdict is None:
         raise InvalidStateError(
             f"{name} has no verdict yet, so it can't be stacked.",
-            f"evaluate_metric with experiment={name!r} brings it to one.",
+            f"evaluate_metric with experiment={name!r} brings it to a verdict.",
             reason="no_verdict",
         )
     if verdict.moved_incumbent:
-        return "it was kept, so the incumbent has it already"
+        return "it was kept, so the incumbent already has it"
     if verdict.outcome in UNTESTED:
         return UNTESTED[verdict.outcome]
     return "" if verdict.effect is not None else "it was never measured"

@@ -56,7 +56,9 @@ def find_section(section: str, files: Sequence[str], read: "Reader") -> Place:
     if not path:
         path, within = (section.strip(), "") if section.strip() in files else ("", section.strip())
     if path and path not in files:
-        raise NotFoundError(f"No file {path!r}.", f"Files: {_some(files, path)}.", reason="file")
+        raise NotFoundError(
+            f"There is no file {path!r}.", f"Files: {_some(files, path)}.", reason="file"
+        )
     if not path:
         return _find_symbol_anywhere(within, files, read)
     text = read(path)
@@ -70,14 +72,14 @@ def find_section(section: str, files: Sequence[str], read: "Reader") -> Place:
         if not 1 <= first <= last or first > total:
             raise NotFoundError(
                 f"{path} has lines 1-{total}, not {within}.",
-                "Ask for lines in there.",
+                "Ask for lines in that range.",
                 reason="lines",
             )
         return Place(path, first, min(last, total))
     found = _symbols(text).get(within)
     if found is None:
         raise NotFoundError(
-            f"{path} defines no {within!r}.",
+            f"{path} does not define {within!r}.",
             f"It defines: {_some(_symbols(text), within)}.",
             reason="symbol",
         )
@@ -277,7 +279,7 @@ def _find_symbol_anywhere(name: str, files: Sequence[str], read: Reader) -> Plac
         path, lines = known[name]
         return Place(path, *lines)
     raise NotFoundError(
-        f"No file and no symbol {name!r}.",
+        f"There is no file or symbol {name!r}.",
         f"Files: {_some(files, name)}. Symbols: {_some(known, name)}.",
         reason="file_or_symbol",
     )

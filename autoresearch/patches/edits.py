@@ -27,8 +27,8 @@ def checked_path(path: str) -> str:
     bad = any(part == ".." or part.lower() == ".git" for part in parts)
     if not parts or bad or path.startswith("/") or not path.isprintable() or "\\" in path:
         raise PatchRefusedError(
-            f"{path!r} is no path inside the repository.",
-            "Give one from its top folder, such as train.py.",
+            f"{path!r} is not a path inside the repository.",
+            "Give one relative to its top folder, such as train.py.",
             reason="bad_path",
         )
     return str(PurePosixPath(*parts))
@@ -70,7 +70,7 @@ def replace_once(before: bytes | None, edit: Edit, label: str, existing: Sequenc
     if not edit.find:
         raise PatchRefusedError(
             f"{label}: `find` is empty, but {edit.path} exists.",
-            "Give in `find` the lines to replace, exactly as they are.",
+            "Put the lines to replace into `find`, exactly as they are.",
             reason="file_exists",
         )
     try:
@@ -89,11 +89,11 @@ def replace_once(before: bytes | None, edit: Edit, label: str, existing: Sequenc
         times = f"{len(starts)} times" if len(starts) < MOST else f"{MOST} times or more"
         raise PatchRefusedError(
             f"{label}: `find` occurs {times} in {edit.path}, at lines {lines}.",
-            "Take in enough of the lines around the one you mean.",
+            "Include more of the lines around the one you mean, so that it occurs once.",
             reason="find_repeated",
         )
     raise PatchRefusedError(
-        f"{label}: `find` occurs 0 times in {edit.path}. {_closest(text, find)}",
+        f"{label}: `find` does not occur in {edit.path}. {_closest(text, find)}",
         "Copy the lines exactly as they are, with their indentation.",
         reason="find_absent",
     )
@@ -121,6 +121,6 @@ def _closest(text: str, find: str) -> str:
     near = difflib.get_close_matches(wanted[:SHOWN], {s[:SHOWN] for s in stripped}, n=3)
     numbers = [i for i, line in enumerate(stripped) if line[:SHOWN] in near][:3]
     if not numbers:
-        return "No line is like its first one."
+        return "No line resembles its first one."
     shown = "".join(f"\n  {i + 1}: {lines[i][:SHOWN]}" for i in numbers)
     return f"The lines most like its first one are:{shown}\n"

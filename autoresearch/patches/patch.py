@@ -78,15 +78,13 @@ def prepare(
     diff = (diff or "").strip("\n")
     if sum(map(bool, (edits, diff, tree))) != 1:
         several = edits or diff
-        given = "Both `edits` and a `diff`" if several else "Neither `edits` nor a `diff`"
-        raise PatchRefusedError(
-            f"{given} were given.", "Give one of the two.", reason="edits_or_diff"
-        )
+        given = "Both `edits` and `diff`" if several else "Neither `edits` nor `diff`"
+        raise PatchRefusedError(f"{given} were given.", "Give one of them.", reason="edits_or_diff")
     limits = limits or Limits()
     if len(diff) > limits.diff_bytes:
         raise PatchRefusedError(
             f"The diff has {len(diff):,} characters.",
-            f"At most {limits.diff_bytes:,} are read.",
+            f"At most {limits.diff_bytes:,} are allowed.",
             reason="diff_too_long",
         )
     if edits:
@@ -192,8 +190,8 @@ def _check_reach(repo: Repository, base: str, tree: str, allow: Sequence[str]) -
 def _refuse_frozen(outside: Sequence[str], allow: Sequence[str]) -> None:
     if outside:
         raise PatchRefusedError(
-            f"The patch changes what is frozen: {_listed(outside)}.",
-            f"Only these may be edited: {_listed(allow)}. Leave the rest as it is.",
+            f"The patch changes frozen files: {_listed(outside)}.",
+            f"Only these may be edited: {_listed(allow)}. Leave the rest unchanged.",
             reason="not_editable",
         )
 
@@ -206,7 +204,7 @@ def _check_modes(changes: Sequence[RawChange]) -> None:
             continue
         raise PatchRefusedError(
             f"The patch makes {change.path} {_MODES.get(new, f'a file of mode {new}')}.",
-            "Only plain files may be added or changed, and modes must stay as they are.",
+            "Only plain files may be added or changed, and modes must not change.",
             reason="bad_mode",
         )
 

@@ -53,17 +53,17 @@ def check_payload(before: Files, after: Files) -> None:
     found = measure(before, after)
     if found.constants > CONSTANT_BYTES:
         raise PatchRefusedError(
-            f"The patch brings {found.constants:,} bytes of new strings and numbers (compressed).",
+            f"The patch adds {found.constants:,} bytes of new strings and numbers (compressed).",
             f"At most {CONSTANT_BYTES} are allowed, about 700 characters: a model must learn "
             "from its training tokens. Compute what you need from them, or from a formula.",
             reason="new_constants",
         )
     if found.words > WORD_BYTES:
         raise PatchRefusedError(
-            f"The patch brings {found.words:,} bytes of new names, comments and docstrings "
+            f"The patch adds {found.words:,} bytes of new names, comments and docstrings "
             "(compressed).",
             f"At most {WORD_BYTES:,} are allowed, about 2,000 characters: test one idea at a "
-            "time, and comment only what the code cannot say.",
+            "time, and comment only what the code does not show.",
             reason="new_names",
         )
 
@@ -73,8 +73,8 @@ def check_seeds(before: Files, after: Files) -> None:
     if _mentions_seed(before.values()) and not _mentions_seed(after.values()):
         raise PatchRefusedError(
             f"The patch no longer reads {SEED_VARIABLE}.",
-            "Seed every random generator from it: the lab draws the seed, so that no run is lucky "
-            "by choice.",
+            "Seed every random generator from it: the lab draws the seed, so that nobody can "
+            "choose a lucky one.",
             reason="seed_not_read",
         )
     known = Counter(text for path in before for text, _ in _constant_seeds(path, before[path]))
@@ -85,7 +85,7 @@ def check_seeds(before: Files, after: Files) -> None:
                 continue
             raise PatchRefusedError(
                 f"{path}:{line} seeds random numbers with a constant: {text[:80]}.",
-                f'Take the lab\'s seed: seed = int(os.environ["{SEED_VARIABLE}"]), and for a '
+                f'Use the lab\'s seed: seed = int(os.environ["{SEED_VARIABLE}"]), and for a '
                 "second stream default_rng([seed, 1]). The best of 20 seeds is worth 1.9 sigma, "
                 "so no patch may bring its own.",
                 reason="constant_seed",

@@ -74,7 +74,7 @@ class Bait:
         found = [*self._files(), *self._process_state(), *self._connections(), *self._lab_state()]
         left = _marked_processes(self.mark)
         if left:
-            found.append(f"{len(left)} of its processes outlive the run")
+            found.append(f"{len(left)} of its processes outlived the run")
         for process in left:
             with contextlib.suppress(psutil.Error):
                 process.kill()
@@ -137,9 +137,9 @@ class Bait:
     def _files(self) -> list[str]:
         found = []
         if not self._canary.exists() or self._canary.read_text() != self._canary_text:
-            found.append("a file of the user's was changed")
+            found.append("one of the user's files was changed")
         if any(self._outside.iterdir()):
-            found.append("a file was written into a folder of the user's")
+            found.append("a file was written into one of the user's folders")
         for folder in dict.fromkeys((*_SHARED, str(Path.home()), *_imported_from())):
             for left in Path(folder).glob(f"{self.mark}*"):
                 found.append(f"{left} was written")

@@ -43,7 +43,7 @@ class Entry:
     alone: bool = False  # nothing else runs meanwhile, since it disturbs the machine
 
     def __post_init__(self) -> None:
-        """Raise ValueError for a cheat that is held by nothing there is."""
+        """Raise ValueError for a cheat that is that names no known line of defence."""
         unknown = set(self.held_by) - HELD_BY
         if unknown or (self.cheats and not self.held_by):
             raise ValueError(
@@ -97,7 +97,7 @@ def chosen(target: str, only: Sequence[str] = ()) -> tuple[Entry, ...]:
     unknown = [name for name in only if name not in {entry.name for entry in entries}]
     if unknown:
         raise NotFoundError(
-            f"There is no cheat and no honest patch {unknown[0]!r}.",
+            f"There is no cheat or honest patch {unknown[0]!r}.",
             f"There are: {', '.join(entry.name for entry in entries)}.",
             reason="red_team_patch",
         )

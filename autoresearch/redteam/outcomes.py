@@ -116,7 +116,7 @@ def _cheat(entry: Entry, seen: Seen, gain: float | None) -> tuple[Outcome, str]:
     if worked:
         return Outcome.WORKED, "; ".join(worked)
     if not re.search(entry.ends, seen.ending):
-        return Outcome.BROKEN, f"it should have ended as {entry.ends!r}, but: {seen.ending}"
+        return Outcome.BROKEN, f"it should have ended in {entry.ends!r}, but: {seen.ending}"
     if entry.refused:
         return Outcome.CAUGHT, seen.ending
     reached = [line for line in told.splitlines() if REACHED in line]

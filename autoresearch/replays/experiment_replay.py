@@ -1,4 +1,4 @@
-"""Run an experiment again as it was: its tree, its command, its seeds; nothing enters the ledger.
+"""Run an experiment again unchanged: its tree, its command, its seeds; nothing enters the ledger.
 
 A replay tells whether a recorded value can be had again. It is no evidence for a verdict, since
 whoever could add runs at will, seeing each value, would go on until it looks good.
@@ -67,7 +67,7 @@ class Replayed:
         """Describe the comparison; a score's last bits may differ: its summation order is new."""
         before, now = self.values
         if self.recorded.hopeless and now is not None:
-            return "stopped early when it was recorded; whole, as a replay is, it has a value"
+            return "stopped early when it was recorded; replayed to its end, it has a value"
         if self.same:
             return "bit for bit the same" if now is not None else "ended the same, without a value"
         if before is None or now is None:
@@ -95,7 +95,7 @@ def plan(lab: Lab, name: str, runs: int = 1) -> Plan:
     """
     if runs < 1:
         raise InvalidStateError(
-            f"{runs} runs are none.", "Ask for at least one with --runs.", reason="too_few_runs"
+            f"Can't replay {runs} runs.", "Ask for at least one with --runs.", reason="too_few_runs"
         )
     sigma = lab.overview().incumbent.sigma  # takes in how runs ended, too
     history = lab.history()
@@ -104,7 +104,7 @@ def plan(lab: Lab, name: str, runs: int = 1) -> Plan:
     [commit] = read_commits(lab.repository, [experiment.commit])
     if commit is None:
         raise NotFoundError(
-            f"The commit {experiment.commit[:12]} of {experiment.id} is not there.",
+            f"The commit {experiment.commit[:12]} of {experiment.id} is missing.",
             "Run `autoresearch-mcp verify`.",
             reason="commit",
         )
@@ -128,7 +128,7 @@ def keep_tree(lab: Lab, planned: Plan, folder: Path) -> None:
     """Write the files of a run into a new folder; raise InvalidStateError if it exists."""
     if folder.exists() or folder.is_symlink():
         raise InvalidStateError(
-            f"{folder} is there already.", "Name a new folder with --keep.", reason="folder_exists"
+            f"{folder} already exists.", "Name a new folder with --keep.", reason="folder_exists"
         )
     lab.repository.export(planned.experiment.commit, folder, exclude=planned.left_out)
 
@@ -160,13 +160,13 @@ def _chosen(history: History, name: str, runs: int) -> tuple[Run, ...]:
     if name in history.runs:
         if name not in history.reports:
             raise InvalidStateError(
-                f"{name} has not ended.", f"Wait for it, or stop it: {name}.", reason="run_goes_on"
+                f"{name} has not ended.", f"Wait for {name}, or stop it.", reason="run_goes_on"
             )
         return (history.runs[name],) * runs
     if name not in history.experiments:
         newest = ", ".join(list(history.experiments)[-5:])
         raise NotFoundError(
-            f"No experiment and no run {name!r}.",
+            f"There is no experiment or run {name!r}.",
             f"The newest experiments: {newest}; their runs are named e1-r1, e1-r2, …",
             reason="run_or_experiment",
         )
@@ -225,7 +225,7 @@ def _alone(lab_folder: Path) -> Iterator[None]:
     except Timeout:
         raise InvalidStateError(
             f"Another replay has kept {FOLDER} locked for {STOP_S:g} s.",
-            "If a replay was suspended, let it go on or end it; then try again.",
+            "If a replay was suspended, resume it or end it; then try again.",
             reason="replays_locked",
         ) from None
     try:
@@ -235,7 +235,7 @@ def _alone(lab_folder: Path) -> Iterator[None]:
 
 
 def _sweep(below: Path, executor: Executor) -> None:
-    """Remove what replays left that were killed; one whose run goes on still is asked to end."""
+    """Remove what killed replays left; ask those that are still running to end."""
     for folder in below.iterdir():
         if not folder.is_dir() or time.time() - folder.stat().st_mtime < STOP_S:
             continue  # perhaps its supervisor starts at this moment, and holds no lock yet
@@ -276,7 +276,7 @@ def _wait_for_its_end(executor: Executor, directory: RunDir) -> None:
 
 
 def _digest(checkpoint: Path) -> str | None:
-    """The hash of what a training left there; None where that is no plain file."""
+    """Return the hash of the file that a training left; None if it is not a plain file."""
     with contextlib.suppress(OSError):
         if stat.S_ISREG(checkpoint.lstat().st_mode):
             with checkpoint.open("rb") as file:

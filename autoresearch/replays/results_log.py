@@ -71,7 +71,7 @@ def judge_log(path: Path, sigma: float) -> JudgedLog:
     """
     if not LEAST_SIGMA <= sigma <= MOST_SIGMA:  # not for a nan either
         raise LabError(
-            f"--sigma {sigma:g} is no spread.",
+            f"--sigma {sigma:g} is not a possible spread.",
             f"Give {LEAST_SIGMA:g} to {MOST_SIGMA:g}: how far runs that differ only in their seed "
             "lie apart (their standard deviation), such as 0.000695.",
             reason="bad_sigma",
@@ -80,7 +80,7 @@ def judge_log(path: Path, sigma: float) -> JudgedLog:
     keeps = [run for run in found if run.status == "keep"]
     if not keeps:
         raise LabError(
-            f"{path} has no keep in it.",
+            f"{path} has no keeps.",
             "Give a log in which something was kept.",
             reason="no_keep",
         )
@@ -132,28 +132,28 @@ def _keep(run: LoggedRun, gain: float, tries: int, sigma: float) -> LoggedKeep:
 
 def _read(path: Path) -> str:
     if not path.is_file():
-        there = "is not a file" if path.exists() else "is not there"
+        there = "is not a file" if path.exists() else "does not exist"
         raise NotFoundError(
             f"{path} {there}.", "Give a results.tsv of karpathy/autoresearch.", reason="file"
         )
     if path.stat().st_size > LARGEST:
         raise LabError(
             f"{path} has {path.stat().st_size:,} bytes.",
-            f"At most {LARGEST:,} are read.",
+            f"At most {LARGEST:,} are allowed.",
             reason="file_too_large",
         )
     return path.read_bytes().decode("utf-8-sig", errors="replace")
 
 
 def _parse(text: str, path: Path) -> tuple[list[LoggedRun], tuple[str, ...]]:
-    """The runs, and a sentence for each line that is none."""
+    """Return the runs, and a sentence for each line that could not be read."""
     lines = text.splitlines()
     header = tuple(cell.strip() for cell in lines[0].split("\t")) if lines else ()
     if header != COLUMNS:
         shown = "it is empty" if not lines else f"its line 1 is {lines[0][:80]!r}"
         raise LabError(
-            f"{path} is no results.tsv: {shown}.",
-            f"Line 1 must name the columns, between tabs: {' '.join(COLUMNS)}.",
+            f"{path} is not a results.tsv: {shown}.",
+            f"Line 1 must name the columns, separated by tabs: {' '.join(COLUMNS)}.",
             reason="not_results_tsv",
         )
     found: list[LoggedRun] = []
@@ -169,7 +169,7 @@ def _parse(text: str, path: Path) -> tuple[list[LoggedRun], tuple[str, ...]]:
     if not found:
         raise LabError(
             f"No line of {path} can be read{'; ' + damaged[0] if damaged else ''}.",
-            "Give a log that has runs in it.",
+            "Give a log with runs in it.",
             reason="no_readable_line",
         )
     return found, tuple(damaged)
@@ -179,16 +179,16 @@ def _parse_line(number: int, line: str) -> LoggedRun | str:
     """The run, or what is wrong with the line."""
     cells = line.split("\t", len(COLUMNS) - 1)
     if len(cells) < len(COLUMNS):
-        return f"{len(cells)} columns where {len(COLUMNS)} are due"
+        return f"{len(cells)} columns instead of {len(COLUMNS)}"
     commit, written, _, status, description = (cell.strip() for cell in cells)
     try:
         value = float(written)
     except ValueError:
-        return f"val_bpb is {written[:20]!r}, no number"
+        return f"val_bpb is {written[:20]!r}, not a number"
     if status not in STATUSES:
         return f"status is {status[:20]!r}, not one of {', '.join(STATUSES)}"
     if not math.isfinite(value) or value < 0 or (value == 0 and status != "crash"):
-        return f"val_bpb is {written[:20]} at a {status}"
+        return f"val_bpb is {written[:20]} in a {status}"
     return LoggedRun(
         line=number, commit=commit, value=value, status=status, description=description
     )

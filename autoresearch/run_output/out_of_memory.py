@@ -41,7 +41,7 @@ class MemoryUsage:
 
 @dataclass(frozen=True, slots=True)
 class Shortage:
-    """Which memory was too small, and the sentence that explains it."""
+    """Memory that was too small, and the sentence that explains it."""
 
     cause: EndCause  # OUT_OF_MEMORY or OUT_OF_GPU_MEMORY
     text: str
@@ -63,7 +63,7 @@ def out_of_memory(exception: str, taken: MemoryUsage) -> Shortage | None:
         return _shortage_of_gpu(exception, taken.gpu_peak_mb)
     peak = f", peak {size(taken.peak_mb)}" if taken.peak_mb else ""
     if taken.kills:
-        return on_host(f"the kernel ended it above its {size(taken.limit_mb)}{peak}")
+        return on_host(f"the kernel killed it above its {size(taken.limit_mb)}{peak}")
     if _ON_HOST.search(exception):
         wanted = _first(_WANTED, exception)
         more = f"it wanted {size(wanted)} more, " if wanted is not None else ""
@@ -76,7 +76,7 @@ def out_of_memory_while_scored(kind: str, where: str, limit_mb: float) -> Shorta
     cause = _KINDS.get(kind)
     if cause is None:
         return None
-    details = f"while it was scored the model raised {kind}{where}"
+    details = f"while being scored, the model raised {kind}{where}"
     if cause is EndCause.OUT_OF_GPU_MEMORY:
         return on_gpu(details)
     return on_host(f"{details}, its limit is {size(limit_mb)}")
@@ -93,10 +93,10 @@ def _shortage_of_gpu(exception: str, peak_mb: float) -> Shortage:
     if wanted is not None:
         said.append(f"it wanted {size(wanted)} more")
     if total is not None and free is not None:
-        said.append(f"{size(total - free)} of {size(total)} were taken")
+        said.append(f"{size(total - free)} of {size(total)} were in use")
     elif match := _OF_MPS.search(exception):
         own, others, most = (_mb(*match.group(n, n + 1)) for n in (1, 3, 5))
-        said.append(f"{size(own + others)} of {size(most)} were taken")
+        said.append(f"{size(own + others)} of {size(most)} were in use")
     peak = f" (peak {size(peak_mb)})" if peak_mb else ""
     return on_gpu(f"{', '.join(said) or exception}{peak}")
 

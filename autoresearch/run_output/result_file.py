@@ -30,15 +30,15 @@ def read_result_file(tree: Path, name: str, metric: str) -> float:
     for key in metric.split("."):
         if not isinstance(value, dict):
             raise ScoringError(
-                f"{name} has no JSON object{walked}, in which to find {key!r}", reason="no_object"
+                f"{name} has no JSON object{walked} that could hold {key!r}", reason="no_object"
             )
         if key not in value:
             raise ScoringError(f"{name} has no key {key!r}{walked}", reason="no_key")
         value, walked = value[key], f"{walked or ' at '}{'.' * bool(walked)}{key}"
     if isinstance(value, bool) or not isinstance(value, int | float):
-        kind = {dict: "an object", list: "a list", str: "a text", bool: "true or false"}
+        kind = {dict: "an object", list: "a list", str: "a string", bool: "true or false"}
         raise ScoringError(
-            f"{name} has {kind.get(type(value), 'null')} at {metric}, no number",
+            f"{name} has {kind.get(type(value), 'null')} at {metric}, not a number",
             reason="not_a_number",
         )
     try:
@@ -47,7 +47,7 @@ def read_result_file(tree: Path, name: str, metric: str) -> float:
         number = math.inf
     if not math.isfinite(number):
         raise ScoringError(
-            f"{name} has a number at {metric} that is beyond every float", reason="not_finite"
+            f"{name} has a number at {metric} that is too large for a float", reason="not_finite"
         )
     return number
 
@@ -56,13 +56,13 @@ def _bytes(tree: Path, name: str) -> bytes:
     path = tree / name
     try:
         if path.is_symlink() or not path.resolve().is_relative_to(tree.resolve()):
-            raise ScoringError(f"{name} lies outside its tree, or is a link", reason="file_outside")
+            raise ScoringError(f"{name} is outside its tree, or is a link", reason="file_outside")
         if not stat.S_ISREG(path.lstat().st_mode):  # a pipe has nobody at its other end any more
-            raise ScoringError(f"{name} is no regular file", reason="not_regular")
+            raise ScoringError(f"{name} is not a regular file", reason="not_regular")
         with path.open("rb") as file:
             text = file.read(MOST_BYTES + 1)
     except FileNotFoundError:
-        raise ScoringError(f"it left no file {name}", reason="no_file") from None
+        raise ScoringError(f"it did not write {name}", reason="no_file") from None
     except (OSError, RuntimeError) as error:
         raise ScoringError(
             f"{name} can't be read: {type(error).__name__}", reason="file_unreadable"
@@ -78,15 +78,15 @@ def _parsed(text: bytes, name: str) -> object:
     except _Twice as error:
         raise ScoringError(f"{name} has the key {error} twice", reason="key_twice") from None
     except UnicodeDecodeError:
-        raise ScoringError(f"{name} is no UTF-8", reason="not_utf8") from None
+        raise ScoringError(f"{name} is not UTF-8", reason="not_utf8") from None
     except RecursionError:
-        raise ScoringError(f"{name} is nested too deep", reason="too_deep") from None
+        raise ScoringError(f"{name} is nested too deeply", reason="too_deep") from None
     except json.JSONDecodeError as error:
-        words = "is empty" if not text.strip() else f"is no JSON: {error}"
+        words = "is empty" if not text.strip() else f"is not JSON: {error}"
         raise ScoringError(f"{name} {words}", reason="not_json") from None
     except ValueError as error:
         raise ScoringError(
-            f"{name} has no finite number where one stands: {error}", reason="not_finite"
+            f"{name} holds a number that is not finite: {error}", reason="not_finite"
         ) from None
 
 

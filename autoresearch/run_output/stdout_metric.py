@@ -97,7 +97,7 @@ class OutputReader:
         if self._missed:
             raise ScoringError(
                 f"it printed {spec.metric} more than once, once within the line "
-                f"{_quoted(self._missed)}: which of them counts nobody can tell, so print one",
+                f"{_quoted(self._missed)}: it is unclear which one counts, so print it once",
                 reason="printed_twice",
             )
         value = finite_number(printed, spec.metric)
@@ -145,10 +145,10 @@ def finite_number(printed: str, name: str) -> float:
         return value
     if _NOT_FINITE.fullmatch(printed) or math.isinf(value):
         raise ScoringError(
-            f"{name} is {_quoted(printed)}, where a finite number is asked", reason="not_finite"
+            f"{name} is {_quoted(printed)}, not a finite number", reason="not_finite"
         )
     raise ScoringError(
-        f"{name} is {_quoted(printed)}, which is no plain number: print it without commas, units "
+        f"{name} is {_quoted(printed)}, not a plain number: print it without commas, units "
         "and percent signs",
         reason="not_a_number",
     )
@@ -255,7 +255,7 @@ class _BlockLines:
         values, others = _require_one(self._answers, f"{block} with {self._name!r}", self._within)
         if self._outside:
             raise ScoringError(
-                f"it printed {self._name!r} outside the {block}, too: print it once, in the block",
+                f"it printed {self._name!r} outside the {block} too: print it once, in the block",
                 reason="outside_block",
             )
         return _require_one(values, f"{what} in its block", ""), _numbers(others)
@@ -280,11 +280,11 @@ def _require_one(values: list[_One], what: str, within: str) -> _One:
     if values:
         least = "at least " if len(values) > MOST_SAID else ""
         raise ScoringError(
-            f"it printed more than one {what} ({least}{len(values)}): which of them counts "
-            "nobody can tell, so print one",
+            f"it printed more than one {what} ({least}{len(values)}): it is unclear "
+            "which one counts, so print it once",
             reason="printed_twice",
         )
-    hint = f"; {_quoted(within)} has it after other words on the same line" if within else ""
+    hint = f"; {_quoted(within)} has it after other text on the same line" if within else ""
     raise ScoringError(f"it printed no {what}{hint}", reason="not_printed")
 
 

@@ -40,7 +40,7 @@ class Sandbox(Protocol):
 
     @property
     def confined(self) -> bool:
-        """Whether it holds anything back at all."""
+        """Return True if it holds anything back at all."""
 
     @property
     def gaps(self) -> tuple[str, ...]:

@@ -150,7 +150,7 @@ def problem() -> str:
     version = _run(str(bwrap), "--version").stdout.split()[-1:]
     if not version or tuple(map(int, version[0].split(".")[:2])) < _OLDEST:
         said = version[0] if version else "no bubblewrap"
-        return f"{bwrap} is {said}: 0.8 is the oldest that will do"
+        return f"{bwrap} is {said}: at least 0.8 is needed"
     tried = _run(
         str(bwrap),
         *_NAMESPACES,
@@ -166,7 +166,7 @@ def problem() -> str:
         return ""
     said = " ".join(tried.stderr.split()) or f"exit status {tried.returncode}"
     return (
-        f"{bwrap} may make no namespaces here ({said[:200]}): allow them "
+        f"{bwrap} may not create namespaces here ({said[:200]}): allow them "
         "(Ubuntu 24.04: an AppArmor profile for bwrap, or `sysctl "
         "kernel.apparmor_restrict_unprivileged_userns=0`; Docker: `--security-opt "
         "seccomp=unconfined --security-opt systempaths=unconfined`)"

@@ -38,7 +38,7 @@ def check_interpreter(python: str, tree: Path, others: Iterable[Path] = ()) -> N
     path = Path(python)
     if not path.is_absolute():
         raise ContractError(
-            f"[run] python is {python!r}, which is no full path.",
+            f"[run] python is {python!r}, which is not a full path.",
             _ALLOWED,
             reason="python_not_full_path",
         )
@@ -47,7 +47,7 @@ def check_interpreter(python: str, tree: Path, others: Iterable[Path] = ()) -> N
     ends = (path, placed, path.resolve())
     if any(Path("/proc") in end.parents for end in ends):
         raise ContractError(
-            f"[run] python is {python}, which is another one each time.",
+            f"[run] python is {python}, which differs from process to process.",
             _ALLOWED,
             reason="python_changes",
         )
@@ -63,8 +63,8 @@ def check_interpreter(python: str, tree: Path, others: Iterable[Path] = ()) -> N
         for file in (end, *settings):
             if _is_committed(file, tree):
                 raise ContractError(
-                    f"[run] python is {python}, and {file.name} there came with the repository: it "
-                    "would run before there is a sandbox.",
+                    f"[run] python is {python}, but {file.name} there is the repository's: it "
+                    "would run outside the sandbox.",
                     _ALLOWED,
                     reason="python_of_repository",
                 )

@@ -76,7 +76,7 @@ class Landlock:
     @property
     def gaps(self) -> tuple[str, ...]:
         """Sentences on what it does not prevent, and namespaces would."""
-        gaps = ["it can see which processes and files there are, but not open them"]
+        gaps = ["it can see which processes and files exist, but not open them"]
         if version() < 6:
             gaps.append("it can signal this user's other processes (needs Linux 6.12)")
         if version() < 3:
@@ -86,7 +86,7 @@ class Landlock:
         if not self._cgroups.count_cpu:
             gaps.append(cgroup.UNCOUNTED)
         gaps.append(
-            "a model that is being scored can signal to trainings that run meanwhile "
+            "a model that is being scored can signal to trainings that run at that time "
             "(load on the CPU, numbers of processes, times of files)"
         )
         return (*gaps, "it can fill the disk with many files, each below the size limit")
@@ -147,7 +147,7 @@ def problem() -> str:
     if version() == 0:
         return "no Landlock: it needs Linux 5.13 with `landlock` among the kernel's `lsm=`"
     if platform.machine() not in UNCONNECTED:
-        return f"Landlock needs a system call filter beside it, and {platform.machine()} has none"
+        return f"Landlock also needs a system call filter; {platform.machine()} has none"
     return ""
 
 

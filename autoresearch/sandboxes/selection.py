@@ -15,7 +15,7 @@ from autoresearch.errors import LabError
 from autoresearch.sandboxes.base import NETWORK, UNSANDBOXED, Confinement, Sandbox
 
 CHOICE = "AUTORESEARCH_SANDBOX"
-NETWORK_GAP = "it can use the network, and what this machine offers there to its own users"
+NETWORK_GAP = "it can use the network, including services that this machine offers to local users"
 
 
 class Networked:
@@ -89,7 +89,7 @@ def make_sandbox(name: str) -> Sandbox:
             return Unsandboxed()
     raise LabError(
         f"There is no sandbox {name!r}.",
-        f"{CHOICE} may be {', '.join(NAMES)}, or unset: then the strongest that works is taken.",
+        f"{CHOICE} may be {', '.join(NAMES)}, or unset to get the strongest that works.",
         reason="no_sandbox",
     )
 

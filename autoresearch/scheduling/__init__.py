@@ -1,1 +1,1 @@
-"""Which runs start, which control run is preempted and why others wait: pure decisions."""
+"""Pure decisions: start runs, preempt a control run, and explain why others wait."""

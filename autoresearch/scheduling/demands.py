@@ -103,5 +103,5 @@ def rest_after_disturbances(history: History, experiment: str) -> Rest | None:
         since=last.ended,
         until=last.ended + REST_S,
         reason=f"the last {len(disturbed)} runs of {experiment} were lost or disturbed by the "
-        f"machine; the next one starts {REST_S:g} s after them: {last.reason}",
+        f"machine; the next one starts {REST_S:g} s later: {last.reason}",
     )

@@ -70,7 +70,7 @@ class Wait(StrEnum):
 
     RESTING = "the machine disturbed the last control runs, so the next ones wait"
     NO_FREE_SLOT = "no slot is free, and no control run can be preempted"
-    OTHERS_QUEUED = "a run waits for a device already"
+    OTHERS_QUEUED = "a run is already waiting for a device"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +147,6 @@ def _with_start(plan: Plan, experiment: str, victim: str | None) -> Plan:
 
 
 def _after_start(machine: Machine, experiment: str, victim: str | None) -> Machine:
-    """Return the machine after that start; the new run is no control to be preempted."""
+    """Return the machine after that start; the new run is not a control to be preempted."""
     active = (replace(run, preempted=run.preempted or run.id == victim) for run in machine.active)
     return replace(machine, active=(*active, ActiveRun(id=f"new run of {experiment}")))

@@ -82,7 +82,8 @@ def _ask_all(model: Host, inputs: Numbers, rows: int) -> Numbers:
         answer = _ask(model, pack_array(batch))
         if answer.shape != (len(batch), *(parts or [answer])[0].shape[1:]):
             raise ScoringError(
-                "the model's answers have other shapes for other inputs", reason="shapes_differ"
+                "the model's answers have different shapes for different inputs",
+                reason="shapes_differ",
             )
         parts.append(answer)
         if not 0 < sum(part.size for part in parts) <= MOST_NUMBERS:
@@ -101,16 +102,15 @@ def _ask(host: Host, request: bytes) -> Numbers:
         dtype, shape = read_shape(host.ask(request, HEAD.size))
         return np.frombuffer(host.receive(content_size(shape)), dtype).reshape(shape)
     except ValueError as error:  # numpy has no array of no numbers with 2^62 rows, either
-        raise ScoringError(
-            "the model's answer is larger than is read", reason="answer_size"
-        ) from error
+        raise ScoringError("the model's answer is too large", reason="answer_size") from error
 
 
 def _check_agreement(first: Numbers, second: Numbers) -> None:
     """Raise ScoringError if an answer depends on earlier requests."""
     if first.shape != second.shape:
         raise ScoringError(
-            "the model's answers have another shape when it is asked again", reason="shape_changed"
+            "the model's answers have a different shape when it is asked again",
+            reason="shape_changed",
         )
     apart = np.abs(first.astype(np.float64) - second.astype(np.float64))
     off = ~(apart <= TOLERANCE * np.maximum(1.0, np.abs(first)))
@@ -118,7 +118,7 @@ def _check_agreement(first: Numbers, second: Numbers) -> None:
         rows = int(off.reshape(len(off), -1).any(axis=1).sum())
         raise ScoringError(
             "the model's answers depend on what it was asked before: asked again in another order, "
-            f"a fresh process of it answered {rows} of {len(off)} inputs otherwise",
+            f"a fresh process of it answered {rows} of {len(off)} inputs differently",
             reason="depends_on_order",
         )
 
@@ -132,7 +132,7 @@ def _check_same(value: float, others: Sequence[float]) -> None:
     if any(abs(value - other) > TOLERANCE * max(1.0, abs(value)) for other in others):
         raise ScoringError(
             "the model's answers depend on what it was asked before: with those of a fresh process "
-            "of it in their place, the evaluation function gives another number",
+            "of it, the evaluation function gives a different number",
             reason="depends_on_order",
         )
 
@@ -167,13 +167,13 @@ def _evaluate(
 def _number(found: Numbers) -> float:
     if found.size != 1:
         raise ScoringError(
-            f"the evaluation function gave {found.size} numbers, where one is due",
+            f"the evaluation function gave {found.size} numbers instead of one",
             reason="bad_evaluation",
         )
     value = float(found.reshape(-1)[0])
     if not abs(value) <= MOST_VALUE:  # nor is NaN
         raise ScoringError(
-            f"the evaluation function gave {value}, which is no finite number up to {MOST_VALUE:g}",
+            f"the evaluation function gave {value}, not a finite number up to {MOST_VALUE:g}",
             reason="bad_evaluation",
         )
     return value

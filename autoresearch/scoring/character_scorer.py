@@ -67,7 +67,7 @@ def score_characters(rundir: RunDir, spec: RunSpec, sandbox: Sandbox) -> Measure
     value = _bits_per_byte(nats)
     if value is None or not value < WORST:  # nor is NaN
         raise ScoringError(
-            f"the metric is {value}, where less than {WORST:g} is asked", reason="metric_too_large"
+            f"the metric is {value}, but must be less than {WORST:g}", reason="metric_too_large"
         )
     _check_agreement(nats, nats_again)
     return Measurement(

@@ -135,7 +135,7 @@ class Host:
             raise RuntimeError("the sandbox could not start the model's process")
         if code == -signal.SIGKILL and self._sandbox.oom_kills():
             limit = size(self._memory_mb)
-            how = f"while it was scored the kernel ended the model above its {limit}"
+            how = f"while being scored, the model was killed by the kernel above its {limit}"
             return _error(on_host(how))
         how = f"with exit status {code}" if code >= 0 else f"by signal {-code}"
         return ScoringError(f"the model's process ended {how}", reason="process_ended")
@@ -147,7 +147,7 @@ class Host:
         if short is None:
             return _error(words)
         return _error(
-            Shortage(short.cause, f"{short.text}, while {self._entry} was loaded to be scored")
+            Shortage(short.cause, f"{short.text}, while {self._entry} was being loaded for scoring")
         )
 
 

@@ -5,14 +5,14 @@ import re
 
 from autoresearch.run_output.out_of_memory import Shortage, out_of_memory_while_scored
 
-_UNSAID = "; what it said is not shown, since it has seen held-out documents"
+_UNSAID = "; its message is not shown, because it has seen held-out documents"
 _FAILED = re.compile(r"the model failed: (\w{1,40}):(?: .*?)??(?: \(line (\d{1,5})\))?", re.ASCII)
 _OWN_WORDS = tuple(
     re.compile(f"the model returned {what}", re.ASCII)  # else \d matches 660 characters
     for what in (
-        r"(bool|object|(u?int|float|complex)(8|16|32|64|128|256)) where floats were asked",
-        r"a shape of \d dimensions where \d were asked",
-        r"a shape that is (shorter|longer) in dimension \d of \d than was asked",
+        r"(bool|object|(u?int|float|complex)(8|16|32|64|128|256)) instead of floats",
+        r"a shape of \d dimensions instead of \d",
+        r"a shape that is (shorter|longer) in dimension \d of \d than it should be",
         r"logits that are NaN or infinite",
     )
 )

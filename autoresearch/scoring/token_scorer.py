@@ -75,7 +75,7 @@ def score_tokens(rundir: RunDir, spec: RunSpec, sandbox: Sandbox) -> Measurement
     value = _bits_per_byte(corpus, rows.tokens[: rows.held_out], claimed[: rows.held_out])
     if value is None or not value < WORST:  # nor is NaN
         raise ScoringError(
-            f"the metric is {value}, where less than {WORST:g} is asked", reason="metric_too_large"
+            f"the metric is {value}, but must be less than {WORST:g}", reason="metric_too_large"
         )
     check_claim(np.array([claimed[place] for place in places]), shown, spec.tolerance)
     return Measurement(
@@ -196,17 +196,17 @@ def check_claim(claimed: Nats, shown: Nats, tolerance: float) -> None:
     wrong = ~(off <= tolerance)
     if wrong.any():
         raise ScoringError(
-            "the model's costs are not what it predicts from what precedes: shown only that, a "
-            f"fresh process of it differs at {wrong.sum()} of {len(off)} places by more than "
+            "the model's costs are not what it predicts from the tokens before: shown only those, "
+            f"a fresh process of it differs at {wrong.sum()} of {len(off)} places by more than "
             f"{tolerance:g} nats, at most by {off.max():.4f}",
             reason="claim_differs",
         )
     mean = float(np.mean(claimed - shown))
     if abs(mean) > _MEAN_SHARE * tolerance:
         raise ScoringError(
-            "the model's costs differ in one direction from what it predicts from what precedes: "
-            f"by {mean:.2g} nats on average over {len(off)} places, where "
-            f"{_MEAN_SHARE * tolerance:g} are allowed",
+            "the model's costs differ in one direction from what it predicts from the tokens "
+            f"before: by {mean:.2g} nats on average over {len(off)} places, but only "
+            f"{_MEAN_SHARE * tolerance:g} is allowed",
             reason="claim_biased",
         )
 

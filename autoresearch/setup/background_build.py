@@ -33,16 +33,14 @@ def require_built(home: Path, recipe: Recipe, python: str) -> None:
     if failed.exists():
         words = failed.read_text()
         failed.unlink()
-        raise InvalidStateError(
-            words, "Call open_lab again to try once more.", reason="environment_failed"
-        )
+        raise InvalidStateError(words, "Call open_lab to try again.", reason="environment_failed")
     if not log.exists() or time.time() - log.stat().st_mtime > _SILENT_S:
         _begin(file, recipe, python)
-    now = last_line(log) or "it begins"
+    now = last_line(log) or "starting"
     raise InvalidStateError(
         f"The target's environment with {recipe.describe()} is being built ({now}).",
-        "Call open_lab again in a minute; it goes on meanwhile. On a terminal "
-        "`autoresearch-mcp init` shows how it goes.",
+        "Call open_lab again in a minute; the build continues. In a terminal "
+        "`autoresearch-mcp init` shows its progress.",
         reason="environment_being_built",
     )
 

@@ -65,7 +65,7 @@ def recipe_for(contract: Contract, read: Callable[[str], str]) -> Recipe | None:
         return Recipe(python=asked.python or version, packages=asked.packages)
     if not read("pyproject.toml"):
         raise ContractError(
-            f"environment.lock: {asked.lock} has no pyproject.toml beside it in the commit.",
+            f"environment.lock: the commit has no pyproject.toml beside {asked.lock}.",
             'Commit it, or list what is needed as [environment] packages = ["numpy"].',
             reason="lock_without_pyproject",
         )
@@ -109,7 +109,7 @@ def find_uv(environ: Mapping[str, str] = os.environ) -> str:
         if found and os.access(found, os.X_OK):
             return found
     raise InvalidStateError(
-        "This target needs an environment of its own, and there is no uv to build it.",
+        "This target needs an environment of its own, but uv, which would build it, is missing.",
         "Install uv (https://docs.astral.sh/uv, or `pip install uv`), then try again; or name an "
         "interpreter that has what it needs: [run] python, or init --python PATH.",
         reason="no_uv",
@@ -163,7 +163,7 @@ def _run(
     if process.returncode:
         raise InvalidStateError(
             f"uv could not build an environment with {recipe.describe()}:\n" + "\n".join(said),
-            "Mend what it names (network, index, versions, Python), then try again; or name an "
+            "Fix what it names (network, index, versions, Python), then try again; or name an "
             "interpreter that has what is needed: [run] python, or init --python PATH.",
             reason="environment_failed",
         )

@@ -86,11 +86,11 @@ def changed_inputs(
         try:
             now[place] = read_states(_source(place, repository), before)
         except (OSError, ContractError) as error:
-            said.append(f"The input {place} cannot be read any more: {error}.")
+            said.append(f"The input {place} can no longer be read: {error}.")
             continue
         if digest(now[place]) != sha256:
             change = _first_change(before, now[place])
-            said.append(f"The input {place} is not what the lab was opened with{change}")
+            said.append(f"The input {place} has changed since the lab was opened{change}")
     if not said and now != known:
         write_json(folder / STATES, now)
     return tuple(said)
@@ -127,19 +127,19 @@ def _locate(name: str, repository: Path | None) -> Input:
     place = os.path.normpath(name)
     if place.split("/")[0] in ("..", ".") or not name:
         raise ContractError(
-            f"{name!r} is no path in the repository: name files or folders in it",
+            f"{name!r} is not a path in the repository: name files or folders in it",
             reason="input_path",
         )
     if not place.startswith(("/", "~/")) and repository is None:
         raise ContractError(
-            f"{name!r} is in no repository, since this target ships: give it whole",
+            f"{name!r} is relative, but a shipped target has no repository: give the full path",
             reason="input_of_shipped",
         )
     source = _source(place, repository)
     if not (source.is_file() or source.is_dir()):
         raise ContractError(
-            f"{name!r} is not there ({source} is no file and no folder): make or fetch it, or take "
-            "it out of the contract",
+            f"{name!r} is missing ({source} is neither a file nor a folder): make or fetch it, or "
+            "remove it from the contract",
             reason="input_absent",
         )
     return Input(source, place)
@@ -158,7 +158,7 @@ def _parts(found: Input, committed: Collection[str]) -> Iterator[Input]:
         yield found
     elif place in committed:
         raise ContractError(
-            f"{place!r} is in the commit already: take it out of the contract",
+            f"{place!r} is already in the commit: remove it from the contract",
             reason="input_committed",
         )
     elif not any(path.startswith(f"{place}/") for path in committed):
@@ -177,8 +177,8 @@ def _refuse_private(one: Input, private: Collection[Path]) -> None:
         found = next((path for _, path in _files(one.source) if path.name == ".git"), None)
     if found is not None:
         raise ContractError(
-            f"{one.place!r} would show a run {found}, which none may see: name the files and "
-            "folders that it needs, one by one",
+            f"{one.place!r} would show runs {found}, which they may not see: name the files and "
+            "folders that they need, one by one",
             reason="input_private",
         )
 

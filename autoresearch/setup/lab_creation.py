@@ -34,7 +34,7 @@ from autoresearch.targets import BESIDE, shipped_files
 
 @dataclass(frozen=True, slots=True)
 class FoundTarget:
-    """A target to be opened: a lab that is there, a shipped target, or a repository."""
+    """A target to open: an existing lab, a shipped target, or a repository."""
 
     name: str  # of the lab
     origin: Origin
@@ -59,7 +59,7 @@ def find_source(source: str, home: Path, contract: str = "") -> FoundTarget:
     if not path.is_dir():
         labs = ", ".join(lab_names(home)) or "none yet"
         raise NotFoundError(
-            f"No target, lab or folder {source!r}.",
+            f"There is no target, lab or folder {source!r}.",
             f"Shipped targets: {', '.join(BESIDE)}. Labs: {labs}. Or give a repository's path.",
             reason="target",
         )
@@ -84,10 +84,10 @@ def open_signed(source: str, home: Path, key: Path, tell: Tell = lambda line: No
         signer = load_signer(found.existing)
         if signer is not None and signer.key == key.expanduser().absolute():
             return
-        by = f"signs with {signer.key}" if signer else "signs nothing"
+        by = f"signs with {signer.key}" if signer else "does not sign"
         raise InvalidStateError(
-            f"The lab {found.name} is there already, and {by}.",
-            "A lab signs from its first event on: open another target, or one in another "
+            f"The lab {found.name} already exists, and {by}.",
+            "A lab must sign from its first event: open another target, or use another "
             "AUTORESEARCH_HOME.",
             reason="lab_exists",
         )
@@ -95,7 +95,7 @@ def open_signed(source: str, home: Path, key: Path, tell: Tell = lambda line: No
 
 
 def needed_environment(target: FoundTarget, contract: str = "") -> Recipe | None:
-    """What the target's own environment is made of, if its contract asks for one."""
+    """Return the recipe of the target's own environment, if its contract asks for one."""
     path = target.origin.repository
     read = _shipped_reader(target.origin.shipped) if path is None else snapshot(path).read
     text = contract or read(FILE_NAME)
@@ -156,7 +156,7 @@ def create_lab(
         if (folder / "lab.json").exists():
             if read_settings(folder)["source"] != str(target.origin):
                 raise InvalidStateError(
-                    f"Another lab took the name {target.name} just now.",
+                    f"Another lab has just taken the name {target.name}.",
                     "Open it again.",
                     reason="name_taken",
                 )
@@ -181,7 +181,7 @@ def check_files(contract: Contract, repository: Repository, commit: str) -> None
         named |= dict(zip(("sealed.data", "sealed.targets"), contract.sealed_paths, strict=False))
         named["sealed.function"] = _function_file(contract)
     mistakes = [
-        f"- {key}: {path!r} is not in the commit {commit[:12]}; commit it, or name another"
+        f"- {key}: {path!r} is not in the commit {commit[:12]}; commit it, or name another file"
         for key, path in named.items()
         if path is not None and path not in files
     ]
@@ -194,8 +194,8 @@ def check_files(contract: Contract, repository: Repository, commit: str) -> None
     ]
     if _function_file(contract) in editable:
         mistakes.append(
-            f"- sealed.function: {_function_file(contract)!r} is editable, and what computes the "
-            "metric must be frozen: move it into a file of its own that edit.allow leaves out"
+            f"- sealed.function: {_function_file(contract)!r} is editable, but the code that "
+            "computes the metric must be frozen: move it into a file that edit.allow leaves out"
         )
     if mistakes:
         raise ContractError(
@@ -210,10 +210,10 @@ def _find_repository(path: Path, home: Path, text: str) -> FoundTarget:
         return FoundTarget(there, Origin(repository=path), lab_folder(home, there))
     if not text and not (path / FILE_NAME).is_file():
         raise ContractError(
-            f"{path} has no {FILE_NAME}, the contract that says what may be edited and measured.",
-            f"`autoresearch-mcp init {shlex.quote(str(path))}` proposes one, proves it by runs and "
-            "keeps it in a lab; where there is no terminal add --yes, and options for what it "
-            "can't know. Or write one (docs/contract.md), commit it, and open the folder again.",
+            f"{path} has no {FILE_NAME}, the contract that states what may be edited and measured.",
+            f"`autoresearch-mcp init {shlex.quote(str(path))}` proposes one, tests it in runs and "
+            "keeps it in a lab; without a terminal, add --yes, and options for what it can't "
+            "find out. Or write one (docs/contract.md), commit it, and open the folder again.",
             reason="no_contract",
         )
     given = text.encode() or (path / FILE_NAME).read_bytes()
@@ -230,7 +230,7 @@ def _build(target: FoundTarget, home: Path, folder: Path, key: Path | None, give
     repository = Repository.create(folder / "repository.git")
     if origin.repository is None:
         files = shipped_files(origin.shipped)
-        commit, found = repository.import_files(files, f"{origin.shipped}, as it ships"), ""
+        commit, found = repository.import_files(files, f"{origin.shipped}, as shipped"), ""
     else:
         commit = found = repository.import_head(origin.repository)
     text = given.encode() or repository.read_file(commit, FILE_NAME)
@@ -319,7 +319,7 @@ def _copy_documents(
     except OSError as error:
         raise ContractError(
             f"- sealed.data: {sealed.data} can't be read: {error.strerror}",
-            "Make it first, as the target's prepare.py does, or name another.",
+            "Create it first, for example with the target's prepare.py, or name another file.",
             reason="bad_documents",
         ) from error
 
@@ -346,13 +346,13 @@ def _check_documents(sealed: Sealed, documents: Path) -> None:
     if problem:
         raise ContractError(
             f"- sealed.data: {sealed.data} {problem}",
-            "Make the file again.",
+            "Create the file again.",
             reason="bad_documents",
         )
     if count < 10 * sealed.held_out:
         raise ContractError(
-            f"- sealed.held_out: {sealed.held_out} documents of {count} different ones in "
-            f"{sealed.data} cannot be held out.",
-            "A tenth is held out: ask for at most a tenth of the documents.",
+            f"- sealed.held_out: {sealed.data} has {count} different documents, so "
+            f"{sealed.held_out} can't be held out.",
+            "Ask for at most a tenth of the documents.",
             reason="held_out_size",
         )

@@ -1,4 +1,4 @@
-"""Where a lab's code came from: a target that ships, or a user's repository."""
+"""Origin of a lab's code: a shipped target, or a user's repository."""
 
 from dataclasses import dataclass
 from pathlib import Path

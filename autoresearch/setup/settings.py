@@ -23,7 +23,7 @@ class Settings:
 
     @property
     def origin(self) -> Origin:
-        """Where the lab's code came from, parsed from `source`."""
+        """Origin of the lab's code, parsed from `source`."""
         return Origin.parse(self.source)
 
 
@@ -38,10 +38,10 @@ def read_settings(folder: Path) -> dict[str, str]:
     try:
         settings: dict[str, str] = json.loads(path.read_bytes())
         if not isinstance(settings.get("source"), str):
-            raise ValueError("it names no source")
+            raise ValueError("it does not name a source")
     except (ValueError, AttributeError) as error:
         raise LedgerDamagedError(
-            f"{path} does not read: {error}.",
+            f"{path} can't be read: {error}.",
             "Restore it from a copy.",
             reason="settings_unreadable",
         ) from error

@@ -49,7 +49,7 @@ class EarlyStop:
     def sentence(self) -> str:
         """The reason with its numbers, to follow "stopped early: "."""
         return (
-            f"at {self.share:.0%} of its budget its loss was {self.loss:.4g} where the "
+            f"at {self.share:.0%} of its budget its loss was {self.loss:.4g}, while the "
             f"incumbent's {self.controls} controls had {self.low:.4g} to {self.high:.4g}, "
             f"and ended with {self.final:.4g}"
         )

@@ -1,4 +1,4 @@
-"""Judge version 1, kept as it was so that its verdicts can be derived again to the last bit.
+"""Judge version 1, kept unchanged so that its verdicts can be derived again to the last bit.
 
 Nothing new is judged by it. docs/decisions/04-first-gate.md says what it was.
 """

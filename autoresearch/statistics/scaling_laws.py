@@ -94,7 +94,7 @@ class Scaling:
             return "it holds"
         if far.high < 0:
             return "it turns into a loss" if here.high > 0 else "it stays a loss"
-        return "it is not known to hold"
+        return "it is not known whether it holds"
 
 
 def require_scipy() -> None:
@@ -129,7 +129,7 @@ def fit_scaling(
     if len(sizes) < FEWEST_SIZES:
         raise LabError(
             f"{len(sizes)} sizes were measured for both; a power law needs {FEWEST_SIZES}.",
-            "Mend what failed at the others, or name further sizes in [scaling].",
+            "Fix what failed at the others, or name more sizes in [scaling].",
             reason="too_few_sizes",
         )
     sign = 1.0 if lower_is_better else -1.0
@@ -138,8 +138,8 @@ def fit_scaling(
     freedom = sum(map(len, sides)) - 6
     if freedom < 1:
         raise LabError(
-            "There are too few runs to tell noise from law.",
-            "Give 2 seeds a size.",
+            "There are too few runs to tell the law from noise.",
+            "Give 2 seeds per size.",
             reason="too_few_runs",
         )
     laws = [_Profile(side, x0) for side in sides]
@@ -273,8 +273,8 @@ def _gain_here(sides: Sequence[Sequence[Point]], sizes: Sequence[float], sign: f
     freedom = sum(one.freedom for one in within)
     if freedom < 1:
         raise LabError(
-            "One run a size says nothing of the noise.",
-            "Give 2 seeds a size.",
+            "One run per size says nothing about the noise.",
+            "Give 2 seeds per size.",
             reason="one_run_a_size",
         )
     variance = sum(one.squares for one in within) / freedom

@@ -190,7 +190,7 @@ def falls_behind(
     if effect >= -margin_sigmas * all_noise.sigma:
         return None
     low, high = interval(effect, all_noise, look, len(parent))
-    allowed = f", {margin_sigmas:g} were allowed" if margin_sigmas else ""
+    allowed = f", but only {margin_sigmas:g} is allowed" if margin_sigmas else ""
     return ReversalEvidence(
         effect=effect,
         low=low,

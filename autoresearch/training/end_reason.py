@@ -24,7 +24,7 @@ _SHORT_OF_MEMORY = {  # by the code of the scorer's error
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """How a run ended: why, the same as a sentence, and the measurement of one that is measured."""
+    """End of a run: its cause, the reason as a sentence, and the measurement if there is one."""
 
     cause: EndCause
     reason: str
@@ -46,7 +46,7 @@ def failure_end(
     """
     after = f"after {end.taken.wall_s:.1f} s"
     if not end.all_dead:
-        return End(EndCause.UNKILLABLE, f"processes of it could not be killed {after}")
+        return End(EndCause.UNKILLABLE, f"some of its processes could not be killed {after}")
     if end.exit_code is None:
         return unstarted_end(rundir)
     problem: End | None = None
@@ -98,7 +98,7 @@ def crash(rundir: RunDir, spec: RunSpec, end: TrainingEnd) -> End:
 
 def unstarted_end(rundir: RunDir) -> End:
     """Return the end of a run whose command was not started; the log is the sandbox's message."""
-    words = last_line(rundir.log_file) or "it said nothing"
+    words = last_line(rundir.log_file) or "it printed nothing"
     _, missing, command = words.partition("execvp ")
     if missing:
         return End(EndCause.COMMAND_NOT_STARTED, f"its command can't be started: {command}")
@@ -106,17 +106,17 @@ def unstarted_end(rundir: RunDir) -> End:
 
 
 def checkpoint_problem(rundir: RunDir, spec: RunSpec, end: TrainingEnd) -> End | None:
-    """Why what the training left can't be scored, None where it can."""
+    """Return why the training's checkpoint can't be scored, or None if it can."""
     path = rundir.out / spec.checkpoint
     if rundir.out.is_symlink():
-        words = "the training replaced its out folder by a symlink"
+        words = "the training replaced its out folder with a symlink"
         return End(EndCause.BAD_CHECKPOINT, words)
     try:
         left = path.lstat()
     except OSError:
         return _no_checkpoint(spec, end)
     if not stat.S_ISREG(left.st_mode):
-        kind = "a symlink" if stat.S_ISLNK(left.st_mode) else "no regular file"
+        kind = "a symlink" if stat.S_ISLNK(left.st_mode) else "not a regular file"
         return End(EndCause.BAD_CHECKPOINT, f"the checkpoint {spec.checkpoint} is {kind}")
     if left.st_size > spec.checkpoint_mb * 2**20:
         size_mb = left.st_size / 2**20

@@ -75,7 +75,7 @@ class Guard:
     def _failed(self, directory: RunDir, spec: RunSpec, end: TrainingEnd) -> End | None:
         words = ""
         if not end.all_dead:
-            words = "processes of it could not be killed"
+            words = "some of its processes could not be killed"
         elif end.kind is EndKind.STOPPED:
             return None
         elif end.exit_code is None:
@@ -84,7 +84,7 @@ class Guard:
                 return never
             words = never.reason
         elif end.kind is EndKind.CEILING:
-            words = f"killed after {end.taken.wall_s:.1f} s: {spec.guard_s:g} s are for all guards"
+            words = f"killed after {end.taken.wall_s:.1f} s: all guards share {spec.guard_s:g} s"
         elif end.kind is not EndKind.EXITED:
             words = f"killed after {end.taken.wall_s:.1f} s: {end.limit}"
         elif end.exit_code < 0:

@@ -28,8 +28,8 @@ class MetricSource:
         found = self.read(end)
         if not abs(found.value) <= MOST_VALUE:  # nor is NaN
             raise ScoringError(
-                f"its {self.metric} is {found.value}, where a finite number of at most "
-                f"{MOST_VALUE:g} is asked",
+                f"its {self.metric} is {found.value}, not a finite number of at most "
+                f"{MOST_VALUE:g}",
                 reason="not_finite",
             )
         return found
@@ -42,7 +42,7 @@ class MetricSource:
             value = self.measure(end).value
         except ScoringError:
             return ""
-        return f"; the {self.metric} of {value:.6g} that it printed counts for nothing"
+        return f"; the {self.metric} of {value:.6g} that it printed does not count"
 
 
 def metric_source_of(rundir: RunDir, spec: RunSpec) -> MetricSource | None:

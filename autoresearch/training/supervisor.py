@@ -73,10 +73,10 @@ def supervise(
     try:
         lock.acquire(timeout=_LOCK_S, poll_interval=0.01)
     except Timeout:
-        print(f"{rundir.path} has a supervisor already", file=sys.stderr)
+        print(f"{rundir.path} already has a supervisor", file=sys.stderr)
         return 1
     if rundir.read_status() is not None:
-        print(f"{rundir.path} was run before", file=sys.stderr)
+        print(f"{rundir.path} has already been run", file=sys.stderr)
         return 1
     _Supervisor(rundir, machine, probe or Machine(), patience_s).own()
     return 0
@@ -297,14 +297,14 @@ class _Supervisor:
         all_dead = self._descendants.kill()
         scorer.returncode = -9 if code is None else code
         if not all_dead:
-            return End(EndCause.UNKILLABLE, "processes of its model could not be killed")
+            return End(EndCause.UNKILLABLE, "some of its model's processes could not be killed")
         if model_mb > _MODELS * spec.memory_mb:
             most = _MODELS * spec.memory_mb
             used = f"the model used {model_mb:.0f} MB in {_MODELS} processes, over {most} MB"
-            short = on_host(f"while it was scored {used}")
+            short = on_host(f"while being scored, {used}")
             return End(short.cause, short.text)
         if code is None and self._stop_asked():
-            return self._stopped("while it was scored")
+            return self._stopped("while it was being scored")
         return scored_end(self._rundir, code)
 
     def _stop_asked(self) -> bool:

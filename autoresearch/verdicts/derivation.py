@@ -60,7 +60,7 @@ def _ended_early(history: History, experiment: str) -> tuple[Outcome, str, str] 
         if report.cut:
             used = f" after {report.tokens:,} training tokens" if report.tokens else ""
             reason = (
-                f"cut at {report.cut}{used}: it costs more than a run may, so it was not judged"
+                f"cut at {report.cut}{used}: it needs more than a run may use, so it was not judged"
             )
             return Outcome.DISCARD, report.run, reason
     repeated = [report for report in reports if report.state.repeated]
@@ -116,7 +116,7 @@ def _sentence(
     kept = judgement.outcome is Outcome.KEEP
     prefix, suffix = "", "" if kept else f" ({judgement.reason})"
     if kept and history.experiments[experiment].base != history.incumbent:
-        suffix = f", but overtaken: {history.incumbent} had become the incumbent meanwhile"
+        suffix = f", but overtaken: {history.incumbent} had become the incumbent by then"
     if kept and judgement.test == NON_INFERIORITY and gate.no_worse is not None:
         nodes, most = history.experiments[experiment].simpler, gate.no_worse.shift
         prefix = f"simpler by {nodes} syntax nodes and shown to cost less than {most:g} sigma: "

@@ -38,7 +38,7 @@ def judge_again(history: History, ruling: Ruling, contract: Contract) -> Ruling:
         again = due_reversal(history, contract, ruling.judge_version)
     if again is None:
         kind = "verdict on" if isinstance(ruling, Verdict) else "reversal of"
-        raise LedgerDamagedError(f"The runs before the {kind} {ruling.experiment} allow none.")
+        raise LedgerDamagedError(f"The runs do not support the {kind} {ruling.experiment}.")
     return replace(again, sentence=ruling.sentence)
 
 
@@ -48,7 +48,7 @@ def known_gate(version: int, experiment: str) -> Gate:
         known = ", ".join(map(str, sorted(GATES)))
         raise LedgerDamagedError(
             f"The ruling on {experiment} was given by version {version} of the judge, which this "
-            f"product does not know; it knows {known}.",
-            "Verify it with the product that wrote it, or a newer one.",
+            f"release does not know; it knows {known}.",
+            "Verify it with the release that wrote it, or a newer one.",
         )
     return GATES[version]

@@ -53,7 +53,7 @@ def _examples(lesson: Lesson, path: str) -> Iterator[Problem]:
                 "Put that into the ```text block.",
             )
         if example.prints is None and printed.getvalue():
-            words = "The example prints something, and no ```text block says what."
+            words = "The example prints something, but no ```text block shows what."
             yield Problem(
                 lesson.path,
                 example.line,
@@ -105,7 +105,11 @@ def _drawing(course: Course, unit: Unit, name: str, draws: int) -> Iterator[Prob
             words = f"{name} can't be drawn or answered: {type(error).__name__}: {error}."
             file = unit.lesson.path.parent / "exercises.py"
             yield Problem(
-                file, 1, "draw_error", words, "draw, cases and reference give and take plain data."
+                file,
+                1,
+                "draw_error",
+                words,
+                "draw, cases and reference take and return plain data.",
             )
             return
         seen.add(texts[0] + texts[1])

@@ -1,4 +1,4 @@
-"""Tries an exercise: its solutions must pass, its mutants fail, each for the belief it stands for.
+"""Try an exercise: its solutions must pass, and each mutant must show its misconception.
 
 Also wrong for every exercise: its own starter, and the taught file pasted in whole with the asked
 name given to its closest function.

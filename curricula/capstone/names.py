@@ -40,13 +40,13 @@ def read_names(path: Path) -> Names:
     except OSError as error:
         raise SubmissionError(
             f"{path} can't be read: {error.strerror}.",
-            "Give a text file, a name a line.",
+            "Give a text file, one name per line.",
             reason="unreadable_file",
         ) from error
     except UnicodeDecodeError as error:
         raise SubmissionError(
             f"{path} is not UTF-8 text: byte {error.start} can't be read.",
-            "Save it as UTF-8, a name a line.",
+            "Save it as UTF-8, one name per line.",
             reason="encoding",
         ) from error
     names = Names(tuple(line for line in map(str.strip, text.split("\n")) if line))

@@ -140,7 +140,7 @@ def find_course(name: str, extra: Sequence[Path] = ()) -> Course:
     if folder is None:
         raise UnknownNameError(
             f"There is no course {name!r}.",
-            f"There is {', '.join(folders) or 'none'}; AUTORESEARCH_COURSES=FOLDER adds your own.",
+            f"Courses: {', '.join(folders) or 'none'}; AUTORESEARCH_COURSES=FOLDER adds your own.",
             reason="course",
         )
     course, problems = load_course(folder)

@@ -157,7 +157,7 @@ def find_lines(section: str, source: str, owners: Sequence[Owner] = ()) -> tuple
         if not 1 <= first <= min(last, total):
             raise UnknownNameError(
                 f"{FILE} has lines 1-{total}, not {within}.",
-                "Ask for lines in there.",
+                "Ask for lines in that range.",
                 reason="line_range",
             )
         return tuple(range(first, min(last, total) + 1))

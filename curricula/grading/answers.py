@@ -56,7 +56,7 @@ def difference(expected: Plain, got: Plain, tolerance: float) -> str:
         if not isinstance(got, Sequence) or isinstance(got, str):
             return f"the answer is {_named(got)}, not a list"
         if len(expected) != len(got):
-            return f"the answer has {len(got)} entries, and that is not how many there should be"
+            return f"the answer has {len(got)} entries, which is not the right number"
         pairs = zip(expected, got, strict=True)
         first = next(n for n, (e, g) in enumerate(pairs) if not same(e, g, tolerance))
         return f"the answer differs, first in entry {first + 1} of {len(got)}"

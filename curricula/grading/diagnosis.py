@@ -7,7 +7,7 @@ from curricula.content.instance import as_json
 from curricula.exercise import Case, Exercise, Params, Plain
 from curricula.grading.answers import Answer, difference, error_words, finite, same
 
-WRONG_FORM = "the answer has not the form that is asked for"
+WRONG_FORM = "the answer does not have the expected form"
 
 
 def violated(exercise: Exercise, p: Params, case: Case, answer: Answer) -> str:
@@ -51,7 +51,7 @@ def diagnose(
 def _by_entries(exercise: Exercise, p: Params, case: Case, answer: Answer) -> tuple[str, list[int]]:
     """Return the misconception behind most wrong entries of a list that is wrong in several ways.
 
-    One of them must be its alone: entries that several beliefs agree on show none of these.
+    At least one entry must point to it alone: where several misconceptions agree, none is shown.
     """
     right, got = exercise.reference(p, *case), answer.value
     if not (isinstance(right, list) and isinstance(got, list) and len(right) == len(got)):
@@ -77,7 +77,7 @@ def _by_answers(
     p: Params,
     seen: Sequence[tuple[Case, Answer]],
 ) -> list[Case]:
-    """The calls on which the belief is wrong, if all answers are those that it gives."""
+    """Return the calls that the misconception gets wrong, if it predicts every answer."""
     believed = []
     for case, answer in seen:
         belief = _believed(mimic, p, case)
@@ -97,7 +97,7 @@ def _by_check(
     p: Params,
     seen: Sequence[tuple[Case, Answer]],
 ) -> list[Case]:
-    """The calls that are wrong, if each of their answers shows the belief."""
+    """Return the wrong calls, if the answer of each shows the misconception."""
     wrong = [(case, answer) for case, answer in seen if violated(exercise, p, case, answer)]
     try:
         shown = all(a.error is None and shown_by(p, case, a.value) for case, a in wrong)

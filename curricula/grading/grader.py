@@ -1,8 +1,8 @@
-"""Grades an answer: runs it elsewhere on fresh calls, compares here with what only this side knows.
+"""Grade an answer: run it elsewhere on fresh calls, and compare here with the reference.
 
-The learner's code gets inputs and gives back plain data. A wrong answer is met with the belief that
-it shows, where the answers on all calls are those which that belief gives, and with the smallest
-call that shows it; the right answer is never part of it.
+The learner's code gets inputs and gives back plain data. The grade of a wrong
+answer names the misconception that predicts the answers to all calls, if there is one, and the
+smallest call that shows it. It never contains the right answer.
 """
 
 import json

@@ -72,5 +72,6 @@ def _overcame(name: str, belief: str) -> Fact:
     return Fact(
         kind="overcame",
         misconception=name,
-        words=f"An earlier try on this skill showed a belief that this one does not: {belief}",
+        words="An earlier attempt at this skill showed a misconception that this one does not: "
+        f"{belief}",
     )

@@ -17,7 +17,7 @@ _TAIL = 75  # bytes of a line from there to its end
 
 
 class DamageCause(StrEnum):
-    """The way in which a record's file is not as it was written."""
+    """Damage to a record's file: how it differs from what was written."""
 
     KEY_GONE = "key_gone"
     LINE_CHANGED = "line_changed"
@@ -93,7 +93,7 @@ def _checked(
     body, found = line[:-_TAIL], _MAC.fullmatch(line[-_TAIL:-1])
     mac = hmac.new(key, body, hashlib.sha256).hexdigest().encode()
     if found is None or not hmac.compare_digest(found[1], mac):
-        text = f"Line {number} of {FILE} is not as it was written."
+        text = f"Line {number} of {FILE} was changed after it was written."
         return Damage(cause=DamageCause.LINE_CHANGED, line=number, text=text), None
     if not body.startswith(b'{"prev":"' + prev.encode() + b'","event":'):
         text = f"Line {number} of {FILE} does not follow the one before it."
@@ -116,7 +116,7 @@ def behind(read: Read, head: tuple[int, str] | None) -> Damage | None:
         found = Damage(cause=DamageCause.HEAD_GONE, line=count + 1, text=text)
         return found if count else None
     if head[0] < 0:
-        text = f"After line {count}, {FILE} can't be checked: its head does not read."
+        text = f"After line {count}, {FILE} can't be checked: its head can't be read."
         return Damage(cause=DamageCause.HEAD_UNREADABLE, line=count + 1, text=text)
     if count < head[0]:
         gone = head[0] - count

@@ -89,7 +89,7 @@ class Imported(_Event):
 
 
 class Restarted(_Event):
-    """The record was found damaged, and went on in a new file."""
+    """The record was found damaged, and continued in a new file."""
 
     kind: Literal["restarted"] = "restarted"
     kept: str  # the damaged file's name, beside the record

@@ -97,10 +97,10 @@ def unpack(path: Path, key: bytes) -> Package:
     for number, entry in enumerate(file.events, 1):
         link = _next(link, encode(entry.event))
         if link != entry.link:
-            raise _edited(path, f"event {number} of it is not as it was exported")
+            raise _edited(path, f"its event {number} was changed after the export")
     digest = _digest(file, link)
     if digest != file.digest:
-        raise _edited(path, "it does not end as it was exported")
+        raise _edited(path, "its end was changed after the export")
     if file.key == _name(key) and not hmac.compare_digest(file.mac, _mac(key, digest)):
         raise _edited(
             path, "it names this record's key, but was not written with it", "forged_export"
@@ -131,7 +131,7 @@ def _parsed(path: Path) -> _File:
 
 def _edited(path: Path, why: str, reason: str = "edited_export") -> RecordDamagedError:
     return RecordDamagedError(
-        f"{path} is not a record as it was exported: {why}.",
+        f"{path} is not an unchanged export of a record: {why}.",
         "Nothing was imported. Export it again where it came from, and copy it unchanged.",
         reason=reason,
     )

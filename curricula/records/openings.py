@@ -34,7 +34,7 @@ class Openings:
         return [opened for opened in self.all() if opened.instance not in passed]
 
     def open(self, lesson: str, exercise: str) -> tuple[Opened, int]:
-        """The opening that is not passed yet, else a new one, and the how-manieth it is."""
+        """Return the opening that is not passed yet, else a new one, and its ordinal."""
         earlier = [opened for opened in self.all() if opened.exercise == exercise]
         unpassed = self.unpassed()
         for number, opened in enumerate(earlier, start=1):

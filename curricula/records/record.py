@@ -28,7 +28,7 @@ TORN = "record.torn"
 LOCK_S = 30.0
 SLACK = timedelta(hours=1)  # a clock that was set back by less does not reorder the record
 _REMEDY = (
-    "The events before it still count. Import an export of this record, or just go on: the next "
+    "The events before it still count. Import an export of this record, or just continue: the next "
     "event starts a new file with what still counts, and the damaged one is kept beside it."
 )
 
@@ -83,7 +83,7 @@ class Record:
                 f"in {TORN}. If that was an attempt, submit it again."
             )
         said += [
-            f"On {event.at:%Y-%m-%d} the record was damaged and went on in a new file "
+            f"On {event.at:%Y-%m-%d} the record was damaged and continued in a new file "
             f"({event.why}). The damaged one is {event.kept}."
             for event in read.events
             if isinstance(event, Restarted)
@@ -245,7 +245,7 @@ class Record:
             return -1, "unreadable"
 
     def _key(self) -> bytes:
-        """The key; made, for its owner's eyes only, where there is none."""
+        """Return the key; create it, readable by its owner only, if there is none."""
         if not self.key_file.exists():
             self.key_file.parent.mkdir(parents=True, exist_ok=True)
             new = self.key_file.with_name(f"{self.key_file.name}.{secrets.token_hex(4)}.new")

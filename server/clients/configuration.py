@@ -88,7 +88,7 @@ def plan_toml(path: Path, ours: dict[str, Any]) -> Plan:
         text = set_table(before or "", (SERVERS, NAME), lambda old: _codex_merged(old, ours))
     except NotEditableError as error:
         raise LabError(
-            f"{path} does not take the new tables: {error}.",
+            f"The new tables can't be added to {path}: {error}.",
             f"Add them by hand:\n{shown}",
             reason="not_mergeable",
         ) from error
@@ -164,7 +164,7 @@ def merge(there: dict[str, Any], ours: dict[str, Any], where: str) -> dict[str, 
             merged[key] = value
         elif type(old) is not type(value):
             raise LabError(
-                f"{where}: `{key}` is not what it should be.",
+                f"{where}: `{key}` has an unexpected type.",
                 "Fix it by hand.",
                 reason="other_kind",
             )

@@ -62,7 +62,7 @@ def shipped(toolset: str = "all") -> list[str]:
     there = sorted(path.parent.name for path in SKILLS.glob("*/SKILL.md"))
     if not there:
         raise NotFoundError(
-            f"There are no skills in {SKILLS}.", "Install the product again.", reason="skills"
+            f"There are no skills in {SKILLS}.", "Reinstall the product.", reason="skills"
         )
     return [name for name in there if name in FOR_TOOLSET.get(toolset, there)]
 
@@ -118,7 +118,7 @@ def _read(path: Path) -> str | None:
     except (OSError, UnicodeDecodeError) as error:
         raise LabError(
             f"{path} can't be read: {error}.",
-            "Move it away, then try again, or use --no-skills.",
+            "Move it elsewhere and try again, or use --no-skills.",
             reason="skill_unreadable",
         ) from error
 

@@ -26,20 +26,20 @@ from server.version import product_version
 
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130
 INTERRUPTED_WORDS = (
-    "Stopped. What was recorded is kept, and runs that were started go on; "
-    "`autoresearch-mcp status` takes in how they ended."
+    "Stopped. Everything recorded is kept, and started runs continue; "
+    "`autoresearch-mcp status` records how they ended."
 )
 HELP = """\
 A lab in which a coding agent runs real, sealed experiments on a model.
 
-Without a command it serves MCP over stdio: that is what a client starts. Labs live in \
+Without a command it serves MCP over stdio, as clients start it. Labs live in \
 $AUTORESEARCH_HOME, else in the platform's data folder.
 """
 EXAMPLES = """\
 Examples:
   autoresearch-mcp demo                         a whole research loop, no agent needed
   autoresearch-mcp connect claude-code --write  let Claude Code use it, in this folder
-  autoresearch-mcp init microgpt                open a lab on the target that ships with it
+  autoresearch-mcp init microgpt                open a lab on a shipped target
   autoresearch-mcp log                          what was tried, and what came of it
   autoresearch-mcp verify                       replay the record, derive every verdict again
 """
@@ -78,8 +78,8 @@ def _teach() -> App:
     """Build the commands that learners and course authors run in a terminal."""
     teach = App(
         name="teach",
-        help="Courses: for who learns by one, and for who writes one. Lessons and hints come from "
-        "your agent: ask it to teach you.",
+        help="Commands for learners and course authors. Lessons and hints come from your agent: "
+        "ask it to teach you.",
     )
     learners, authors = Group("For learners", sort_key=1), Group("For authors", sort_key=2)
     for command in (learning.check, learning.progress, learning.export, own_model.own):
@@ -94,10 +94,10 @@ def _teach() -> App:
 def serve(
     *,
     toolset: Annotated[
-        Toolset, Parameter(help="Which tools: all, or those that change nothing.")
+        Toolset, Parameter(help="Which tools: all, or only those that change nothing.")
     ] = "all",
 ) -> int:
-    """Serve MCP over stdio, as without a command."""
+    """Serve MCP over stdio; also the default without a command."""
     from server.serving import serve as serve_stdio
 
     return serve_stdio(toolset=toolset)

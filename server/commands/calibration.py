@@ -28,9 +28,9 @@ INTERRUPTED = 130
 
 def aa_test(
     *,
-    simulate: Annotated[bool, Parameter(help="Simulated campaigns: no run is started.")] = False,
+    simulate: Annotated[bool, Parameter(help="Simulate campaigns; no run is started.")] = False,
     real: Annotated[
-        int, Parameter(help="Real runs of unchanged code: how many candidates; 60 say something.")
+        int, Parameter(help="Candidates to test by real runs of unchanged code; 60 are meaningful.")
     ] = 0,
     target: Annotated[str, Parameter(help="With --real: the target.")] = "microgpt",
     candidates: Annotated[
@@ -45,7 +45,9 @@ def aa_test(
     """
     if real < 0:
         raise LabError(
-            f"--real {real} candidates are none.", "At least 1; 60 say something.", reason="too_few"
+            f"--real {real} is not possible.",
+            "Give at least 1; 60 are meaningful.",
+            reason="too_few",
         )
     if simulate == bool(real):
         raise LabError(
@@ -58,7 +60,7 @@ def aa_test(
     try:
         return _real(real, target, json)
     except KeyboardInterrupt:
-        print("Stopped: its runs are ended, its temporary lab is removed.", file=sys.stderr)
+        print("Stopped: its runs were ended and its temporary lab removed.", file=sys.stderr)
         return INTERRUPTED
 
 
@@ -70,7 +72,7 @@ def replay_log_command(
     ],
     json: JsonOption = False,
 ) -> None:
-    """Say which keeps of a results.tsv stand above the noise."""
+    """Report which keeps of a results.tsv stand above the noise."""
     found = judge_log(file, sigma)
     if json:
         print_json(found)
@@ -83,8 +85,8 @@ def _simulate(candidates: int, seed: int, json: bool) -> int:
 
     if candidates < 1 or seed < 0:
         raise LabError(
-            f"--candidates {candidates} --seed {seed} cannot be simulated.",
-            "At least 1 candidate, and a seed of 0 or more.",
+            f"--candidates {candidates} --seed {seed} can't be simulated.",
+            "Give at least 1 candidate, and a seed of 0 or more.",
             reason="not_simulated",
         )
     with _progress(json) as progress:
@@ -146,11 +148,11 @@ def _show_simulation(found: "Simulation") -> None:
     first = found.rows[0]
     say(
         f"{first.at(0).candidates:,} candidates without a gain and {first.at(1).candidates:,} of "
-        "each effect a row; effects in sigma, which is estimated anew from the controls of each; "
+        "each effect per row; effects in sigma, which is estimated from the controls of each; "
         f"judge version {found.judge_version}, seed {found.seed}"
     )
     shown = table(
-        "controls", "false keeps", "runs a null", "runs at -2", *(f"kept at {e:g}" for e in SHOWN)
+        "controls", "false keeps", "runs per null", "runs at -2", *(f"kept at {e:g}" for e in SHOWN)
     )
     for row in found.rows:
         shown.add_row(
@@ -161,11 +163,11 @@ def _show_simulation(found: "Simulation") -> None:
             *(f"{row.at(effect).rate:.3f}" for effect in SHOWN),
         )
     console.print(shown)
-    say("\nRuns a candidate, by effect")
+    say("\nRuns per candidate, by effect")
     _show_runs(found.rows)
-    say("\nSimplifications: kept, at most 1 sigma worse being allowed")
+    say("\nSimplifications kept, if at most 1 sigma worse is allowed")
     _show_simplifications(found.simplifications)
-    say("\nThe same candidates without a gain, their first runs, as others would have it")
+    say("\nThe first runs of the same candidates without a gain, under other rules")
     beside = next(row for row in found.rows if row.setting == RIVALRY)
     _show_rivals(found.rivals, beside.at(0).rate * found.rivals.candidates)
 
@@ -227,9 +229,9 @@ def _show_real(found: "Calibration") -> None:
             shown.add_row(f"{len(group)} of {name}", *counts, f"{runs:.2f}")
     console.print(shown)
     if not found.planted:
-        say(f"No gain is known to plant into {found.target}.")
+        say(f"No known gain to plant into {found.target}.")
     if found.rivals:
-        say("\nThe same unchanged code, its first runs, as others would have it")
+        say("\nThe first runs of the same unchanged code, under other rules")
         kept = sum(one.trial.outcome is Outcome.KEEP for one in found.nulls)
         _show_rivals(found.rivals, kept)
 
@@ -251,9 +253,9 @@ def _show_log(found: JudgedLog) -> None:
     for words in found.damaged:
         say(f"left out: {words}", "yellow")
     say(
-        "luck: 1 - Phi(gain / (sigma sqrt 2)), the chance that a run of the same code gains so "
-        "much on another; after tries: that one of that many runs, those since the keep before, "
-        "does. Below 1 % a keep stands above the noise."
+        "luck: 1 - Phi(gain / (sigma sqrt 2)), the chance that a run of the same code beats "
+        "another by as much; after tries: that one of so many runs, those since the last keep, "
+        "does. Below 1 %, a keep stands above the noise."
     )
     say(
         f"{figures.count(found.runs, 'run')}, {len(found.keeps)} kept after the first: "

@@ -39,28 +39,29 @@ def connect(
     ],
     *,
     write: Annotated[
-        bool, Parameter(help="Write it; what is there is kept, merged and backed up.")
+        bool, Parameter(help="Write it; existing settings are kept, merged and backed up.")
     ] = False,
     toolset: Annotated[
-        Toolset, Parameter(help="Which tools: all, research, teach, or those that change nothing.")
+        Toolset,
+        Parameter(help="Which tools: all, research, teach, or only those that change nothing."),
     ] = "all",
     skills: Annotated[
         bool,
         Parameter(
             negative="--no-skills",
-            help="The skills too, copied to where the client looks; what you changed is kept.",
+            help="Also copy the skills to where the client looks; those you changed are kept.",
         ),
     ] = True,
     force: Annotated[
-        bool, Parameter(help="Replace skills that you changed as well; yours are backed up.")
+        bool, Parameter(help="Also replace skills that you changed; yours are backed up.")
     ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Print the client's configuration, or write it; starts the server once to see that it works.
+    """Print the client's configuration, or write it; start the server once to check that it works.
 
-    That first start also fetches what is missing, so that the client's own does not run out of
-    time. Claude Code is configured for this folder, Codex for this user. The skills that go with
-    the tools are copied to where the client looks for them; a file that you changed stays as it is.
+    That first start also downloads what is missing, so that the client's own does not time out.
+    Claude Code is configured for this folder, Codex for this user. The skills that go with
+    the tools are copied to where the client looks for them; a file that you changed is left alone.
     """
     launch, env = launch_command(toolset), {**environment(), **_courses()}
     answer = anyio.run(_try, launch)
@@ -80,7 +81,7 @@ def connect(
     if copies:
         _show_copies(client, copies, written=write)
     for backup in backups:
-        say(f"the old one is kept as {backup}")
+        say(f"the old file is kept as {backup}")
     changed = sum(plan.changes for plan in every) if write else 0
     say(
         f"the server answered with {figures.count(answer.tools, 'tool')} in "
@@ -148,7 +149,7 @@ def _plan_copies(client: str, toolset: str, *, force: bool) -> SkillsPlan:
 
 def _show(plan: Plan, *, written: bool) -> None:
     if not plan.changes:
-        say(f"{plan.path}: already as it should be")
+        say(f"{plan.path}: already up to date")
     elif written:
         say(f"{plan.path}: {'written' if plan.before is None else 'merged'}")
     else:
@@ -173,7 +174,7 @@ def _show_copies(client: str, copies: SkillsPlan, *, written: bool) -> None:
 def _state(skill: SkillPlan, *, written: bool) -> str:
     changed = sum(plan.changes for plan in skill.plans)
     if not changed:
-        return "kept as you changed it" if skill.kept else "already as it should be"
+        return "kept with your changes" if skill.kept else "already up to date"
     return f"{figures.count(changed, 'file')} {'written' if written else 'to write'}"
 
 

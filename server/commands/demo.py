@@ -36,28 +36,28 @@ BESIDE = BAR + 32  # what spinner, count, bar and clock take of a line
 def demo(
     *,
     home: Annotated[
-        Path | None, Parameter(help="Where its lab goes; by default a new folder among the labs.")
+        Path | None, Parameter(help="Folder for its lab; by default a new one in the data folder.")
     ] = None,
-    experiments: Annotated[int, Parameter(help="How many to try.")] = EXPERIMENTS,
+    experiments: Annotated[int, Parameter(help="How many experiments to try.")] = EXPERIMENTS,
     json: JsonOption = False,
 ) -> None:
     """Run a whole research loop on microgpt, without any agent: one to two minutes.
 
     Starts the server as a client would, measures the baseline and its noise, tries a handful of
-    honest changes and one cheat, keeps what the verdict keeps, and leaves a chart and a report.
+    honest changes and one cheat, keeps what the judge keeps, and writes a chart and a report.
     """
     if experiments < 1:
         raise LabError(
-            f"{experiments} experiments are none.", "Try at least 1, such as 8.", reason="too_few"
+            f"Can't try {experiments} experiments.", "Try at least 1, such as 8.", reason="too_few"
         )
     folder = (home or default_home() / "demo" / time.strftime("%Y%m%d-%H%M%S")).resolve()
     if (folder / "labs").exists():
         raise LabError(
-            f"{folder} holds labs already.", "Name a new folder with --home.", reason="home_in_use"
+            f"{folder} already holds labs.", "Name a new folder with --home.", reason="home_in_use"
         )
     progress_on = Console(stderr=True, highlight=False) if json else console
     if not json:
-        say(f"The lab of this demo lies in {folder}")
+        say(f"The lab of this demo is in {folder}")
     result = _watched(folder, experiments, progress_on)
     chart = _chart(result, folder / "chart.png")
     report = folder / "report.md"
@@ -118,7 +118,7 @@ def _chart(result: DemoResult, path: Path) -> Path | None:
 
 def _show(result: DemoResult) -> None:
     shown = table("", "change", "verdict", "effect (95 %)", "runs", "incumbent")
-    shown.add_row("e0", "as it came", "baseline", "", "", f"{result.baseline:.4f}")
+    shown.add_row("e0", "original code", "baseline", "", "", f"{result.baseline:.4f}")
     for trial in result.trials:
         shown.add_row(
             trial.experiment,

@@ -59,7 +59,7 @@ def _git() -> Check:
         return Check("git", False, error.message, remedy)
     version = re.search(r"(\d+)\.(\d+)", said)
     if version is None:
-        return Check("git", False, f"{said!r} names no version", remedy)
+        return Check("git", False, f"{said!r} does not name a version", remedy)
     new_enough = (int(version[1]), int(version[2])) >= OLDEST_GIT
     return Check("git", new_enough, said, "" if new_enough else remedy)
 
@@ -75,9 +75,9 @@ def _home() -> Check:
             "home",
             False,
             f"{home}: {error.strerror}",
-            "Set AUTORESEARCH_HOME to a folder of yours.",
+            "Set AUTORESEARCH_HOME to a folder that you can write to.",
         )
-    remedy = "" if free >= NEEDED_GB else f"Make room: a lab wants {NEEDED_GB:g} GB."
+    remedy = "" if free >= NEEDED_GB else f"Free some space: a lab needs {NEEDED_GB:g} GB."
     return Check("home", not remedy, f"{home} is writable, {free:,.0f} GB free", remedy)
 
 
@@ -96,7 +96,7 @@ def _sandbox() -> Check:
 
     sandbox = current_sandbox()
     if os.environ.get(CHOICE):
-        remedy = f"{CHOICE} says so; unset it to get the strongest that works."
+        remedy = f"{CHOICE} chooses it; unset it to get the strongest that works."
     else:
         remedy = "; ".join((*missing(), "or open only targets that you trust")) if missing() else ""
     if not sandbox.gaps:
@@ -106,5 +106,5 @@ def _sandbox() -> Check:
 
 def _plots() -> Check:
     if find_spec("matplotlib") is not None:
-        return Check("plots", True, "matplotlib is there")
+        return Check("plots", True, "matplotlib is installed")
     return Check("plots", None, "no matplotlib, so no charts", "Install autoresearch-mcp[plots].")

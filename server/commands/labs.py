@@ -64,13 +64,13 @@ def status(*, lab: LabOption = "", json: JsonOption = False) -> int:
     going = sum(len(view.running) for view in views)
     say(
         f"{figures.count(len(views), 'lab')}, {figures.count(verdicts, 'verdict')}, {kept} kept, "
-        f"{figures.count(going, 'run')} going"
+        f"{figures.count(going, 'run')} in progress"
     )
     return 1 if broken else 0
 
 
 def log(
-    run: Annotated[str, Parameter(help="A run, such as e3-r1, to see what it wrote.")] = "",
+    run: Annotated[str, Parameter(help="A run, such as e3-r1, whose log to print.")] = "",
     *,
     lab: LabOption = "",
     tsv: Annotated[
@@ -106,14 +106,14 @@ def verify(
     *,
     lab: LabOption = "",
     head: Annotated[
-        str, Parameter(help="HASH:COUNT that an earlier verify printed, to compare with.")
+        str, Parameter(help="HASH:COUNT that an earlier verify printed, to compare.")
     ] = "",
     json: JsonOption = False,
 ) -> int:
     """Replay the ledger from git and derive every verdict again; exit 1 if anything differs.
 
-    Who can write into the lab's folder can rewrite its ledger and the head beside it. Write the
-    head that this prints down where they cannot, and give it with --head the next time.
+    Anyone who can write to the lab's folder can rewrite its ledger and the head beside it. Keep
+    the head that this prints somewhere they can't write to, and pass it as --head next time.
     """
     here = Lab.reopen(lab or None)
     found = here.verify(head)
@@ -131,7 +131,7 @@ def verify(
         say(f"{found.signed} of {due} signed with the key {found.signer}")
     if found.ok:
         say_who(here.contract.metric)
-        say(f"To compare later, write this down somewhere else: --head {found.head}")
+        say(f"To compare later, keep this somewhere else: --head {found.head}")
     say(
         f"{here.name}: {'agrees' if found.ok else 'DOES NOT AGREE'}; "
         f"{figures.count(found.entries, 'event')}, "
@@ -147,7 +147,7 @@ def branch(
     *,
     lab: LabOption = "",
 ) -> None:
-    """Write the incumbent into your repository as a new branch; nothing else of yours moves."""
+    """Write the incumbent into your repository as a new branch; nothing else in it changes."""
     here = Lab.reopen(lab or None)
     say(here.branch(name))
     say_who(here.contract.metric)
@@ -199,8 +199,8 @@ def show_experiments(history: History, metric: Metric) -> None:
     unit = f", {metric.unit}" if metric.unit else ""
     say(
         f"{metric.name}: mean of its runs{unit}, {better} is better; effect: how much "
-        "better than what it was built on, + is better; runs: without those that were lost, "
-        "disturbed or yielded"
+        "better than what it was built on, + is better; runs: not counting those that were lost, "
+        "tainted or preempted"
     )
     say_who(metric)
 

@@ -33,18 +33,19 @@ def redteam(
     *,
     target: Annotated[str, Parameter(help="The shipped target to cheat on.")] = "microgpt",
     only: Annotated[
-        tuple[str, ...], Parameter(help="Only the patch of this name; may be given again.")
+        tuple[str, ...], Parameter(help="Only the patch of this name; may be repeated.")
     ] = (),
     unsandboxed: Annotated[
-        bool, Parameter(help="Without a sandbox: shows which cheats then work. Harmless ones.")
+        bool,
+        Parameter(help="Without a sandbox, to show which cheats then work; they are harmless."),
     ] = False,
     json: JsonOption = False,
 ) -> int:
     """Try to cheat the lab, and show that honest patches pass; exit 1 if anything got through.
 
-    Every patch runs for real in a lab of its own that is gone afterwards: about three minutes. A
+    Every patch really runs, in a lab of its own that is removed afterwards: about three minutes. A
     cheat is caught (refused, or its run is not judged) or without effect (scored no better than
-    unchanged code, and nothing outside was touched). Whatever ended otherwise is called broken.
+    unchanged code, and nothing outside was touched). Anything else is called broken.
     """
     entries = chosen(target, only)
     on = Console(stderr=True, highlight=False) if json else console
@@ -112,7 +113,7 @@ def _show_gaps(report: Report) -> None:
             f"({report.sandbox}) does not stop: {', '.join(loose)}",
             "bold red",
         )
-        say("`autoresearch-mcp doctor` says what is missing. Open only targets that you trust.")
+        say("`autoresearch-mcp doctor` shows what is missing. Open only targets that you trust.")
 
 
 def _last_line(report: Report) -> str:

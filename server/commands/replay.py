@@ -35,10 +35,10 @@ def replay(
     *,
     lab: LabOption = "",
     runs: Annotated[
-        int, Parameter(help="How many of the experiment's runs, or how often the run.")
+        int, Parameter(help="How many of the experiment's runs, or how many times the run.")
     ] = 1,
     keep: Annotated[
-        Path | None, Parameter(help="A new folder to leave the experiment's files in.")
+        Path | None, Parameter(help="A new folder in which to keep the experiment's files.")
     ] = None,
     json: JsonOption = False,
 ) -> int:
@@ -100,7 +100,7 @@ def _show_plan(planned: Plan, keep: Path | None) -> None:
         ("command", " ".join(planned.command)),
         ("budget", planned.budget),
         ("seeds", ", ".join(f"{run.id}: {run.seed}" for run in planned.runs)),
-        ("in its folder", f"{files}{rest}{_left_out(planned)}"),
+        ("files", f"{files}{rest}{_left_out(planned)}"),
         *([("kept in", str(keep))] if keep else []),
     ):
         shown.add_row(key, Text(value))
@@ -180,4 +180,4 @@ def _ending(report: RunReport, value: float | None) -> dict[str, object]:
 
 def _left_out(planned: Plan) -> str:
     held_out = ", ".join(planned.left_out)
-    return f"; not {held_out}, the held-out data's file" if held_out else ""
+    return f"; without {held_out}, the held-out data" if held_out else ""

@@ -21,7 +21,7 @@ LOOK_S = 0.5
 
 
 def scale(
-    experiment: Annotated[str, Parameter(help="Such as e7; kept or not.")],
+    experiment: Annotated[str, Parameter(help="An experiment, such as e7; kept or not.")],
     *,
     lab: LabOption = "",
     chart: Annotated[Path | None, Parameter(help="A file to copy the chart to.")] = None,
@@ -29,8 +29,8 @@ def scale(
 ) -> None:
     """Run an experiment and its base at several sizes: does its gain hold at ten times the compute?
 
-    The sizes are those of [scaling] in the contract. No verdict changes. Ctrl-C leaves what runs
-    running; the same command then goes on where it is.
+    The sizes are those of [scaling] in the contract. No verdict changes. After Ctrl-C the
+    runs continue, and the same command picks up where it was.
     """
     here = Lab.reopen(lab or None)
     view = _to_its_end(here, experiment, Console(stderr=True, highlight=False) if json else console)
@@ -89,7 +89,7 @@ def _show(view: ScalingView) -> None:
 
 
 def _cells(one: SizeRuns, digits: int) -> tuple[str, str]:
-    """The mean, or why there is none, and the compute."""
+    """Return the mean, or why it is missing, and the compute."""
     if not one.values:
         return one.failed, ""
     return f"{fmean(one.values):.{digits}f}", f"{shorten(one.compute, 3):g}"

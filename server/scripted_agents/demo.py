@@ -137,7 +137,7 @@ class _Research:
     async def run(self, started: float) -> DemoResult:
         opened = await self._call("open_lab", source=TARGET)
         self._watch("lab", opened["summary"], False)
-        baseline = await self._evaluate("e0", "the code as it came, and its noise")
+        baseline = await self._evaluate("e0", "the original code, and its noise")
         async with anyio.create_task_group() as lanes:
             for _ in range(LANES):
                 lanes.start_soon(self._lane)

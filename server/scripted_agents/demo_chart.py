@@ -59,7 +59,7 @@ def _draw_incumbent(axes: "Axes", result: DemoResult) -> None:
         zorder=2,
         label="incumbent (its mean sharpens as control runs come in)",
     )
-    axes.plot(0, values[0], "o", color=INK, markersize=7, zorder=3, label="e0, as it came")
+    axes.plot(0, values[0], "o", color=INK, markersize=7, zorder=3, label="e0, the original")
     spots = [n for n, trial in enumerate(trials, 1) if trial.kept]
     axes.plot(
         spots,

@@ -56,14 +56,14 @@ class SandboxRunner:
                 self._end()
                 raise CourseError(
                     "The process that runs answers has ended; nothing was graded.",
-                    "Try again; `autoresearch-mcp doctor` says what is missing here.",
+                    "Try again; `autoresearch-mcp doctor` shows what is missing here.",
                     reason="runner_ended",
                 )
         ran = json.loads(answer)
         if ran["exit_code"] is None:
             raise CourseError(
                 f"The sandbox here ({ran['sandbox']}) did not start; nothing was graded.",
-                "`autoresearch-mcp doctor` says what is missing here.",
+                "`autoresearch-mcp doctor` shows what is missing here.",
                 reason="sandbox",
             )
         *lines, last = ran["output"].split("\n")

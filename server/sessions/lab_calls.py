@@ -65,7 +65,7 @@ class LabCalls:
             words = f"{type(error).__name__}: {error}"
             if self._complaints.get(lab.name) != words:
                 self._complaints[lab.name] = words
-                logger.warning("the lab %s could not be tended: %s", lab.name, words)
+                logger.warning("background care of the lab %s failed: %s", lab.name, words)
 
     async def call(self, lab: "Lab", work: Callable[[], T]) -> T:
         """One piece of work on a lab."""

@@ -71,8 +71,8 @@ class TeachingCalls:
             if course not in known and not self._any_folder:
                 raise UnknownNameError(
                     f"There is no course {course!r}.",
-                    f"There is {', '.join(known)}; {COURSES}=FOLDER in the server's environment "
-                    "adds the user's own.",
+                    f"Courses: {', '.join(known)}; {COURSES}=FOLDER in the server's environment "
+                    "adds the user's own courses.",
                     reason="course",
                 )
             taught = find_course(course, folders)

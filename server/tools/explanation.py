@@ -52,7 +52,7 @@ def add_explaining(
             return attributed(here.contract.metric, shaping.section_result(found))
         if picture and not draws:
             raise bad_arguments(
-                "A picture is written to a file, and this server only reads. Leave `picture` out.",
+                "A picture is written to a file, but this server only reads. Omit `picture`.",
                 "picture",
             )
         if picture:
@@ -90,7 +90,7 @@ def _explained(teacher: "Teacher", section: str, example: str) -> Any:  # noqa: 
     found = explain(section, example, teacher.withheld(), owners=owners_of(teacher.course))
     told = {key: value for key, value in asdict(found).items() if value not in ("", (), [])}
     told["next_step"] = (
-        "Tell it in the learner's words, ask one of the questions, and wait for the answer."
+        "Explain it in the learner's language, ask one of the questions, and wait for the answer."
     )
     return told
 

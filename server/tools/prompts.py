@@ -18,16 +18,16 @@ def _add_teach(server: FastMCP) -> None:
     @server.prompt(title="Teach")
     def teach(
         course: Annotated[str, Field(description="a shipped course, or your own")] = "microgpt",
-        wish: Annotated[str, Field(description="language, pace, what is known already")] = "",
+        wish: Annotated[str, Field(description="language, pace, what they already know")] = "",
     ) -> str:
         """Teach the user how a GPT works, at their pace."""
-        said = f"\nThe user wishes: {wish}" if wish else ""
+        said = f"\nWhat the user asks for: {wish}" if wish else ""
         return (
             f'Teach me with start_lesson(course="{course}").' + said + "\n"
-            "Ask what I know and in which language I like to be taught. Reviews that are due "
+            "Ask what I know and in which language I'd like to be taught. Reviews that are due "
             "come first. One idea at a time: ask what I expect, then explain, then let me try. I "
-            "type in the workbook myself. Be pleased by good work, say plainly when an idea does "
-            "not hold, and praise only what praise_only_for says."
+            "type in the workbook myself. Appreciate good work, say plainly when an idea is "
+            "wrong, and praise only what praise_only_for says."
         )
 
 
@@ -40,13 +40,13 @@ def _add_research(server: FastMCP) -> None:
         goal: Annotated[str, Field(description="where to look, in your own words")] = "",
     ) -> str:
         """Research a target until you are stopped."""
-        wish = f"\nThe user wishes: {goal}" if goal else ""
+        wish = f"\nWhat the user asks for: {goal}" if goal else ""
         return (
             f'Open the lab with open_lab(source="{source}") and improve its metric by experiments '
             "until the user stops you." + wish + "\n"
             "Measure the baseline first. For each experiment: read the code and the lessons that "
             "bear on it, change one thing, predict effect and confidence before it runs, bring it "
-            "to a verdict, write down what it taught, and go on with the next. Follow each "
-            "result's next_step where you have no better idea. Prefer small and simple changes; "
-            "a gain that is smaller than the noise is not a gain. Do not ask whether to go on."
+            "to a verdict, record the lesson, and continue with the next. Follow each "
+            "result's next_step unless you have a better idea. Prefer small and simple changes; "
+            "a gain that is smaller than the noise is not a gain. Do not ask whether to continue."
         )

@@ -37,13 +37,13 @@ def _add_lessons(server: FastMCP, school: TeachingCalls) -> None:
     async def start_lesson(
         course: CourseName = "microgpt",
         lesson: Annotated[
-            str, Field(description='empty: go on; an id; or "review" for what is due')
+            str, Field(description='empty: continue; an id; or "review" for what is due')
         ] = "",
         folder: Annotated[
-            str, Field(description="where the workbook is made; full path of the learner's folder")
+            str, Field(description="where the workbook goes; full path of the learner's folder")
         ] = "",
         placement: Annotated[
-            bool, Field(description="they know it already: a test that lets them skip it")
+            bool, Field(description="they already know it: a test that lets them skip it")
         ] = False,
     ) -> results.LessonResult:
         """Open or continue a lesson: what to teach now, the task, and the learner's workbook.
@@ -72,7 +72,7 @@ def _add_lessons(server: FastMCP, school: TeachingCalls) -> None:
     ) -> results.HintResult:
         """The next hint, one rung at a time, when the learner is stuck.
 
-        Above level 2 a pass of this instance no longer counts for mastery. None is the solution.
+        Above level 2 a pass of this instance no longer counts for mastery. No hint is the solution.
         """
         from server.views.teaching_views import hint_result
 
@@ -100,11 +100,11 @@ def _add_submitting(server: FastMCP, school: TeachingCalls) -> None:
             Literal["learner", "agent"], Field(description="agent: you wrote any of it")
         ] = "learner",
         ask_learner: Annotated[
-            bool, Field(description="or let the client ask the learner in a form of its own")
+            bool, Field(description="or let the client ask the learner in its own form")
         ] = False,
         course: CourseName = "microgpt",
     ) -> Any:  # noqa: ANN401 - a result, or in the newer era a request for the form
-        """Run the learner's answer against fresh checks and record what came of it.
+        """Run the learner's answer against fresh checks and record the result.
 
         What you wrote is practice. Mastery needs two passes a day apart, one of them in a terminal
         (autoresearch-mcp teach check FILE) or through ask_learner.
@@ -155,7 +155,7 @@ async def _ask(context: Context, question: str) -> "str | InputRequiredResult":
     given = context.session.client_params
     if given is None or given.capabilities.elicitation is None:
         raise Refusal(
-            "This client has no form to ask the learner with. Nothing was graded. Let them run "
+            "This client has no form for asking the learner. Nothing was graded. Let them run "
             "`autoresearch-mcp teach check FILE` in a terminal instead.",
             "form.unsupported",
         )

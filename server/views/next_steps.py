@@ -264,7 +264,7 @@ def _call(tool: str, **arguments: str | int) -> str:
     return f"{tool}({shown})"
 
 
-def taste(
+def prediction_clause(
     prediction: Prediction | None, effect: float | None, low: float | None, high: float | None
 ) -> str:
     """Return how the prediction came out as a clause; "" where there is nothing to compare.

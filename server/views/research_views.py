@@ -26,7 +26,7 @@ from autoresearch.views import (
 from server.views import next_steps
 from server.views import research_results as results
 from server.views.figures import count, effect, measured, quote, shorten
-from server.views.trust import note, taken_back_words, trust_shown
+from server.views.trust import note, reversal_words, trust_shown
 
 BRIEF_CHARACTERS = 3000
 CONCISE_POINTS = 6
@@ -66,7 +66,7 @@ def lab_result(view: Overview) -> results.LabResult:
         open_experiments=list(view.open_experiments),
         recent=[memory(one) for one in view.recent],
         untouched=[f"{one.path}:{one.first}-{one.last} {one.name}" for one in view.untouched],
-        taken_back=[taken_back_words(one) for one in view.taken_back],
+        taken_back=[reversal_words(one) for one in view.taken_back],
         stackable=list(view.stackable),
         trust=trust_shown(view.record, view.unit, tip.sigma),
     )
@@ -163,13 +163,13 @@ def conclusion_result(view: Conclusion, unit: str) -> results.ConclusionResult:
     """Return conclude_experiment's answer."""
     tip = view.incumbent
     outcome = f"{view.outcome} " if view.outcome else ""
-    taste = next_steps.taste(view.prediction, view.effect, view.low, view.high)
+    forecast = next_steps.prediction_clause(view.prediction, view.effect, view.low, view.high)
     if view.outcome is Outcome.KEEP and view.experiment not in tip.kept:
         outcome = "keep, but not on the kept line: "
     return results.ConclusionResult(
         summary=(
             f"{view.experiment}: {outcome}{effect(view.effect, view.low, view.high, tip.sigma)}"
-            f"{taste}; the lesson is recorded; incumbent "
+            f"{forecast}; the lesson is recorded; incumbent "
             f"{incumbent_words(tip, unit)}.{loudly(view.sandbox)}"
         ),
         next_step=next_steps.after_conclude(view),
@@ -322,9 +322,13 @@ def _evaluation_summary(view: Evaluation, metric: Metric, prediction: Prediction
     tip = view.incumbent
     now = f"incumbent {incumbent_words(tip, metric.unit)}"
     if verdict is not None:
-        taste = next_steps.taste(prediction, verdict.effect, verdict.low, verdict.high)
+        forecast = next_steps.prediction_clause(
+            prediction, verdict.effect, verdict.low, verdict.high
+        )
         back = f"; reversed since: {view.taken_back.sentence}" if view.taken_back else ""
-        return f"{view.experiment}: {verdict.sentence}{taste}{back}; {now}.{loudly(view.sandbox)}"
+        return (
+            f"{view.experiment}: {verdict.sentence}{forecast}{back}; {now}.{loudly(view.sandbox)}"
+        )
     if not view.needs:
         return (
             f"{view.experiment} is measured: {now}; sigma of single runs {shorten(tip.sigma, 3)}."

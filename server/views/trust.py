@@ -19,20 +19,20 @@ def trust_shown(record: TrackRecord, unit: str, sigma: float | None) -> results.
     return results.TrustShown(
         false_keeps=false_keep_words(record) or None,
         overfitting=overfitting_words(record.overfitting, unit, sigma),
-        predictions=[taste_words(who, taste) for who, taste in record.taste.items()],
+        predictions=[prediction_words(who, score) for who, score in record.taste.items()],
     )
 
 
 def trust_rows(view: Overview) -> list[tuple[str, str]]:
-    """(name, words) of what is known, for a table."""
+    """Return (name, text) of each thing known about trust, for a table."""
     record, sigma = view.record, view.incumbent.sigma
     found = overfitting_words(record.overfitting, view.unit, sigma)
     luck = false_keep_words(record)
     return [
-        *(("taken back", words) for words in map(taken_back_words, view.taken_back)),
+        *(("reversed", words) for words in map(reversal_words, view.taken_back)),
         *([("luck", luck)] if luck else []),
         *([("overfitting", found)] if found else []),
-        *(("predictions", taste_words(who, taste)) for who, taste in record.taste.items()),
+        *(("predictions", prediction_words(who, taste)) for who, taste in record.taste.items()),
     ]
 
 
@@ -87,15 +87,15 @@ def after_verdict(history: History, experiment: str) -> str | None:
     return note(back, below, overtaken(history, experiment))
 
 
-def taken_back_words(reversal: Reversal) -> str:
-    """For example "e5 on e3: -0.0042 bpb … : taken back"."""
+def reversal_words(reversal: Reversal) -> str:
+    """For example "e5 on e3: -0.0042 bpb … : reversed"."""
     return f"{reversal.experiment} on {reversal.base}: {reversal.sentence}"
 
 
-def taste_words(who: str, taste: PredictionScore) -> str:
+def prediction_words(who: str, score: PredictionScore) -> str:
     """Describe a proposer's prediction scores beside those of a coin and of no knowledge."""
     return (
-        f"{who}: {count(taste.scored, 'prediction')} scored, Brier {taste.brier:.2f} (a coin: "
-        f"{COIN:g}, lower is better), log score {taste.log_score:+.2f} (knowing nothing: "
-        f"{taste.know_nothing:+.2f}, higher is better)"
+        f"{who}: {count(score.scored, 'prediction')} scored, Brier {score.brier:.2f} (a coin: "
+        f"{COIN:g}, lower is better), log score {score.log_score:+.2f} (knowing nothing: "
+        f"{score.know_nothing:+.2f}, higher is better)"
     )

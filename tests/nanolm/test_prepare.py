@@ -122,7 +122,7 @@ def test_what_does_not_have_the_promised_hash_is_not_kept(hub: Hub, tmp_path: Pa
 def test_a_server_that_brings_nothing_new_is_given_up(hub: Hub, tmp_path: Path) -> None:
     hub.cut = [300_000] + [0] * 20
     done = fetch(hub, tmp_path / "stories.txt")
-    assert "what is here stays, start again" in done.stderr
+    assert "what was fetched is kept; start again" in done.stderr
     assert (tmp_path / "stories.txt.part").stat().st_size == 300_000
 
 

@@ -17,7 +17,7 @@ from tests.nanolm.conftest import (
     write_token_file,
 )
 
-CLAIM = "the model's costs are not what it predicts from what precedes"
+CLAIM = "the model's costs are not what it predicts from the tokens before"
 
 
 def cheat(body: str, before: str = "") -> str:
@@ -69,8 +69,8 @@ PATCHES_A_LITTLE = cheat(
         (PATCHES_THE_LOSS, CLAIM),
         (PATCHES_A_LITTLE, "differ in one direction"),
         (cheat("        return honest.log()"), "costs are not finite"),
-        (cheat("        return honest[:, -1]"), "a shape of 2 dimensions where 3 were asked"),
-        (cheat("        return honest.numpy()"), "where floats were asked"),
+        (cheat("        return honest[:, -1]"), "a shape of 2 dimensions instead of 3"),
+        (cheat("        return honest.numpy()"), "instead of floats"),
         (cheat("        raise KeyError(tokens)"), "the model failed: KeyError in line"),
     ],
     ids=[

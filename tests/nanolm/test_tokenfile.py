@@ -74,8 +74,8 @@ def test_a_seed_draws_the_order(corpus: TokenFile) -> None:
     ("damage", "words"),
     [
         (lambda data: data[:100], "too short"),
-        (lambda data: b"x" + data[1:], "is no token file of the format"),
-        (lambda data: data[:-2], "bytes where its header says"),
+        (lambda data: b"x" + data[1:], "is not a token file of the format"),
+        (lambda data: data[:-2], "bytes, but its header says"),
         (lambda data: data.replace(b"tokens 1", b"tokens 2"), "its format is"),
         (lambda data: data.replace(b'"vocab": 33', b'"vocab": 1 '), "says vocab 1,"),
     ],
@@ -92,6 +92,6 @@ def test_a_damaged_file_is_refused_with_the_reason(
 def test_what_is_there_twice_or_no_word_of_the_vocabulary_is_a_problem(tmp_path: Path) -> None:
     documents = some_documents(20)
     twice = read_token_file(write_token_file(tmp_path / "a", [*documents, documents[3]]))
-    assert twice.problem == ("holds 1 documents twice, so that held-out text would be trained on")
+    assert twice.problem == ("holds 1 documents twice, so held-out text would be trained on")
     beyond = read_token_file(write_token_file(tmp_path / "b", [*documents, [1, 2, BOS]]))
-    assert "holds the id 32, where 31 is the largest" in beyond.problem
+    assert "holds the id 32, but the largest" in beyond.problem

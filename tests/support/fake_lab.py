@@ -134,7 +134,7 @@ TAKEN_BACK = Reversal(
     candidate_runs=(),
     control_runs=(),
     noise_runs=(),
-    sentence="-0.01 bpb over 6 runs: taken back",
+    sentence="-0.01 bpb over 6 runs: reversed",
     judge_version=2,
 )
 RECORD = TrackRecord(candidates=3, false_keeps=0.0063, overfitting=None, taste={})
@@ -363,13 +363,14 @@ class FakeLabs:
     def open(self, source):
         if source not in self.labs and source != "microgpt":
             raise NotFoundError(
-                f"No target, lab or folder {source!r}.", "Shipped targets: microgpt."
+                f"There is no target, lab or folder {source!r}.", "Shipped targets: microgpt."
             )
         return self.labs.get(source) or next(iter(self.labs.values()))
 
     def get(self, name):
         if name not in self.labs and (name or len(self.labs) != 1):
             raise NotFoundError(
-                f"No lab {name!r}." if name else "Which lab?", f"Labs: {', '.join(self.labs)}."
+                f"There is no lab {name!r}." if name else "Which lab?",
+                f"Labs: {', '.join(self.labs)}.",
             )
         return self.labs[name] if name else next(iter(self.labs.values()))

@@ -50,7 +50,7 @@ def _serve(call: Callable[..., Any], arrays: int, requests: int, replies: int) -
 
 def _check(answer: "np.ndarray[Any, Any]", rows: int | None) -> None:
     if answer.dtype.kind not in "iufb":
-        raise Refused(f"the model returned {answer.dtype} where floats were asked")
+        raise Refused(f"the model returned {answer.dtype} instead of floats")
     if rows is not None and (not answer.ndim or len(answer) != rows):
         raise Refused.other_shape(answer.shape[:1], (rows,))
     if answer.ndim > MOST_DIMENSIONS:

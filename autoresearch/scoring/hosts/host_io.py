@@ -16,17 +16,17 @@ from typing import Any
 
 
 class Refused(Exception):
-    """The answer has not the form that was asked for; the message is our own."""
+    """The answer does not have the expected form; the message is our own."""
 
     @classmethod
     def other_shape(cls, found: Sequence[int], asked: Sequence[int]) -> "Refused":
         """Return the error for a wrong shape, with too few digits to encode held-out data."""
         if len(found) != len(asked):
-            words = f"of {min(len(found), 9)} dimensions where {len(asked)} were asked"
+            words = f"of {min(len(found), 9)} dimensions instead of {len(asked)}"
             return cls(f"the model returned a shape {words}")
         place = next(n for n, length in enumerate(found) if length != asked[n])
         how = "longer" if found[place] > asked[place] else "shorter"
-        words = f"that is {how} in dimension {place + 1} of {len(asked)} than was asked"
+        words = f"that is {how} in dimension {place + 1} of {len(asked)} than it should be"
         return cls(f"the model returned a shape {words}")
 
 
@@ -37,7 +37,7 @@ def function_of(entry: str) -> Callable[..., Any]:
     module_name = Path(path).stem
     spec = importlib.util.spec_from_file_location(module_name, path)
     if spec is None or spec.loader is None:
-        raise ImportError(f"{path} is no Python file")
+        raise ImportError(f"{path} is not a Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module
     spec.loader.exec_module(module)

@@ -55,7 +55,7 @@ def _serve(model: Callable[[Any], Any], vocab: int, requests: int, replies: int)
 def _checked(answer: object, shape: tuple[int, ...]) -> "np.ndarray[Any, np.dtype[np.float64]]":
     logits = np.asarray(answer)
     if logits.dtype.kind != "f":
-        raise Refused(f"the model returned {logits.dtype} where floats were asked")
+        raise Refused(f"the model returned {logits.dtype} instead of floats")
     if logits.shape != shape:
         raise Refused.other_shape(logits.shape, shape)
     logits = np.ascontiguousarray(logits, dtype=np.float64)

@@ -46,7 +46,7 @@ def _serve(model: Callable[[Any], Any], vocab: int, requests: int, replies: int)
                 last = answer[torch.arange(rows), ends.to(answer.device)].float()  # (rows, V)
                 send(replies, b"A" + last.cpu().numpy().astype("<f4").tobytes())
             else:
-                raise SystemExit("the scorer asks for something else")
+                raise SystemExit("the scorer asked for something else")
 
 
 def _costs(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
@@ -63,7 +63,7 @@ def _asked(model: Callable[[Any], Any], tokens: torch.Tensor, vocab: int) -> tor
     answer = model(tokens.clone())
     if not isinstance(answer, torch.Tensor) or not answer.is_floating_point():
         kind = str(getattr(answer, "dtype", "object")).removeprefix("torch.")
-        raise Refused(f"the model returned {kind} where floats were asked")
+        raise Refused(f"the model returned {kind} instead of floats")
     wanted = (*tokens.shape, vocab)
     if tuple(answer.shape) != wanted:
         raise Refused.other_shape(answer.shape, wanted)

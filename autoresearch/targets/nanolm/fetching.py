@@ -40,8 +40,8 @@ def fetch(url, path, pause=2.0, say=print):
         except Exception as error:
             idle = 0 if size(part) > before else idle + 1
             if idle >= TIMES:
-                raise Fetching(f"{url}: {error}; what is here stays, start again") from error
-            say(f"{url}: {error}; goes on at {size(part):,} bytes", file=sys.stderr)
+                raise Fetching(f"{url}: {error}; what was fetched is kept; start again") from error
+            say(f"{url}: {error}; continuing at {size(part):,} bytes", file=sys.stderr)
             time.sleep(pause * idle)
     found = sha256(part)
     if promised and promised != found:

@@ -29,33 +29,35 @@ if TYPE_CHECKING:
     from autoresearch.git.snapshot import Snapshot
 
 INTERRUPTED = 130
-OPTIONS_ONLY = "Its options are for a repository without one: change the contract instead."
+OPTIONS_ONLY = "The options are for a repository without a contract: edit the contract instead."
 
 
 Command = Annotated[
-    str, Parameter(help='What a run is, as you type it: "python work.py".', show_default=False)
+    str,
+    Parameter(help='The command of a run, as you type it: "python work.py".', show_default=False),
 ]
 MetricName = Annotated[
     str,
     Parameter(
-        help="The number's name as it is printed, or its key in --metric-file; wall_s, cpu_s: the "
-        "lab's clock.",
+        help="The metric's name as it is printed, or its key in --metric-file; wall_s or cpu_s for "
+        "the lab's clock.",
         show_default=False,
     ),
 ]
-NOTHING_STARTED = "Nothing was started, and no lab was made. --dry-run prints the contract."
+NOTHING_STARTED = "Nothing was started, and no lab was created. --dry-run prints the contract."
 Direction = Annotated[str, Parameter(help="Which way is better: min or max.", show_default=False)]
 Pattern = Annotated[
     str,
     Parameter(
-        help="A regular expression of its one line; its group is the number.", show_default=False
+        help="A regular expression that matches its line; the group is the number.",
+        show_default=False,
     ),
 ]
 MetricFile = Annotated[
     str,
     Parameter(
-        help="A JSON file that the command writes, such as out/results.json: the number stands "
-        "there, at the key --metric.",
+        help="A JSON file that the command writes, such as out/results.json, with the number at "
+        "the key --metric.",
         show_default=False,
     ),
 ]
@@ -65,24 +67,27 @@ Editable = Annotated[
 ]
 Seconds = Annotated[
     float | None,
-    Parameter(help="Seconds after which a run is ended. [default: 60]", show_default=False),
+    Parameter(help="Seconds after which a run is killed. [default: 60]", show_default=False),
 ]
 InputPaths = Annotated[
     tuple[str, ...],
-    Parameter(help="A path that runs read and git does not carry.", show_default=False),
+    Parameter(help="A path that runs read but git does not track.", show_default=False),
 ]
 Python = Annotated[
     str, Parameter(help="The interpreter, such as .venv/bin/python.", show_default=False)
 ]
 Guards = Annotated[
     tuple[str, ...],
-    Parameter(help='What must pass before a keep: "tests=pytest -q".', show_default=False),
+    Parameter(
+        help='A command that must pass before a keep: "tests=pytest -q".', show_default=False
+    ),
 ]
 Key = Annotated[
     Path | None, Parameter(help="An SSH key that verdicts are signed with, such as id_ed25519.")
 ]
 Taken = Annotated[
-    bool, Parameter(help="Take what is found; fail, naming options, where it can't be known.")
+    bool,
+    Parameter(help="Accept what is found; fail, naming options, if something can't be found out."),
 ]
 
 
@@ -101,15 +106,17 @@ def init(
     python: Python = "",
     network: Annotated[bool, Parameter(help="Let runs use the network.")] = False,
     guard: Guards = (),
-    dry_run: Annotated[bool, Parameter(help="Print the contract; start and keep nothing.")] = False,
+    dry_run: Annotated[
+        bool, Parameter(help="Print the contract; don't start or keep anything.")
+    ] = False,
     sign: Key = None,
     json: JsonOption = False,
 ) -> int:
     """Open a lab on a target: a clone of its own; your repository is only read.
 
-    A repository whose last commit holds autoresearch.toml is opened as that says. For any other a
-    contract is proposed, asked about on a terminal, and proved by runs of the code as it is. The
-    contract is kept by the lab: nothing is written into your folder.
+    A repository whose last commit holds autoresearch.toml is opened as that file says. For any
+    other, a contract is proposed, confirmed with you in a terminal, and tested by runs of the
+    unchanged code. The lab keeps the contract: nothing is written into your folder.
     """
     from autoresearch.attachment.proposal_parts import Answers
 
@@ -189,7 +196,7 @@ def attach(
             opener = open_lab or _opener(str(path), sign, watch)
             proven = measure_baseline(proposal, seen, opener, watch, choose)
     except KeyboardInterrupt:
-        print("Stopped: its runs are ended, and no lab is left.", file=sys.stderr)
+        print("Stopped: its runs were ended and its lab removed.", file=sys.stderr)
         return INTERRUPTED
     _show_proven(proven, json)
     return 0

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from autoresearch.attachment.metric_names import Number
     from autoresearch.attachment.proposal_parts import Answers, Proposal
 
-RUN_NOW = "Run it now, as it is?"
+RUN_NOW = "Run it now, unchanged?"
 QUESTIONS = {
-    "command": "What is a run? The command, as you type it",
+    "command": "What command is a run? As you type it",
     "metric": "Which printed number counts? Its name; wall_s or cpu_s: the lab's clock",
     "direction": "Which way is better, min or max?",
-    "edit": "What may experiments change? Files or globs, with spaces between",
-    "budget_s": "After how many seconds is a run ended?",
+    "edit": "What may experiments change? Files or globs, separated by spaces",
+    "budget_s": "After how many seconds is a run killed?",
 }
 LOOK = "look"  # at what a run prints
 

@@ -24,13 +24,13 @@ HELD = {
         "self-reported: the code under research prints its own number. Frozen files, hashes, "
         "guards, seeds and budget hold; what a patch may still do is in docs/attach.md"
     ),
-    "clock": "read off the lab's own clock: the code under research says nothing about it",
+    "clock": "read off the lab's own clock: the code under research has no part in it",
     "sealed": "sealed: the lab computes the number from a model that sees inputs only",
 }
 
 
 class Working:
-    """Tells a terminal what goes on, in one line that is replaced, and what has happened."""
+    """Show in a terminal what is going on, in one line that is replaced, and what happened."""
 
     def __init__(self, on: Console, status: Status) -> None:
         self._on = on

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 LEAST_MUTANTS = 8  # an exercise, on average
 LEAST_NAMED = 0.9  # of the grades of mutants that stand for a misconception
-CourseName = Annotated[str, Parameter(help="A course's name, or the folder it lies in.")]
+CourseName = Annotated[str, Parameter(help="A course's name, or its folder.")]
 
 
 def lint(course: CourseName = "microgpt", /) -> int:
@@ -36,7 +36,7 @@ def lint(course: CourseName = "microgpt", /) -> int:
 
 
 def coverage(course: CourseName = "microgpt", /, *, json: JsonOption = False) -> int:
-    """Say which lines of the taught file its exercises run, by tracing; exit 1 below all."""
+    """Trace which lines of the taught file its exercises run; exit 1 if any is missed."""
     from curricula.authoring.coverage import measure
 
     found = measure(_taught(course))
@@ -66,7 +66,7 @@ def coverage(course: CourseName = "microgpt", /, *, json: JsonOption = False) ->
 
 def mutate(
     *only: Annotated[str, Parameter(help="Lessons or exercises.")],
-    every: Annotated[bool, Parameter(name="--all", help="Every exercise of it.")] = False,
+    every: Annotated[bool, Parameter(name="--all", help="Every exercise of the course.")] = False,
     course: Annotated[str, Parameter(help="A course's name, or its folder.")] = "microgpt",
     instances: Annotated[int, Parameter(help="Fresh instances for each solution.")] = 50,
     json: JsonOption = False,
@@ -151,7 +151,7 @@ def audit(course: CourseName = "microgpt", /, *, json: JsonOption = False) -> in
     say(
         f"{found.calls} calls, {found.submissions} submissions: {len(found.passed)} passed, "
         f"{len(found.mastered)} skills or lessons reached, {len(found.leaked)} lines of solutions "
-        f"told, {len(found.tampered)} edits of the record unnoticed"
+        f"leaked, {len(found.tampered)} edits of the record unnoticed"
     )
     return 0 if found.ok else 1
 

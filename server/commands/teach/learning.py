@@ -19,8 +19,8 @@ CourseOption = Annotated[str, Parameter(name="--course", help="A course's name, 
 
 
 NOT_A_TERMINAL = (
-    "This was no terminal (input or output is a pipe or a file), so it is recorded as an answer "
-    "through an agent. Type the command in a terminal for one that counts as yours alone."
+    "This was not a terminal (input or output is a pipe or a file), so the answer is recorded as "
+    "given through an agent. Type the command in a terminal for one that counts as yours alone."
 )
 
 
@@ -31,7 +31,7 @@ def check(
     course: CourseOption = "microgpt",
     json: JsonOption = False,
 ) -> int:
-    """Grade a workbook on fresh checks; what comes of it is recorded. Exit 1 if it did not pass.
+    """Grade a workbook on fresh checks and record the result. Exit 1 if it did not pass.
 
     Typed by you at a terminal, a pass counts as one outside the agent.
     """
@@ -52,7 +52,7 @@ def check(
 
 
 def progress(*, course: CourseOption = "microgpt", json: JsonOption = False) -> None:
-    """Skills, mastery, and what is due for review."""
+    """Show skills, mastery, and what is due for review."""
     from server.views.teaching_views import progress_result
 
     teacher = TeachingCalls(any_folder=True).teacher(course)
@@ -89,7 +89,7 @@ def import_(
     *,
     course: CourseOption = "microgpt",
 ) -> int:
-    """Take in an exported record; each pass is graded again, and left out if it does not pass."""
+    """Import an exported record; each pass is graded again, and left out if it does not pass."""
     school = TeachingCalls(any_folder=True)
     teacher = school.teacher(course)
 
@@ -100,12 +100,12 @@ def import_(
     came = teacher.record.import_record(file, replays)
     for refused in came.refused:
         say(refused.text, "red")
-    say(f"{figures.count(came.taken, 'event')} taken in, {came.known} known already")
+    say(f"{figures.count(came.taken, 'event')} imported, {came.known} already known")
     return 1 if came.refused else 0
 
 
 def replay(*, course: CourseOption = "microgpt") -> int:
-    """Grade every recorded attempt again, by its seeds; exit 1 if one comes out otherwise."""
+    """Grade every recorded attempt again, by its seeds; exit 1 if one comes out differently."""
     teacher = TeachingCalls(any_folder=True).teacher(course)
     events = teacher.record.events()
     opened = {event.instance: event for event in events if isinstance(event, Opened)}
@@ -123,7 +123,7 @@ def replay(*, course: CourseOption = "microgpt") -> int:
         was = "passed" if attempt.passed else "failed"
         say(f"{name}, {attempt.at:%Y-%m-%d %H:%M}: {was} then, not now", "red")
     same = len(attempts) - len(other)
-    say(f"{same} of {figures.count(len(attempts), 'attempt')} come out as they were recorded")
+    say(f"{same} of {figures.count(len(attempts), 'attempt')} come out as recorded")
     return 1 if other else 0
 
 

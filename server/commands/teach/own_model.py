@@ -33,18 +33,20 @@ def own(
     file: Annotated[Path, Parameter(help="The file in which you rebuilt the model.")],
     /,
     *,
-    names: Annotated[Path, Parameter(help="Your list: UTF-8 text, a name a line, 1,000 or more.")],
-    folder: Annotated[Path, Parameter(help="The folder to make; it must not be there yet.")],
+    names: Annotated[
+        Path, Parameter(help="Your list: UTF-8 text, one name per line, 1,000 or more.")
+    ],
+    folder: Annotated[Path, Parameter(help="The folder to create; it must not exist yet.")],
     seconds: Annotated[float, Parameter(help="CPU seconds that a run should take here.")] = 20.0,
 ) -> None:
     """Make your rebuilt GPT and your list of names a target that your agent can research.
 
-    Your file is checked and learns a little, both in the sandbox, before the folder is there.
+    Your file is checked and trains a little, both in the sandbox, before the folder is created.
     """
     if not _SHORTEST <= seconds <= _LONGEST:
         raise CourseError(
-            f"A run of {seconds:g} s?",
-            f"Between {_SHORTEST:g} and {_LONGEST:g} s make sense.",
+            f"A run can't take {seconds:g} s.",
+            f"Give {_SHORTEST:g} to {_LONGEST:g} s.",
             reason="seconds",
         )
     listed = read_names(names)
@@ -56,7 +58,7 @@ def own(
         capstone.check_model(source, runner)
     with _staging(folder) as staging:
         _write(staging, capstone.folder_files(source, listed))
-        say("Its parts hold.")
+        say("All its parts work.")
         cost = _learn(staging)
         context = int(capstone.constants(source)["CONTEXT"])
         fit = capstone.sizes(cost, context, listed, seconds=seconds)
@@ -70,7 +72,7 @@ def own(
 def _refuse_existing(folder: Path) -> None:
     if folder.exists() or folder.is_symlink():
         raise CourseError(
-            f"{folder} is there already; nothing in it was touched.",
+            f"{folder} already exists; nothing in it was touched.",
             "Name another folder.",
             reason="folder_exists",
         )
@@ -84,7 +86,7 @@ def _staging(folder: Path) -> Iterator[Path]:
         staging = Path(tempfile.mkdtemp(prefix=".own-", dir=folder.parent))
     except OSError as error:
         raise CourseError(
-            f"No folder can be made in {folder.parent}: {error.strerror}.",
+            f"Can't create a folder in {folder.parent}: {error.strerror}.",
             "Name another one.",
             reason="folder_not_made",
         ) from error
@@ -104,7 +106,7 @@ def _learn(folder: Path) -> float:
     """Run train.py by hand in the sandbox, showing what it says; CPU seconds a token."""
     python, cost, last = interpreter_folders.own_base(), 0.0, ""
     sandbox = current_sandbox()
-    say(f"It learns from {TRIAL_NAMES} of your names (sandbox: {sandbox.name}):")
+    say(f"Training on {TRIAL_NAMES} of your names (sandbox: {sandbox.name}):")
     reading, writing = os.pipe()
     with tempfile.TemporaryDirectory(prefix="autoresearch-own-") as scratch:
         try:
@@ -129,7 +131,7 @@ def _learn(folder: Path) -> float:
                     if found:
                         cost = float(found[1]) / 1000
                     last = line or last
-                    say(f"  it costs {found[1]} ms a token" if found else f"  {line}")
+                    say(f"  it takes {found[1]} ms per token" if found else f"  {line}")
             finally:
                 child.kill()
                 child.wait()
@@ -137,8 +139,8 @@ def _learn(folder: Path) -> float:
             sandbox.release()
     if not cost > 0:
         raise SubmissionError(
-            f"It did not get through {TRIAL_NAMES} of your names; its last words: {last[:200]}",
-            "Put your list into a small main() of your own, and see where it stops.",
+            f"It did not get through {TRIAL_NAMES} of your names; its last line: {last[:200]}",
+            "Train on your list in a small main() of your own to see where it stops.",
             reason="training_stopped",
         )
     return cost
@@ -160,8 +162,8 @@ def _lines(descriptor: int, deadline: float) -> Iterator[str]:
 
 
 def _say_next(folder: Path, fit: capstone.Sizes) -> None:
-    say(f"{folder} is a target of your own: {fit.tokens:,} tokens a run, about {fit.seconds} s.")
-    say("The lab starts from a commit. Make one:")
+    say(f"{folder} is a target of your own: {fit.tokens:,} tokens per run, about {fit.seconds} s.")
+    say("The lab starts from a commit. Create one:")
     say(f'  cd {folder} && git init -q && git add . && git commit -qm "my own GPT"')
     say(f"Then: autoresearch-mcp init {folder}")
     say(f'Or ask your agent: "research the folder {folder}"')

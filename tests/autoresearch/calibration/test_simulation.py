@@ -12,7 +12,7 @@ import pytest
 from autoresearch.calibration import rivals, trials
 from autoresearch.calibration import simulation as simulate
 from autoresearch.calibration.real_trials import broken_promises, calibrate
-from autoresearch.calibration.simulation import Setting, simulate_cell, simulate_setbacks
+from autoresearch.calibration.simulation import Setting, simulate_cell, simulate_reversals
 from autoresearch.patches.patch import Edit
 from autoresearch.records import Outcome
 from autoresearch.statistics.gates import GATE
@@ -106,10 +106,10 @@ def test_every_bound_holds_on_ten_thousand_candidates_without_a_gain(seed: int) 
 
 @pytest.mark.slow
 def test_hardly_any_real_gain_is_taken_back() -> None:
-    found = simulate_setbacks(1.5, 20, 3000, seed=1)
+    found = simulate_reversals(1.5, 20, 3000, seed=1)
     assert found.kept > 1000
     assert found.reverted <= 0.005 * found.kept
-    small = simulate_setbacks(1.0, 20, 5000, seed=1)
+    small = simulate_reversals(1.0, 20, 5000, seed=1)
     assert small.reverted <= 0.02 * small.kept
 
 

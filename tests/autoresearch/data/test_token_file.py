@@ -56,5 +56,5 @@ def test_a_file_that_was_changed_is_refused_or_whole(tmp_path, documents, at, bi
 def test_a_header_that_says_nothing_is_refused(tmp_path, header):
     path = write_token_file(tmp_path / "tokens", [[1], [2]])
     path.write_bytes(header.encode().ljust(4096) + path.read_bytes()[4096:])
-    with pytest.raises(ValueError, match="no token file"):
+    with pytest.raises(ValueError, match="not a token file"):
         read_token_file(path)

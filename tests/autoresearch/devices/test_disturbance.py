@@ -25,7 +25,7 @@ def test_a_run_that_had_its_core_is_not_disturbed() -> None:
 def test_a_timed_run_without_its_core_is_disturbed_and_one_that_counts_tokens_is_not() -> None:
     crowded = after(busy_s=20.0)
     assert words(crowded, own_cpu_s=5.0) == (
-        "other processes used 1.5 of 2 cores, which left it 0.5"
+        "other processes used 1.5 of 2 cores, leaving the run 0.5"
     )
     assert words(crowded, own_cpu_s=5.0, timed=False) == ""
 
@@ -36,7 +36,7 @@ def test_a_run_that_loads_the_machine_itself_is_not_disturbed() -> None:
 
 def test_want_of_memory_counts_unless_the_run_may_have_caused_it() -> None:
     stalled = after(busy_s=9.0, stalled_s=2.0)
-    assert "want of memory 20% of the time" in words(stalled, timed=False)
+    assert "lack of memory 20% of the time" in words(stalled, timed=False)
     assert words(stalled, peak_mb=900.0, timed=False) == ""
 
 

@@ -112,5 +112,5 @@ def crowd(last: Look, afterwards: Look, *, shared: bool = False) -> str:
 def test_heat_is_said_and_counts_for_nothing() -> None:
     watch = watched([look(OWN, slowed_by=(HEAT,)), look(OWN)])
     assert watch.disturbance() == ""
-    assert watch.notice() == "gpu-0 lowered its clocks for heat 50% of the time"
+    assert watch.notice() == "gpu-0 lowered its clocks because of heat 50% of the time"
     assert watched([look(OWN)]).notice() == ""

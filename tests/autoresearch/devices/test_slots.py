@@ -249,7 +249,7 @@ def test_a_claim_that_only_waits_for_a_lease_is_never_exhausted(tmp_path: Path) 
 def test_a_gpu_that_was_unplugged_is_not_ready(tmp_path: Path) -> None:
     claim = DeviceAcquisition(on_gpus(tmp_path, "gpu-0"), FakeProbe((core(0),)))
     assert claim.take() is None
-    assert claim.reason == "waits: gpu-0 is not there any more"
+    assert claim.reason == "waits: gpu-0 is gone"
 
 
 def test_a_claim_waits_for_the_memory_that_its_run_is_known_to_need(tmp_path: Path) -> None:

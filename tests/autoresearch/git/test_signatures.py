@@ -64,7 +64,7 @@ def unsign_a_verdict(lab: Lab) -> None:
     rewrite(lab, lambda _, entries: [*entries[:-8], *(replace(e) for e in entries[-8:])])
     also_the_anchor(lab)
     assert "the verdict on e2" in findings(lab)
-    assert "is not signed, and in this lab it must be" in findings(lab)
+    assert "is not signed, but in this lab it must be" in findings(lab)
     lab.repository.move_refs({LEDGER_REF: (head, lab.repository.resolve(LEDGER_REF))})
     (lab.folder / "ledger-head.json").write_text(anchor)
     assert findings(lab) == ""

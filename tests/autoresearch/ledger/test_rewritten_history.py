@@ -268,7 +268,7 @@ def test_who_rewrites_the_anchor_too_is_found_by_a_head_that_was_written_down_el
         head = Lab.reopen(judged_lab.name, home=judged_lab.home).verify().head
         assert head.endswith(f":{count + 2}")
     else:
-        assert "that was written down elsewhere is not in the ledger" in said
+        assert "that was recorded elsewhere is not in the ledger" in said
 
 
 @pytest.mark.slow

@@ -157,7 +157,7 @@ def test_a_commit_without_an_event_is_damage(small: Small) -> None:
 def test_a_missing_or_unreadable_anchor_is_said(small: Small) -> None:
     anchor = small.folder / "anchor.json"
     anchor.write_text("{")
-    assert "does not read" in findings(small)
+    assert "can't be read" in findings(small)
     anchor.unlink()
     found = verify(small.ledger())
     assert "no anchor" in found.anchor

@@ -203,7 +203,7 @@ def test_how_a_control_does_is_not_shown_before_it_ended(lab: Lab) -> None:
     directory.curve_file.write_text('{"tokens": 10, "loss": 2.5}\n')
     seen = lab.view_run(run, detail=True)
     assert (seen.curve, seen.log_digest) == ((), "")
-    with pytest.raises(InvalidStateError, match="not shown before it ends"):
+    with pytest.raises(InvalidStateError, match="shown only once it ends"):
         lab.log(run)
     pretend.put(run, RunState.FINISHED, 3.2)
     assert lab.view_run(run, detail=True).curve

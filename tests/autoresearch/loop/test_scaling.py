@@ -80,7 +80,7 @@ def test_the_intervals_hold_the_truth_in_95_of_100_sets(candidate: Law) -> None:
 @pytest.mark.real_runs
 def test_a_gain_that_wears_off_and_one_that_noise_hides_are_not_said_to_hold() -> None:
     assert fitted(1, candidate=(3.05, 0.7, 0.5), spread=1e-4).answer == "it turns into a loss"
-    assert fitted(1, spread=0.05).answer == "it is not known to hold"
+    assert fitted(1, spread=0.05).answer == "it is not known whether it holds"
     assert fitted(1, candidate=(3.2, 0.9, 0.5)).answer == "it stays a loss"
 
 
@@ -124,7 +124,7 @@ def test_too_few_sizes_or_seeds_are_refused_with_what_is_missing() -> None:
     base, other = runs(draw, TRUE), runs(draw, BETTER)
     with pytest.raises(LabError, match="2 sizes were measured for both; a power law needs 3"):
         fit_scaling([p for p in base if p.size < 32], other, lower_is_better=True)
-    with pytest.raises(LabError, match="One run a size says nothing of the noise"):
+    with pytest.raises(LabError, match="One run per size says nothing about the noise"):
         fit_scaling(runs(draw, TRUE, seeds=1), runs(draw, BETTER, seeds=1), lower_is_better=True)
 
 
@@ -313,7 +313,7 @@ def test_what_cannot_be_scaled_is_refused_with_the_reason(scaled: Lab, lab: Lab)
     gone = propose(scaled, ("SCALE = 1.0\n", ""))
     with pytest.raises(InvalidStateError, match="assigns SCALE once"):
         scaled.scale(gone)
-    with pytest.raises(InvalidStateError, match="names no size"):
+    with pytest.raises(InvalidStateError, match="gives no sizes"):
         lab.scale(propose(lab, ("SMOOTHING = 30.0", "SMOOTHING = 20.0")))
 
 

@@ -71,8 +71,8 @@ def test_a_section_is_found_by_lines_file_or_symbol(section: str, place: Place) 
         ("train.py:50", "has lines 1-21"),
         ("train.py:9-4", "has lines 1-21"),
         ("train.py:trian", "It defines: train"),
-        ("nothing", "No file and no symbol 'nothing'"),
-        ("other.py:1-2", "No file 'other.py'"),
+        ("nothing", "There is no file or symbol 'nothing'"),
+        ("other.py:1-2", "There is no file 'other.py'"),
     ],
 )
 def test_what_is_not_there_is_answered_with_what_is(section: str, said: str) -> None:

@@ -195,7 +195,7 @@ def test_an_edit_of_a_sealed_file_learns_nothing_of_its_content(
 ) -> None:
     with pytest.raises(PatchRefusedError) as refused:
         edited(lab, base, (path, find, "x"))
-    assert refused.value.message == f"The patch changes what is frozen: {SEALED}."
+    assert refused.value.message == f"The patch changes frozen files: {SEALED}."
     assert "secret" not in str(refused.value)
 
 
@@ -215,7 +215,7 @@ def test_a_diff_of_a_sealed_file_does_not_learn_whether_it_guessed_a_line(
 ) -> None:
     with pytest.raises(PatchRefusedError) as refused:
         prepare(lab, base, diff=diff.replace("GUESS", guess), allow=ALLOW)
-    assert refused.value.message == f"The patch changes what is frozen: {SEALED}."
+    assert refused.value.message == f"The patch changes frozen files: {SEALED}."
 
 
 def test_a_diff_does_not_copy_a_sealed_file_to_where_it_may_be_read(
@@ -262,7 +262,7 @@ def test_a_frozen_path_that_git_quotes_is_known_too(lab: Repository, guess: str)
     bare = f"--- {old}\n+++ {new}\n@@ -1 +1 @@\n-{guess}\n+x\n"
     for diff in (bare, f"diff --git {old} {new}\n{bare}"):
         with pytest.raises(
-            PatchRefusedError, match=f"^The patch changes what is frozen: {ODD}"
+            PatchRefusedError, match=f"^The patch changes frozen files: {ODD}"
         ) as no:
             prepare(lab, odd, diff=diff, allow=ALLOW)
         assert "secret" not in str(no.value)

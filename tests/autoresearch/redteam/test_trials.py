@@ -213,7 +213,7 @@ def test_without_a_sandbox_what_only_it_stops_is_never_counted_as_caught() -> No
 
 
 def test_what_a_sandbox_says_that_it_does_not_hold_is_not_held_rather_than_worked() -> None:
-    worked = replace(REACHED, sprung=("a file of the user's was changed",))
+    worked = replace(REACHED, sprung=("one of the user's files was changed",))
     known = replace(SCORER, gap="it can hide CPU")
     gaps = ("it can hide CPU seconds of some",)
     assert find(known, worked, BAR, sandboxed=True).outcome is Outcome.WORKED

@@ -55,11 +55,11 @@ def test_a_keep_that_is_worse_than_the_best_before_it_shows_a_loss(tmp_path: Pat
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("fffffff\t0.98\tkeep", "line 7: 3 columns where 5 are due"),
-        ("fffffff\tnope\t1\tkeep\tx", "line 7: val_bpb is 'nope', no number"),
+        ("fffffff\t0.98\tkeep", "line 7: 3 columns instead of 5"),
+        ("fffffff\tnope\t1\tkeep\tx", "line 7: val_bpb is 'nope', not a number"),
         ("fffffff\t0.98\t1\tkept\tx", "line 7: status is 'kept', not one of keep, discard, crash"),
-        ("fffffff\tnan\t1\tkeep\tx", "line 7: val_bpb is nan at a keep"),
-        ("fffffff\t0.000000\t1\tkeep\tx", "line 7: val_bpb is 0.000000 at a keep"),
+        ("fffffff\tnan\t1\tkeep\tx", "line 7: val_bpb is nan in a keep"),
+        ("fffffff\t0.000000\t1\tkeep\tx", "line 7: val_bpb is 0.000000 in a keep"),
     ],
 )
 def test_a_damaged_line_is_named_and_the_others_are_read(

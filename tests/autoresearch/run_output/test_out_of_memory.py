@@ -17,19 +17,19 @@ TAKEN = MemoryUsage(limit_mb=4096.0, peak_mb=900.0, gpu_peak_mb=79_872.0)
         (
             "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a "
             "total capacity of 79.30 GiB of which 200.00 MiB is free. Including non-PyTorch memory",
-            "out of GPU memory: it wanted 2.0 GiB more, 79.1 GiB of 79.3 GiB were taken "
+            "out of GPU memory: it wanted 2.0 GiB more, 79.1 GiB of 79.3 GiB were in use "
             "(peak 78.0 GiB)",
         ),
         (
             "RuntimeError: CUDA out of memory. Tried to allocate 20.00 MiB (GPU 0; 7.79 GiB total "
             "capacity; 6.00 GiB already allocated; 10.00 MiB free; 6.10 GiB reserved in total)",
-            "out of GPU memory: it wanted 20 MB more, 7.8 GiB of 7.8 GiB were taken "
+            "out of GPU memory: it wanted 20 MB more, 7.8 GiB of 7.8 GiB were in use "
             "(peak 78.0 GiB)",
         ),
         (
             "RuntimeError: MPS backend out of memory (MPS allocated: 5.42 GB, other allocations: "
             "3.24 GB, max allowed: 9.07 GB). Tried to allocate 1024.00 MB on private pool.",
-            "out of GPU memory: it wanted 1.0 GiB more, 8.7 GiB of 9.1 GiB were taken "
+            "out of GPU memory: it wanted 1.0 GiB more, 8.7 GiB of 9.1 GiB were in use "
             "(peak 78.0 GiB)",
         ),
         (
@@ -71,7 +71,8 @@ def test_what_died_of_something_else_keeps_its_own_words() -> None:
 def test_what_the_kernel_ended_is_known_by_its_control_group() -> None:
     taken = MemoryUsage(limit_mb=120.0, peak_mb=119.0, kills=1)
     assert out_of_memory("Killed", taken) == Shortage(
-        EndCause.OUT_OF_MEMORY, "out of memory: the kernel ended it above its 120 MB, peak 119 MB"
+        EndCause.OUT_OF_MEMORY,
+        "out of memory: the kernel killed it above its 120 MB, peak 119 MB",
     )
 
 

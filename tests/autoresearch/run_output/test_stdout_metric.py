@@ -261,7 +261,7 @@ MANY_KEYS = "{" + ",".join(f'"{min(n, 80_000)}":1' for n in range(80_002)) + "}"
         (f'{{"loss": 1{"0" * 400}}}', "not_finite", "loss"),
         (f'{{"loss": 1{"0" * 9999}}}', "not_finite", ""),
         ('{"loss": true}', "not_a_number", "true or false at loss"),
-        ('{"loss": "1.25"}', "not_a_number", "text at loss"),
+        ('{"loss": "1.25"}', "not_a_number", "string at loss"),
         ('{"loss": null}', "not_a_number", "null at loss"),
         ('{"loss": {"mean": 1}}', "not_a_number", "object at loss"),
         ('{"loss": 1, "loss": 2}', "key_twice", "'loss'"),

@@ -158,7 +158,7 @@ def score(targets, answers):
 @pytest.mark.slow
 def test_answers_too_small_to_differ_are_compared_by_what_they_are_worth(tmp_path: Path) -> None:
     counts = "lambda x: (calls.extend(x), (x[:, 0] + len(calls)) * 1e-8)[1]"
-    assert "gives another number" in failure(tmp_path / "counts", counts, ORDER)
+    assert "gives a different number" in failure(tmp_path / "counts", counts, ORDER)
     rounds = "lambda x: (x[:, 0] + 1e-7 * len(x)) * 1e-8"
     assert scored(tmp_path / "rounds", rounds, ORDER).value == pytest.approx(1)
 
@@ -171,7 +171,7 @@ def test_a_model_cannot_read_the_targets_and_its_words_are_not_shown(tmp_path: P
     words = failure(tmp_path, looks)
     held = ("FileNotFoundError", "PermissionError")
     assert words in [
-        f"the model failed: {error} in line 4; what it said is not shown, since it has seen "
+        f"the model failed: {error} in line 4; its message is not shown, because it has seen "
         "held-out documents"
         for error in held
     ]
@@ -183,9 +183,9 @@ def test_a_model_cannot_read_the_targets_and_its_words_are_not_shown(tmp_path: P
     [
         "shape (1,) where ({}) was asked",
         "shape ({}) where (1,) was asked",
-        "float{} where floats were asked",
-        "a shape of {} dimensions where 1 were asked",
-        "a shape of \u0661 dimensions where 1 were asked",  # a digit, in Arabic
+        "float{} instead of floats",
+        "a shape of {} dimensions instead of 1",
+        "a shape of \u0661 dimensions instead of 1",  # a digit, in Arabic
     ],
 )
 def test_a_model_cannot_spell_what_it_was_shown_in_numbers(tmp_path: Path, words: str) -> None:
@@ -197,18 +197,18 @@ def test_a_model_cannot_spell_what_it_was_shown_in_numbers(tmp_path: Path, words
 @pytest.mark.parametrize(
     ("model", "said"),
     [
-        ("lambda x: x[:-1, 0]", "a shape that is shorter in dimension 1 of 1 than was asked"),
+        ("lambda x: x[:-1, 0]", "a shape that is shorter in dimension 1 of 1 than it should be"),
         ("lambda x: x.astype(str)", "the model failed; what it said is not shown"),
         ("lambda x: x[:, 0] + np.nan", "the model's answers are NaN or infinite"),
-        ("lambda x: [None] * len(x)", "the model returned object where floats were asked"),
-        ("lambda x: 1 / 0", "the model failed: ZeroDivisionError in line 4; what it said"),
+        ("lambda x: [None] * len(x)", "the model returned object instead of floats"),
+        ("lambda x: 1 / 0", "the model failed: ZeroDivisionError in line 4; its message"),
         ("lambda x: x[0] if len(x) < 99 else x[:, :1]", "the model returned a shape that is"),
         ("lambda x: __import__('os')._exit(3)", "the model's process ended "),
         ("lambda x: x[:, :0]", "the model's answers have no numbers, or more than"),
         ("lambda x: np.ones((len(x), 2**16))", "no numbers, or more than 16,777,216 in all"),
-        ("lambda x: array(b'f', 0, 0, 0, 0, 0)", "have other shapes for other inputs"),
-        ("lambda x: array(b'f', 3, 256, 0, 2**62, 0)", "the model's answer is larger than is read"),
-        ("lambda x: array(b'f', 99, 1, 1, 1, 1)", "the model's answer is larger than is read"),
+        ("lambda x: array(b'f', 0, 0, 0, 0, 0)", "have different shapes for different inputs"),
+        ("lambda x: array(b'f', 3, 256, 0, 2**62, 0)", "the model's answer is too large"),
+        ("lambda x: array(b'f', 99, 1, 1, 1, 1)", "the model's answer is too large"),
         ("3", "TypeError: load() returned int, which can't be called"),
     ],
 )
@@ -223,9 +223,9 @@ def test_a_model_that_does_not_answer_as_asked_is_a_crash_in_a_sentence(
     ("body", "said"),
     [
         ("raise ValueError(f'secret {targets}')", "function failed: ValueError in line 2; what it"),
-        ("return targets", "the evaluation function gave 300 numbers, where one is due"),
-        ("return 1e200", "the evaluation function gave 1e+200, which is no finite number up to"),
-        ("return float('nan')", "the evaluation function gave nan, which is no finite number"),
+        ("return targets", "the evaluation function gave 300 numbers instead of one"),
+        ("return 1e200", "the evaluation function gave 1e+200, not a finite number up to"),
+        ("return float('nan')", "the evaluation function gave nan, not a finite number"),
     ],
 )
 def test_a_function_that_gives_no_number_says_nothing_of_the_targets(
@@ -301,11 +301,11 @@ def test_a_lab_judges_by_the_targets_own_function(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda c: c.replace('["work.py"]', '["*.py"]'), "what computes the metric must be frozen"),
+        (lambda c: c.replace('["work.py"]', '["*.py"]'), "computes the metric must be frozen"),
         (lambda c: c.replace("y.jsonl", "z.npy"), "sealed.targets: 'held_out/z.npy' is not in"),
         (lambda c: c.replace("evaluate.py:", "other.py:"), "sealed.function: 'other.py' is not in"),
         (lambda c: c.replace("held_out/y.jsonl", "work.py"), "matches 'work.py', which must stay"),
-        (lambda c: c.replace("y.jsonl", "short.csv"), "where as many rows are asked"),
+        (lambda c: c.replace("y.jsonl", "short.csv"), "but must have as many rows"),
         (lambda c: c.replace("y.jsonl", "words.csv"), "sealed.targets: held_out/x.csv and"),
         (lambda c: c.replace('function = "evaluate.py:score"', ""), "takes targets and function"),
         (lambda c: c.replace("{ cpu_s", "{ tokens = 9, cpu_s"), "has no tokens: give a budget in"),

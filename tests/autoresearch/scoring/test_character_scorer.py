@@ -125,22 +125,22 @@ def test_a_model_may_print_and_write_to_standard_output(tmp_path: Path) -> None:
     [
         (
             "return np.zeros((len(tokens), vocab - 1))",
-            "returned a shape that is shorter in dimension 2 of 2 than was asked",
+            "returned a shape that is shorter in dimension 2 of 2 than it should be",
         ),
-        ("return np.zeros((len(tokens), vocab), int)", "returned int64 where floats were asked"),
-        ("return None", "returned object where floats were asked"),
+        ("return np.zeros((len(tokens), vocab), int)", "returned int64 instead of floats"),
+        ("return None", "returned object instead of floats"),
         ("return np.full((len(tokens), vocab), np.inf)", "logits that are NaN or infinite"),
         (
             "return np.where(np.arange(vocab) == 0, 1e200, 0.0) + np.zeros((len(tokens), 1))",
-            r"^the metric is \S+e\+\d+, where less than 1e\+06 is asked$",
+            r"^the metric is \S+e\+\d+, but must be less than 1e\+06$",
         ),
-        ("raise KeyError('lost\\nit')", r"the model failed: KeyError in line \d+; what it said is"),
-        ("raise SystemExit(0)", r"the model failed: SystemExit in line \d+; what it said"),
+        ("raise KeyError('lost\\nit')", r"the model failed: KeyError in line \d+; its message is"),
+        ("raise SystemExit(0)", r"the model failed: SystemExit in line \d+; its message"),
         (
             "raise type('held' + 'out', (Exception,), {})()",
-            "^the model failed; what it said is not shown, since it has seen held-out documents$",
+            "^the model failed; its message is not shown, because it has seen held-out documents$",
         ),
-        ("return np.zeros((7, 8, 9, 10))", "a shape of 4 dimensions where 2 were asked"),
+        ("return np.zeros((7, 8, 9, 10))", "a shape of 4 dimensions instead of 2"),
         ("import os; os._exit(7)", "the model's process ended with exit status 7"),
         ("import os; os.kill(os.getpid(), 9)", "the model's process ended by signal 9"),
         (
@@ -163,17 +163,17 @@ def test_a_model_that_does_not_answer_fails_with_the_reason(
     [
         (
             "raise MemoryError",
-            "out of memory: while it was scored the model raised MemoryError in line 13, its limit "
-            "is 600 MB; what it said is not shown, since it has seen held-out documents",
+            "out of memory: while being scored, the model raised MemoryError in line 13, its limit "
+            "is 600 MB; its message is not shown, because it has seen held-out documents",
         ),
         (
             "raise type('OutOfMemoryError', (RuntimeError,), {})(repr(tokens))",
-            "out of GPU memory: while it was scored the model raised OutOfMemoryError in line 13; "
-            "what it said is not shown, since it has seen held-out documents",
+            "out of GPU memory: while being scored, the model raised OutOfMemoryError in line 13; "
+            "its message is not shown, because it has seen held-out documents",
         ),
         (
             "raise RuntimeError('CUDA out of memory. Tried to allocate 2.00 GiB.')",
-            "the model failed: RuntimeError in line 13; what it said is not shown, since it has "
+            "the model failed: RuntimeError in line 13; its message is not shown, because it has "
             "seen held-out documents",
         ),
     ],
@@ -207,7 +207,7 @@ def test_a_model_that_the_kernel_ended_for_its_memory_is_said_to_be(tmp_path: Pa
     with pytest.raises(ScoringError) as caught:
         score_characters(rundir, rundir.read_spec(), Counting())
     assert caught.value.message == (
-        "out of memory: while it was scored the kernel ended the model above its 600 MB"
+        "out of memory: while being scored, the model was killed by the kernel above its 600 MB"
     )
 
 
@@ -237,7 +237,7 @@ def test_a_model_that_was_shown_documents_can_not_say_them(tmp_path: Path) -> No
         folder = tmp_path / str(len(told))
         folder.mkdir()
         told.append(failure(folder, model_target(body)))
-    assert all("what it said is not shown" in words for words in told)
+    assert all("its message is not shown" in words for words in told)
     assert not any("[" in words or "held out!" in words for words in told)
 
 
@@ -256,7 +256,7 @@ def test_a_model_knows_no_documents(tmp_path: Path) -> None:
 def test_a_failed_scoring_is_written_down(tmp_path: Path) -> None:
     rundir = scored_run(tmp_path, model_target("return None"))
     assert score_run(rundir.path) == 0
-    assert "floats were asked" in rundir.measurement_file.read_text()
+    assert "instead of floats" in rundir.measurement_file.read_text()
 
 
 @pytest.mark.slow

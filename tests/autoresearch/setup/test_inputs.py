@@ -186,8 +186,8 @@ def test_inputs_are_hashed_at_opening_and_a_change_refuses_the_next_run(
     (repository / "cache" / "a" / "b.bin").write_bytes(b"other bytes")
     (repository / "data" / "more" / "new.bin").touch()
     said = (
-        "The input data/more is not what the lab was opened with: new.bin is new.",
-        "The input cache is not what the lab was opened with: a/b.bin differs.",
+        "The input data/more has changed since the lab was opened: new.bin is new.",
+        "The input cache has changed since the lab was opened: a/b.bin differs.",
     )
     assert lab.runs.changed_files() == said
     with raises("invalid_state.data_changed", "new.bin"):

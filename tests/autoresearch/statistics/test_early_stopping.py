@@ -55,7 +55,7 @@ def test_a_curve_far_above_all_controls_is_hopeless_and_the_words_carry_its_numb
     assert found is not None
     assert found.point == EARLIEST - 1
     assert found.sentence == (
-        "at 20% of its budget its loss was 4.535 where the incumbent's 5 controls had "
+        "at 20% of its budget its loss was 4.535, while the incumbent's 5 controls had "
         "3.201 to 3.214, and ended with 2.401"
     )
 
@@ -250,7 +250,7 @@ def curving(tmp_path: Path, *, loss: float, hangs: bool, told: bool = True) -> t
 @pytest.mark.slow
 def test_a_hopeless_run_is_ended_with_all_its_processes_and_says_why(tmp_path: Path) -> None:
     rundir, hopeless = curving(tmp_path, loss=4.5, hangs=True)
-    assert "% of its budget its loss was 4.5 where the incumbent's 5 controls had 2.5" in hopeless
+    assert "% of its budget its loss was 4.5, while the incumbent's 5 controls had 2.5" in hopeless
     assert wait_for(lambda: not processes_with(str(rundir.path)))
     status = rundir.read_status()
     assert status is not None

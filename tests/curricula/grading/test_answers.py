@@ -40,7 +40,7 @@ def test_equal_data_is_equal(expected, got):
         (
             [1, 2],
             [1],
-            snapshot("the answer has 1 entries, and that is not how many there should be"),
+            snapshot("the answer has 1 entries, which is not the right number"),
         ),
         ([1, 2, 3], [1, 3, 2], snapshot("the answer differs, first in entry 2 of 3")),
         ([1, 2], 3, snapshot("the answer is a number, not a list")),

@@ -98,7 +98,7 @@ def test_status_without_a_lab_says_what_to_type(home, capsys):
     assert run(["status"]) == 0
     out = capsys.readouterr().out
     assert "autoresearch-mcp init microgpt" in out
-    assert out.splitlines()[-1] == snapshot("0 labs, 0 verdicts, 0 kept, 0 runs going")
+    assert out.splitlines()[-1] == snapshot("0 labs, 0 verdicts, 0 kept, 0 runs in progress")
 
 
 @pytest.mark.slow

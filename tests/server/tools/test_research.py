@@ -347,7 +347,10 @@ UNTOLD = snapshot(
     ],
 )
 def test_whether_a_prediction_came_true_is_said_only_as_far_as_the_interval_shows(low, high, said):
-    assert next_steps.taste(Prediction(effect=0.02, confidence=0.7), 0.01, low, high) == said
+    assert (
+        next_steps.prediction_clause(Prediction(effect=0.02, confidence=0.7), 0.01, low, high)
+        == said
+    )
 
 
 @pytest.mark.slow
