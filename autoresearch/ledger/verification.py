@@ -58,8 +58,7 @@ def verify(
 
     Args:
         ledger: The ledger, which is only read (its cache may be rebuilt).
-        judge_again: Derives a verdict or a reversal from the history before it; without it, none
-            is derived again.
+        judge_again: Derives a ruling from the history before it; without it, none is derived.
         written: A head that was recorded elsewhere.
         checks: Further checks, made last on the folded history.
 

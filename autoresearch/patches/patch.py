@@ -75,18 +75,8 @@ def prepare(
     Raises:
         PatchRefusedError: The patch is malformed or not allowed; the message explains why.
     """
-    diff = (diff or "").strip("\n")
-    if sum(map(bool, (edits, diff, tree))) != 1:
-        several = edits or diff
-        given = "Both `edits` and `diff`" if several else "Neither `edits` nor `diff`"
-        raise PatchRefusedError(f"{given} were given.", "Give one of them.", reason="edits_or_diff")
     limits = limits or Limits()
-    if len(diff) > limits.diff_bytes:
-        raise PatchRefusedError(
-            f"The diff has {len(diff):,} characters.",
-            f"At most {limits.diff_bytes:,} are allowed.",
-            reason="diff_too_long",
-        )
+    diff = _only_one(edits, diff, tree, limits)
     if edits:
         tree = _apply_edits(repo, base, edits, allow, limits)
     elif tree is None:
@@ -117,6 +107,24 @@ def prepare(
         fingerprint=mark,
         simpler=simpler(before, after),
     )
+
+
+def _only_one(
+    edits: Sequence[Edit] | None, diff: str | None, tree: str | None, limits: Limits
+) -> str:
+    """Return the diff, "" if it is given otherwise; raise PatchRefusedError unless one is given."""
+    diff = (diff or "").strip("\n")
+    if sum(map(bool, (edits, diff, tree))) != 1:
+        several = edits or diff
+        given = "Both `edits` and `diff`" if several else "Neither `edits` nor `diff`"
+        raise PatchRefusedError(f"{given} were given.", "Give one of them.", reason="edits_or_diff")
+    if len(diff) > limits.diff_bytes:
+        raise PatchRefusedError(
+            f"The diff has {len(diff):,} characters.",
+            f"At most {limits.diff_bytes:,} are allowed.",
+            reason="diff_too_long",
+        )
+    return diff
 
 
 def simpler(before: Files, after: Files) -> int:
