@@ -256,7 +256,7 @@ CLONE = Foreign(
     better=("train.py", "BLEND = 0.3", "BLEND = 0.02"),
     worse=("train.py", "BLEND = 0.3", "BLEND = 0.6"),
 )
-"""Its data lies in the user's home: tests.karpathy_clone.prepare_data makes it."""
+"""Its data lies in the user's home: tests.support.karpathy_clone.prepare_data makes it."""
 
 KINDS: Mapping[str, Foreign] = {
     "a pytest suite to speed up": SUITE,

@@ -113,7 +113,7 @@ def test_two_passes_whatever_was_missed_would_give_mastery_to_luck(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert mastered_by_guessing(0, one_skill) == 0
-    monkeypatch.setattr("curricula.mastery.mastery.passes_needed", lambda missed: 2)
+    monkeypatch.setattr("curricula.mastery.standing.passes_needed", lambda missed: 2)
     assert mastered_by_guessing(0, one_skill) == 1
 
 
