@@ -78,7 +78,7 @@ def test_a_token_file_outside_is_copied_and_a_changed_copy_stops_runs(tmp_path: 
 @pytest.mark.parametrize(
     ("documents", "words"),
     [
-        (some_documents(900), "100 documents of 900 different ones"),
+        (some_documents(900), "900 different documents, so 100 can't be held out"),
         ([*some_documents(1200), some_documents(1)[0]], "holds 1 documents twice"),
         (None, "can't be read"),
     ],
