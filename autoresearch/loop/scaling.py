@@ -128,6 +128,7 @@ def _scalable(lab: OpenLab, experiment: str) -> tuple[Sizes, str]:
         raise InvalidStateError(
             "The budget is in seconds, so every size would cost the same.",
             "Scaling needs a contract whose budget is in training tokens.",
+            reason="budget_in_seconds",
         )
     written = [_written(lab, name, sizes.knob) for name in (base, experiment)]
     if written[0] != written[1]:
@@ -135,6 +136,7 @@ def _scalable(lab: OpenLab, experiment: str) -> tuple[Sizes, str]:
             f"{experiment} changes {sizes.knob} itself, from {written[0][1]} to {written[1][1]}: "
             "comparing at equal sizes would undo that change.",
             f"The runs of {base} at several sizes already show what {sizes.knob} is worth.",
+            reason="changes_the_knob",
         )
     return sizes, base
 
@@ -148,6 +150,7 @@ def _written(lab: OpenLab, experiment: str, knob: str) -> tuple[str, str]:
     raise InvalidStateError(
         f"No editable file of {experiment} assigns {knob} once, at its top level.",
         "The contract's [scaling] knob must be such a constant, in the base and the experiment.",
+        reason="knob_not_assigned",
     )
 
 

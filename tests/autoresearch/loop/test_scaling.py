@@ -10,7 +10,7 @@ from statistics import fmean
 
 import pytest
 
-from autoresearch.errors import InvalidStateError, LabError, NotFoundError
+from autoresearch.errors import LabError, NotFoundError
 from autoresearch.lab import Lab
 from autoresearch.loop.scaling import CEILINGS, MOST_REPEATS, RUNS, ScalingView
 from autoresearch.patches.constants import find_constant, set_constant
@@ -22,6 +22,7 @@ from server.views.next_steps import after_scaling
 from server.views.scaling_chart import draw_scaling
 from server.views.scaling_text import sentence
 from tests.support.instant import InstantExecutor, with_executor
+from tests.support.refusals import raises
 from tests.support.repositories import CONTRACT, git, make_repository, propose
 
 Law = tuple[float, float, float]  # floor, scale at x = 1, exponent
@@ -305,15 +306,15 @@ def test_what_cannot_be_scaled_is_refused_with_the_reason(scaled: Lab, lab: Lab)
     pytest.importorskip("scipy", reason="needs autoresearch-mcp[scaling]")
     with pytest.raises(NotFoundError):
         scaled.scale("e9")
-    with pytest.raises(InvalidStateError, match="e0 changes nothing"):
+    with raises("invalid_state.no_patch", "e0"):
         scaled.scale("e0")
     itself = propose(scaled, ("SCALE = 1.0", "SCALE = 2.0"))
-    with pytest.raises(InvalidStateError, match=r"changes SCALE itself, from 1\.0 to 2\.0"):
+    with raises("invalid_state.changes_the_knob", "SCALE", "from 1.0 to 2.0"):
         scaled.scale(itself)
     gone = propose(scaled, ("SCALE = 1.0\n", ""))
-    with pytest.raises(InvalidStateError, match="assigns SCALE once"):
+    with raises("invalid_state.knob_not_assigned", "SCALE"):
         scaled.scale(gone)
-    with pytest.raises(InvalidStateError, match="gives no sizes"):
+    with raises("invalid_state.no_sizes"):
         lab.scale(propose(lab, ("SMOOTHING = 30.0", "SMOOTHING = 20.0")))
 
 
