@@ -406,7 +406,10 @@ def test_praise_knows_nothing_of_what_came_later_and_needs_no_written_attempt() 
 
 @pytest.mark.slow
 def test_mastery_starts_without_fsrs() -> None:
-    said = "import sys, curricula.mastery.standing, curricula.records.record; sys.exit('fsrs' in sys.modules)"
+    said = (
+        "import sys, curricula.mastery.standing, curricula.records.record; "
+        "sys.exit('fsrs' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", said], check=False).returncode == 0
 
 
