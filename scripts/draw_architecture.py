@@ -327,7 +327,7 @@ def main() -> int:
     files = written()
     stale = [path for path, text in files.items() if not path.exists() or path.read_text() != text]
     for path in stale:
-        print(f"out of date: {path.relative_to(ROOT)}")
+        print(f"{'out of date' if args.check else 'wrote'}: {path.relative_to(ROOT)}")
         if not args.check:
             path.write_text(files[path])
     print(f"architecture: {len(files)} files, {len(stale)} out of date")

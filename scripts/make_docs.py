@@ -76,7 +76,7 @@ def main() -> int:
         path for path, text in pages().items() if not path.exists() or path.read_text() != text
     ]
     for path in stale:
-        print(f"out of date: {path.relative_to(ROOT)}")
+        print(f"{'out of date' if args.check else 'wrote'}: {path.relative_to(ROOT)}")
         if not args.check:
             path.write_text(pages()[path])
     print(f"docs: {len(pages())} pages, {len(stale)} out of date")

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from autoresearch.errors import NotFoundError
+from autoresearch.errors import LabError, NotFoundError
 from autoresearch.patches.edits import Edit
 
 HERE = Path(__file__).resolve().parent
@@ -43,7 +43,7 @@ class Entry:
     alone: bool = False  # nothing else runs meanwhile, since it disturbs the machine
 
     def __post_init__(self) -> None:
-        """Raise ValueError for a cheat that is that names no known line of defence."""
+        """Raise ValueError for a cheat that names no line of defence, or an unknown one."""
         unknown = set(self.held_by) - HELD_BY
         if unknown or (self.cheats and not self.held_by):
             raise ValueError(
@@ -67,11 +67,18 @@ class Entry:
         return frozenset(PLACEHOLDER.findall("".join(edit.replace for edit in self.edits)))
 
     def filled(self, values: Mapping[str, str]) -> tuple[Edit, ...]:
-        """Its edits with the baits' names put in."""
-        return tuple(
-            replace(edit, replace=PLACEHOLDER.sub(lambda m: values[m[1]], edit.replace))
-            for edit in self.edits
-        )
+        """Its edits with the baits' names put in; raise LabError for a bait that there is not."""
+        try:
+            return tuple(
+                replace(edit, replace=PLACEHOLDER.sub(lambda m: values[m[1]], edit.replace))
+                for edit in self.edits
+            )
+        except KeyError as unknown:
+            raise LabError(
+                f"{self.name} mentions @{unknown.args[0]}@, and there is no such bait.",
+                f"There are: {', '.join(sorted({*values, 'BAIT', 'PORT'}))}.",
+                reason="red_team_bait",
+            ) from None
 
 
 @cache
@@ -105,8 +112,26 @@ def chosen(target: str, only: Sequence[str] = ()) -> tuple[Entry, ...]:
 
 
 def _read(path: Path, *, cheats: bool) -> Entry:
+    """Return the patch of a file; raise LabError with the file's name if it is none."""
+    try:
+        return _entry(path, cheats=cheats)
+    except (KeyError, TypeError, ValueError, re.error) as error:
+        words = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+        raise LabError(
+            f"{path.parent.name}/{path.name} is no patch of the red team: {words}.",
+            "Compare it with the files beside it; CONTRIBUTING.md explains the fields.",
+            reason="red_team_file",
+        ) from error
+
+
+def _entry(path: Path, *, cheats: bool) -> Entry:
     fields: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
     edits = tuple(Edit(**edit) for edit in fields.pop("edits"))
     about = fields.pop("class") if cheats else fields.pop("about")
-    held_by = tuple(fields.pop("held_by", ()))
-    return Entry(name=path.stem, edits=edits, cheats=cheats, about=about, held_by=held_by, **fields)
+    held_by = fields.pop("held_by", [])
+    if not isinstance(held_by, list):
+        raise TypeError(f"held_by is {held_by!r}, not a list")
+    re.compile(fields.get("ends", ""))
+    return Entry(
+        name=path.stem, edits=edits, cheats=cheats, about=about, held_by=tuple(held_by), **fields
+    )

@@ -70,7 +70,7 @@ def _balance(unit: Unit) -> Iterator[Problem]:
             yield Problem(
                 unit.lesson.path, 1, "kind_missing", f"It has no {needed} exercise.", "Add one."
             )
-    for skill in unit.lesson.front.skills:
+    for skill in unit.lesson.front.skills if unit.exercises else ():
         counting = [
             task.id
             for task in unit.lesson.tasks

@@ -180,7 +180,8 @@ def load_course(folder: Path) -> tuple[Course | None, list[Problem]]:
         problems += [*found, *more]
         if lesson is not None:
             unit = Unit(lesson, exercises)
-            problems += _mismatches(unit, path / "exercises.py")
+            if not more:  # else each exercise would be called missing
+                problems += _mismatches(unit, path / "exercises.py")
             units.append(unit)
     beside = folder / about.subject
     if about.subject and beside.is_file():  # the author's own file
@@ -241,7 +242,7 @@ def _mismatches(unit: Unit, file: Path) -> Iterator[Problem]:
                 f"`{task.id}` appears twice here.",
                 "Rename one.",
             )
-    for name in told.keys() - unit.exercises.keys():
+    for name in sorted(told.keys() - unit.exercises.keys(), key=lambda name: told[name].line):
         where = told[name].line
         yield Problem(
             unit.lesson.path,

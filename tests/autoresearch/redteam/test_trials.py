@@ -24,7 +24,7 @@ from autoresearch.patches.payload_limits import (
 )
 from autoresearch.redteam.arena import HELD_OUT, TOKENS, small
 from autoresearch.redteam.bait import Bait
-from autoresearch.redteam.catalogue import PLACEHOLDER, Entry, catalogue, chosen
+from autoresearch.redteam.catalogue import PLACEHOLDER, Entry, _read, catalogue, chosen
 from autoresearch.redteam.outcomes import Bar, Outcome, Seen, find
 from autoresearch.redteam.trials import CONTROLS, UNSANDBOXED, run_redteam
 from autoresearch.sandboxes.selection import current_sandbox
@@ -87,6 +87,48 @@ def test_a_cheat_says_what_it_tries_what_holds_it_and_how_it_must_end() -> None:
 def test_a_cheat_that_nothing_holds_is_refused_when_it_is_read(held_by) -> None:
     with pytest.raises(ValueError, match="held_by"):
         Entry(name="x", edits=(), cheats=True, about="", held_by=held_by)
+
+
+SOUND = """
+class = "symlinks"
+tries = "something"
+signs = "a sign"
+held_by = ["sandbox"]
+ends = '^finished'
+[[edits]]
+path = "train.py"
+find = "a"
+replace = "@CANARY@"
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "named"),
+    [
+        ("tries =", "tried =", "'tried'"),
+        ("class =", "kind =", "'class' is missing"),
+        ("[[edits]]", "[[edit]]", "'edits' is missing"),
+        ("find =", "finds =", "'finds'"),
+        ('["sandbox"]', '"sandbox"', "'sandbox'"),
+        ("'^finished'", "'(finished'", "position 0"),
+        ('"something"', "something", "line 3"),
+    ],
+)
+def test_a_file_that_is_no_patch_is_named_with_its_mistake(tmp_path, before, after, named) -> None:
+    path = tmp_path / "cheats" / "odd.toml"
+    path.parent.mkdir()
+    path.write_text(SOUND)
+    assert _read(path, cheats=True).held_by == ("sandbox",)
+    path.write_text(SOUND.replace(before, after))
+    with raises("lab_error.red_team_file", "cheats/odd.toml", named):
+        _read(path, cheats=True)
+
+
+def test_a_bait_that_there_is_not_is_named_with_those_there_are(tmp_path) -> None:
+    path = tmp_path / "odd.toml"
+    path.write_text(SOUND.replace("@CANARY@", "@CANRY@"))
+    with raises("lab_error.red_team_bait", "@CANRY@", "CANARY, HOME"):
+        _read(path, cheats=True).filled({"HOME": "h", "CANARY": "c"})
 
 
 @pytest.mark.slow

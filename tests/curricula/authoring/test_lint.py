@@ -62,6 +62,11 @@ def test_a_skill_that_nothing_counts_for_is_told(tmp_path):
     assert "`other`" in problem.message
 
 
+def test_exercises_that_cannot_be_loaded_are_one_problem(tmp_path):
+    [problem] = lint(write_course(tmp_path, TOTALS_PY="1/0\n"))
+    assert problem.code == "exercises_error"
+
+
 def test_a_folder_without_a_course_is_one_problem(tmp_path):
     [problem] = lint(tmp_path)
     assert problem.file == tmp_path / "course.toml"
