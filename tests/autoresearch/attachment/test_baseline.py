@@ -117,7 +117,7 @@ def test_a_file_that_is_missing_in_the_run_names_itself_and_becomes_an_input(
     watch = Heard()
     proven = attached(SCORE.make(tmp_path), tmp_path / "home", watch=watch)
     assert proven.lab.contract.inputs.read_only == ("data/points.csv",)
-    assert "data/points.csv is missing in the run" in watch.lines[0]
+    assert "data/points.csv was missing in the run" in watch.lines[0]
     assert list(lab_names(tmp_path / "home")) == ["iris-like"]
 
 

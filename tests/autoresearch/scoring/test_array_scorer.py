@@ -190,7 +190,7 @@ def test_a_model_cannot_read_the_targets_and_its_words_are_not_shown(tmp_path: P
 )
 def test_a_model_cannot_spell_what_it_was_shown_in_numbers(tmp_path: Path, words: str) -> None:
     model = f"lambda x: words('the model returned {words}'.format(1234))"
-    assert failure(tmp_path, model).startswith("the model failed; what it said is not shown")
+    assert failure(tmp_path, model).startswith("the model failed; its message is not shown")
 
 
 @pytest.mark.slow
@@ -198,7 +198,7 @@ def test_a_model_cannot_spell_what_it_was_shown_in_numbers(tmp_path: Path, words
     ("model", "said"),
     [
         ("lambda x: x[:-1, 0]", "a shape that is shorter in dimension 1 of 1 than it should be"),
-        ("lambda x: x.astype(str)", "the model failed; what it said is not shown"),
+        ("lambda x: x.astype(str)", "the model failed; its message is not shown"),
         ("lambda x: x[:, 0] + np.nan", "the model's answers are NaN or infinite"),
         ("lambda x: [None] * len(x)", "the model returned object instead of floats"),
         ("lambda x: 1 / 0", "the model failed: ZeroDivisionError in line 4; its message"),
@@ -222,7 +222,10 @@ def test_a_model_that_does_not_answer_as_asked_is_a_crash_in_a_sentence(
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        ("raise ValueError(f'secret {targets}')", "function failed: ValueError in line 2; what it"),
+        (
+            "raise ValueError(f'secret {targets}')",
+            "function failed: ValueError in line 2; its message",
+        ),
         ("return targets", "the evaluation function gave 300 numbers instead of one"),
         ("return 1e200", "the evaluation function gave 1e+200, not a finite number up to"),
         ("return float('nan')", "the evaluation function gave nan, not a finite number"),

@@ -192,7 +192,7 @@ def test_a_model_that_can_not_be_loaded_for_want_of_memory_says_how_much_it_want
     load = "def load(path):\n    raise MemoryError('Unable to allocate 2.00 GiB for an array')\n"
     assert failure(tmp_path, load) == (
         "out of memory: it wanted 2.0 GiB more, its limit is 600 MB, while train.py:load was "
-        "loaded to be scored"
+        "being loaded for scoring"
     )
 
 

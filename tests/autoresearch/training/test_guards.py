@@ -106,7 +106,7 @@ def test_all_guards_together_have_their_time(tmp_path: Path) -> None:
     waits = python("tests", "import time; time.sleep(100)")
     reason = crash(guarded(tmp_path, waits, guard_s=0.5), EndCause.GUARD_FAILED)
     assert "guard tests" in reason
-    assert " 0.5 s " in reason
+    assert " 0.5 s" in reason
 
 
 @pytest.mark.slow

@@ -109,8 +109,8 @@ def test_an_exit_status_is_reported_with_the_last_words(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_hang_is_killed_at_its_ceiling_and_said_to_hang(tmp_path: Path) -> None:
-    reason = crash(tmp_path, EndCause.HUNG, "import time\ntime.sleep(1000)", wall_ceiling_s=0.4)
-    assert "0.4 wall seconds" in reason
+    reason = crash(tmp_path, EndCause.HUNG, "import time\ntime.sleep(1000)", wall_ceiling_s=3.0)
+    assert "3 wall seconds" in reason
 
 
 @pytest.mark.slow
