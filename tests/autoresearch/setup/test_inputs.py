@@ -169,7 +169,7 @@ def test_a_run_reads_its_inputs_where_its_code_expects_them(
         assert "wrote" not in log
         assert (tmp_path / "full").read_text() == "from anywhere"
     else:
-        assert "data/train.bin" in lab.runs.changed_files()[0]
+        assert "The input data/train.bin has changed" in lab.runs.changed_files()[0]
 
 
 @pytest.mark.slow
