@@ -4,6 +4,7 @@ Every session runs in the environment that uv has made; arguments after `--` go 
 `uv run nox --list` shows the sessions.
 """
 
+import os
 import subprocess
 import time
 
@@ -13,8 +14,9 @@ nox.options.default_venv_backend = "none"
 nox.options.sessions = ["lint", "types", "quick", "slow", "long"]
 
 SLOWEST = ("--durations=10", "--durations-min=1")
-TORCH = "tests/nanolm"  # all tests that need torch
 STATIC = ("lint", "types")
+# One more than cores: a test of a real run waits while its processes start.
+WORKERS = ("-n", str((os.cpu_count() or 1) + 1))
 
 
 def run_tests(session: nox.Session, tier: str, *arguments: str) -> None:
@@ -35,13 +37,13 @@ def quick(session: nox.Session) -> None:
 @nox.session
 def slow(session: nox.Session) -> None:
     """Run the tests of real runs, real servers and the wheel."""
-    run_tests(session, "slow", "-m", "slow")
+    run_tests(session, "slow", *WORKERS, "-m", "slow")
 
 
 @nox.session(default=False)
 def torch(session: nox.Session) -> None:
-    """Run the slow tests that need torch, which `slow` runs too."""
-    run_tests(session, "torch", TORCH, "-m", "slow and torch")
+    """Run all tests that need torch, which `slow` and `long` run too."""
+    run_tests(session, "torch", "tests/nanolm", "-m", "torch")
 
 
 @nox.session(name="long")
@@ -81,13 +83,13 @@ def types(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def ci(session: nox.Session) -> None:
-    """Run the slow tests but those that need torch, with style and types checked beside them."""
+    """Run the slow tests, with style and types checked beside them."""
     command = ["nox", "--no-color", "-s", *STATIC]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as static:
         try:
-            run_tests(session, "slow", "-m", "slow and not torch")
+            slow(session)
         finally:
             print(static.communicate()[0], flush=True)
     if static.returncode:

@@ -105,18 +105,13 @@ def test_the_wheel_carries_target_data_and_skill(wheel: Path) -> None:
 
 
 @pytest.mark.slow
-def test_another_package_named_server_stays_itself(python: Path, tmp_path: Path) -> None:
+def test_an_installed_wheel_trains_and_scores_beside_another_package_named_server(
+    python: Path, tmp_path: Path
+) -> None:
     said = run(str(python), "-c", "import server; print(server.whose)", cwd=tmp_path)
     assert said.strip() == "another package"
     command = str(python.parent / "autoresearch-mcp")
     assert run(command, "--version", cwd=tmp_path).startswith("0.")
-
-
-@pytest.mark.slow
-def test_an_installed_wheel_serves_trains_and_scores_from_an_empty_folder(
-    python: Path, tmp_path: Path
-) -> None:
-    command = str(python.parent / "autoresearch-mcp")
     seen = json.loads(run(str(python), "-c", CALLS, command, cwd=tmp_path))
     assert seen["state"] == "finished", seen
     assert 2 < seen["value"] < 5

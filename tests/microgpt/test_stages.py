@@ -144,8 +144,13 @@ def test_a_stage_learns_a_document_that_it_sees_again_and_again(name, collector_
     assert losses[-1] < 0.8 * losses[0]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", NEURAL[2:])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(NEURAL[2], marks=pytest.mark.slow),
+        *(pytest.param(name, marks=pytest.mark.long) for name in NEURAL[3:]),
+    ],
+)
 def test_a_stage_with_attention_learns_it_too(name, collector_off):
     model = stage(name)
     weights = model.initial_weights(6, random.Random(1))

@@ -87,7 +87,7 @@ def test_a_run_learns_what_can_be_learned_and_reports_how_fast(
     assert set(lines[-1]) == {"tokens", "loss", "tokens_per_s", "mfu", "peak_mb"}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_with_a_budget_of_seconds_it_ends_by_itself_before_they_are_over(
     tmp_path: Path, torch_python: str
 ) -> None:

@@ -58,32 +58,41 @@ PATCHES_A_LITTLE = cheat(
 )
 
 
-@pytest.mark.slow
+CHEATS = {
+    "looks ahead by one": (LOOKS_AHEAD, CLAIM),
+    "attends to all positions": (SEES_ALL_POSITIONS, CLAIM),
+    "learns the rows it is shown": (LEARNS_ROWS, CLAIM),
+    "keeps a state": (KEEPS_A_STATE, CLAIM),
+    "patches what the loss is made of": (PATCHES_THE_LOSS, CLAIM),
+    "patches it by less than the tolerance": (PATCHES_A_LITTLE, "differ in one direction"),
+    "NaN": (cheat("        return honest.log()"), "costs are not finite"),
+    "one position only": (
+        cheat("        return honest[:, -1]"),
+        "a shape of 2 dimensions instead of 3",
+    ),
+    "no tensor": (cheat("        return honest.numpy()"), "instead of floats"),
+    "an exception with what it was shown": (
+        cheat("        raise KeyError(tokens)"),
+        "the model failed: KeyError in line",
+    ),
+}
+# One of each kind of answer in CI; each costs two starts of torch.
+IN_CI = (
+    "looks ahead by one",
+    "learns the rows it is shown",
+    "patches it by less than the tolerance",
+    "NaN",
+    "an exception with what it was shown",
+)
+
+
 @pytest.mark.parametrize(
     ("train", "words"),
     [
-        (LOOKS_AHEAD, CLAIM),
-        (SEES_ALL_POSITIONS, CLAIM),
-        (LEARNS_ROWS, CLAIM),
-        (KEEPS_A_STATE, CLAIM),
-        (PATCHES_THE_LOSS, CLAIM),
-        (PATCHES_A_LITTLE, "differ in one direction"),
-        (cheat("        return honest.log()"), "costs are not finite"),
-        (cheat("        return honest[:, -1]"), "a shape of 2 dimensions instead of 3"),
-        (cheat("        return honest.numpy()"), "instead of floats"),
-        (cheat("        raise KeyError(tokens)"), "the model failed: KeyError in line"),
-    ],
-    ids=[
-        "looks ahead by one",
-        "attends to all positions",
-        "learns the rows it is shown",
-        "keeps a state",
-        "patches what the loss is made of",
-        "patches it by less than the tolerance",
-        "NaN",
-        "one position only",
-        "no tensor",
-        "an exception with what it was shown",
+        pytest.param(
+            *case, marks=pytest.mark.slow if name in IN_CI else pytest.mark.long, id=name
+        )
+        for name, case in CHEATS.items()
     ],
 )
 def test_a_model_that_cheats_or_fails_gets_no_number(
@@ -114,7 +123,7 @@ def test_the_number_is_the_plain_computation_of_the_model_over_its_rows(
 
 @pytest.mark.parametrize(
     "seed",
-    [pytest.param(n, marks=pytest.mark.slow if n < 2 else pytest.mark.long) for n in range(5)],
+    [pytest.param(n, marks=pytest.mark.slow if n < 1 else pytest.mark.long) for n in range(5)],
 )
 def test_an_honest_model_passes_whatever_its_weights(
     tmp_path: Path, torch_python: str, seed: int

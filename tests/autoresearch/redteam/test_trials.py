@@ -24,7 +24,7 @@ from autoresearch.patches.payload_limits import (
 )
 from autoresearch.redteam.arena import HELD_OUT, TOKENS, small
 from autoresearch.redteam.bait import Bait
-from autoresearch.redteam.catalogue import PLACEHOLDER, Entry, _read, catalogue, chosen
+from autoresearch.redteam.catalogue import HELD_BY, PLACEHOLDER, Entry, _read, catalogue, chosen
 from autoresearch.redteam.outcomes import Bar, Outcome, Seen, find
 from autoresearch.redteam.trials import CONTROLS, UNSANDBOXED, run_redteam
 from autoresearch.sandboxes.selection import current_sandbox
@@ -308,10 +308,11 @@ def assert_nothing_gets_through(entries: Sequence[Entry], controls: int = CONTRO
 
 @pytest.mark.slow
 @SANDBOXED
-def test_the_first_cheat_of_each_class_fails_and_every_twelfth_honest_patch_passes() -> None:
-    first = {entry.about: entry for entry in reversed(held(CHEATS))}
-    assert len(first) >= len(CLASSES.split(";")) - 1
-    assert_nothing_gets_through([*first.values(), *HONEST[::12]], controls=6)
+def test_the_first_cheat_that_each_defence_holds_fails_and_an_honest_patch_passes() -> None:
+    first = {defence: entry for entry in reversed(held(CHEATS)) for defence in entry.held_by}
+    assert first.keys() == HELD_BY
+    cheats = {entry.name: entry for entry in first.values()}
+    assert_nothing_gets_through([*cheats.values(), HONEST[0]], controls=4)
 
 
 @pytest.mark.long
@@ -325,11 +326,11 @@ def test_on_this_machine_no_cheat_works_and_no_honest_patch_is_flagged() -> None
 @pytest.mark.slow
 def test_without_a_sandbox_cheats_work_and_are_listed_as_not_held() -> None:
     before = dict(os.environ)
-    names = ["write-outside", "search-home", "forged-measurement", "pickle-code", "forged-print"]
+    names = ["write-outside", "forged-measurement", "forged-print"]
     entries = chosen("microgpt", [*names, "wider"])
-    report = run_redteam("microgpt", entries, lambda *_: None, sandbox=UNSANDBOXED, controls=4)
+    report = run_redteam("microgpt", entries, lambda *_: None, sandbox=UNSANDBOXED, controls=3)
     found = {finding.name: finding for finding in report.findings}
-    for name in names[:4]:
+    for name in names[:2]:
         assert found[name].outcome is Outcome.NOT_HELD
         assert "only a sandbox stops it" not in found[name].words  # it worked for real
     assert "was changed" in found["write-outside"].words

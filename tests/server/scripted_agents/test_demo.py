@@ -200,7 +200,7 @@ def test_the_chart_is_a_png_whatever_the_outcomes(tmp_path):
 
 @pytest.mark.parametrize(
     "experiments",
-    [pytest.param(4, marks=pytest.mark.slow), pytest.param(EXPERIMENTS, marks=pytest.mark.long)],
+    [pytest.param(2, marks=pytest.mark.slow), pytest.param(EXPERIMENTS, marks=pytest.mark.long)],
 )
 def test_the_demo_leaves_a_lab_that_verifies_a_report_and_a_chart(
     tmp_path, monkeypatch, capsys, experiments

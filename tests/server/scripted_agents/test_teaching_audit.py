@@ -39,7 +39,7 @@ async def test_a_hint_that_gives_a_line_of_a_solution_away_is_found(tmp_path: Pa
 
 
 @pytest.mark.anyio
-@pytest.mark.slow
+@pytest.mark.long
 async def test_an_exercise_that_a_stub_passes_is_found(tmp_path: Path) -> None:
     folder = write_course(tmp_path)
     exercises = next(folder.glob("*-totals/exercises.py"))
