@@ -89,9 +89,7 @@ IN_CI = (
 @pytest.mark.parametrize(
     ("train", "words"),
     [
-        pytest.param(
-            *case, marks=pytest.mark.slow if name in IN_CI else pytest.mark.long, id=name
-        )
+        pytest.param(*case, marks=pytest.mark.slow if name in IN_CI else pytest.mark.long, id=name)
         for name, case in CHEATS.items()
     ],
 )
