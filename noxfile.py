@@ -42,8 +42,8 @@ def slow(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def torch(session: nox.Session) -> None:
-    """Run all tests that need torch, which `slow` and `long` run too."""
-    run_tests(session, "torch", "tests/nanolm", "-m", "torch")
+    """Run the slow tests that need torch, which `slow` runs too."""
+    run_tests(session, "torch", *WORKERS, "tests/nanolm", "-m", "slow and torch")
 
 
 @nox.session(name="long")
@@ -83,13 +83,13 @@ def types(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def ci(session: nox.Session) -> None:
-    """Run the slow tests, with style and types checked beside them."""
+    """Run the slow tests but those that need torch, with style and types checked beside them."""
     command = ["nox", "--no-color", "-s", *STATIC]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as static:
         try:
-            slow(session)
+            run_tests(session, "slow", *WORKERS, "-m", "slow and not torch")
         finally:
             print(static.communicate()[0], flush=True)
     if static.returncode:

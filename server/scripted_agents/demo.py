@@ -99,8 +99,10 @@ class DemoResult:
         return change if self.lower_is_better else -change
 
 
-async def run_demo(home: Path, watch: Watcher, *, most: int = EXPERIMENTS) -> DemoResult:
-    """Open a fresh lab in `home`, research it, and say what came of it."""
+async def run_demo(
+    home: Path, watch: Watcher, *, most: int = EXPERIMENTS, source: str = TARGET
+) -> DemoResult:
+    """Open a fresh lab on `source` in `home`, research it, and return what came of it."""
     from fastmcp import Client
     from fastmcp.client.transports import StdioTransport
     from mcp_types import Implementation
@@ -118,30 +120,36 @@ async def run_demo(home: Path, watch: Watcher, *, most: int = EXPERIMENTS) -> De
     )
     info = Implementation(name="autoresearch-mcp demo", version=product_version())
     async with Client(transport, client_info=info) as client:
-        return await _Research(client, home, watch, DemoProposer(most)).run(started)
+        return await _Research(client, home, watch, DemoProposer(most), source).run(started)
 
 
 class _Research:
     """One demo: two lanes that take turns to propose, and share what they learn."""
 
     def __init__(
-        self, client: "Client[Any]", home: Path, watch: Watcher, proposer: DemoProposer
+        self,
+        client: "Client[Any]",
+        home: Path,
+        watch: Watcher,
+        proposer: DemoProposer,
+        source: str,
     ) -> None:
         self._client = client
         self._home = home
         self._watch = watch
         self._proposer = proposer
+        self._source = source
         self._proposing = anyio.Lock()
         self._trials: list[Trial] = []
 
     async def run(self, started: float) -> DemoResult:
-        opened = await self._call("open_lab", source=TARGET)
+        opened = await self._call("open_lab", source=self._source)
         self._watch("lab", opened["summary"], False)
         baseline = await self._evaluate("e0", "the original code, and its noise")
         async with anyio.create_task_group() as lanes:
             for _ in range(LANES):
                 lanes.start_soon(self._lane)
-        closing = await self._call("open_lab", source=TARGET)
+        closing = await self._call("open_lab", source=self._source)
         incumbent = closing["incumbent"]
         return DemoResult(
             home=self._home,

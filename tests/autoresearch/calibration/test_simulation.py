@@ -91,9 +91,8 @@ def test_rivals_keep_in_unchanged_code_what_the_theory_says() -> None:
     assert found.fresh == pytest.approx(0.5, abs=0.03)
 
 
-@pytest.mark.parametrize(
-    "seed", [pytest.param(1, marks=pytest.mark.slow), pytest.param(2, marks=pytest.mark.long)]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("seed", [1, 2])
 def test_every_bound_holds_on_ten_thousand_candidates_without_a_gain(seed: int) -> None:
     found = simulate.simulate(seed=seed)
     assert simulate.broken_promises(found) == ()

@@ -82,12 +82,21 @@ def test_two_slots_and_four_experiments_are_never_two_on_one_slot(
         assert all(ended <= begun for (_, ended), (begun, _) in pairwise(spans)), by_slot
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("scene", "contract", "words"),
     [
-        ("loaded_at_the_first", CONTRACT, "other processes used 1.5 of 2 cores"),
-        ("strange_to_the_first", ON_GPU, "stranger (pid 1) computed on gpu-"),
+        pytest.param(
+            "loaded_at_the_first",
+            CONTRACT,
+            "other processes used 1.5 of 2 cores",
+            marks=pytest.mark.long,  # the test below has a real load
+        ),
+        pytest.param(
+            "strange_to_the_first",
+            ON_GPU,
+            "stranger (pid 1) computed on gpu-",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_a_run_beside_an_injected_load_is_tainted_and_another_takes_its_place(

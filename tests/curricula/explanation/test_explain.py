@@ -129,8 +129,15 @@ def test_part_of_a_long_statement_withholds_the_whole_of_it() -> None:
     assert told.code.startswith(f"{first} def")
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("section", ["gpt.py", "Value", "attention", "train", "gpt.py:93-134"])
+@pytest.mark.parametrize(
+    "section",
+    [
+        pytest.param(
+            section, marks=pytest.mark.slow if section == "attention" else pytest.mark.long
+        )
+        for section in ("gpt.py", "Value", "attention", "train", "gpt.py:93-134")
+    ],
+)
 def test_an_answer_stays_small_and_says_what_it_left_out(section: str) -> None:
     told = explain(section, "abcdefghijklmnop", owners=OWNERS)
     assert len(json.dumps(asdict(told))) < 6_000

@@ -107,6 +107,10 @@ def left_over(runner):
     return psutil.Process(runner._worker.pid).children(recursive=True)
 
 
+LATE = ("an endless loop", "an endless import", "stopping itself", "no signal can end it",
+        "closing the descriptor and going on")  # fmt: skip
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("cheat", CHEATS)
 def test_a_cheat_fails_cleanly_and_the_next_answer_is_graded_as_ever(wall, instance, cheat):
@@ -115,20 +119,11 @@ def test_a_cheat_fails_cleanly_and_the_next_answer_is_graded_as_ever(wall, insta
     assert not found.passed
     assert found.words
     assert found.sandbox == name
+    if cheat in LATE:
+        assert found.finding is Finding.TIME
+        assert f"{LIMIT_S:g} s" in found.words
     assert left_over(runner) == []
     assert grade(instance, right(instance), "cases", runner).passed
-
-
-LATE = ("an endless loop", "an endless import", "stopping itself", "no signal can end it",
-        "closing the descriptor and going on")  # fmt: skip
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("cheat", LATE)
-def test_what_does_not_end_is_told_that_it_was_late(wall, instance, cheat):
-    found = grade(instance, CHEATS[cheat], "cases", wall[0])
-    assert found.finding is Finding.TIME
-    assert f"{LIMIT_S:g} s" in found.words
 
 
 @pytest.mark.slow

@@ -5,12 +5,14 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import anyio
 import pytest
 from inline_snapshot import snapshot
 
+from autoresearch.redteam.arena import open_arena
 from server.commands import run
 from server.commands.demo import figures_of
-from server.scripted_agents.demo import EXPERIMENTS, DemoResult, Trial
+from server.scripted_agents.demo import EXPERIMENTS, DemoResult, Trial, run_demo
 from server.scripted_agents.demo_chart import draw_chart
 from server.scripted_agents.demo_experiments import CHEAT, MOVES, DemoProposer, Move
 from server.scripted_agents.demo_report import write_report
@@ -198,19 +200,27 @@ def test_the_chart_is_a_png_whatever_the_outcomes(tmp_path):
         assert (tmp_path / f"{n}.png").read_bytes().startswith(b"\x89PNG")
 
 
-@pytest.mark.parametrize(
-    "experiments",
-    [pytest.param(2, marks=pytest.mark.slow), pytest.param(EXPERIMENTS, marks=pytest.mark.long)],
-)
-def test_the_demo_leaves_a_lab_that_verifies_a_report_and_a_chart(
-    tmp_path, monkeypatch, capsys, experiments
-):
+@pytest.mark.slow
+def test_on_a_small_copy_of_its_target_the_demo_catches_its_cheat(tmp_path, monkeypatch, capsys):
+    source = open_arena("microgpt", tmp_path).settings.source
     home = tmp_path / "demo"
-    several = () if experiments == EXPERIMENTS else ("--experiments", str(experiments))
-    assert run(["demo", "--home", str(home), "--json", *several]) == 0
+    found = anyio.run(lambda: run_demo(home, lambda *_: None, most=3, source=source))
+    assert [trial.outcome for trial in found.cheats] == ["crashed"]
+    assert not any(trial.fooled for trial in found.trials)
+    assert len(found.trials) >= 3
+    assert found.sigma > 0
+    monkeypatch.setenv("AUTORESEARCH_HOME", str(home))
+    assert run(["verify"]) == 0
+    assert "0 findings" in capsys.readouterr().out
+
+
+@pytest.mark.long
+def test_the_demo_leaves_a_lab_that_verifies_a_report_and_a_chart(tmp_path, monkeypatch, capsys):
+    home = tmp_path / "demo"
+    assert run(["demo", "--home", str(home), "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
     outcomes = {one["change"].split()[0]: one["outcome"] for one in report["experiments"]}
-    assert len(outcomes) >= experiments - 2
+    assert len(outcomes) >= EXPERIMENTS - 2
     assert outcomes["HEADS"] == "crashed"
     assert [one["outcome"] for one in report["experiments"] if one["cheat"]] == ["crashed"]
     assert report["cheats_caught"] == 1

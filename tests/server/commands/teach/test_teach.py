@@ -267,7 +267,7 @@ def test_only_with_a_terminal_at_both_ends_a_pass_is_one_outside_the_agent(
     assert [attempt.via for attempt in attempts(teacher)] == [via]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_an_agents_shell_is_no_terminal(workbook, teacher):
     done = subprocess.run(
         [sys.executable, "-m", "autoresearch_mcp", "teach", "check", str(workbook),
