@@ -100,9 +100,17 @@ class DemoResult:
 
 
 async def run_demo(
-    home: Path, watch: Watcher, *, most: int = EXPERIMENTS, source: str = TARGET
+    home: Path,
+    watch: Watcher,
+    *,
+    most: int = EXPERIMENTS,
+    source: str = TARGET,
+    proposer: DemoProposer | None = None,
 ) -> DemoResult:
-    """Open a fresh lab on `source` in `home`, research it, and return what came of it."""
+    """Open a fresh lab on `source` in `home`, research it, and return what came of it.
+
+    `proposer` decides what is tried; by default the demo's own moves, at most `most` of them.
+    """
     from fastmcp import Client
     from fastmcp.client.transports import StdioTransport
     from mcp_types import Implementation
@@ -120,7 +128,9 @@ async def run_demo(
     )
     info = Implementation(name="autoresearch-mcp demo", version=product_version())
     async with Client(transport, client_info=info) as client:
-        return await _Research(client, home, watch, DemoProposer(most), source).run(started)
+        return await _Research(client, home, watch, proposer or DemoProposer(most), source).run(
+            started
+        )
 
 
 class _Research:

@@ -323,7 +323,7 @@ def test_on_this_machine_no_cheat_works_and_no_honest_patch_is_flagged() -> None
     assert_nothing_gets_through(entries)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_without_a_sandbox_cheats_work_and_are_listed_as_not_held() -> None:
     before = dict(os.environ)
     names = ["write-outside", "forged-measurement", "forged-print"]

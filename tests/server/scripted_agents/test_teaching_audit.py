@@ -25,7 +25,7 @@ def test_who_only_wants_to_be_done_gets_nothing() -> None:
 
 
 @pytest.mark.anyio
-@pytest.mark.slow
+@pytest.mark.long
 async def test_a_hint_that_gives_a_line_of_a_solution_away_is_found(tmp_path: Path) -> None:
     folder = write_course(tmp_path)
     lesson = next(folder.glob("*-totals/lesson.md"))

@@ -252,10 +252,13 @@ def _read(terminal):
         return b""
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("stdin", "stdout", "via"),
-    [(True, True, "terminal"), (True, False, "agent"), (False, True, "agent")],
+    [
+        pytest.param(True, True, "terminal", marks=pytest.mark.slow),
+        pytest.param(True, False, "agent", marks=pytest.mark.slow),
+        pytest.param(False, True, "agent", marks=pytest.mark.long),
+    ],
 )
 def test_only_with_a_terminal_at_both_ends_a_pass_is_one_outside_the_agent(
     workbook, teacher, stdin, stdout, via
