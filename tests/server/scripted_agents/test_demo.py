@@ -204,7 +204,7 @@ def test_the_chart_is_a_png_whatever_the_outcomes(tmp_path):
 def test_on_a_small_copy_of_its_target_the_demo_catches_its_cheat(tmp_path, monkeypatch, capsys):
     source = open_arena("microgpt", tmp_path).settings.source
     home = tmp_path / "demo"
-    few = tuple(move for move in MOVES if move.knob in ("HEADS", "WIDTH"))
+    few = tuple(move for move in MOVES if move.knob in ("HEADS", "BATCH"))
     proposer = DemoProposer(3, few)
     found = anyio.run(lambda: run_demo(home, lambda *_: None, source=source, proposer=proposer))
     assert [trial.outcome for trial in found.cheats] == ["crashed"]
