@@ -142,6 +142,8 @@ class Metric(Section):
     unit: str = ""
     direction: Literal["min", "max"]
     scoring: Literal["sealed", "stdout", "clock"]
+    # "log" for a time, a size or a rate, whose noise is relative; by default the unit tells.
+    scale: Literal["linear", "log"] | None = None
     # At most one of these, with "stdout"; without any, one line `METRIC name=value` is expected.
     pattern: str = ""  # a regular expression with one group, matched to each line of the output
     file: str = ""  # a JSON file that the run leaves in its tree, with the metric's name as key

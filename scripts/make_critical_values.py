@@ -28,8 +28,9 @@ def table(name: str, quantile: float) -> str:
 def main() -> None:
     """Write the module beside the judge."""
     target = Path(__file__).resolve().parent.parent / "autoresearch" / "statistics" / "t_table.py"
-    target.write_text(HEADER + table("T_975", 0.975) + "\n" + table("T_999", 0.999))
-    print(f"{target.name}: 2 tables of {LAST + 1} values")
+    tables = (table("T_975", 0.975), table("T_999", 0.999), table("T_9997", 0.9997))
+    target.write_text(HEADER + "\n".join(tables))
+    print(f"{target.name}: 3 tables of {LAST + 1} values")
 
 
 if __name__ == "__main__":

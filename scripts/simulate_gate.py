@@ -1,13 +1,12 @@
-"""Simulate the judge at length: false keeps by controls and noise, keeps taken back, intervals.
+"""Simulate the judge at length: false keeps by controls and noise, reversed keeps, intervals.
 
     uv run python scripts/simulate_gate.py [--candidates N] [--write]
 
 With --write it writes the false keeps into autoresearch/statistics/false_keep_rates.py, from which
 `expected_false_keeps` reads them. Every candidate is judged by
-autoresearch/statistics/sequential_test.py itself, one by one: 100,000 a number of controls take a
-minute or two. `autoresearch-mcp aa-test --simulate` has the shorter tables. Prints one row a
-number of controls, one an effect, one a kind of noise, and one an effect again, with what verdicts
-claim.
+autoresearch/statistics/sequential_test.py itself, one by one: 100,000 a number of controls take some
+minutes. `autoresearch-mcp aa-test --simulate` has the shorter tables. Prints one row a
+kind of noise, one an effect, and one an effect again, with what verdicts claim.
 """
 
 import argparse
@@ -18,10 +17,12 @@ from pathlib import Path
 
 import numpy as np
 
+from autoresearch.calibration.noises import NOISES
 from autoresearch.calibration.simulation import Setting, draw, simulate_cell, simulate_reversals
-from autoresearch.calibration.trials import follow, tally
+from autoresearch.calibration.trials import follow
 from autoresearch.records import Outcome
-from autoresearch.statistics.sequential_test import GATE, JUDGE_VERSION, judge
+from autoresearch.statistics.gates import JUDGE_VERSION
+from autoresearch.statistics.sequential_test import judge
 
 CONTROLS = (3, 4, 5, 6, 8, 10, 12, 16, 20, 30, 60)
 GAINS = (0.0, 1.0, 1.5, 2.0)  # sigma
@@ -38,32 +39,10 @@ def false_keeps(controls: int, candidates: int, seed: int) -> tuple[int, float]:
     return controls, cell.rate
 
 
-NOISES = {  # spread 1 and mean 0, but for what the name says: of (candidate, controls)
-    "normal": ("normal", "normal", 1.0),
-    "heavy tails (t, 5 df)": ("heavy", "heavy", 1.0),
-    "long tail of bad runs (exponential)": ("bad", "bad", 1.0),
-    "long tail of lucky runs (exponential)": ("lucky", "lucky", 1.0),
-    "candidate spreads 1.5 times as far": ("normal", "normal", 1.5),
-    "candidate spreads half as far": ("normal", "normal", 0.5),
-}
-
-
-def noise(rng: np.random.Generator, kind: str, shape: tuple[int, int]) -> np.ndarray:
-    """Runs of one kind of noise, mean 0 and spread 1; lower is better."""
-    if kind == "heavy":
-        return rng.standard_t(5, shape) / np.sqrt(5 / 3)
-    if kind in ("bad", "lucky"):
-        return (rng.exponential(1, shape) - 1) * (1 if kind == "bad" else -1)
-    return rng.standard_normal(shape)
-
-
 def false_keeps_of_noise(name: str, controls: int, candidates: int, seed: int) -> float:
-    """The share of candidates without a gain that is kept, where runs are not as assumed."""
-    own, base, factor = NOISES[name]
-    rng = np.random.default_rng([seed, controls, list(NOISES).index(name)])
-    values = (noise(rng, own, (candidates, GATE.most_runs)) * factor).tolist()
-    known = noise(rng, base, (candidates, controls)).tolist()
-    return tally(0.0, (follow(v, k) for v, k in zip(values, known, strict=True))).rate
+    """The share of candidates without a gain that is kept, where runs have that noise."""
+    setting = Setting(controls=controls, noise=name)
+    return simulate_cell(setting, 0.0, candidates, seed=seed).rate
 
 
 def claims(effect: float, candidates: int, seed: int) -> tuple[float, float, float, float]:
@@ -74,7 +53,7 @@ def claims(effect: float, candidates: int, seed: int) -> tuple[float, float, flo
     """
     holds, kept, over = 0, [], []
     setting = Setting(controls=KEPT_AGAINST)
-    for values, known in draw(setting, effect, candidates, seed=seed):
+    for values, known, _ in draw(setting, effect, candidates, seed=seed):
         trial = follow(values, known)
         word = judge(values[: trial.runs], known, [known], lower_is_better=True)
         assert word.effect is not None
@@ -86,14 +65,19 @@ def claims(effect: float, candidates: int, seed: int) -> tuple[float, float, flo
     return holds / candidates, len(kept) / candidates, float(np.mean(kept)), float(np.mean(over))
 
 
-def written(rates: list[tuple[int, float]], candidates: int) -> str:
+def written(rates: dict[str, list[tuple[int, float]]], candidates: int) -> str:
     """The module's source."""
-    rows = "".join(f"    ({controls}, {rate:.5f}),\n" for controls, rate in rates)
+    tables = "\n".join(
+        f"{name}: Rates = (\n"
+        + "".join(f"    ({controls}, {rate:.5f}),\n" for controls, rate in rows)
+        + ")"
+        for name, rows in rates.items()
+    )
     return (
-        f'"""False keeps of judge version {JUDGE_VERSION}, as scripts/simulate_gate.py wrote '
-        f"them: (controls, share).\n\n{candidates:,} simulated candidates without a gain a row.\n"
-        '"""'
-        f"\n\nFALSE_KEEPS: tuple[tuple[int, float], ...] = (\n{rows})\n"
+        f'"""Rates of false keeps of judge version {JUDGE_VERSION}, as scripts/simulate_gate.py '
+        f"wrote them: (controls, share).\n\n{candidates:,} simulated candidates without a gain a "
+        "row, with normal runs and with\nthe worst noise of autoresearch/calibration/noises.py.\n"
+        f'"""\n\nRates = tuple[tuple[int, float], ...]\n\n{tables}\n'
     )
 
 
@@ -105,26 +89,26 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help=f"write {TARGET.name}")
     args = parser.parse_args()
     with ProcessPoolExecutor(os.cpu_count()) as pool:
-        one = partial(false_keeps, candidates=args.candidates, seed=args.seed)
-        rates = []
-        print("controls  kept without a gain")
-        for controls, rate in pool.map(one, CONTROLS):
-            rates.append((controls, rate))
-            print(f"{controls:8}  {rate:.5f}", flush=True)
+        print("false keeps, %           " + "".join(f"{number:>8}" for number in CONTROLS))
+        worst = dict.fromkeys(CONTROLS, 0.0)
+        normal: list[tuple[int, float]] = []
+        for name in NOISES:
+            number = args.candidates if name == "normal" else args.candidates // 4
+            one = partial(false_keeps_of_noise, name, candidates=number, seed=args.seed)
+            found = list(pool.map(one, CONTROLS))
+            print(f"{name:25}" + "".join(f"{100 * rate:8.3f}" for rate in found), flush=True)
+            worst = {k: max(worst[k], rate) for k, rate in zip(CONTROLS, found, strict=True)}
+            if name == "normal":
+                normal = list(zip(CONTROLS, found, strict=True))
         if args.write:
-            TARGET.write_text(written(rates, args.candidates))
+            tables = {"NORMAL": normal, "WORST": list(worst.items())}
+            TARGET.write_text(written(tables, args.candidates))
         print(f"\neffect   kept against {KEPT_AGAINST} controls   of them taken back")
         numbers = [args.candidates if gain == 0 else args.candidates // 20 for gain in GAINS]
         again = partial(simulate_reversals, controls=KEPT_AGAINST, seed=args.seed)
         for found in pool.map(partial(_reversals, again), GAINS, numbers):
             share = found.reverted / found.kept if found.kept else 0.0
             print(f"{found.effect:6g}   {found.kept:17}   {found.reverted:8} ({share:.4f})")
-        print("\nnoise                                   kept without a gain: 6, 20, 60 controls")
-        for name in NOISES:
-            one = partial(
-                false_keeps_of_noise, name, candidates=args.candidates // 4, seed=args.seed
-            )
-            print(f"{name:38}  " + "  ".join(f"{r:.5f}" for r in pool.map(one, (6, 20, 60))))
         print("\neffect   95 % interval holds it   kept   the same of the kept   they overclaim")
         three = partial(claims, candidates=args.candidates // 10, seed=args.seed)
         for gain, (holds, kept, both, over) in zip(CLAIMED, pool.map(three, CLAIMED), strict=True):

@@ -1,10 +1,12 @@
 """Kinds of noise that simulated runs have: mean 0 and standard deviation 1, more being better."""
 
+import math
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 
-Draws = np.ndarray
+Draws = NDArray[np.float64]
 OUTLIER, OUTLIERS = 10.0, 0.05  # sigma of the others, share of the runs
 MODE_NOISE = 0.1  # spread within a mode, of the distance between the two
 LOG_SIGMA = 0.5  # of the log-normal noise
@@ -18,14 +20,14 @@ def normal(rng: np.random.Generator, shape: tuple[int, ...]) -> Draws:
 
 def heavy_tails(rng: np.random.Generator, shape: tuple[int, ...]) -> Draws:
     """Student's t with 3 degrees of freedom."""
-    return rng.standard_t(3, shape) / np.sqrt(3)
+    return rng.standard_t(3, shape) / math.sqrt(3)
 
 
 def lucky_tail(rng: np.random.Generator, shape: tuple[int, ...]) -> Draws:
     """Log-normal runs whose long tail is on the good side."""
     variance = LOG_SIGMA**2
-    drawn = np.exp(LOG_SIGMA * rng.standard_normal(shape)) - np.exp(variance / 2)
-    return drawn / np.sqrt(np.expm1(variance) * np.exp(variance))
+    drawn = np.exp(LOG_SIGMA * rng.standard_normal(shape)) - math.exp(variance / 2)
+    return drawn / math.sqrt(math.expm1(variance) * math.exp(variance))
 
 
 def bad_tail(rng: np.random.Generator, shape: tuple[int, ...]) -> Draws:
@@ -36,7 +38,7 @@ def bad_tail(rng: np.random.Generator, shape: tuple[int, ...]) -> Draws:
 def outliers(rng: np.random.Generator, shape: tuple[int, ...]) -> Draws:
     """Normal runs of which one in twenty lies 10 of their sigma off, on either side."""
     off = OUTLIER * rng.choice([-1.0, 1.0], shape) * (rng.random(shape) < OUTLIERS)
-    return (rng.standard_normal(shape) + off) / np.sqrt(1 + OUTLIERS * OUTLIER**2)
+    return (rng.standard_normal(shape) + off) / math.sqrt(1 + OUTLIERS * OUTLIER**2)
 
 
 def two_modes(share: float) -> Callable[[np.random.Generator, tuple[int, ...]], Draws]:
@@ -45,7 +47,7 @@ def two_modes(share: float) -> Callable[[np.random.Generator, tuple[int, ...]], 
     def draw(rng: np.random.Generator, shape: tuple[int, ...]) -> Draws:
         mode = (rng.random(shape) < share) - share
         drawn = mode + MODE_NOISE * rng.standard_normal(shape)
-        return drawn / np.sqrt(share * (1 - share) + MODE_NOISE**2)
+        return drawn / math.sqrt(share * (1 - share) + MODE_NOISE**2)
 
     return draw
 
@@ -53,7 +55,7 @@ def two_modes(share: float) -> Callable[[np.random.Generator, tuple[int, ...]], 
 def accuracy(rng: np.random.Generator, shape: tuple[int, ...]) -> Draws:
     """An accuracy on 200 items: few values, many ties."""
     drawn = rng.binomial(ITEMS, ACCURACY, shape) - ITEMS * ACCURACY
-    return drawn / np.sqrt(ITEMS * ACCURACY * (1 - ACCURACY))
+    return np.asarray(drawn / math.sqrt(ITEMS * ACCURACY * (1 - ACCURACY)), dtype=np.float64)
 
 
 NOISES: dict[str, Callable[[np.random.Generator, tuple[int, ...]], Draws]] = {

@@ -19,8 +19,9 @@ from autoresearch.lab import Lab
 from autoresearch.patches.patch import Edit, prepare
 from autoresearch.records import Outcome, RunReport
 from autoresearch.run_directory import RunDir, remove_tree
-from autoresearch.statistics.gates import GATE
-from autoresearch.statistics.sequential_test import JUDGE_VERSION, judge, measure_noise
+from autoresearch.statistics.gates import GATE, JUDGE_VERSION
+from autoresearch.statistics.noise import measure_noise
+from autoresearch.statistics.sequential_test import judge
 
 CONTROLS = 20
 REPEATS = 20  # of the planted gain

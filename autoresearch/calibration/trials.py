@@ -46,6 +46,8 @@ def follow(
     controls: Sequence[float],
     *,
     known: int | None = None,
+    old: int = 0,
+    earlier: Sequence[float] = (),
     lower_is_better: bool = True,
     gate: Gate = GATE,
     simpler: bool = False,
@@ -57,6 +59,8 @@ def follow(
         controls: what the incumbent's runs measure; sigma is estimated from them.
         known: how many of the controls there are when it starts, where more come as the judge
             asks for them, as in a young lab; None: all of them.
+        old: how many of the controls ran before it where the level may drift; else 0.
+        earlier: what runs of an earlier version measured.
         lower_is_better: the metric's direction.
         gate: the settings.
         simpler: judge it as a simplification.
@@ -68,15 +72,17 @@ def follow(
         now = judge(
             values[:runs],
             here,
-            [here],
+            [earlier, here] if earlier else [here],
             lower_is_better=lower_is_better,
             gate=gate,
             simpler=simpler,
+            old=old,
         )
-        if now.outcome is not None:
-            return Trial(outcome=now.outcome, runs=runs, controls=seen, test=now.test)
-        if known is not None:
-            seen = min(len(controls), seen + now.more_controls)
+        more = min(now.more_controls, len(controls) - seen) if known is not None else 0
+        if now.outcome is not None or not (now.more_runs or more):
+            ended = now.outcome or Outcome.INCONCLUSIVE  # where nobody could run more controls
+            return Trial(outcome=ended, runs=runs, controls=seen, test=now.test)
+        seen += more
         runs += now.more_runs
 
 

@@ -19,7 +19,7 @@ from autoresearch.loop.touched_lines import stackable
 from autoresearch.records import Concluded, Event, Judged, Proposer, Verdict
 from autoresearch.scheduling.demands import broken_baseline, evaluation_demands
 from autoresearch.scheduling.scheduler import plan_runs
-from autoresearch.statistics.sequential_test import GATE
+from autoresearch.statistics.gates import GATE
 from autoresearch.verdicts.assessment import Assessment, assess
 from autoresearch.verdicts.evidence import controls_of, count_unfinished
 from autoresearch.verdicts.reversals import reverse_if_due

@@ -6,7 +6,7 @@ Pure: the time is passed to the scheduler, and nothing is started here.
 from autoresearch.contract import Contract
 from autoresearch.ledger.history import History
 from autoresearch.scheduling.scheduler import Demand, Rest
-from autoresearch.statistics.sequential_test import GATE
+from autoresearch.statistics.gates import GATE
 from autoresearch.verdicts.assessment import Assessment
 from autoresearch.verdicts.evidence import (
     ages,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from autoresearch.records import Outcome
 from autoresearch.statistics.noise import Noise
-from autoresearch.statistics.t_table import T_975, T_999
+from autoresearch.statistics.t_table import T_975, T_999, T_9997
 
 GAIN = "gain"
 NON_INFERIORITY = "non-inferiority"
@@ -29,6 +29,7 @@ class Test:
     last_look: float = math.inf  # standard errors above `-shift` that keep at the last run
     tail: tuple[float, ...] = T_999  # quantiles of t; their ratio to the normal's corrects sigma
     shift: float = 0.0
+    own_tail: tuple[float, ...] = ()  # quantiles of t that a keep needs by its own spread alone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,14 +47,21 @@ class Gate:
     looks: tuple[int, ...] = ()  # numbers of fresh runs at which a keep is compared with its base
     alike_share: float = math.inf  # largest spread of runs that count as alike, by their mean
     alike_controls: int = 0  # fewest alike control runs that show no effect of seeds; 0: unused
+    # Of version 4 on:
+    prior_freedom: float = 0.0  # runs that the incumbent's spread is worth beside a candidate's own
+    few_controls: int = 0  # with fewer, `few_drop` discards in place of the tests' own `drop`
+    few_drop: float = 0.0
+    fence: float = math.inf  # robust sigma below the median beyond which a control is an outlier
+    drift: float = 0.0  # sigma by which a level may have drifted since before the candidate began
+    most_fresh: int = 0  # control runs beside the candidate that are asked for, where it may drift
+    most_luck: float = 1.0  # largest chance that all runs hit a mode which no control run did
 
 
+_NO_WORSE = Test(gain=1.0, keep=3.7, drop=-1.2, screen=-0.3, last_look=2.05, tail=T_975, shift=1.0)
 _SECOND = Gate(
     version=2,
     gain=Test(gain=1.4, keep=8.0, drop=-0.7, screen=-0.3, last_look=3.3),
-    no_worse=Test(
-        gain=1.0, keep=3.7, drop=-1.2, screen=-0.3, last_look=2.05, tail=T_975, shift=1.0
-    ),
+    no_worse=_NO_WORSE,
     fewest_controls=3,
     looks=(6, 12, 20),
 )
@@ -66,8 +74,25 @@ GATES: dict[int, Gate] = {
     ),
     2: _SECOND,
     3: replace(_SECOND, version=3, alike_share=1e-3, alike_controls=3),
+    4: replace(
+        _SECOND,
+        version=4,
+        gain=replace(_SECOND.gain, last_look=2.9, own_tail=T_9997),
+        no_worse=replace(_NO_WORSE, own_tail=T_975),
+        most_runs=14,
+        alike_share=1e-3,
+        alike_controls=3,
+        prior_freedom=3.0,
+        few_controls=8,
+        few_drop=0.1,
+        fence=5.0,
+        drift=0.7,
+        most_fresh=10,
+        most_luck=0.002,
+    ),
 }
-JUDGE_VERSION = 3
+JUDGE_VERSION = 4
+NOISE_OF_ANY_SHAPE_SINCE = 4  # the first version that takes no noise to be normal
 GATE = GATES[JUDGE_VERSION]
 
 

@@ -10,12 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 # Units of metrics that are above 0 and whose noise grows with them.
-RATIO_UNITS = frozenset(
-    "ns us µs ms s sec secs second seconds min minute minutes h hour hours "
-    "cycles instructions "
-    "B kB KB MB GB TB KiB MiB GiB TiB byte bytes "
-    "Hz kHz MHz GHz FLOPS GFLOPS TFLOPS FLOP/s GFLOP/s TFLOP/s".split()
-)
+_TIMES = ("ns", "us", "µs", "ms", "s", "sec", "second", "seconds", "min", "minutes", "h", "hours")
+_SIZES = ("B", "kB", "KB", "MB", "GB", "TB", "KiB", "MiB", "GiB", "TiB", "byte", "bytes")
+_RATES = ("Hz", "kHz", "MHz", "GHz", "FLOPS", "GFLOPS", "TFLOPS")
+RATIO_UNITS = frozenset({*_TIMES, *_SIZES, *_RATES, "cycles", "instructions"})
 PER_TIME = ("/s", "/sec", "/second", "/min", "/h", " per second", " a second")
 
 

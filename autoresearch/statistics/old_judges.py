@@ -1,4 +1,4 @@
-"""Judge versions 1 to 3, kept unchanged so that their verdicts can be derived again to the last bit.
+"""Judge versions 1 to 3, kept unchanged so that their verdicts can be derived again exactly.
 
 Nothing new is judged by them. Version 1 is described in docs/decisions/04-first-gate.md. Versions 2
 and 3 are a truncated sequential probability ratio test on normal runs of one spread, pooled over

@@ -3,85 +3,59 @@
 A candidate's runs are compared with the incumbent's control runs by a truncated sequential
 probability ratio test (Wald 1945, https://doi.org/10.1214/aoms/1177731118; it stops at a largest
 number of runs). Its evidence is the log likelihood ratio, in nats, of "better by 1.4 sigma" and
-"no different", given the mean of n runs, the mean of K control runs, and the standard deviation of
-single runs pooled over all of them. For a keep the effect is divided by t(.999, df) / z(.999), the
-price of a sigma estimated from few runs (Student's t); a discard pays no such price, for it claims
-nothing. 8 nats keep, -0.7 discard, and after the tenth and last run 3.3 standard errors keep. One
-lucky run never keeps. `autoresearch-mcp aa-test --simulate` calls this very function and prints
-its rate of false keeps.
+"no different", given the difference of the two means and its standard error. Each side has a spread
+of its own (Welch 1947, https://doi.org/10.1093/biomet/34.1-2.28): the incumbent's is sigma, as
+statistics/base_level.py estimates it, and the candidate's is that of its own runs, shrunk towards
+sigma. For a keep the effect is divided by t(.999, df) / z(.999), the price of spreads estimated
+from few runs (Student's t); a discard pays no such price, for it claims nothing. 8 nats keep, -0.7
+discard, and after the last run fewer standard errors keep.
+
+Nothing is kept on so few runs that luck could give them whatever the noise: all runs of a metric
+with two modes may fall into the one that no control run has hit. One lucky run never keeps. Where
+runs repeat exactly, one confirming run decides. `autoresearch-mcp aa-test --simulate` calls this
+very function and prints its rate of false keeps.
 """
 
 import math
-from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import NamedTuple
 
 from autoresearch.records import Outcome
-from autoresearch.statistics.false_keep_rates import FALSE_KEEPS
-from autoresearch.statistics.gate_v1 import judge_v1
+from autoresearch.statistics.base_level import NOISELESS, BaseLevel, base_level
 from autoresearch.statistics.gates import (
     GAIN,
     GATE,
-    GATES,
-    JUDGE_VERSION,
+    NOISE_OF_ANY_SHAPE_SINCE,
     NON_INFERIORITY,
     Gate,
     Judgement,
     Test,
     undecided,
 )
-from autoresearch.statistics.noise import (
-    Noise,
-    interval,
-    mean,
-    measure_noise,
-    pooled,
-    quantile,
-    squares,
-)
-
-__all__ = [
-    "GATE",
-    "GATES",
-    "JUDGE_VERSION",
-    "Gate",
-    "Judgement",
-    "Noise",
-    "ReversalEvidence",
-    "expected_false_keeps",
-    "falls_behind",
-    "interval",
-    "judge",
-    "measure_noise",
-]
+from autoresearch.statistics.metric_scale import MetricScale, scale_for
+from autoresearch.statistics.noise import Noise, mean, measure_noise, quantile, squares
+from autoresearch.statistics.old_judges import judge_v1, judge_v3
+from autoresearch.statistics.t_table import T_975
 
 ALIKE = 0.01  # of sigma: runs closer than this do not depend on their seeds
 ALIKE_RUNS = 3  # as many runs alike are no coincidence
 ALIKE_CONTROLS = 0.25  # share of the control runs: more than chance makes alike
-NOISELESS = 1e-9  # of a value: below this the metric has no noise
+FRESH_SHARE = 0.8  # control runs beside the candidate that are asked for, for each of its runs
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReversalEvidence:
-    """Evidence that a kept experiment, by its runs since then, is worse than its base."""
-
-    effect: float  # metric units, positive is better; here below 0
-    low: float
-    high: float
-    noise: Noise
-    runs: int  # fresh runs that were looked at, from the first on
-    controls: int
-    reason: str
-
-
-class _Estimate(NamedTuple):
-    """A candidate's effect in sigma, and how well it is known."""
+class _Comparison(NamedTuple):
+    """A candidate beside the incumbent: its effect in sigma, and how well that is known."""
 
     effect: float
+    variance: float  # of the effect, in sigma^2
+    freedom: int  # degrees of freedom of the variance
+    plain: float  # the effect beside all control runs alike, as if no level drifted
+    plain_variance: float  # and the candidate had the incumbent's spread
+    own_error: float  # standard error of the candidate's mean by its own runs alone, in sigma
     runs: int
     controls: int
-    freedom: int
+    fresh_left: int  # control runs beside the candidate that may still be asked for
 
 
 class _Answer(NamedTuple):
@@ -90,6 +64,8 @@ class _Answer(NamedTuple):
     outcome: Outcome | None
     evidence: float
     reason: str
+    more_runs: int = 1  # while there is no outcome
+    promising: bool = False  # enough to ask for control runs beside the candidate
 
 
 def judge(
@@ -100,18 +76,23 @@ def judge(
     lower_is_better: bool,
     gate: Gate = GATE,
     simpler: bool = False,
+    old: int = 0,
+    log: bool = False,
 ) -> Judgement:
     """Assess a candidate's measurements against the incumbent's control runs.
 
     Args:
         candidate: Measurements of the candidate's runs, metric units, in the order they were made.
         controls: Measurements of the incumbent's control runs, likewise.
-        noise_groups: Measurements by version of the code, whose pooled standard deviation is
-            sigma; the control runs are one of the groups.
+        noise_groups: Measurements by version of the code, the control runs among them: older
+            versions may show that runs spread more than these control runs do.
         lower_is_better: The metric's direction.
         gate: The settings, of the present judge version by default.
         simpler: Whether the candidate is a simplification, which is also kept by a
             non-inferiority test: if it is no worse by more than the gate's margin.
+        old: How many of the controls, from the first on, began before the candidate, in a lab
+            where the level of runs may drift; 0 where it can't.
+        log: Whether the metric is a time, a size or a rate, which is compared by its logarithm.
 
     Returns:
         The assessment: an outcome, or None and the runs that are still needed, with the effect
@@ -121,143 +102,179 @@ def judge(
         return judge_v1(
             candidate, controls, noise_groups, lower_is_better=lower_is_better, gate=gate
         )
-    noise = measure_noise(noise_groups)
+    if gate.version < NOISE_OF_ANY_SHAPE_SINCE:
+        return judge_v3(
+            candidate,
+            controls,
+            noise_groups,
+            lower_is_better=lower_is_better,
+            gate=gate,
+            simpler=simpler,
+        )
     short = gate.fewest_controls - len(controls)
-    if short > 0 or noise is None or not candidate:
-        return undecided(candidate, max(short, 0), noise)
-    runs, known = len(candidate), len(controls)
-    all_noise = pooled(noise, candidate)
-    effect = _difference(controls, candidate, lower_is_better)
-    low, high = interval(effect, all_noise, runs, known)
-    estimate = _Estimate(effect / all_noise.sigma, runs, known, all_noise.freedom)
-    test, answer = _combine_tests(estimate, gate, simpler)
-    if (
-        answer.outcome is Outcome.KEEP
-        and _are_alike(candidate, noise, gate)
-        and not _ignore_seeds(controls, noise, gate)
-    ):
-        answer = _withhold(answer, runs)
-    wanted = min(gate.most_controls, 2 * (runs + 1))
+    if short > 0 or not candidate:
+        return undecided(candidate, max(short, 0), measure_noise(noise_groups))
+    scale = scale_for([*candidate, *controls], lower_is_better=lower_is_better, log=log)
+    older = [
+        scale.gains(group)
+        for group in noise_groups
+        if list(group) != list(controls) and scale.fits(group)
+    ]
+    base = base_level(scale.gains(controls), old, older, gate)
+    gains = scale.gains(candidate)
+    if base.exact and _repeats(gains):
+        return _judge_exact(gains, base, scale, gate, simpler)
+    return _judge_noisy(candidate, controls, gains, base, scale, gate, simpler, old)
+
+
+def _judge_noisy(
+    candidate: Sequence[float],
+    controls: Sequence[float],
+    gains: Sequence[float],
+    base: BaseLevel,
+    scale: MetricScale,
+    gate: Gate,
+    simpler: bool,
+    old: int,
+) -> Judgement:
+    sigma = base.sigma or math.sqrt(squares(gains) / (len(gains) - 1))
+    fresh_left = max(0, gate.most_fresh - base.fresh) if old else 0
+    compared = _compare(gains, base, sigma, gate)._replace(fresh_left=fresh_left)
+    test, answer = _combine_tests(compared, gate, simpler)
+    seedless = answer.outcome is Outcome.KEEP and _are_alike(candidate, gains, sigma, scale, gate)
+    if seedless and not _ignore_seeds(controls, sigma, scale, gate):
+        answer = _withhold(answer, len(gains))
+    wanted = 0
+    if answer.outcome is None:
+        wanted = max(0, min(gate.most_controls, 2 * (len(gains) + 1)) - base.runs)
+        if answer.promising:
+            beside = math.ceil(FRESH_SHARE * (len(gains) + 1)) - base.fresh
+            wanted = max(wanted, min(fresh_left, beside if answer.more_runs else fresh_left))
+    half = quantile(T_975, compared.freedom) * math.sqrt(compared.variance)
+    low, effect, high = (
+        scale.effect(base.level, sigma * (compared.effect + side * half)) for side in (-1, 0, 1)
+    )
     return Judgement(
         outcome=answer.outcome,
         effect=effect,
         low=low,
         high=high,
-        noise=all_noise,
+        noise=Noise(sigma=scale.width(base.level, sigma), freedom=base.freedom),
         evidence=answer.evidence,
-        more_runs=0 if answer.outcome else 1,
-        more_controls=0 if answer.outcome else max(0, wanted - known),
+        more_runs=0 if answer.outcome else answer.more_runs,
+        more_controls=wanted,
         reason=answer.reason,
         test=test,
     )
 
 
-def falls_behind(
-    fresh: Sequence[float],
-    parent: Sequence[float],
-    noise_groups: Sequence[Sequence[float]],
-    *,
-    lower_is_better: bool,
-    gate: Gate = GATE,
-    margin_sigmas: float = 0.0,
-) -> ReversalEvidence | None:
-    """Return evidence that a kept experiment is behind its base, by runs made since it was kept.
-
-    It looks only after 6, 12 and 20 fresh runs, since testing after every run until one test
-    fails would raise the rate of false reversals (repeated significance tests, Pocock 1977,
-    https://doi.org/10.1093/biomet/64.2.191). Between two looks the answer is that of the earlier
-    one. docs/calibration.md has its error rates.
-
-    Args:
-        fresh: Measurements of the runs since it was kept, metric units, in order.
-        parent: Measurements of its base's control runs.
-        noise_groups: As in `judge`.
-        lower_is_better: The metric's direction.
-        gate: The settings.
-        margin_sigmas: How much worse than its base it may be; for simplifications.
-
-    Returns:
-        The evidence if the estimated effect is below minus the margin, else None; None too while
-        no look is due.
-    """
-    look = max((look for look in gate.looks if look <= len(fresh)), default=0)
-    noise = measure_noise(noise_groups)
-    if look == 0 or noise is None or len(parent) < gate.fewest_controls:
-        return None
-    seen = fresh[:look]
-    all_noise = pooled(noise, seen)
-    effect = _difference(parent, seen, lower_is_better)
-    if effect >= -margin_sigmas * all_noise.sigma:
-        return None
-    low, high = interval(effect, all_noise, look, len(parent))
-    allowed = f", but only {margin_sigmas:g} is allowed" if margin_sigmas else ""
-    return ReversalEvidence(
-        effect=effect,
-        low=low,
-        high=high,
-        noise=all_noise,
-        runs=look,
-        controls=len(parent),
-        reason=f"its {look} runs since it was kept are {-effect / all_noise.sigma:.1f} sigma "
-        f"behind its base{allowed}",
+def _compare(gains: Sequence[float], base: BaseLevel, sigma: float, gate: Gate) -> _Comparison:
+    """Compare a candidate's gains with the incumbent, by Welch's standard error."""
+    runs = len(gains)
+    own_freedom = gate.prior_freedom + runs - 1
+    own = max(1.0, (gate.prior_freedom + squares(gains) / sigma**2) / own_freedom)
+    # A candidate that spreads wider than the controls may show what they missed by luck.
+    mine, theirs = own / runs, own * base.uncertainty
+    freedom = (mine + theirs) ** 2 / (mine**2 / own_freedom + theirs**2 / base.freedom)
+    own_error = math.sqrt(squares(gains) / (runs - 1) / runs) / sigma if runs > 1 else 0.0
+    return _Comparison(
+        effect=(mean(gains) - base.level) / sigma,
+        variance=mine + theirs,
+        freedom=max(1, int(freedom)),
+        plain=(mean(gains) - base.plain_level) / sigma,
+        plain_variance=1 / runs + 1 / base.runs,
+        own_error=own_error,
+        runs=runs,
+        controls=base.runs,
+        fresh_left=0,
     )
 
 
-def expected_false_keeps(controls: Sequence[int]) -> float:
-    """Return the expected number of keeps if no candidate changed anything.
+def _judge_exact(
+    gains: Sequence[float], base: BaseLevel, scale: MetricScale, gate: Gate, simpler: bool
+) -> Judgement:
+    """Judge where all runs of either side repeat exactly: any difference counts."""
+    difference = gains[0] - base.level
+    if abs(difference) <= NOISELESS * max(1.0, abs(base.level)):
+        difference = 0.0
+    effect = scale.effect(base.level, difference)
+    repeats = "the metric repeats exactly"
+    test = GAIN
+    outcome: Outcome | None = None
+    if difference < 0:
+        outcome, reason = Outcome.DISCARD, f"{repeats}, and it is worse"
+    elif difference == 0 and not simpler:
+        outcome, reason = Outcome.DISCARD, f"{repeats}, and nothing changed"
+    elif len(gains) < gate.fewest_runs:
+        reason = f"{repeats}: needs one run more to confirm it"
+    else:
+        outcome = Outcome.KEEP
+        test = GAIN if difference > 0 else NON_INFERIORITY
+        reason = f"{repeats}, and {len(gains)} runs confirm it"
+    return Judgement(
+        outcome=outcome,
+        effect=effect,
+        low=effect,
+        high=effect,
+        noise=Noise(sigma=0.0, freedom=base.freedom),
+        evidence=0.0,
+        more_runs=0 if outcome else 1,
+        more_controls=0,
+        reason=reason,
+        test=test,
+    )
 
-    That is an upper bound on the false keeps to expect among the candidates, since one that does
-    change something cannot be kept falsely. The rates are simulated (scripts/simulate_gate.py);
-    between two simulated numbers of control runs, the higher rate counts.
 
-    Args:
-        controls: The number of control runs, for each candidate.
-    """
-    known = [number for number, _ in FALSE_KEEPS]
-    total = 0.0
-    for given in controls:
-        number = min(given, known[-1])
-        above = bisect_left(known, number)
-        below = max(0, above - (known[above] != number))
-        total += max(FALSE_KEEPS[above][1], FALSE_KEEPS[below][1])
-    return total
-
-
-def _difference(base: Sequence[float], runs: Sequence[float], lower_is_better: bool) -> float:
-    """Return how much better the runs are than their base on average, metric units."""
-    gain = mean(base) - mean(runs)
-    return gain if lower_is_better else -gain
-
-
-def _combine_tests(estimate: _Estimate, gate: Gate, simpler: bool) -> tuple[str, _Answer]:
+def _combine_tests(compared: _Comparison, gate: Gate, simpler: bool) -> tuple[str, _Answer]:
     """Return the deciding test and its answer: either one keeps, only both together discard."""
-    gain = _apply_test(estimate, gate.gain, gate)
+    gain = _apply_test(compared, gate.gain, gate)
     if not simpler or gate.no_worse is None or gain.outcome is Outcome.KEEP:
         return GAIN, gain
-    no_worse = _apply_test(estimate, gate.no_worse, gate)
+    no_worse = _apply_test(compared, gate.no_worse, gate)
     if no_worse.outcome is Outcome.DISCARD and gain.outcome is not Outcome.DISCARD:
         return GAIN, gain
     reason = f"as a simplification, {gate.no_worse.shift:g} sigma worse allowed: {no_worse.reason}"
-    return NON_INFERIORITY, _Answer(no_worse.outcome, no_worse.evidence, reason)
+    return NON_INFERIORITY, no_worse._replace(reason=reason)
 
 
-def _apply_test(estimate: _Estimate, test: Test, gate: Gate) -> _Answer:
+def _apply_test(compared: _Comparison, test: Test, gate: Gate) -> _Answer:
     """Return one test's answer, with the evidence that decided it."""
-    effect = estimate.effect + test.shift
-    cautious = effect / (quantile(test.tail, estimate.freedom) / test.tail[-1])
-    kept_by, dropped_by = (_evidence(size, estimate, test) for size in (cautious, effect))
-    if estimate.runs < gate.fewest_runs and effect < test.screen:
-        reason = f"screened out: its first run was {-estimate.effect:.1f} sigma worse"
+    plain = compared.plain + test.shift
+    price = quantile(test.tail, compared.freedom) / test.tail[-1]
+    cautious = (compared.effect + test.shift) / price
+    kept_by = _evidence(cautious, compared.variance, test)
+    dropped_by = _evidence(plain, compared.plain_variance, test)
+    if compared.runs < gate.fewest_runs:
+        if plain >= test.screen:
+            return _Answer(None, kept_by, "one run, however good, is never enough: needs another")
+        reason = f"screened out: its first run was {-compared.plain:.1f} sigma worse"
         return _Answer(Outcome.DISCARD, dropped_by, reason)
-    if estimate.runs < gate.fewest_runs:
-        return _Answer(None, kept_by, "one run, however good, is never enough: needs another")
     so_far = f"evidence {kept_by:.1f} nats, {test.keep:g} keep"
-    left = gate.most_runs - estimate.runs
-    if kept_by >= test.keep:
+    left = gate.most_runs - compared.runs
+    enough = luck_of_modes(compared.runs, compared.controls) <= gate.most_luck
+    enough = enough and _stands_alone(compared, test)
+    drop = max(test.drop, gate.few_drop) if compared.controls < gate.few_controls else test.drop
+    if kept_by >= test.keep and enough:
         return _Answer(Outcome.KEEP, kept_by, so_far)
-    if left > 0 and dropped_by > test.drop:
-        return _Answer(None, kept_by, f"{so_far}: needs another run, at most {left} more")
-    return _final_answer(cautious * math.sqrt(_weight(estimate)), kept_by, dropped_by, test, left)
+    promising = dropped_by > 0
+    if left > 0 and (kept_by >= test.keep or dropped_by > drop):
+        few = ", but so few runs can be luck" if kept_by >= test.keep else ""
+        reason = f"{so_far}{few}: needs another run, at most {left} more"
+        return _Answer(None, kept_by, reason, promising=promising)
+    errors = cautious / math.sqrt(compared.variance) if enough else -math.inf
+    if left <= 0 and errors < test.last_look and promising and compared.fresh_left:
+        reason = f"{so_far}: needs more control runs beside it"
+        return _Answer(None, kept_by, reason, more_runs=0, promising=True)
+    return _final_answer(errors, kept_by, dropped_by, replace(test, drop=drop), left)
+
+
+def _stands_alone(compared: _Comparison, test: Test) -> bool:
+    """Return whether the effect is large by the candidate's own spread, whatever sigma says.
+
+    A candidate whose runs only spread wider would else be kept whenever its first ones are lucky.
+    """
+    needed = quantile(test.own_tail, compared.runs - 1) * compared.own_error
+    return compared.effect + test.shift >= needed
 
 
 def _final_answer(
@@ -268,7 +285,7 @@ def _final_answer(
         reason = f"{errors:.1f} standard errors after the last run, {test.last_look:g} keep"
         return _Answer(Outcome.KEEP, kept_by, reason)
     if dropped_by <= test.drop:
-        reason = f"evidence {dropped_by:.1f} nats, {test.drop:g} drop"
+        reason = f"evidence {dropped_by:.1f} nats, {test.drop:.2g} drop"
         return _Answer(Outcome.DISCARD, dropped_by, reason)
     reason = f"evidence {kept_by:.1f} nats, {test.keep:g} keep, and {errors:.1f} standard errors"
     return _Answer(
@@ -276,40 +293,51 @@ def _final_answer(
     )
 
 
-def _weight(estimate: _Estimate) -> float:
-    """Return the inverse variance of the difference of the two means, in 1 / sigma^2."""
-    return 1 / (1 / estimate.runs + 1 / estimate.controls)
-
-
-def _evidence(effect: float, estimate: _Estimate, test: Test) -> float:
+def _evidence(effect: float, variance: float, test: Test) -> float:
     """Return the log likelihood ratio, nats, of a shifted effect of `test.gain` and one of 0."""
-    return _weight(estimate) * test.gain * (effect - test.gain / 2)
+    return test.gain * (effect - test.gain / 2) / variance
 
 
-def _are_alike(runs: Sequence[float], noise: Noise, gate: Gate) -> bool:
+def luck_of_modes(runs: int, controls: int) -> float:
+    """Return the largest chance that all runs, and no control run, fall into one mode of the noise.
+
+    Whatever share p of runs falls there, it is p^runs (1 - p)^controls, largest where p is the
+    runs' share of all.
+    """
+    total = runs + controls
+    return math.exp(runs * math.log(runs) + controls * math.log(controls) - total * math.log(total))
+
+
+def _repeats(gains: Sequence[float]) -> bool:
+    """Return whether all runs are the same."""
+    return max(gains) - min(gains) <= NOISELESS * max(1.0, abs(gains[0]))
+
+
+def _are_alike(
+    runs: Sequence[float], gains: Sequence[float], sigma: float, scale: MetricScale, gate: Gate
+) -> bool:
     """Return whether the runs hardly differ, although runs with other seeds do by the noise.
 
     They must be close by that noise and by their own size; else no code that got 100 times faster
     could be kept, since its times and their noise shrink together.
     """
-    if len(runs) < 2 or noise.sigma < NOISELESS * max(1.0, abs(runs[0])):
+    if len(gains) < 2:
         return False
-    spread = math.sqrt(squares(runs) / (len(runs) - 1))
-    return spread < ALIKE * noise.sigma and spread <= gate.alike_share * abs(mean(runs))
+    spread = math.sqrt(squares(gains) / (len(gains) - 1))
+    size = 1.0 if scale.log else abs(mean(runs))
+    return spread < ALIKE * sigma and spread <= gate.alike_share * size
 
 
-def _ignore_seeds(controls: Sequence[float], noise: Noise, gate: Gate) -> bool:
+def _ignore_seeds(controls: Sequence[float], sigma: float, scale: MetricScale, gate: Gate) -> bool:
     """Return whether so many control runs are alike that seeds do not move the incumbent either.
 
     The code may fix its seed, or the metric have few values: then it does not count against a
     candidate that its runs are alike.
     """
-    if gate.alike_controls == 0:
-        return False
     several = max(gate.alike_controls, math.ceil(ALIKE_CONTROLS * len(controls)))
     ordered = sorted(controls)
     windows = (ordered[n : n + several] for n in range(len(ordered) - several + 1))
-    return any(_are_alike(window, noise, gate) for window in windows)
+    return any(_are_alike(window, scale.gains(window), sigma, scale, gate) for window in windows)
 
 
 def _withhold(answer: _Answer, runs: int) -> _Answer:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from autoresearch.contract import Contract
 from autoresearch.ledger.history import History
 from autoresearch.records import Verdict
-from autoresearch.statistics.sequential_test import GATES, JUDGE_VERSION, Gate, Judgement
+from autoresearch.statistics.gates import GATES, JUDGE_VERSION, Gate, Judgement
 from autoresearch.verdicts.derivation import derive_verdict
 from autoresearch.verdicts.evidence import (
     AGEING_SINCE,

@@ -3,9 +3,8 @@
 from autoresearch.contract import Contract
 from autoresearch.ledger.history import History
 from autoresearch.records import Outcome, RunState, Verdict
-from autoresearch.statistics.gates import NON_INFERIORITY
+from autoresearch.statistics.gates import GAIN, GATES, NON_INFERIORITY, Gate, Judgement
 from autoresearch.statistics.rounding import decimals
-from autoresearch.statistics.sequential_test import GATES, Gate, Judgement
 from autoresearch.verdicts.evidence import Evidence, count_unfinished
 
 MOST_REPEATS = 2  # of runs that were lost or disturbed to no fault of their own
@@ -110,20 +109,30 @@ def _sentence(
 ) -> str:
     """Return one sentence with numbers, and why it was not kept, which helps the next idea."""
     assert judgement.noise is not None
-    digits = decimals(judgement.noise.sigma)
+    assert judgement.effect is not None
+    exact = judgement.noise.sigma == 0
+    digits = decimals(abs(judgement.effect) if exact else judgement.noise.sigma)
     unit = f" {contract.metric.unit}".rstrip()
     n, k = len(evidence.candidate), len(evidence.controls)
     kept = judgement.outcome is Outcome.KEEP
+    simpler = history.experiments[experiment].simpler
     prefix, suffix = "", "" if kept else f" ({judgement.reason})"
+    if kept and simpler > 0 and judgement.test == GAIN:
+        suffix = f", and simpler by {simpler} syntax nodes"
     if kept and history.experiments[experiment].base != history.incumbent:
-        suffix = f", but overtaken: {history.incumbent} had become the incumbent by then"
+        suffix += f", but overtaken: {history.incumbent} had become the incumbent by then"
     if kept and judgement.test == NON_INFERIORITY and gate.no_worse is not None:
-        nodes, most = history.experiments[experiment].simpler, gate.no_worse.shift
-        prefix = f"simpler by {nodes} syntax nodes and shown to cost less than {most:g} sigma: "
-    assert judgement.effect is not None
+        cost = f"shown to cost less than {gate.no_worse.shift:g} sigma"
+        if exact:
+            cost = "shown to cost nothing"
+        prefix = f"simpler by {simpler} syntax nodes and {cost}: "
     effect = round(judgement.effect, digits) + 0.0  # no -0.000
+    interval = (
+        "the metric repeats exactly"
+        if exact
+        else f"95 % interval {judgement.low:.{digits}f} to {judgement.high:.{digits}f}"
+    )
     return contract.metric.attributed(
-        f"{prefix}{effect:+.{digits}f}{unit} (95 % interval {judgement.low:.{digits}f} to "
-        f"{judgement.high:.{digits}f}) over {n} run{'s' * (n != 1)} against {k} controls: "
-        f"{judgement.outcome}{suffix}"
+        f"{prefix}{effect:+.{digits}f}{unit} ({interval}) over {n} run{'s' * (n != 1)} "
+        f"against {k} controls: {judgement.outcome}{suffix}"
     )

@@ -114,6 +114,15 @@ def began(history: History, runs: Sequence[str]) -> float | None:
     return min((report.started for report in _reports(history, runs)), default=None)
 
 
+def older_controls(history: History, evidence: Evidence) -> int:
+    """Return how many of the control runs, from the first on, began before the candidate did."""
+    first = began(history, evidence.candidate)
+    if first is None:
+        return len(evidence.controls)
+    before = takewhile(lambda r: r.started < first, _reports(history, evidence.controls))
+    return sum(1 for _ in before)
+
+
 def gather(
     history: History,
     experiment: str,

@@ -3,14 +3,23 @@
 from autoresearch.contract import Contract
 from autoresearch.ledger.history import History
 from autoresearch.records import Outcome
-from autoresearch.statistics.gates import NON_INFERIORITY
-from autoresearch.statistics.sequential_test import GATES, JUDGE_VERSION, Judgement, judge
-from autoresearch.verdicts.evidence import Evidence, values
+from autoresearch.statistics.gates import GATES, JUDGE_VERSION, NON_INFERIORITY, Judgement
+from autoresearch.statistics.metric_scale import is_ratio_unit
+from autoresearch.statistics.sequential_test import judge
+from autoresearch.verdicts.evidence import Evidence, ages, older_controls, values
 
 
 def lower_is_better(contract: Contract) -> bool:
     """Return whether a smaller metric is a gain."""
     return contract.metric.direction == "min"
+
+
+def log_scale(contract: Contract) -> bool:
+    """Return whether runs are compared by the logarithm of the metric."""
+    metric = contract.metric
+    if metric.scale is not None:
+        return metric.scale == "log"
+    return metric.scoring == "clock" or is_ratio_unit(metric.unit)
 
 
 def judge_evidence(
@@ -28,6 +37,8 @@ def judge_evidence(
         lower_is_better=lower_is_better(contract),
         gate=GATES[version],
         simpler=history.experiments[experiment].simpler > 0,
+        old=older_controls(history, evidence) if ages(contract) else 0,
+        log=log_scale(contract),
     )
 
 

@@ -4,13 +4,9 @@ from autoresearch.contract import Contract
 from autoresearch.ledger.history import History
 from autoresearch.ledger.ledger import Ledger
 from autoresearch.records import Event, Reversal, Reverted
+from autoresearch.statistics.gates import GATES, JUDGE_VERSION
+from autoresearch.statistics.reversal_test import ReversalEvidence, falls_behind
 from autoresearch.statistics.rounding import decimals
-from autoresearch.statistics.sequential_test import (
-    GATES,
-    JUDGE_VERSION,
-    ReversalEvidence,
-    falls_behind,
-)
 from autoresearch.verdicts.evidence import (
     AGEING_SINCE,
     ages,
@@ -20,7 +16,7 @@ from autoresearch.verdicts.evidence import (
     noise_groups,
     values,
 )
-from autoresearch.verdicts.judgement import kept_as_simpler, lower_is_better
+from autoresearch.verdicts.judgement import kept_as_simpler, log_scale, lower_is_better
 
 
 def due_reversal(
@@ -47,6 +43,7 @@ def due_reversal(
         lower_is_better=lower_is_better(contract),
         gate=GATES[version],
         margin_sigmas=no_worse.shift if simpler and no_worse else 0.0,
+        log=log_scale(contract),
     )
     if found is None:
         return None

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from autoresearch.contract import Contract
 from autoresearch.ledger.history import History
+from autoresearch.statistics.false_keeps import expected_false_keeps, looks_normal
 from autoresearch.statistics.overfitting import Keep, Overfitting, Scores, measure_overfitting
 from autoresearch.statistics.prediction_scores import Forecast, PredictionScore, score_predictions
-from autoresearch.statistics.sequential_test import expected_false_keeps
+from autoresearch.verdicts.evidence import controls_of, values
 from autoresearch.verdicts.judgement import kept_as_simpler, lower_is_better
 
 
@@ -17,7 +18,8 @@ class TrackRecord:
 
     candidates: int  # judged on measurements, but for those kept as simplifications
     simplifications: int = 0  # kept for being simpler and not worse: they claim no gain
-    false_keeps: float  # to be expected among the candidates if none was a gain, at normal noise
+    false_keeps: float  # to be expected among the candidates if none was a gain
+    normal_noise: bool = False  # the lab's own noise looks normal; else the worst noise is assumed
     overfitting: Overfitting | None  # of all keeps together
     taste: dict[str, PredictionScore]  # by proposer: the client and its model
 
@@ -29,10 +31,13 @@ def track_record(history: History, contract: Contract) -> TrackRecord:
     """
     measured = [v for v in history.verdicts.values() if v.evidence is not None]
     judged = [v for v in measured if not kept_as_simpler(history, v.experiment, contract)]
+    groups = [values(history, controls_of(history, name)) for name in history.kept]
+    normal = looks_normal(groups)
     return TrackRecord(
         candidates=len(judged),
         simplifications=len(measured) - len(judged),
-        false_keeps=expected_false_keeps([len(v.control_runs) for v in judged]),
+        false_keeps=expected_false_keeps([len(v.control_runs) for v in judged], normal=normal),
+        normal_noise=normal,
         overfitting=overfitting(history, contract),
         taste=score_predictions(_forecasts(history)),
     )

@@ -9,7 +9,7 @@ from autoresearch.contract import Contract
 from autoresearch.errors import LedgerDamagedError
 from autoresearch.ledger.history import History
 from autoresearch.records import Reversal, Ruling, Verdict
-from autoresearch.statistics.sequential_test import GATES, JUDGE_VERSION, Gate
+from autoresearch.statistics.gates import GATES, JUDGE_VERSION, Gate
 from autoresearch.verdicts.assessment import assess
 from autoresearch.verdicts.reversals import due_reversal
 

@@ -165,6 +165,8 @@ def _show_simulation(found: "Simulation") -> None:
     console.print(shown)
     say("\nRuns per candidate, by effect")
     _show_runs(found.rows)
+    say("\nOther noise")
+    _show_noises(found.noises)
     say("\nSimplifications kept, if at most 1 sigma worse is allowed")
     _show_simplifications(found.simplifications)
     say("\nThe first runs of the same candidates without a gain, under other rules")
@@ -176,6 +178,20 @@ def _show_runs(rows: Sequence["Row"]) -> None:
     shown = table("controls", *(f"{one.effect:g}" for one in rows[0].tallies))
     for row in rows:
         shown.add_row(row.setting.label, *(f"{one.runs_each:.2f}" for one in row.tallies))
+    console.print(shown)
+
+
+def _show_noises(rows: Sequence["Row"]) -> None:
+    shown = table("runs", "controls", "false keeps", "runs per null", "kept at 2", "at 4")
+    for row in rows:
+        shown.add_row(
+            row.setting.kind,
+            f"{row.setting.controls}",
+            f"{row.at(0).rate:.2%}",
+            f"{row.at(0).runs_each:.2f}",
+            f"{row.at(2).rate:.3f}",
+            f"{row.at(4).rate:.3f}",
+        )
     console.print(shown)
 
 

@@ -43,6 +43,11 @@ def false_keep_words(record: TrackRecord) -> str:
     """
     if not record.candidates:
         return ""
+    noise = (
+        "by the noise of this lab's control runs, which looks normal"
+        if record.normal_noise
+        else "at the worst noise that was simulated, since this lab's is not known to be normal"
+    )
     left_out = (
         f"; {count(record.simplifications, 'simplification')} kept, which claim no gain, left out"
         if record.simplifications
@@ -50,7 +55,7 @@ def false_keep_words(record: TrackRecord) -> str:
     )
     return (
         f"at most {record.false_keeps:.2g} false keeps are expected among "
-        f"{count(record.candidates, 'candidate')} judged, if the noise of runs is normal{left_out}"
+        f"{count(record.candidates, 'candidate')} judged, {noise}{left_out}"
     )
 
 

@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.status import Status
 from rich.text import Text
 
+from autoresearch.statistics.gates import GATE
 from autoresearch.statistics.noise import measure_noise
-from autoresearch.statistics.sequential_test import GATE
 from server.commands.output import console
 from server.views import figures
 

@@ -14,7 +14,7 @@ from autoresearch.loop.evaluation_view import evaluation_view
 from autoresearch.loop.incumbent import incumbent_view
 from autoresearch.loop.recall import remember
 from autoresearch.records import EndCause, Judged, Outcome, RunFinished, RunState
-from autoresearch.statistics.sequential_test import JUDGE_VERSION
+from autoresearch.statistics.gates import JUDGE_VERSION
 from autoresearch.verdicts.assessment import assess
 from autoresearch.verdicts.evidence import (
     HORIZON_S,

@@ -20,7 +20,7 @@ from autoresearch.scheduling.demands import (
     idle_demands,
     rest_after_disturbances,
 )
-from autoresearch.statistics.sequential_test import GATE
+from autoresearch.statistics.gates import GATE
 from autoresearch.verdicts.evidence import controls_of
 from tests.support.fakes import wait_for
 from tests.support.pretend import Pretend

@@ -12,7 +12,7 @@ from autoresearch.scheduling.demands import (
     requested_run,
 )
 from autoresearch.scheduling.scheduler import Demand
-from autoresearch.statistics.sequential_test import GATE
+from autoresearch.statistics.gates import GATE
 from autoresearch.verdicts.assessment import BASELINE_RUNS, assess
 from tests.support.samples import finished, started
 from tests.support.told import BASELINE, IN_SECONDS, TINY, Told

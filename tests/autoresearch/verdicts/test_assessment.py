@@ -7,7 +7,7 @@ import pytest
 
 from autoresearch.lab import Lab
 from autoresearch.records import RunState
-from autoresearch.statistics.sequential_test import GATE
+from autoresearch.statistics.gates import GATE
 from autoresearch.verdicts import assessment
 from autoresearch.verdicts.assessment import MissingRuns, assess
 from tests.support.pretend import Pretend

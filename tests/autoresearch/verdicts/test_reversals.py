@@ -8,7 +8,7 @@ from autoresearch.errors import LedgerDamagedError
 from autoresearch.loop.evaluation_view import evaluation_view
 from autoresearch.loop.incumbent import incumbent_view
 from autoresearch.records import Outcome, Reversal, Reverted
-from autoresearch.statistics.sequential_test import GATE
+from autoresearch.statistics.gates import GATE
 from autoresearch.verdicts.assessment import assess
 from autoresearch.verdicts.evidence import built_on_reversed
 from autoresearch.verdicts.reversals import due_reversal
