@@ -4,7 +4,7 @@
 
 With --write it writes the false keeps into autoresearch/statistics/false_keep_rates.py, from which
 `expected_false_keeps` reads them. Every candidate is judged by
-autoresearch/statistics/sequential_test.py itself, one by one: 100,000 a number of controls take some
+autoresearch/statistics/sequential_test.py itself, one by one, for some
 minutes. `autoresearch-mcp aa-test --simulate` has the shorter tables. Prints one row a
 kind of noise, one an effect, and one an effect again, with what verdicts claim.
 """

@@ -29,8 +29,8 @@ def test_candidates_are_followed_with_the_function_that_gives_the_labs_verdicts(
 
 
 def test_a_candidate_is_followed_until_its_verdict_and_no_further() -> None:
-    trial = trials.follow([3.0, 3.01, 9.9], CONTROLS)
-    assert (trial.outcome, trial.runs, trial.controls) == (Outcome.KEEP, 2, 6)
+    trial = trials.follow([3.0, 3.01, 3.0, 3.01, 9.9], CONTROLS)
+    assert (trial.outcome, trial.runs, trial.controls) == (Outcome.KEEP, 4, 6)
     assert trials.follow([3.4], CONTROLS).outcome is Outcome.DISCARD
 
 
@@ -51,7 +51,7 @@ def test_the_same_seed_draws_the_same_candidates_and_cells_do_not_share_them() -
 def test_an_underestimated_sigma_is_too_low_by_so_much_in_what_the_judge_sees() -> None:
     low = Setting(controls=60, underestimated=1.5)
     drawn = simulate.draw(low, 0.0, 100, seed=1)
-    spreads = [stdev(controls) for _, controls in drawn]
+    spreads = [stdev(controls) for _, controls, _ in drawn]
     assert sum(spreads) / len(spreads) == pytest.approx(1 / 1.5, rel=0.02)
 
 

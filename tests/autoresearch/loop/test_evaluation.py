@@ -122,7 +122,7 @@ def test_a_crash_counts_however_often_the_machine_disturbed_other_runs(told: Tol
 
 
 def test_the_runs_that_a_keep_rests_on_are_no_controls_of_the_next(told: Told) -> None:
-    told.runs("e1", 3.0, 3.01)
+    told.runs("e1", 3.0, 3.01, 3.0, 3.01)
     verdict = due_verdict("e1", told.history, TINY)
     assert verdict is not None
     told.tell(Judged(verdict=verdict))
@@ -160,7 +160,7 @@ def test_only_the_judge_asks_for_further_runs(told: Told) -> None:
 
 
 def test_a_verdict_names_the_runs_it_rests_on_and_explains_itself(told: Told) -> None:
-    told.runs("e1", 3.0, 3.01)
+    told.runs("e1", 3.0, 3.01, 3.0, 3.01)
     verdict = due_verdict("e1", told.history, TINY)
     assert verdict is not None
     assert verdict.candidate_runs == ("e1-r1", "e1-r2")
@@ -173,7 +173,7 @@ def test_a_verdict_names_the_runs_it_rests_on_and_explains_itself(told: Told) ->
 
 
 def test_a_verdict_is_derived_again_with_the_gate_of_the_version_that_gave_it(told: Told) -> None:
-    told.runs("e1", 3.0, 3.01)
+    told.runs("e1", 3.0, 3.01, 3.0, 3.01)
     old = due_verdict("e1", told.history, TINY, 1)
     new = due_verdict("e1", told.history, TINY)
     assert old is not None
@@ -189,7 +189,7 @@ def test_with_a_budget_of_seconds_controls_grow_old_but_still_tell_the_noise() -
     told = Told()
     told.runs("e0", *BASELINE, at=1_000.0)
     told.propose()
-    told.runs("e1", 3.0, 3.01, at=10_000.0)
+    told.runs("e1", 3.0, 3.01, 3.0, 3.01, at=10_000.0)
     assert len(gather(told.history, "e1", TINY, version=JUDGE_VERSION).controls) == 6
     aged = gather(told.history, "e1", IN_SECONDS, version=JUDGE_VERSION)
     assert aged.controls == ()
@@ -231,14 +231,14 @@ def test_a_simplification_is_kept_for_being_no_worse_and_says_so(told: Told) -> 
 
 def test_a_simplification_that_is_better_is_kept_as_a_gain(told: Told) -> None:
     simpler = told.propose(simpler=42)
-    told.runs(simpler, 3.0, 3.01)
+    told.runs(simpler, 3.0, 3.01, 3.0, 3.01)
     assert told.judge(simpler).sentence.startswith("+0.195")
     assert not kept_as_simpler(told.history, simpler, TINY)
 
 
 def test_candidate_and_controls_share_a_spare_part_and_every_keep_moves_on(told: Told) -> None:
     assert [spare_part(told.history, name) for name in ("e0", "e1")] == [0, 0]
-    told.runs("e1", 3.0, 3.01)
+    told.runs("e1", 3.0, 3.01, 3.0, 3.01)
     told.judge("e1")
     told.propose()
     assert [spare_part(told.history, name) for name in ("e0", "e1", "e2")] == [0, 1, 1]
@@ -259,7 +259,7 @@ def test_an_evaluation_names_what_held_the_runs_it_rests_on(told: Told) -> None:
 def test_a_keep_whose_incumbent_moved_meanwhile_is_called_overtaken(told: Told) -> None:
     first, second = "e1", told.propose()
     for name in (first, second):
-        told.runs(name, 3.0, 3.01)
+        told.runs(name, 3.0, 3.01, 3.0, 3.01)
     assert "overtaken" not in told.judge(first).sentence
     late = told.judge(second)
     assert (late.outcome, late.moved_incumbent) == (Outcome.KEEP, False)
@@ -277,7 +277,7 @@ def test_the_incumbents_runs_are_named_for_what_they_are(told: Told) -> None:
         return incumbent_words(incumbent_view(told.history, TINY), "bpb")
 
     assert words().endswith("over 6 runs")
-    told.runs("e1", 3.0, 3.01)
+    told.runs("e1", 3.0, 3.01, 3.0, 3.01)
     told.judge("e1")
     assert words().endswith("over the 2 runs it was kept on")
     told.runs("e1", 3.02)
@@ -301,7 +301,7 @@ def test_controls_are_summed_up_however_many_there_are(told: Told) -> None:
 
 
 def test_what_was_kept_shows_the_runs_it_was_kept_on_and_not_its_controls(told: Told) -> None:
-    told.runs("e1", 3.0, 3.01)
+    told.runs("e1", 3.0, 3.01, 3.0, 3.01)
     told.judge("e1")
     told.runs("e1", 3.02, 3.0)
     assert [run.run for run in view("e1", told.history, TINY).runs] == ["e1-r1", "e1-r2"]

@@ -72,7 +72,7 @@ def test_controls_stop_at_what_the_gate_can_use() -> None:
 def test_a_new_incumbent_is_measured_anew() -> None:
     told = Told(*BASELINE)
     told.propose()
-    told.runs("e1", 3.0, 3.01)
+    told.runs("e1", 3.0, 3.01, 3.0, 3.01)
     told.judge("e1")
     assert idle_wish(told.history, TINY) == "e1"
 
@@ -80,7 +80,7 @@ def test_a_new_incumbent_is_measured_anew() -> None:
 def test_where_seconds_are_the_budget_the_parent_keeps_up_with_the_incumbent() -> None:
     told = Told(*BASELINE)
     told.propose()
-    told.runs("e1", 3.0, 3.01)
+    told.runs("e1", 3.0, 3.01, 3.0, 3.01)
     told.judge("e1")
     assert idle_wish(told.history, IN_SECONDS) == "e1"
     told.runs("e1", 3.1, at=50_000.0)

@@ -120,7 +120,7 @@ def test_a_stack_has_two_to_six_judged_experiments_that_are_not_in_the_incumbent
     open_one = told.propose()
     with pytest.raises(InvalidStateError, match="no verdict yet"):
         refuse_unfit(told.history, ("e1", open_one))
-    told.runs(open_one, 3.0, 3.01)
+    told.runs(open_one, 3.0, 3.01, 3.0, 3.01)
     told.judge(open_one)
     with pytest.raises(PatchRefusedError, match="already has it"):
         refuse_unfit(told.history, ("e1", open_one))

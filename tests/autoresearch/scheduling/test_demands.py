@@ -67,7 +67,7 @@ def test_one_run_that_is_asked_for_queues_and_preempts_controls_unless_it_is_one
 def test_all_that_idle_slots_can_do_is_demanded_at_once() -> None:
     told = Told(*BASELINE)
     told.propose()
-    told.runs("e1", 3.0, 3.01)
+    told.runs("e1", 3.0, 3.01, 3.0, 3.01)
     told.judge("e1")
     told.runs("e1", 3.1, 3.1, at=50_000.0)
     left = GATE.most_controls - 2

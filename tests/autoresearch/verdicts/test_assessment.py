@@ -31,7 +31,7 @@ def test_an_experiment_without_runs_misses_one(told: Told) -> None:
 
 
 def test_where_a_verdict_is_due_or_given_nothing_is_missing(told: Told) -> None:
-    told.runs("e1", 3.0, 3.01)
+    told.runs("e1", 3.0, 3.01, 3.0, 3.01)
     due = assess("e1", told.history, TINY)
     assert due.verdict is not None
     assert (due.given, due.missing) == (None, MissingRuns())

@@ -21,7 +21,7 @@ def kept() -> Told:
     """e1 was kept, and looked 0.2 better."""
     told = Told(*BASELINE)
     told.propose()
-    told.runs("e1", 3.0, 3.01)
+    told.runs("e1", 3.0, 3.01, 3.0, 3.01)
     assert told.judge("e1").moved_incumbent
     return told
 
@@ -38,7 +38,7 @@ def test_a_keep_that_was_luck_is_taken_back_by_runs_made_since(kept: Told) -> No
         assert due_reversal(kept.history, TINY) is None, n
         kept.runs("e1", 3.25)
     reversal = taken_back(kept)
-    assert reversal.candidate_runs == tuple(f"e1-r{n}" for n in range(3, 9))
+    assert reversal.candidate_runs == tuple(f"e1-r{n}" for n in range(5, 11))
     assert reversal.control_runs == tuple(f"e0-r{n}" for n in range(1, 7))
     assert kept.history.incumbent == "e0"
     assert incumbent_view(kept.history, TINY).instead_of == "e1"
@@ -60,7 +60,7 @@ def test_the_baseline_cannot_be_taken_back() -> None:
 def test_a_simplification_is_only_taken_back_beyond_its_margin() -> None:
     told = Told(*BASELINE, *BASELINE, *BASELINE)
     told.propose(simpler=42)
-    told.runs("e1", *BASELINE, *BASELINE[:4])
+    told.runs("e1", *BASELINE, *BASELINE, *BASELINE[:2])
     verdict = told.judge("e1")
     assert verdict.sentence.startswith("simpler by 42")
     told.runs("e1", *[value + 0.007 for value in BASELINE])
@@ -99,7 +99,7 @@ def test_what_was_built_on_it_is_known_and_judged_against_it_still(kept: Told) -
     assert built_on_reversed(kept.history, "e1") is None
     found = assess("e2", kept.history, TINY)
     assert evaluation_view(found, kept.history, TINY, now=0.0).built_on_taken_back == "e1"
-    kept.runs("e2", 1.0, 1.2)
+    kept.runs("e2", 1.0, 1.2, 1.0, 1.2)
     verdict = due_verdict("e2", kept.history, TINY)
     assert verdict is not None
     assert verdict.base == "e1"

@@ -72,7 +72,7 @@ def test_a_labs_keeps_are_compared_on_both_parts() -> None:
     told = Told()
     told.runs("e0", *BASELINE, apart=0.5)
     told.propose()
-    told.runs("e1", 3.0, 3.01, apart=0.6)
+    told.runs("e1", 3.0, 3.01, 3.0, 3.01, apart=0.6)
     assert track_record(told.history, TINY).overfitting is None
     told.judge("e1")
     found = track_record(told.history, TINY)
@@ -86,7 +86,7 @@ def test_a_labs_keeps_are_compared_on_both_parts() -> None:
 def test_predictions_are_scored_for_each_client_and_model_apart() -> None:
     told = Told(*BASELINE)
     told.propose(prediction=Prediction(effect=0.2, confidence=0.9))
-    told.runs("e1", 3.0, 3.01)
+    told.runs("e1", 3.0, 3.01, 3.0, 3.01)
     told.judge("e1")
     told.propose(
         prediction=Prediction(effect=0.2, confidence=0.9),
@@ -105,7 +105,7 @@ def test_predictions_are_scored_for_each_client_and_model_apart() -> None:
 def test_what_was_kept_as_a_simplification_is_among_no_false_keeps() -> None:
     told = Told(*BASELINE, *BASELINE, *BASELINE)
     told.propose(simpler=42)
-    told.runs("e1", *BASELINE, *BASELINE[:4])
+    told.runs("e1", *BASELINE, *BASELINE, *BASELINE[:2])
     assert told.judge("e1").outcome is Outcome.KEEP
     found = track_record(told.history, TINY)
     assert (found.candidates, found.simplifications, found.false_keeps) == (0, 1, 0)
@@ -116,5 +116,5 @@ def test_what_was_kept_as_a_simplification_is_among_no_false_keeps() -> None:
     found = track_record(told.history, TINY)
     assert (found.candidates, found.simplifications) == (1, 1)
     words = false_keep_words(found)
-    assert "among 1 candidate judged, if the noise of runs is normal" in words
+    assert "among 1 candidate judged, by the noise of this lab's control runs" in words
     assert words.endswith("; 1 simplification kept, which claim no gain, left out")

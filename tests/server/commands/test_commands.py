@@ -144,7 +144,7 @@ def test_log_has_a_number_in_every_column_that_a_narrow_terminal_does_not_fold(c
     told.propose(hypothesis="longer steps, because the budget is only a few hundred of them")
     late = told.propose()
     for name in ("e1", late):
-        told.runs(name, 3.0, 3.01)
+        told.runs(name, 3.0, 3.01, 3.0, 3.01)
         told.judge(name)
     told.propose()
     begun = started(told.history, "e3")
