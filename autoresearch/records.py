@@ -160,6 +160,7 @@ class Experiment:
     replay_of: str | None = None  # the experiment whose patch this repeats on a newer incumbent
     stack: tuple[str, ...] = ()  # the near misses whose patches this one puts together
     simpler: int = 0  # syntax nodes fewer than its base, where that makes it a simplification
+    simpler_version: int = 1  # of the measure that found it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
