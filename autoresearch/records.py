@@ -205,6 +205,7 @@ class RunReport:
     gpu_peak_mb: float = 0.0  # of its GPU's memory; 0.0 where it has none or nobody can tell
     hopeless: str = ""  # why it was ended early: its curve, beside the incumbent's
     cause: EndCause | None = None  # None while it goes on; see old_records for earlier versions'
+    guard_numbers: tuple[tuple[str, float], ...] = ()  # that its guards printed, by guard
 
     @property
     def yielded(self) -> bool:
