@@ -132,8 +132,9 @@ class _Guard:
         """Return the source of its number: one line `METRIC name=value` of its output."""
         if not self.metric:
             return None
-        none = {"pattern": "", "file": "", "block": ""}
-        prints = dataclasses.replace(spec, scoring="stdout", metric=self.metric, **none)
+        prints = dataclasses.replace(
+            spec, scoring="stdout", metric=self.metric, pattern="", file="", block=""
+        )
         return metric_source_of(directory, prints)
 
     def _measured(self, passed: _GuardEnd, source: MetricSource, end: TrainingEnd) -> _GuardEnd:
