@@ -181,7 +181,7 @@ class RunDir:
 
     @property
     def left(self) -> Path:
-        """What the run left, for guards; empty while it trains."""
+        """Folder in which guards find what the run left; empty while it trains."""
         return self.path / "left"
 
     @property

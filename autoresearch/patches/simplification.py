@@ -1,4 +1,4 @@
-"""Whether a patch is a simplification, and by how many syntax nodes.
+"""Simplifications: patches that take code away, and by how many syntax nodes.
 
 Code that moves into a string, a comment or a docstring has left the syntax tree and not the
 program. So from version 2 on every byte of text that the base does not have counts as a node. That
