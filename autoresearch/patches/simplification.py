@@ -40,16 +40,16 @@ def simpler(before: Files, after: Files, version: int = VERSION) -> int:
         return 0
     old = {path: before[path] for path in changed}
     new = {path: after[path] for path in changed if path in after}
+    size = size_of_code if version == 1 else count_nodes
     try:
-        if version == 1:
-            nodes, left = _total(size_of_code, old), _total(size_of_code, new)
-        else:
-            nodes, left = _total(count_nodes, old), _total(count_nodes, new) + _new_text(old, new)
-            if _total(_uses_of_text, new) > _total(_uses_of_text, old):
-                return 0
+        nodes = _total(size, old)
+        fewer, least = nodes - _total(size, new), max(_FEWEST_NODES, _FEWEST_SHARE * nodes)
+        if fewer >= least and version > 1:
+            gains_a_use = _total(_uses_of_text, new) > _total(_uses_of_text, old)
+            fewer = 0 if gains_a_use else fewer - _new_text(old, new)
     except _UNREADABLE:
         return 0
-    return nodes - left if nodes - left >= max(_FEWEST_NODES, _FEWEST_SHARE * nodes) else 0
+    return fewer if fewer >= least else 0
 
 
 def _total(measure: Callable[[str, bytes], int], files: Files) -> int:
