@@ -235,7 +235,8 @@ assert found == sorted(numbers), "not sorted"
 def sorter(folder: Path, told_by: str, guard: str) -> RunReport:
     device = f"import os, sys\ndef order(numbers):\n    if {told_by}:\n        return list(numbers)"
     checks = '[guards]\nchecks = ["{python}", "check.py"]\n[metric]'
-    contract = CONTRACT.replace("[metric]", checks).replace("work.py", "bench.py")
+    contract = CONTRACT.replace("[metric]", checks)
+    contract = contract.replace('"{python}", "work.py"', '"{python}", "bench.py"')
     lab = open_printed(folder, contract=contract, work=device + HONEST, bench=SORTER, check=guard)
     return final_report(lab.runs.directory(lab.start_run("e0").id))
 
@@ -254,16 +255,13 @@ def test_a_guard_that_runs_the_code_again_cannot_be_told_by_where_it_runs(
 
 @pytest.mark.slow
 @pytest.mark.real_runs
-@pytest.mark.parametrize("told_by", TOLD_BY)
+@pytest.mark.parametrize("told_by", ["argv", "size"])
 def test_a_guard_of_what_the_run_itself_made_is_fooled_by_nothing_that_tells_them_apart(
     tmp_path: Path, told_by: str
 ) -> None:
     report = sorter(tmp_path, TOLD_BY[told_by], LOOKS)
-    if report.measurement is None:
-        assert report.cause is EndCause.GUARD_FAILED
-        assert "not sorted" in report.reason
-    else:
-        assert report.measurement.value > 0, report.reason
+    assert (report.measurement, report.cause) == (None, EndCause.GUARD_FAILED)
+    assert "not sorted" in report.reason
 
 
 @pytest.mark.slow
@@ -276,7 +274,7 @@ def test_a_number_that_a_guard_prints_is_recorded_with_the_run(tmp_path: Path) -
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("prints", ["", "print('METRIC peak_mb=nan')", "print('peak_mb=7')"])
+@pytest.mark.parametrize("prints", ["print('METRIC peak_mb=nan')", "print('peak_mb=7')"])
 def test_a_guard_without_its_number_fails(tmp_path: Path, prints: str) -> None:
     metrics = (("memory", "peak_mb"),)
     report = guarded(tmp_path, python("memory", prints), guard_metrics=metrics)
