@@ -7,11 +7,12 @@ named files exist is checked when a lab is created, since they lie in a commit.
 import hashlib
 import re
 import tomllib
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from autoresearch.errors import ContractError
+from autoresearch.guard_table import Command, Guard, GuardTable
 
 FILE_NAME = "autoresearch.toml"
 DEFAULT_MEMORY_MB = 4096  # for a run whose contract sets no limit
@@ -247,7 +248,7 @@ class Contract(Section):
     run: RunTable
     metric: Metric
     sealed: Sealed | None = None
-    guards: dict[str, Annotated[tuple[str, ...], Field(min_length=1)]] = {}  # must exit with 0
+    guards: dict[str, Guard] = {}  # each must exit with 0
     knobs: dict[str, Knob] = {}
     scaling: Scaling | None = None
 
@@ -263,6 +264,18 @@ class Contract(Section):
         elif self.sealed and self.sealed.vocab == "arrays" and self.run.budget.tokens is not None:
             raise ValueError('vocab = "arrays" has no tokens: give a budget in seconds')
         return self
+
+    @property
+    def guard_commands(self) -> dict[str, Command]:
+        """The command of each guard, by its name."""
+        tables = self.guards.items()
+        return {name: g.command if isinstance(g, GuardTable) else g for name, g in tables}
+
+    @property
+    def guard_numbers(self) -> dict[str, GuardTable]:
+        """The guards that print a number, by their names."""
+        tables = self.guards.items()
+        return {name: g for name, g in tables if isinstance(g, GuardTable) and g.metric}
 
     @property
     def sealed_paths(self) -> tuple[str, ...]:
@@ -315,9 +328,12 @@ def sha256(text: bytes) -> str:
 
 
 def _explain(tables: dict[str, Any], mistake: dict[str, Any]) -> str:
-    path = ".".join(str(part) for part in mistake["loc"])
+    loc: tuple[str | int, ...] = mistake["loc"]
+    if loc[:1] == ("guards",):
+        loc = (*loc[:2], *loc[3:])  # between them stands which kind of guard was tried
+    path = ".".join(str(part) for part in loc)
     if mistake["type"] == "extra_forbidden":
-        return f"- {path}: no such key; {_siblings(mistake['loc'])}"
+        return f"- {path}: no such key; {_siblings(loc)}"
     if mistake["type"] == "missing":
         return f"- {path}: missing"
     said = f" (it is {mistake['input']!r})" if mistake["type"] != "value_error" else ""
@@ -327,15 +343,17 @@ def _explain(tables: dict[str, Any], mistake: dict[str, Any]) -> str:
 
 def _siblings(loc: tuple[str | int, ...]) -> str:
     model: type[BaseModel] | None = Contract
-    for part in loc[:-1]:
+    parts = iter(loc[:-1])
+    for part in parts:
         field = model.model_fields.get(str(part)) if model else None
         model = _model_of(field.annotation) if field else None
+        if field and get_origin(field.annotation) is dict:
+            next(parts, None)  # a name that is the user's own
     known = ", ".join(model.model_fields) if model else ""
     return f"allowed here: {known}" if known else "remove it"
 
 
 def _model_of(annotation: object) -> type[BaseModel] | None:
-    for kind in (annotation, *getattr(annotation, "__args__", ())):
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            return kind
-    return None
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next(filter(None, map(_model_of, getattr(annotation, "__args__", ()))), None)

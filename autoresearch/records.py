@@ -160,6 +160,7 @@ class Experiment:
     replay_of: str | None = None  # the experiment whose patch this repeats on a newer incumbent
     stack: tuple[str, ...] = ()  # the near misses whose patches this one puts together
     simpler: int = 0  # syntax nodes fewer than its base, where that makes it a simplification
+    simpler_version: int = 1  # of the measure that found it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,6 +205,7 @@ class RunReport:
     gpu_peak_mb: float = 0.0  # of its GPU's memory; 0.0 where it has none or nobody can tell
     hopeless: str = ""  # why it was ended early: its curve, beside the incumbent's
     cause: EndCause | None = None  # None while it goes on; see old_records for earlier versions'
+    guard_numbers: tuple[tuple[str, float], ...] = ()  # that its guards printed, by guard
 
     @property
     def yielded(self) -> bool:

@@ -14,7 +14,8 @@
     tree/          the experiment's code without .git; removed when the run ends. A run that is
                    not sealed may write there too
     committed/     the same as it was committed, where guards need it; removed likewise
-    guard/         the folders of the guard that runs; removed likewise
+    left/          where guards find what the run left, and the run itself an empty folder
+    guard/         the run's own folders while a guard runs in their places; removed likewise
     evaluation/    those of a target's own evaluation function; removed likewise
     scratch/       home and temporary folder of the code under research; removed likewise
     out/           what the training leaves: checkpoint, curve.jsonl
@@ -72,6 +73,8 @@ class RunSpec:
     inputs: tuple[tuple[str, str], ...] = ()  # (where it lies, where the run sees it), read-only
     network: bool = False
     guards: tuple[tuple[str, tuple[str, ...]], ...] = ()  # (name, argv)
+    guard_metrics: tuple[tuple[str, str], ...] = ()  # (name, what it prints) of those with a number
+    guarding: bool = False  # a guard runs in the run's place: its time is not the budget
     guard_s: float = 300.0
     gpu_memory_mb: int = 0
     needed_mb: float = 0.0  # of memory, before it begins: what is known; 0.0 where nothing is
@@ -177,6 +180,11 @@ class RunDir:
         return self.path / "committed"
 
     @property
+    def left(self) -> Path:
+        """Folder in which guards find what the run left; empty while it trains."""
+        return self.path / "left"
+
+    @property
     def out(self) -> Path:
         """The training's output folder."""
         return self.path / "out"
@@ -211,6 +219,7 @@ class RunDir:
         fields["state"] = RunState(fields["state"])
         told = "cause" in fields  # not by the supervisor of an earlier version
         fields["cause"] = EndCause(fields["cause"]) if fields.get("cause") else None
+        fields["guard_numbers"] = _frozen(fields.get("guard_numbers", []))
         found = measurement_of(measurement) if measurement else None
         report = RunReport(**fields, measurement=found)
         return report if told else with_cause(report)
@@ -229,7 +238,7 @@ class RunDir:
 
     def remove_leftovers(self) -> None:
         """Remove the folders that nobody needs after the end, as far as possible."""
-        others = (self.path / "guard", self.path / "evaluation")
+        others = (self.left, self.path / "guard", self.path / "evaluation")
         for folder in (self.tree, self.scratch, self.committed, *others):
             remove_tree(folder)
 

@@ -23,6 +23,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "microgpt"), str(ROOT / "autoresearch/targ
 from autoresearch.contract import parse_contract  # noqa: E402
 from autoresearch.data.held_out_split import split_corpus  # noqa: E402
 from autoresearch.data.token_feed import read_corpus, token_stream  # noqa: E402
+from autoresearch.patches.payload_limits import measure  # noqa: E402
 
 CONTRACT = parse_contract((ROOT / "autoresearch/targets/microgpt/autoresearch.toml").read_bytes())
 HELD_OUT, BUDGET = CONTRACT.sealed.held_out, int(CONTRACT.run.budget.amount)  # names, tokens
@@ -37,7 +38,7 @@ def main() -> None:
     names = list(corpus.documents)
     draw = random.Random(1)
     costly = sorted(names, key=lambda name: -bits[name])
-    print("| pasted | names | bytes, deflated | gain, bits per byte | sigma | sigma a kB |")
+    print("| pasted | names | bytes, deflated | as known words | gain, bits per byte | sigma |")
     print("| --- | ---: | ---: | ---: | ---: | ---: |")
     for label, pool in (("at random", None), ("the costliest", costly)):
         for count in (50, 100, 200, 400, 800, 1_600):
@@ -45,9 +46,17 @@ def main() -> None:
             size = len(zlib.compress(" ".join(pasted).encode(), 9))
             gain = np.mean([gain_of(pasted, names, bits, draw) for _ in range(SPLITS)])
             print(
-                f"| {label} | {count:,} | {size:,} | {gain:.4f} | {gain / SIGMA:.1f} "
-                f"| {gain / SIGMA / (size / 1000):.1f} |"
+                f"| {label} | {count:,} | {size:,} | {as_known_words(pasted):,} | {gain:.4f} "
+                f"| {gain / SIGMA:.1f} |"
             )
+
+
+def as_known_words(pasted) -> int:  # noqa: ANN001
+    """Bytes of text by which a patch pays for a list that it spells in one-letter variables."""
+    train = (ROOT / "autoresearch/targets/microgpt/train.py").read_bytes()
+    lines = "".join(f"    {', '.join([*name, '_'])},\n" for name in pasted)
+    code = f"KNOWN = [\n{lines}]\n".encode()
+    return measure({"train.py": train}, {"train.py": train + code}).text
 
 
 def cost_of_names(corpus):  # noqa: ANN001, ANN201

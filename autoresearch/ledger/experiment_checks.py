@@ -20,7 +20,7 @@ from autoresearch.records import Experiment, FileChange
 
 Files = Mapping[str, bytes]  # editable files by path
 Changes = Mapping[str, tuple[RawChange, ...]]  # by commit
-Simpler = Callable[[Files, Files], int]  # computes `Experiment.simpler` from both states
+Simpler = Callable[[Files, Files, int], int]  # `Experiment.simpler` by its version's measure
 _ID = re.compile(r"[0-9a-f]{40}")
 
 
@@ -131,7 +131,10 @@ def _check_code(
         after = files[experiment.id] = {**kept, **new.get(experiment.id, {})}
         if fingerprint(after) != experiment.fingerprint:
             yield f"The fingerprint that is recorded of {experiment.id} is not that of its code."
-        if simpler and (due := simpler(before, after)) != experiment.simpler:
+        if simpler is None:
+            continue
+        due = simpler(before, after, experiment.simpler_version)
+        if due != experiment.simpler:
             yield (
                 f"{experiment.id} is recorded to be {experiment.simpler} nodes simpler than "
                 f"{experiment.base}, but it is {due}."

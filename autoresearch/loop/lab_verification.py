@@ -7,7 +7,7 @@ from autoresearch.ledger.experiment_checks import Note, check_experiments
 from autoresearch.ledger.history import History
 from autoresearch.ledger.verification import JudgeAgain, Verification, verify
 from autoresearch.loop.open_lab import OpenLab
-from autoresearch.patches.patch import simpler
+from autoresearch.patches.simplification import simpler
 from autoresearch.setup.settings import commitment
 from autoresearch.system.hashes import file_sha256
 

@@ -10,6 +10,7 @@ from autoresearch.loop.arguments import checked
 from autoresearch.loop.open_lab import OpenLab
 from autoresearch.loop.stacking import reapplied_tree, stacked_tree
 from autoresearch.patches.patch import Edit, PreparedPatch, prepare
+from autoresearch.patches.simplification import VERSION as SIMPLER_VERSION
 from autoresearch.records import Event, Experiment, Outcome, Prediction, Proposed, Proposer
 from autoresearch.verdicts.evidence import overtaken
 
@@ -164,6 +165,7 @@ def _record(lab: OpenLab, base: str, patch: PreparedPatch, idea: _Idea) -> Exper
             replay_of=idea.replay_of,
             stack=idea.stack,
             simpler=patch.simpler,
+            simpler_version=SIMPLER_VERSION,
         )
         return Proposed(experiment=experiment)
 

@@ -14,8 +14,9 @@ from autoresearch.git.repository import Repository
 from autoresearch.git.unified_diff import unquoted
 from autoresearch.patches import edits as edit_texts
 from autoresearch.patches.edits import Edit
-from autoresearch.patches.fingerprint import fingerprint, size_of_code
+from autoresearch.patches.fingerprint import fingerprint
 from autoresearch.patches.payload_limits import check_payload, check_seeds
+from autoresearch.patches.simplification import simpler
 from autoresearch.records import FileChange
 
 __all__ = ["Edit", "Limits", "PreparedPatch", "fingerprint", "prepare"]
@@ -23,8 +24,6 @@ __all__ = ["Edit", "Limits", "PreparedPatch", "fingerprint", "prepare"]
 Files = Mapping[str, bytes]
 
 _LINKS = {"120000": "a symbolic link", "160000": "a submodule"}
-_FEWEST_NODES = 8  # of a simplification
-_FEWEST_SHARE = 0.01
 _MODES = {**_LINKS, "100755": "an executable file", "100644": "a file that is not executable"}
 
 
@@ -125,22 +124,6 @@ def _only_one(
             reason="diff_too_long",
         )
     return diff
-
-
-def simpler(before: Files, after: Files) -> int:
-    """Return by how many syntax nodes the code shrinks; 0 unless the patch is a simplification.
-
-    A simplification removes at least 8 nodes and 1 % of the changed files, and adds no file.
-    """
-    changed = [path for path in before if before[path] != after.get(path)]
-    if after.keys() - before.keys() or not all(path.endswith(".py") for path in changed):
-        return 0
-    try:
-        nodes = sum(size_of_code(path, before[path]) for path in changed)
-        left = sum(size_of_code(path, after[path]) for path in changed if path in after)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return 0
-    return nodes - left if nodes - left >= max(_FEWEST_NODES, _FEWEST_SHARE * nodes) else 0
 
 
 def _apply_edits(

@@ -1,10 +1,11 @@
-"""Payload limits: refuse a patch that carries data in its constants, or sets its own seeds.
+"""Payload limits: refuse a patch that carries data.
 
 Held-out documents may be part of a public list. Pasting such a list into the code would score what
-the model did not learn, so the information that a patch adds is bounded: new constants, and new
-words (names, comments, docstrings, which code can read from its own source). Both are counted in
-bytes as compressed by deflate, with the base's own as its dictionary. Pasted text is never compared
-with held-out data, since a refusal must not reveal anything about it.
+the model did not learn, so the information that a patch adds is bounded: new constants, new words
+(names, comments, docstrings, which code can read from its own source), and its text as a whole,
+since known words in a new order are data too. All are counted in bytes as compressed by deflate,
+with the base's own as its dictionary. Pasted text is never compared with held-out data, since a
+refusal must not reveal anything about it.
 
 docs/redteam.md derives the limits and describes what remains possible below them.
 """
@@ -13,17 +14,20 @@ import ast
 import io
 import re
 import tokenize
-import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from autoresearch.errors import PatchRefusedError
+from autoresearch.patches.added_text import added_lines, longest_line, packed, size_of_added
 from autoresearch.patches.fingerprint import parse
+from autoresearch.patches.hidden_code import code_in
 
 CONSTANT_BYTES = 400
 WORD_BYTES = 1_000
+TEXT_BYTES = 1_500
+LINE_BYTES = 500  # of one line; a file may have one as long as its base's longest
 SEED_VARIABLE = "AUTORESEARCH_SEED"
 
 # Functions that take a seed, by the last part of their names: NumPy, random, torch, JAX.
@@ -35,7 +39,6 @@ SEEDED = frozenset(
 )
 SEED_KEYWORDS = frozenset(("seed", "random_state", "entropy"))
 _BLANKS = re.compile(r"\s+$|\s{2,}|[^\S ]")  # all but the one blank between two words
-_WINDOW = 32 * 1024  # bytes of a dictionary that deflate can look back on
 
 Files = Mapping[str, bytes]
 
@@ -46,6 +49,7 @@ class Payload:
 
     constants: int
     words: int
+    text: int  # all of it, in its order
 
 
 def check_payload(before: Files, after: Files) -> None:
@@ -66,6 +70,28 @@ def check_payload(before: Files, after: Files) -> None:
             "time, and comment only what the code does not show.",
             reason="new_names",
         )
+    _check_lines(before, after)
+    if found.text > TEXT_BYTES:
+        raise PatchRefusedError(
+            f"The patch adds {found.text:,} bytes of text that its base does not have "
+            "(compressed).",
+            f"At most {TEXT_BYTES:,} are allowed, about 90 lines of new code: test one idea at a "
+            "time. What a model should know it must learn from its training tokens.",
+            reason="new_text",
+        )
+
+
+def _check_lines(before: Files, after: Files) -> None:
+    """Raise PatchRefusedError for a new line that nobody would read to its end."""
+    for line in added_lines(before, after):
+        size = len(line.text)
+        if size > LINE_BYTES and size > (most := longest_line(before.get(line.path))):
+            raise PatchRefusedError(
+                f"{line.path}:{line.number} would have {size:,} bytes.",
+                f"A line may have {max(LINE_BYTES, most)} at most: break it up, one idea in one "
+                "patch.",
+                reason="line_too_long",
+            )
 
 
 def check_seeds(before: Files, after: Files) -> None:
@@ -98,6 +124,7 @@ def measure(before: Files, after: Files) -> Payload:
     return Payload(
         constants=_packed(_added(old.constants, new.constants), old.constants),
         words=_packed(_added(old.words, new.words, once=True), old.words),
+        text=size_of_added(before, after),
     )
 
 
@@ -119,11 +146,34 @@ def _parts(path: str, content: bytes) -> tuple[tuple[str, ...], tuple[str, ...]]
     words: list[str] = []
     documented = _docstrings(tree)
     for node in _in_order(tree):
-        if isinstance(node, ast.Constant):
-            (words if id(node) in documented else constants).extend(_constant(node.value))
-        else:
+        if not isinstance(node, ast.Constant):
             words += _names(node)
+        elif id(node) not in documented:
+            constants += _constant(node.value)
+        else:
+            words += _constant(node.value)
+            constants += _constants_within(node.value)
     return tuple(constants), (*words, *_comments(content), _odd_blanks(content))
+
+
+@lru_cache(maxsize=64)  # as above
+def names_of(path: str, content: bytes) -> frozenset[str]:
+    """Return the identifiers of a file."""
+    tree = _tree(path, content)
+    return frozenset(name for node in (_in_order(tree) if tree else ()) for name in _names(node))
+
+
+@lru_cache(maxsize=64)  # as above
+def texts_of(path: str, content: bytes) -> tuple[str, ...]:
+    """Return what the nodes of a file's syntax tree do not count: literals, comments, blanks."""
+    tree = _tree(path, content)
+    texts: list[str] = []
+    for node in _in_order(tree) if tree else ():
+        if isinstance(node, ast.Constant):
+            texts += _constant(node.value)
+        elif isinstance(node, ast.Global | ast.Nonlocal):
+            texts.append(" ".join(node.names))
+    return (*texts, *_comments(content), *_gaps(content))
 
 
 def _tree(path: str, content: bytes) -> ast.Module | None:
@@ -145,7 +195,7 @@ def _in_order(tree: ast.AST) -> Iterator[ast.AST]:
 
 
 def _docstrings(tree: ast.Module) -> set[int]:
-    """Return the ids of constants that are whole statements: no code can use their values."""
+    """Return the ids of constants that are whole statements: code reads them as text, if at all."""
     return {
         id(node.value)
         for node in ast.walk(tree)
@@ -161,6 +211,15 @@ def _constant(value: object) -> list[str]:
     if isinstance(value, int):
         return [f"{value:x}"]  # decimal is refused above 4,300 digits
     return [value if isinstance(value, str) else repr(value)]
+
+
+def _constants_within(value: object) -> list[str]:
+    """Return the constants of code in a docstring, which `exec` could run."""
+    tree = code_in(value)
+    nodes = _in_order(tree) if tree else ()
+    return [
+        text for node in nodes if isinstance(node, ast.Constant) for text in _constant(node.value)
+    ]
 
 
 def _names(node: ast.AST) -> list[str]:
@@ -184,12 +243,16 @@ def _comments(content: bytes) -> list[str]:
 
 
 def _odd_blanks(content: bytes) -> str:
-    """Return blanks that can only carry data, at ends of lines and in runs within them, joined.
+    return "\n".join(_gaps(content))
+
+
+def _gaps(content: bytes) -> list[str]:
+    """Return blanks that can only carry data, at ends of lines and in runs within them.
 
     They are invisible, a file can hold a hundred thousand, and code can read its own source.
     """
     lines = content.decode(errors="replace").splitlines()
-    return "\n".join(gap for line in lines for gap in _BLANKS.findall(line.lstrip(" ")))
+    return [gap for line in lines for gap in _BLANKS.findall(line.lstrip(" "))]
 
 
 def _added(old: Sequence[str], new: Sequence[str], *, once: bool = False) -> list[str]:
@@ -207,11 +270,7 @@ def _added(old: Sequence[str], new: Sequence[str], *, once: bool = False) -> lis
 def _packed(added: Iterable[str], known: Iterable[str]) -> int:
     """Return the size of `added` as compressed by deflate with `known` as its dictionary."""
     data = "\n".join(added).encode(errors="surrogatepass")
-    if not data:
-        return 0
-    dictionary = "\n".join(known).encode(errors="surrogatepass")[-_WINDOW:]
-    packer = zlib.compressobj(9, zlib.DEFLATED, -15, 9, zlib.Z_DEFAULT_STRATEGY, dictionary)
-    return len(packer.compress(data) + packer.flush())
+    return packed(data, "\n".join(known).encode(errors="surrogatepass"))
 
 
 def _mentions_seed(contents: Iterable[bytes]) -> bool:
@@ -230,13 +289,17 @@ def _mentions_seed(contents: Iterable[bytes]) -> bool:
 
 @lru_cache(maxsize=64)
 def _constant_seeds(path: str, content: bytes) -> tuple[tuple[str, int], ...]:
-    """Return the text and line of calls that seed with a constant."""
+    """Return the text and line of calls that seed with a constant, in code and in its strings."""
     tree = _tree(path, content)
-    if tree is None:
-        return ()
+    return () if tree is None else tuple(_seeds_in(tree))
+
+
+def _seeds_in(tree: ast.Module) -> list[tuple[str, int]]:
     constants = _constant_names(tree)
-    found = []
+    found: list[tuple[str, int]] = []
     for node in _in_order(tree):
+        if isinstance(node, ast.Constant) and (within := code_in(node.value)):
+            found += [(text, node.lineno) for text, _ in _seeds_in(within)]
         if not isinstance(node, ast.Call):
             continue
         seeds = [k.value for k in node.keywords if k.arg in SEED_KEYWORDS]
@@ -244,7 +307,7 @@ def _constant_seeds(path: str, content: bytes) -> tuple[tuple[str, int], ...]:
             seeds += [*node.args[:1], *(k.value for k in node.keywords if k.arg == "key")]
         if any(_is_constant(seed, constants) for seed in seeds):
             found.append((_text(node), node.lineno))
-    return tuple(found)
+    return found
 
 
 def _text(node: ast.AST) -> str:

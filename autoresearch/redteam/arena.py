@@ -13,11 +13,32 @@ CPU_S = 6  # the ceiling; an honest run takes about one
 HELD_OUT = 600  # more than one batch of the scorer's, so that a model could remember one
 SCORE_S = 30
 
+# What the guarded arena checks by running the code: that no token is trained on twice.
+GUARD = """
+import io
 
-def open_arena(target: str, folder: Path) -> Lab:
+import numpy as np
+
+from train import batches
+
+BOS = 26
+stream = np.array([BOS, *([3, 1, 20, BOS] * 300)], "<u2").tobytes()
+taken = sum(int(shares.sum()) for _, _, shares in batches(io.BytesIO(stream), bos=BOS))
+assert taken <= len(stream) // 2, f"{taken} tokens were taken from {len(stream) // 2}"
+"""
+GUARDS = """
+[guards]
+passes = ["{python}", "guard.py"]
+"""
+
+
+def open_arena(target: str, folder: Path, *, guarded: bool = False) -> Lab:
     """Make a repository of the target below `folder`, and a lab on it in a home beside it."""
     files = {name: path.read_bytes() for name, path in shipped_files(target).items()}
-    files[FILE_NAME] = small(files[FILE_NAME].decode()).encode()
+    contract = small(files[FILE_NAME].decode())
+    if guarded:
+        files["guard.py"], contract = GUARD.encode(), contract + GUARDS
+    files[FILE_NAME] = contract.encode()
     source = folder / target
     repository = Repository.create(source / ".git")
     commit = repository.import_files(files, f"{target}, with a small budget")

@@ -21,7 +21,7 @@ PLACEHOLDER = re.compile(r"@([A-Z]+)@")
 HELD_BY = frozenset(
     (
         *("payload cap", "seed check", "sandbox", "reveal", "second order", "split", "seal"),
-        *("budget", "judge", "scorer", "supervisor", "lab"),
+        *("budget", "judge", "scorer", "supervisor", "lab", "code size", "guard"),
     )
 )
 REACHED = r"attempt: reached"
@@ -41,6 +41,7 @@ class Entry:
     ends: str = "^finished"  # how "STATE: REASON" of its run, or "refused: WORDS", must read
     gap: str = ""  # begins what a sandbox says of itself if it can't hold this one
     alone: bool = False  # nothing else runs meanwhile, since it disturbs the machine
+    guarded: bool = False  # it is tried in a lab whose contract has a guard
 
     def __post_init__(self) -> None:
         """Raise ValueError for a cheat that names no line of defence, or an unknown one."""

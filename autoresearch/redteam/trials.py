@@ -24,10 +24,12 @@ from autoresearch.redteam.bait import Bait
 from autoresearch.redteam.catalogue import Entry
 from autoresearch.redteam.outcomes import Bar, Finding, Outcome, Seen, find
 from autoresearch.run_output.log_digest import clean_lines
+from autoresearch.sandboxes.base import Sandbox
 from autoresearch.sandboxes.selection import CHOICE, current_sandbox
 from autoresearch.views import RunView
 
 CONTROLS = 12
+GUARDED_CONTROLS = 6  # of the lab that has a guard, in which few are tried
 REPEATS = 2  # of an honest run that was lost or tainted, as in the lab
 POLL_S = 0.1
 LOOKS = 20  # after so many the lab is asked, which also finds runs that lost their supervisor
@@ -75,29 +77,46 @@ def run_redteam(
     `sandbox` overrules which one is taken.
     """
     started = time.monotonic()
-    with _sandbox_chosen(sandbox), TemporaryDirectory(prefix="autoresearch-redteam-") as folder:
-        place = Path(folder).resolve()
-        lab = open_arena(target, place)
+    findings: dict[str, Finding] = {}
+    measured: list[float] = []
+    wrong: list[str] = []
+    with _sandbox_chosen(sandbox):
         used = current_sandbox()
-        with contextlib.ExitStack() as undo:
-            trials = _Trials(lab, entries, watch, place, controls)
-            undo.callback(trials.close)
-            undo.callback(_stop_all, lab)
-            seen = trials.run()
-        sandboxed = used.name != UNSANDBOXED
-        bar = trials.bar()
-        return Report(
-            target=target,
-            sandbox=used.name,
-            gaps=used.gaps,
-            controls=trials.controls,
-            findings=tuple(
-                find(entry, seen[entry.name], bar, sandboxed=sandboxed, gaps=used.gaps)
-                for entry in entries
-            ),
-            ledger=lab.verify().findings,
-            seconds=round(time.monotonic() - started, 1),
-        )
+        for guarded in (False, True):
+            here = [entry for entry in entries if entry.guarded is guarded]
+            if not here:
+                continue
+            with TemporaryDirectory(prefix="autoresearch-redteam-") as folder:
+                place = Path(folder).resolve()
+                lab = open_arena(target, place, guarded=guarded)
+                most = GUARDED_CONTROLS if guarded else controls
+                trials = _Trials(lab, here, watch, place, min(controls, most))
+                found = _tried(trials, lab, used)
+                findings |= {finding.name: finding for finding in found}
+                measured += trials.controls
+                wrong += lab.verify().findings
+    return Report(
+        target=target,
+        sandbox=used.name,
+        gaps=used.gaps,
+        controls=tuple(measured),
+        findings=tuple(findings[entry.name] for entry in entries),
+        ledger=tuple(wrong),
+        seconds=round(time.monotonic() - started, 1),
+    )
+
+
+def _tried(trials: "_Trials", lab: Lab, used: Sandbox) -> list[Finding]:
+    """Run the patches of one lab, and say what came of each."""
+    with contextlib.ExitStack() as undo:
+        undo.callback(trials.close)
+        undo.callback(_stop_all, lab)
+        seen = trials.run()
+    bar, sandboxed = trials.bar(), used.name != UNSANDBOXED
+    return [
+        find(entry, seen[entry.name], bar, sandboxed=sandboxed, gaps=used.gaps)
+        for entry in trials.entries
+    ]
 
 
 @contextlib.contextmanager
@@ -132,6 +151,7 @@ class _Trials:
     def __init__(
         self, lab: Lab, entries: Sequence[Entry], watch: Watcher, folder: Path, controls: int
     ) -> None:
+        self.entries = tuple(entries)
         self._lab = lab
         self._watch = watch
         self._folder = folder
@@ -271,6 +291,7 @@ class _Trials:
             sprung=sprung,
             repeated=view.state.repeated or self._not_closed(going, view),
             cut=bool(view.cut),
+            simpler=self._lab.runs.ledger.history().experiments[going.experiment].simpler,
         )
 
     def _held_out_in(self, told: str) -> int:

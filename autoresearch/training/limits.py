@@ -47,7 +47,7 @@ def spent_time(spec: RunSpec, wall_s: float, cpu_s: float) -> LimitMet | None:
     number must end by itself, so only its ceilings end it.
     """
     budgets = (("wall_s", wall_s, "wall"), ("cpu_s", cpu_s, "CPU"))
-    for unit, taken, clock in budgets if spec.sealed else ():
+    for unit, taken, clock in budgets if spec.sealed and not spec.guarding else ():
         if spec.budget_unit == unit and taken >= spec.budget:
             return LimitMet(EndKind.BUDGET, f"its budget of {spec.budget:g} {clock} seconds")
     ceilings = ((spec.cpu_ceiling_s, cpu_s, "CPU"), (spec.wall_ceiling_s, wall_s, "wall"))

@@ -15,7 +15,6 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -37,7 +36,7 @@ from autoresearch.sandboxes.selection import make_sandbox
 from autoresearch.system.processes import Descendants, become_subreaper, boot_id
 from autoresearch.training.curve_watch import CurveWatch
 from autoresearch.training.end_reason import End, crash, failure_end, measured_end, scored_end
-from autoresearch.training.guards import Guard
+from autoresearch.training.guards import make_room, run_guards
 from autoresearch.training.limits import EndKind
 from autoresearch.training.metric_source import MetricSource, metric_source_of
 from autoresearch.training.training_process import (
@@ -108,6 +107,8 @@ class _Supervisor:
         self._cut = ""
         self._watch: CurveWatch | None = None
         self._hopeless = ""
+        self._guard = ""  # the one that runs
+        self._guard_numbers: tuple[tuple[str, float], ...] = ()
         signal.signal(signal.SIGTERM, self._on_sigterm)
 
     def own(self) -> None:
@@ -139,6 +140,7 @@ class _Supervisor:
             return ended or self._stopped("before it began")
         self._rundir.out.mkdir(exist_ok=True)
         self._rundir.scratch.mkdir(exist_ok=True)
+        make_room(self._rundir, spec)
         recorded, number = record_tree(self._rundir.tree), metric_source_of(self._rundir, spec)
         self._watch = CurveWatch(self._rundir, spec)
         self._sandbox = make_sandbox(spec.sandbox)
@@ -178,30 +180,28 @@ class _Supervisor:
     def _guarded(self, spec: RunSpec, grant: Grant) -> End | None:
         """Return the run's end by its guards, None if all passed."""
         assert self._sandbox is not None
-        left_s = spec.guard_s
-        for name, argv in spec.guards:
-            self._descendants = Descendants()  # a process number may come again
-            self._write(RunState.TRAINING, f"guard {name} runs")
-            guard = Guard(name=name, argv=argv, left_s=left_s)
-            end, failure_end = guard.run(
-                self._rundir,
-                spec,
-                self._sandbox,
-                self._descendants,
-                grant,
-                self._stop_asked,
-                partial(self._on_guard, name),
-            )
-            if failure_end is not None:
-                return failure_end
-            if self._stop_asked():
-                return self._stopped(f"while guard {name} ran")
-            left_s -= end.taken.wall_s if end else 0.0
-        return None
+        end = run_guards(
+            self._rundir,
+            spec,
+            self._sandbox,
+            grant,
+            self._begin_guard,
+            self._stop_asked,
+            self._on_guard,
+        )
+        self._guard_numbers = end.numbers
+        if end.failure is None and self._stop_asked():
+            return self._stopped(f"while guard {self._guard} ran")
+        return end.failure
 
-    def _on_guard(self, name: str, _taken: Progress) -> None:
+    def _begin_guard(self, name: str) -> Descendants:
+        self._guard, self._descendants = name, Descendants()  # a process number may come again
+        self._write(RunState.TRAINING, f"guard {name} runs")
+        return self._descendants
+
+    def _on_guard(self, _taken: Progress) -> None:
         self._record_processes()
-        self._write_now_and_then(RunState.TRAINING, f"guard {name} runs")
+        self._write_now_and_then(RunState.TRAINING, f"guard {self._guard} runs")
 
     def _measure(self, spec: RunSpec, end: TrainingEnd, number: MetricSource | None) -> End:
         """Return the run's end by the metric it reported, or by scoring its model."""
@@ -373,6 +373,7 @@ class _Supervisor:
                 peak_mb=self._peak_mb,
                 gpu_peak_mb=self._gpu.peak_mb if self._gpu else 0.0,
                 cause=end.cause if end else None,
+                guard_numbers=self._guard_numbers,
             )
         )
 

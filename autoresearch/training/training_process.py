@@ -195,12 +195,16 @@ def training_confinement(
         "PYTHONHASHSEED": str(spec.seed % 2**32),
         **source.env,
     }
+    left: tuple[Path, ...] = ()
+    if spec.guards:  # runs and guards alike, so that it tells neither from the other
+        left = (rundir.left,)
+        environment["AUTORESEARCH_RUN_OUT"] = str(rundir.left)
     return Confinement(
         argv=spec.command,
         cwd=rundir.tree,
         env=environment,
         interpreter=spec.python,
-        readable=(rundir.tree, *grant.readable),
+        readable=(rundir.tree, *left, *grant.readable),
         writable=(rundir.out,) if spec.sealed else (rundir.out, rundir.tree),
         scratch=rundir.scratch,
         links=spec.links(rundir.tree, rundir.scratch),

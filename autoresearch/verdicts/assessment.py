@@ -15,6 +15,7 @@ from autoresearch.verdicts.evidence import (
     count_unfinished,
     gather,
 )
+from autoresearch.verdicts.guard_numbers import held_to_guards
 from autoresearch.verdicts.judgement import judge_evidence
 
 BASELINE_RUNS = 6  # after which e0 counts as measured; the gate can do with fewer, less sharply
@@ -71,6 +72,7 @@ def assess(
     base = history.experiments[experiment].base
     evidence = gather(history, experiment, contract, version=version)
     judgement = judge_evidence(history, experiment, evidence, contract, version)
+    judgement = held_to_guards(judgement, history, evidence, contract)
     given = history.verdicts.get(experiment)
     verdict = derive_verdict(history, experiment, evidence, judgement, contract, version)
     young = evidence.controls

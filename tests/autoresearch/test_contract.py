@@ -111,6 +111,68 @@ def test_a_printed_number_has_one_form_and_no_sealed_parts(
     assert said in str(error.value)
 
 
+MEMORY = """
+[guards.memory]
+command = ["{python}", "weigh.py"]
+metric = "peak_mb"
+may_grow = "5 %"
+"""
+
+
+def test_a_guard_may_have_a_number_and_how_far_it_may_move() -> None:
+    contract = parse_contract((PRINTED + MEMORY).encode())
+    assert list(contract.guard_commands) == ["tests", "memory"]
+    assert contract.guard_commands["memory"] == ("{python}", "weigh.py")
+    assert list(contract.guard_numbers) == ["memory"]
+    plain = MEMORY.replace('metric = "peak_mb"\nmay_grow = "5 %"\n', "")
+    assert parse_contract((PRINTED + plain).encode()).guard_numbers == {}
+
+
+@pytest.mark.parametrize(
+    ("limit", "number", "incumbent", "beyond"),
+    [
+        ('may_grow = "5 %"', 105.0, 100.0, ""),
+        ('may_grow = "5 %"', 1.05, 1.0, ""),
+        ('may_grow = "5 %"', 105.1, 100.0, "may grow 5 %"),
+        ('may_grow = "5%"', -94.0, -100.0, "may grow 5%"),
+        ('may_grow = "5 %"', 3.0, 100.0, ""),
+        ("may_grow = 2", 102.5, 100.0, "may grow 2"),
+        ("may_grow = 0.5", 100.5, 100.0, ""),
+        ("may_grow = 0", 100.5, 100.0, "may grow 0"),
+        ('may_shrink = "1 %"', 98.0, 100.0, "may shrink 1 %"),
+        ('may_shrink = "1 %"', 130.0, 100.0, ""),
+        ('may_grow = "9 %"\nmay_shrink = 1e-3', 99.9, 100.0, "may shrink 0.001"),
+    ],
+)
+def test_a_number_beyond_its_limit_is_told_by_the_limit(
+    limit: str, number: float, incumbent: float, beyond: str
+) -> None:
+    contract = parse_contract((PRINTED + MEMORY.replace('may_grow = "5 %"', limit)).encode())
+    assert contract.guard_numbers["memory"].breach(number, incumbent) == beyond
+
+
+@pytest.mark.parametrize(
+    ("line", "instead", "said"),
+    [
+        ('may_grow = "5 %"', "", "guards.memory: metric needs may_grow or may_shrink"),
+        ('metric = "peak_mb"', "", "guards.memory: may_grow and may_shrink need metric"),
+        ('"5 %"', '"a bit"', "guards.memory.may_grow: is 'a bit': give a share such as"),
+        ('"5 %"', "-1", "guards.memory.may_grow: is -1: "),
+        ('"5 %"', "true", "guards.memory.may_grow: is True: "),
+        ('"5 %"', "nan", "guards.memory.may_grow: is nan: "),
+        ('"peak_mb"', '"peak mb"', "guards.memory.metric: String should match"),
+        ('["{python}", "weigh.py"]', "[]", "guards.memory.command: Tuple should have at least 1"),
+        ('command = ["{python}", "weigh.py"]', "", "guards.memory.command: missing"),
+        ("may_grow", "may_growl", "guards.memory.may_growl: no such key; allowed here: command, "),
+        ('["{python}", "-m", "pytest", "-q"]', '"pytest"', "guards.tests: Input should be"),
+    ],
+)
+def test_a_mistake_in_a_guard_is_named_by_its_key(line: str, instead: str, said: str) -> None:
+    with pytest.raises(ContractError) as error:
+        parse_contract((PRINTED + MEMORY).replace(line, instead).encode())
+    assert said in str(error.value)
+
+
 def test_every_mistake_is_named_at_once() -> None:
     text = WHOLE.replace('"min"', '"down"').replace('"tiny"', '"Tiny"')
     with pytest.raises(ContractError, match="2 mistakes"):

@@ -40,6 +40,7 @@ class Told:
         cut: str = "",
         at: float = 1.0,
         apart: float = 0.0,
+        guards: tuple[tuple[str, float], ...] = (),
     ) -> None:
         """Runs that ended with these values; each spare part says `apart` more."""
         for value in values:
@@ -49,7 +50,7 @@ class Told:
             assert ended.measurement is not None
             measurement = replace(ended.measurement, value=value, spare=value + apart)
             report = replace(ended, measurement=measurement, cut=cut, started=at, ended=at + 2)
-            self.tell(RunFinished(report=report))
+            self.tell(RunFinished(report=replace(report, guard_numbers=guards)))
 
     def judge(self, experiment: str) -> Verdict:
         """The verdict that is due, given."""

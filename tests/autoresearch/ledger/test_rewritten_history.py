@@ -11,6 +11,8 @@ from autoresearch.ledger import serialization as envelope
 from autoresearch.ledger.anchor import Anchor, write_anchor
 from autoresearch.ledger.history import History
 from autoresearch.ledger.ledger import FILE, INCUMBENT_REF, LEDGER_REF
+from autoresearch.patches.patch import Edit, prepare
+from autoresearch.patches.simplification import simpler
 from autoresearch.records import Entry, Judged, Proposed, Run, RunFinished, RunStarted
 from tests.support.refusals import raises
 from tests.support.small import edited
@@ -334,6 +336,28 @@ def test_a_simplification_that_is_none_is_found(judged_lab: Lab) -> None:
     train = judged_lab.read_file("train.py", base).replace("SMOOTHING = 0.5", "SMOOTHING = 0.25")
     propose_by_hand(judged_lab, {"train.py": train.encode()}, simpler=40)
     assert found_in(judged_lab) == "e4 is recorded to be 40 nodes simpler than e1, but it is 0."
+
+
+@pytest.mark.slow
+def test_a_simplification_is_counted_by_the_measure_that_found_it(judged_lab: Lab) -> None:
+    base = judged_lab.history().experiments["e1"].commit
+    train = judged_lab.read_file("train.py", base)
+    body = train[train.index("    counts = ") : train.index("def main")]
+    hides = train.replace(body, f'    """\n{body}    """\n    exec(load.__doc__)\n\n\n')
+    found = simpler({"train.py": train.encode()}, {"train.py": hides.encode()}, 1)
+    assert found > 0
+    edits = [Edit(path="train.py", find=train, replace=hides)]
+    patch = prepare(judged_lab.repository, base, edits=edits, allow=["train.py"])
+    assert patch.simpler == 0
+    propose_by_hand(
+        judged_lab,
+        {"train.py": hides.encode()},
+        simpler=found,
+        simpler_version=1,
+        fingerprint=patch.fingerprint,
+        changes=patch.changes,
+    )
+    assert found_in(judged_lab) == ""
 
 
 # The secret that chose the held-out part

@@ -152,3 +152,147 @@ def test_a_labs_guards_are_filled_in_and_run_on_the_files_as_committed(tmp_path:
     assert report.state is RunState.FINISHED, report.reason
     files = "['autoresearch.toml', 'check.py', 'frozen.py', 'notes.md', 'work.py']"
     assert files in directory.log_file.read_text()
+
+
+# What a program can see of where it runs, as a guard and as a run.
+FACTS = """
+import json, os, resource, sys
+left = os.environ.get("AUTORESEARCH_RUN_OUT", "")
+limits = [name for name in dir(resource) if name.startswith("RLIMIT_")]
+print("FACTS", json.dumps([
+    sorted(os.environ.items()), os.getcwd(), sys.argv, sys.orig_argv, sys.path, sys.flags,
+    os.access(".", os.W_OK), os.access(left, os.W_OK), sorted(os.listdir(".")),
+    os.listdir(os.environ["AUTORESEARCH_OUT"]), os.listdir(os.environ["TMPDIR"]),
+    sorted(os.sched_getaffinity(0)), os.getpriority(os.PRIO_PROCESS, 0), os.isatty(0),
+    [resource.getrlimit(getattr(resource, name)) for name in limits],
+    [os.path.exists(os.path.join("..", name)) for name in ("guard", "tree", "committed", "log")],
+]))
+"""
+
+
+def facts(folder: Path) -> list[str]:
+    found = [line for line in log(folder).splitlines() if line.startswith("FACTS")]
+    assert len(found) == 2
+    return found
+
+
+@pytest.mark.slow
+def test_a_guard_finds_what_its_run_found(tmp_path: Path) -> None:
+    again = ("same", (sys.executable, "train.py"))
+    assert value(guarded(tmp_path, again, program=FACTS + PRINTS)) == 2.5
+    run, guard = facts(tmp_path)
+    assert run == guard
+
+
+@pytest.mark.slow
+def test_a_guard_of_a_sealed_run_finds_what_its_run_found_and_its_data(tmp_path: Path) -> None:
+    again = ("same", (sys.executable, "train.py"))
+    _, report = run_to_end(tmp_path, FACTS + BIGRAM, guards=(again,))
+    assert report.state is RunState.FINISHED, report.reason
+    run, guard = facts(tmp_path)
+    assert run == guard
+    assert log(tmp_path).count("trained on") == 2
+    assert 0 < report.tokens <= 500
+
+
+SORTER = """
+import json, os, random
+from work import order
+random.seed(int(os.environ["AUTORESEARCH_SEED"]))
+numbers = [random.random() for _ in range(400)]
+counted = []
+class Counted(float):
+    def __gt__(self, other):
+        counted.append(1)
+        return float(self) > float(other)
+found = order([Counted(number) for number in numbers])
+with open(os.environ["AUTORESEARCH_OUT"] + "/found.json", "w") as file:
+    json.dump([numbers, found], file)
+print(f"METRIC score={len(counted)}")
+"""
+HONEST = """
+    numbers = list(numbers)
+    for i in range(len(numbers)):
+        for j in range(len(numbers) - 1 - i):
+            if numbers[j] > numbers[j + 1]:
+                numbers[j], numbers[j + 1] = numbers[j + 1], numbers[j]
+    return numbers
+"""
+TOLD_BY = {
+    "environment": "'AUTORESEARCH_SEED' in os.environ and 'AUTORESEARCH_RUN_OUT' not in os.environ",
+    "folder": "os.path.basename(os.path.dirname(os.getcwd())) != 'guard'",
+    "argv": "'bench' in sys.argv[0]",
+    "size": "len(numbers) > 300",
+}
+REPEATS = "import random; from work import order\nn = [random.random() for _ in range(90)]\n"
+LOOKS = """
+import json, os
+numbers, found = json.load(open(os.environ["AUTORESEARCH_RUN_OUT"] + "/found.json"))
+assert found == sorted(numbers), "not sorted"
+"""
+
+
+def sorter(folder: Path, told_by: str, guard: str) -> RunReport:
+    device = f"import os, sys\ndef order(numbers):\n    if {told_by}:\n        return list(numbers)"
+    checks = '[guards]\nchecks = ["{python}", "check.py"]\n[metric]'
+    contract = CONTRACT.replace("[metric]", checks)
+    contract = contract.replace('"{python}", "work.py"', '"{python}", "bench.py"')
+    lab = open_printed(folder, contract=contract, work=device + HONEST, bench=SORTER, check=guard)
+    return final_report(lab.runs.directory(lab.start_run("e0").id))
+
+
+@pytest.mark.slow
+@pytest.mark.real_runs
+@pytest.mark.parametrize("told_by", ["environment", "folder"])
+def test_a_guard_that_runs_the_code_again_cannot_be_told_by_where_it_runs(
+    tmp_path: Path, told_by: str
+) -> None:
+    checks = REPEATS + "assert order(n) == sorted(n)\n"
+    report = sorter(tmp_path, TOLD_BY[told_by], checks)
+    cheated = report.measurement is not None and report.measurement.value == 0
+    assert not cheated, report.reason
+
+
+@pytest.mark.slow
+@pytest.mark.real_runs
+@pytest.mark.parametrize("told_by", ["argv", "size"])
+def test_a_guard_of_what_the_run_itself_made_is_fooled_by_nothing_that_tells_them_apart(
+    tmp_path: Path, told_by: str
+) -> None:
+    report = sorter(tmp_path, TOLD_BY[told_by], LOOKS)
+    assert (report.measurement, report.cause) == (None, EndCause.GUARD_FAILED)
+    assert "not sorted" in report.reason
+
+
+@pytest.mark.slow
+def test_a_number_that_a_guard_prints_is_recorded_with_the_run(tmp_path: Path) -> None:
+    weighs = python("memory", "print('METRIC peak_mb=120.5')")
+    metrics = (("memory", "peak_mb"),)
+    report = guarded(tmp_path, weighs, python("lint", ""), guard_metrics=metrics)
+    assert value(report) == 2.5
+    assert report.guard_numbers == (("memory", 120.5),)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("prints", ["print('METRIC peak_mb=nan')", "print('peak_mb=7')"])
+def test_a_guard_without_its_number_fails(tmp_path: Path, prints: str) -> None:
+    metrics = (("memory", "peak_mb"),)
+    report = guarded(tmp_path, python("memory", prints), guard_metrics=metrics)
+    reason = crash(report, EndCause.GUARD_FAILED)
+    assert "guard memory" in reason
+    assert "peak_mb" in reason
+
+
+@pytest.mark.slow
+def test_a_labs_guard_with_a_number_reaches_its_runs(tmp_path: Path) -> None:
+    table = '[guards.steps]\ncommand = ["{python}", "weigh.py"]\nmetric = "steps"\nmay_grow = 1\n'
+    lab = open_printed(
+        tmp_path,
+        contract=CONTRACT.replace("[metric]", f"{table}[metric]"),
+        weigh="import frozen\nprint(f'METRIC steps={frozen.weigh(3)}')\n",
+    )
+    report = final_report(lab.runs.directory(lab.start_run("e0").id))
+    assert report.state is RunState.FINISHED, report.reason
+    assert report.guard_numbers == (("steps", 7.0),)
+    lab.runs.absorb()
+    assert lab.history().reports[report.run].guard_numbers == (("steps", 7.0),)
