@@ -1,4 +1,4 @@
-"""Payload limits: refuse a patch that carries data in its constants, or sets its own seeds.
+"""Payload limits: refuse a patch that carries data in its constants or its words.
 
 Held-out documents may be part of a public list. Pasting such a list into the code would score what
 the model did not learn, so the information that a patch adds is bounded: new constants, and new
@@ -24,16 +24,6 @@ from autoresearch.patches.fingerprint import parse
 
 CONSTANT_BYTES = 400
 WORD_BYTES = 1_000
-SEED_VARIABLE = "AUTORESEARCH_SEED"
-
-# Functions that take a seed, by the last part of their names: NumPy, random, torch, JAX.
-SEEDED = frozenset(
-    (
-        *("default_rng", "RandomState", "SeedSequence", "PCG64", "PCG64DXSM", "MT19937"),
-        *("Philox", "SFC64", "Random", "seed", "manual_seed", "manual_seed_all", "PRNGKey"),
-    )
-)
-SEED_KEYWORDS = frozenset(("seed", "random_state", "entropy"))
 _BLANKS = re.compile(r"\s+$|\s{2,}|[^\S ]")  # all but the one blank between two words
 _WINDOW = 32 * 1024  # bytes of a dictionary that deflate can look back on
 
@@ -66,30 +56,6 @@ def check_payload(before: Files, after: Files) -> None:
             "time, and comment only what the code does not show.",
             reason="new_names",
         )
-
-
-def check_seeds(before: Files, after: Files) -> None:
-    """Raise PatchRefusedError if a patch sets a seed instead of using the lab's."""
-    if _mentions_seed(before.values()) and not _mentions_seed(after.values()):
-        raise PatchRefusedError(
-            f"The patch no longer reads {SEED_VARIABLE}.",
-            "Seed every random generator from it: the lab draws the seed, so that nobody can "
-            "choose a lucky one.",
-            reason="seed_not_read",
-        )
-    known = Counter(text for path in before for text, _ in _constant_seeds(path, before[path]))
-    for path, content in after.items():
-        for text, line in _constant_seeds(path, content):
-            if known[text]:
-                known[text] -= 1
-                continue
-            raise PatchRefusedError(
-                f"{path}:{line} seeds random numbers with a constant: {text[:80]}.",
-                f'Use the lab\'s seed: seed = int(os.environ["{SEED_VARIABLE}"]), and for a '
-                "second stream default_rng([seed, 1]). The best of 20 seeds is worth 1.9 sigma, "
-                "so no patch may bring its own.",
-                reason="constant_seed",
-            )
 
 
 def measure(before: Files, after: Files) -> Payload:
@@ -212,96 +178,3 @@ def _packed(added: Iterable[str], known: Iterable[str]) -> int:
     dictionary = "\n".join(known).encode(errors="surrogatepass")[-_WINDOW:]
     packer = zlib.compressobj(9, zlib.DEFLATED, -15, 9, zlib.Z_DEFAULT_STRATEGY, dictionary)
     return len(packer.compress(data) + packer.flush())
-
-
-def _mentions_seed(contents: Iterable[bytes]) -> bool:
-    """Return whether any code names the variable; a comment does not count."""
-    for content in contents:
-        tree = _tree("x.py", content)
-        if tree is None:
-            if SEED_VARIABLE.encode() in content:
-                return True
-            continue
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Constant) and node.value == SEED_VARIABLE:
-                return True
-    return False
-
-
-@lru_cache(maxsize=64)
-def _constant_seeds(path: str, content: bytes) -> tuple[tuple[str, int], ...]:
-    """Return the text and line of calls that seed with a constant."""
-    tree = _tree(path, content)
-    if tree is None:
-        return ()
-    constants = _constant_names(tree)
-    found = []
-    for node in _in_order(tree):
-        if not isinstance(node, ast.Call):
-            continue
-        seeds = [k.value for k in node.keywords if k.arg in SEED_KEYWORDS]
-        if _last_name(node.func) in SEEDED:
-            seeds += [*node.args[:1], *(k.value for k in node.keywords if k.arg == "key")]
-        if any(_is_constant(seed, constants) for seed in seeds):
-            found.append((_text(node), node.lineno))
-    return tuple(found)
-
-
-def _text(node: ast.AST) -> str:
-    try:
-        return " ".join(ast.unparse(node).split())
-    except RecursionError:
-        return "a call that is nested too deeply to show"
-
-
-def _last_name(function: ast.expr) -> str:
-    if isinstance(function, ast.Attribute):
-        return function.attr
-    return function.id if isinstance(function, ast.Name) else ""
-
-
-def _constant_names(tree: ast.Module) -> set[str]:
-    """Return the names that are bound only to constants, anywhere in the file."""
-    bound: dict[str, list[ast.expr]] = {}
-    other: set[str] = set()
-    plain: set[int] = set()  # targets of plain assignments, which are no other bindings
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Assign):
-            targets, value = node.targets, node.value
-        elif isinstance(node, ast.AnnAssign | ast.NamedExpr) and node.value is not None:
-            targets, value = [node.target], node.value
-        else:
-            other |= {node.arg} if isinstance(node, ast.arg) else set()
-            continue
-        for target in targets:
-            if isinstance(target, ast.Name):
-                bound.setdefault(target.id, []).append(value)
-                plain.add(id(target))
-    for node in ast.walk(tree):
-        stored = isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
-        if stored and id(node) not in plain:
-            assert isinstance(node, ast.Name)
-            other.add(node.id)
-    constants: set[str] = set()
-    while True:
-        more = {
-            name
-            for name, values in bound.items()
-            if name not in other | constants and all(_is_constant(v, constants) for v in values)
-        }
-        if not more:
-            return constants
-        constants |= more
-
-
-def _is_constant(value: ast.expr, constants: set[str]) -> bool:
-    """Return whether a value consists of literals and constant names; None asks for a new seed."""
-    if isinstance(value, ast.Constant):
-        return value.value is not None
-    parts = (ast.BinOp, ast.UnaryOp, ast.Tuple, ast.List, ast.operator, ast.unaryop)
-    leaves = list(_in_order(value))
-    return all(
-        isinstance(node, (*parts, ast.Constant, ast.expr_context))
-        or (isinstance(node, ast.Name) and node.id in constants)
-        for node in leaves
-    )

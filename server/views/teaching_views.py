@@ -9,7 +9,7 @@ from curricula.mastery.luck import PASSES
 from curricula.mastery.standing import RULE, SkillStanding, Standing, State
 from curricula.teacher_steps import HintShown, Marked, Step
 from server.views.figures import count
-from server.views.research_views import loudly
+from server.views.trust import loudly
 from server.views.teaching_results import (
     HintResult,
     LastCheckShown,

@@ -19,9 +19,9 @@ from autoresearch.patches.payload_limits import (
     CONSTANT_BYTES,
     WORD_BYTES,
     check_payload,
-    check_seeds,
     measure,
 )
+from autoresearch.patches.seeds import check_seeds
 from autoresearch.redteam.arena import HELD_OUT, TOKENS, small
 from autoresearch.redteam.bait import Bait
 from autoresearch.redteam.catalogue import HELD_BY, PLACEHOLDER, Entry, _read, catalogue, chosen
