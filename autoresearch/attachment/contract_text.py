@@ -80,10 +80,10 @@ def _tables(proposal: Proposal) -> Iterator[tuple[str, Mapping[str, Value | None
             "scoring": meter.scoring,
             "pattern": meter.pattern or None,
             "file": meter.file or None,
-            "goal": _short(proposal.goal.value) if proposal.goal else None,
+            "goal": _whole(proposal.goal.value) if proposal.goal else None,
         },
     )
-    yield "stop", {name: _short(most) for name, most in proposal.most.value.items()}
+    yield "stop", {name: _whole(most) for name, most in proposal.most.value.items()}
     yield "guards", proposal.guards.value
 
 
@@ -97,9 +97,13 @@ def _offered_goal(proposal: Proposal) -> str:
     return f"goal = {best:g}  # the best possible: the lab says when it is reached"
 
 
-def _short(number: float) -> float:
-    rounded = float(f"{number:g}")
-    return int(rounded) if rounded.is_integer() else rounded
+def _short(seconds: float) -> float:
+    return _whole(float(f"{seconds:g}"))
+
+
+def _whole(number: float) -> float:
+    """Return a whole number as one, so that the contract says `goal = 1`."""
+    return int(number) if float(number).is_integer() else number
 
 
 def _item(value: Value) -> "Item":

@@ -18,14 +18,14 @@ from server.views.figures import count, effect, shorten
 def unseen_words(view: Overview) -> str:
     """Say in one sentence how much of the gain holds on documents that no verdict looked at.
 
-    "" where nothing was kept, and where the lab holds no documents back.
+    "" where nothing was kept, and where the lab does not score.
     """
     kept, found, sigma = len(view.incumbent.kept) - 1, view.record.overfitting, view.incumbent.sigma
     if view.scoring != "sealed" or (found is None and not kept):
         return ""
     if found is None:
         return (
-            "No data were held back from verdicts, so this lab can't tell how much of its gain "
+            "Its runs were scored on no spare data, so this lab can't tell how much of the gain "
             "fits the judged data alone."
         )
     gained = effect(found.spare, None, None, sigma)
