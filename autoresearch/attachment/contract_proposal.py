@@ -83,8 +83,8 @@ def propose(snapshot: Snapshot, answers: Answers, environ: Mapping[str, str]) ->
 
 def _adds_nothing(answers: Answers) -> bool:
     """Return whether the answers add nothing to the contract of a known kind."""
-    ends = {"goal": None, "experiments": None, "hours": None}
-    return replace(answers, python="", **ends) == Answers()
+    others = replace(answers, python="", goal=None, experiments=None, hours=None)
+    return others == Answers()
 
 
 def _known(text: str, answers: Answers, interpreter: Interpreter) -> Part[str]:

@@ -18,6 +18,7 @@ PURE = frozenset(
 )
 PURE_MODULES = frozenset(("zlib", "hashlib", "binascii", "base64", "math", "operator", "struct"))
 LAB, UNKNOWN = "lab", "unknown"
+_COUNTING = ("range", "trange", "count")  # loops over them
 _DEEPEST = 40
 
 Kinds = frozenset[str]
@@ -88,15 +89,20 @@ class ConstantValues:
             return text_of(value)
         bound = self._bound(path, value)
         if bound and self.kinds(path, value) == CONSTANT:
-            return "|".join(
-                sorted({f"{how} {self.resolved(where, one, depth + 1)}" for how, one, where in bound})
-            ).strip()
+            return "|".join(sorted({self._told(one, depth + 1) for one in bound}))
         parts = [
             self.resolved(path, child, depth + 1)
             for child in ast.iter_child_nodes(value)
             if isinstance(child, ast.expr)
         ]
         return f"{_shape(value)}({', '.join(parts)})" if parts else text_of(value)
+
+    def _told(self, value: Value, depth: int) -> str:
+        """Return a bound value's code; a loop's without its end, as more rounds turn no seed."""
+        how, one, path = value
+        if how == "in" and isinstance(one, ast.Call) and last_name(one.func) in _COUNTING:
+            return f"in {last_name(one.func)}" if len(one.args) == 1 else f"in {text_of(one)}"
+        return f"{how} {self.resolved(path, one, depth)}".strip()
 
     def bound_once(self, path: str, value: ast.expr) -> tuple[ast.expr, str] | None:
         """Return the one value, and its file, that a name is plainly bound to; None if several."""

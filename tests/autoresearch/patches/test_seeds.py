@@ -194,6 +194,12 @@ RENAMED = [
 ]
 
 
+LOOP = "for epoch in range(EPOCHS):\n    rng = np.random.default_rng(epoch)\n"
+RENAMED.append((f"EPOCHS = 10\n{LOOP}", f"EPOCHS = 20\n{LOOP}"))
+STEPS = "step = 0\nwhile step < 10:\n    rng = np.random.default_rng(step)\n    step += 1\n"
+RENAMED.append((STEPS, STEPS.replace("10", "20")))
+
+
 @pytest.mark.parametrize(("before", "after"), RENAMED)
 def test_a_fixed_seed_may_be_renamed_moved_or_given_up(before: str, after: str) -> None:
     check_seeds({"a.py": before.encode()}, {"a.py": after.encode()})

@@ -8,12 +8,12 @@ from inline_snapshot import snapshot
 from autoresearch.lab import Lab
 from autoresearch.statistics.overfitting import Overfitting
 from server.commands import run
+from server.scripted_agents.demo import DemoResult
 from server.scripted_agents.demo_chart import draw_chart
 from server.scripted_agents.demo_report import unseen_data, write_report
 from server.views.figures import effect, measured
 from server.views.research_views import lab_result
 from server.views.trust import unseen_words
-from tests.server.scripted_agents.test_demo import DROPPED, TRIAL, result
 from tests.support.fake_lab import RECORD, TIP, FakeLab
 from tests.support.instant import InstantExecutor, judge, with_executor
 from tests.support.repositories import BETTER, make_repository, propose
@@ -97,6 +97,28 @@ def test_numbers_that_repeat_exactly_are_shown_whole_and_without_an_interval():
     assert effect(1.0, 1.0, 1.0, 0.0) == "exactly +1"
 
 
+def demo_in(home):
+    """A demo that tried nothing, in that home."""
+    return DemoResult(
+        home=home,
+        target="tiny",
+        metric="val_bpb",
+        unit="bits per byte",
+        lower_is_better=True,
+        scoring="sealed",
+        budget="1,500 training tokens",
+        sandbox="unsandboxed",
+        baseline=2.3,
+        sigma=0.001,
+        final=2.0,
+        final_experiment="e1",
+        kept_line=("e0", "e1"),
+        trials=(),
+        runs=8,
+        seconds=1.0,
+    )
+
+
 @pytest.fixture
 def kept_home(tmp_path):
     """A home with a lab that kept e1, scored on a spare part too."""
@@ -118,7 +140,7 @@ def test_status_the_report_and_the_chart_lead_with_it(kept_home, tmp_path, monke
     assert names.index("unseen data") < 6
     words = unseen_data(kept_home)
     assert "the one keep gained" in words
-    here = replace(result(TRIAL, DROPPED), home=kept_home)
+    here = demo_in(kept_home)
     write_report(here, tmp_path / "report.md", chart=None, again="a")
     head = (tmp_path / "report.md").read_text().split("\n## ")[0]
     assert words in head
