@@ -85,8 +85,14 @@ def refuse_at_the_end(history: History, contract: Contract, now: float) -> None:
     if not ending.over:
         return
     key = "[metric] goal" if ending.done else f"[stop] {ending.used_up}"
-    still_open = [e.id for e in history.experiments.values() if e.base and e.id not in history.verdicts]
-    first = f"Bring {', '.join(still_open)} to a verdict with evaluate_metric; then tell" if still_open else "Tell"
+    still_open = [
+        e.id for e in history.experiments.values() if e.base and e.id not in history.verdicts
+    ]
+    first = (
+        f"Bring {', '.join(still_open)} to a verdict with evaluate_metric; then tell"
+        if still_open
+        else "Tell"
+    )
     raise InvalidStateError(
         f"{ending.sentence} No further experiment is taken.",
         f"{first} the user what was kept and learnt. To go on, the user changes {key} in the "

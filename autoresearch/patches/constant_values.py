@@ -2,19 +2,27 @@
 
 Followed through names, attributes, parameters with their defaults and arguments, loops, functions
 that return, and imports among the files. Nothing is run. A name of several values counts as a
-constant if any of them is one and none comes from the lab's seed; attributes and keys are told apart
-by their names alone.
+constant if any of them is one and none comes from the lab's seed; attributes and keys are told
+apart by their names alone.
 """
 
 import ast
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 
 SEED_VARIABLE = "AUTORESEARCH_SEED"
-PURE = frozenset(
+
+
+def words(text: str) -> frozenset[str]:
+    """Return the words of a text, which a list of names is written as."""
+    return frozenset(re.findall(r"\S+", text))
+
+
+PURE = words(
     "int float str bytes bool abs min max sum pow round len ord chr hash hex bin oct divmod range "
     "sorted reversed list tuple set frozenset dict map zip enumerate int8 int16 int32 int64 uint8 "
-    "uint16 uint32 uint64 array asarray tensor".split()
+    "uint16 uint32 uint64 array asarray tensor"
 )
 PURE_MODULES = frozenset(("zlib", "hashlib", "binascii", "base64", "math", "operator", "struct"))
 LAB, UNKNOWN = "lab", "unknown"
@@ -125,24 +133,23 @@ class ConstantValues:
                 if isinstance(node, ast.expr):
                     stack += [(there, to) for _, to, there in self._bound(where, node)]
 
-    def _kinds(self, path: str, value: ast.expr, depth: int) -> Kinds:
-        if isinstance(value, ast.Constant):
-            return frozenset((LAB,)) if value.value == SEED_VARIABLE else CONSTANT
+    def _kinds(self, path: str, value: ast.expr, depth: int) -> Kinds:  # noqa: PLR0911 (one a kind)
         bound = self._bound(path, value)
         if bound:
             found = self._best(self.kinds(where, one, depth) for _, one, where in bound)
-            if isinstance(value, ast.Call):  # what it is given may be the lab's seed
-                given = self._union(path, [*value.args, *(k.value for k in value.keywords)], depth)
-                return found | (given & {LAB})
-            return found
-        if isinstance(value, ast.Name) and value.id in PURE:
-            return CONSTANT
-        if isinstance(value, ast.Name | ast.Attribute):
-            return frozenset((UNKNOWN,)) | self._of_base(path, value, depth)
-        if isinstance(value, ast.Call):
-            return self._of_call(path, value, depth)
-        if isinstance(value, ast.Lambda):
-            return self.kinds(path, value.body, depth)
+            given = self._given(path, value, depth) if isinstance(value, ast.Call) else CONSTANT
+            return found | (given & {LAB})  # what a call is given may be the lab's seed
+        match value:
+            case ast.Constant():
+                return frozenset((LAB,)) if value.value == SEED_VARIABLE else CONSTANT
+            case ast.Name():
+                return CONSTANT if value.id in PURE else frozenset((UNKNOWN,))
+            case ast.Attribute():
+                return frozenset((UNKNOWN,)) | self.kinds(path, value.value, depth)
+            case ast.Call():
+                return self._of_call(path, value, depth)
+            case ast.Lambda():
+                return self.kinds(path, value.body, depth)
         return self._union(path, ast.iter_child_nodes(value), depth)
 
     @staticmethod
@@ -153,11 +160,11 @@ class ConstantValues:
             return frozenset((LAB,))
         return CONSTANT if CONSTANT in kinds else frozenset((UNKNOWN,))
 
-    def _of_base(self, path: str, value: ast.expr, depth: int) -> Kinds:
-        return self.kinds(path, value.value, depth) if isinstance(value, ast.Attribute) else CONSTANT
+    def _given(self, path: str, call: ast.Call, depth: int) -> Kinds:
+        return self._union(path, [*call.args, *(k.value for k in call.keywords)], depth)
 
     def _of_call(self, path: str, call: ast.Call, depth: int) -> Kinds:
-        given = self._union(path, [*call.args, *(k.value for k in call.keywords)], depth)
+        given = self._given(path, call, depth)
         function = call.func
         if last_name(function) in PURE or _root(function) in PURE_MODULES:
             return given
@@ -194,7 +201,7 @@ class ConstantValues:
         return []
 
     def _of_name(self, scope: int, name: str) -> list[Value]:
-        """Return a name's values as seen from a scope; a parameter nobody gives hides outer ones."""
+        """Return a name's values as seen from a scope; a parameter hides outer names."""
         while scope:
             if (scope, name) in self._names:
                 return self._names[scope, name]
@@ -222,30 +229,15 @@ class ConstantValues:
     def _collect(self, path: str, tree: ast.Module) -> None:
         outer = {id(one) for node in in_order(tree) for one in _fields(node)}
         for node in in_order(tree):
-            match node:
-                case ast.Assign(targets=targets, value=value):
-                    for target in targets:
-                        self._bind(path, target, value, "", id(node) in outer)
-                case ast.AnnAssign(target=target, value=ast.expr() as value) | ast.NamedExpr(
-                    target=target, value=value
-                ):
-                    self._bind(path, target, value, "", id(node) in outer)
-                case ast.AugAssign(target=target, value=value, op=op):
-                    self._bind(path, target, value, f"{type(op).__name__}=")
-                case ast.For(target=target, iter=value) | ast.AsyncFor(
-                    target=target, iter=value
-                ) | ast.comprehension(target=target, iter=value):
-                    self._bind(path, target, value, "in")
-                case ast.FunctionDef() | ast.AsyncFunctionDef():
-                    self._add_function(path, node, node.name)
-                case ast.ClassDef():
-                    for one in node.body:
-                        if isinstance(one, ast.FunctionDef) and one.name == "__init__":
-                            self._add_function(path, one, node.name)
-                case ast.Dict(keys=keys, values=values):
-                    for key, value in zip(keys, values, strict=True):
-                        if isinstance(key, ast.Constant) and isinstance(key.value, str):
-                            self._share(f".{key.value}", ("", value, path))
+            for target, value, how in bindings_of(node):
+                self._bind(path, target, value, how, id(node) in outer)
+            for key, value in entries_of(node):
+                self._share(f".{key}", ("", value, path))
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                self._add_function(path, node, node.name)
+            for one in node.body if isinstance(node, ast.ClassDef) else ():
+                if isinstance(one, ast.FunctionDef) and one.name == "__init__":
+                    self._add_function(path, one, node.name)
 
     def _add_function(
         self, path: str, node: ast.FunctionDef | ast.AsyncFunctionDef, called: str
@@ -253,7 +245,7 @@ class ConstantValues:
         first = node.args.args[:1]
         method = bool(first) and first[0].arg in ("self", "cls")
         self._parameters.setdefault(called, []).append((node.args, method, id(node)))
-        for argument, default in _defaults(node.args):
+        for argument, default in defaults_of(node.args):
             self._names[id(node), argument].append(("", default, path))
         if called == node.name:
             for inner in in_order(node):
@@ -308,6 +300,44 @@ class ConstantValues:
         self._shared.setdefault(name, []).append(value)
 
 
+def bindings_of(node: ast.AST) -> Iterator[tuple[ast.expr, ast.expr, str]]:
+    """Yield what a node itself binds: (target, value, how), `how` being "", "Add=" or "in"."""
+    match node:
+        case ast.Assign(targets=targets, value=value):
+            yield from ((target, value, "") for target in targets)
+        case (
+            ast.AnnAssign(target=target, value=ast.expr() as value)
+            | ast.NamedExpr(target=target, value=value)
+        ):
+            yield target, value, ""
+        case ast.AugAssign(target=target, value=value, op=op):
+            yield target, value, f"{type(op).__name__}="
+        case (
+            ast.For(target=target, iter=value)
+            | ast.AsyncFor(target=target, iter=value)
+            | ast.comprehension(target=target, iter=value)
+        ):
+            yield target, value, "in"
+
+
+def entries_of(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
+    """Yield the entries of a dictionary that is written out, by their keys."""
+    if isinstance(node, ast.Dict):
+        for key, value in zip(node.keys, node.values, strict=True):
+            if isinstance(key, ast.Constant) and isinstance(key.value, str):
+                yield key.value, value
+
+
+def defaults_of(arguments: ast.arguments) -> Iterator[tuple[str, ast.expr]]:
+    """Yield the parameters that have a default, with it."""
+    placed = [*arguments.posonlyargs, *arguments.args]
+    for argument, default in zip(placed[::-1], arguments.defaults[::-1], strict=False):
+        yield argument.arg, default
+    for argument, value in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
+        if value is not None:
+            yield argument.arg, value
+
+
 def options_of(call: ast.Call) -> Iterator[tuple[str, ast.expr]]:
     """Yield (name, default) of a command's option: `add_argument("--seed", default=7)`."""
     if last_name(call.func) not in ("add_argument", "option", "Option"):
@@ -317,15 +347,6 @@ def options_of(call: ast.Call) -> Iterator[tuple[str, ast.expr]]:
         if keyword.arg == "default":
             for flag in flags:
                 yield flag.lstrip("-").replace("-", "_"), keyword.value
-
-
-def _defaults(arguments: ast.arguments) -> Iterator[tuple[str, ast.expr]]:
-    placed = [*arguments.posonlyargs, *arguments.args]
-    for argument, default in zip(placed[::-1], arguments.defaults[::-1], strict=False):
-        yield argument.arg, default
-    for argument, value in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
-        if value is not None:
-            yield argument.arg, value
 
 
 def _fields(node: ast.AST) -> list[ast.stmt]:

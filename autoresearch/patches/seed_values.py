@@ -37,7 +37,7 @@ _CALLS: Mapping[str, Callable[..., int]] = {
 }  # fmt: skip
 
 
-class _Unknown(Exception):  # noqa: N818 - no error, a way out of the recursion
+class _Unknown(Exception):
     """The value can't be computed."""
 
 
@@ -70,14 +70,20 @@ def _computed(path: str, node: ast.expr, values: ConstantValues, seed: int, dept
             return _computed(bound[1], bound[0], values, seed, depth + 1)
         case ast.List(elts=parts) | ast.Tuple(elts=parts):
             return tuple(of(part) for part in parts)
+        case ast.IfExp(test=test, body=body, orelse=other):
+            return of(body) if of(test) else of(other)
+    return _applied(node, of)
+
+
+def _applied(node: ast.expr, of: Callable[[ast.expr], object]) -> object:
+    """Return the value of an operator or a call on what `of` computes."""
+    match node:
         case ast.BinOp(left=left, op=op, right=right) if type(op) in _BINARY:
             return _BINARY[type(op)](_small(of(left)), _small(of(right)))
         case ast.UnaryOp(op=ast.USub(), operand=inner):
             return -_small(of(inner))
         case ast.BoolOp(op=op, values=parts):
             return _boolean(op, [of(part) for part in parts])
-        case ast.IfExp(test=test, body=body, orelse=other):
-            return of(body) if of(test) else of(other)
         case ast.Compare(left=left, ops=[op], comparators=[right]) if type(op) in _COMPARISONS:
             return _COMPARISONS[type(op)](_small(of(left)), _small(of(right)))
         case ast.Subscript(value=of_what, slice=ast.Constant(value=int() as place)):

@@ -1,8 +1,9 @@
 """Seed checks: refuse a patch whose gain could be other random draws and nothing else.
 
 The lab draws the seed of each run. Where code ignores it, nothing varies between runs, so that the
-best of twenty constants looks like a gain to every test on runs: what a patch may do to random draws
-is checked here, before anything runs. docs/decisions/28-endings-and-seeds.md says what stays open.
+best of twenty constants looks like a gain to every test on runs: what a patch may do to random
+draws is checked here, before anything runs. docs/decisions/28-endings-and-seeds.md says what stays
+open.
 """
 
 import ast
@@ -18,10 +19,14 @@ from autoresearch.patches.constant_values import (
     LAB,
     SEED_VARIABLE,
     ConstantValues,
+    bindings_of,
+    defaults_of,
+    entries_of,
     in_order,
     last_name,
     options_of,
     text_of,
+    words,
 )
 from autoresearch.patches.fingerprint import parse
 from autoresearch.patches.seed_values import never_varies
@@ -37,15 +42,15 @@ SEEDED = frozenset(
     )
 )
 SEED_KEYWORDS = frozenset(("seed", "random_state", "entropy"))
-CLOCKS = frozenset(
+CLOCKS = words(
     "time time_ns perf_counter perf_counter_ns monotonic monotonic_ns process_time "
     "process_time_ns thread_time default_timer now utcnow today getpid getppid urandom "
-    "token_bytes randbits randbelow uuid1 uuid4 id gethostname getmtime stat".split()
+    "token_bytes randbits randbelow uuid1 uuid4 id gethostname getmtime stat"
 )
-DRAWS = frozenset(
+DRAWS = words(
     "rand randn randint random random_sample uniform normal standard_normal integers choice "
     "choices permutation randperm getrandbits gauss normalvariate bernoulli multinomial "
-    "exponential randbytes rand_like randn_like".split()
+    "exponential randbytes rand_like randn_like"
 )
 _COUNTS = frozenset(("n", "num", "number", "count", "max", "min"))  # of seeds, which are none
 _IN_TEXT = re.compile(
@@ -55,7 +60,8 @@ _IN_TEXT = re.compile(
 )
 USE_THE_LABS = (
     f'Use the lab\'s seed: seed = int(os.environ["{SEED_VARIABLE}"]), and for a second stream '
-    "default_rng([seed, 1]). The best of 20 seeds is worth 1.9 sigma, so no patch may bring its own."
+    "default_rng([seed, 1]). The best of 20 seeds is worth 1.9 sigma, so no patch may bring its "
+    "own."
 )
 
 
@@ -173,9 +179,7 @@ def _in_code(path: str, tree: ast.Module, values: ConstantValues) -> Iterator[_F
             yield _Finding("dropped_draw", key, where, text_of(node))
 
 
-def _of_call(
-    path: str, where: str, call: ast.Call, values: ConstantValues
-) -> Iterator[_Finding]:
+def _of_call(path: str, where: str, call: ast.Call, values: ConstantValues) -> Iterator[_Finding]:
     seeds = [k.value for k in call.keywords if k.arg in SEED_KEYWORDS]
     name = last_name(call.func)
     if _takes_seed(call):
@@ -218,29 +222,17 @@ def _is_seed_name(name: str) -> bool:
 
 def _named_seeds(node: ast.AST) -> Iterator[ast.expr]:
     """Yield values that a name calls a seed: assigned, by default, by key, or as an option."""
-    match node:
-        case ast.Assign(targets=targets, value=value):
-            if any(_is_seed_name(_target_name(target)) for target in targets):
-                yield value
-        case ast.AnnAssign(target=target, value=ast.expr() as value) | ast.NamedExpr(
-            target=target, value=value
-        ) | ast.AugAssign(target=target, value=value):
-            if _is_seed_name(_target_name(target)):
-                yield value
-        case ast.Dict(keys=keys, values=values):
-            for key, value in zip(keys, values, strict=True):
-                if isinstance(key, ast.Constant) and _is_seed_name(str(key.value)):
-                    yield value
-        case ast.arguments():
-            placed = [*node.posonlyargs, *node.args]
-            pairs = [*zip(placed[::-1], node.defaults[::-1], strict=False)]
-            pairs += [(a, d) for a, d in zip(node.kwonlyargs, node.kw_defaults, strict=True) if d]
-            yield from (default for argument, default in pairs if _is_seed_name(argument.arg))
-        case ast.Call():
-            for keyword in node.keywords:
-                if keyword.arg not in SEED_KEYWORDS and _is_seed_name(keyword.arg or ""):
-                    yield keyword.value
-            yield from (default for name, default in options_of(node) if _is_seed_name(name))
+    named = [
+        (_target_name(target), value) for target, value, how in bindings_of(node) if how != "in"
+    ]
+    named += entries_of(node)
+    if isinstance(node, ast.arguments):
+        named += defaults_of(node)
+    if isinstance(node, ast.Call):
+        given = ((k.arg, k.value) for k in node.keywords if k.arg not in SEED_KEYWORDS)
+        named += [(name or "", value) for name, value in given]
+        named += options_of(node)
+    yield from (value for name, value in named if _is_seed_name(name))
 
 
 def _target_name(target: ast.expr) -> str:
@@ -293,7 +285,10 @@ def _overwrites(path: str, node: ast.AST, values: ConstantValues) -> bool:
 
 
 def _is_variable(value: ast.expr) -> bool:
-    return isinstance(value, ast.Constant) and value.value in (SEED_VARIABLE, SEED_VARIABLE.encode())
+    return isinstance(value, ast.Constant) and value.value in (
+        SEED_VARIABLE,
+        SEED_VARIABLE.encode(),
+    )
 
 
 def _drops(node: ast.AST) -> bool:

@@ -105,9 +105,7 @@ def _mean(found: Sequence[float]) -> float | None:
     return found[0] if min(found) == max(found) else fsum(found) / len(found)
 
 
-def _goal_words(
-    incumbent: str, value: float, controls: int, missing: int, metric: Metric
-) -> str:
+def _goal_words(incumbent: str, value: float, controls: int, missing: int, metric: Metric) -> str:
     shown = f"{metric.name} is {value:.6g} {metric.unit}".rstrip()
     if missing:
         more = f"{missing} more control run{'s' * (missing != 1)} must confirm it"

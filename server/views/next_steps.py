@@ -86,9 +86,7 @@ def after_run(view: RunView, ending: Ending | None = None) -> str:
         wait = f"{_call('check_run', run=view.id, wait_s=30)} waits for it"
         if ending is not None and ending.over:
             return f"{wait}. No further experiment is taken after it."
-        return (
-            f"{wait}; meanwhile, read code with explain_code_section or prepare the next patch."
-        )
+        return f"{wait}; meanwhile, read code with explain_code_section or prepare the next patch."
     evaluate = _call("evaluate_metric", experiment=view.experiment, wait_s=45)
     if view.state is RunState.FINISHED:
         return f"{evaluate} compares it with the incumbent and starts any further runs it needs."

@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.status import Status
 from rich.text import Text
 
-from autoresearch.verdicts.repetition import spread_of
 from autoresearch.statistics.sequential_test import GATE
+from autoresearch.verdicts.repetition import spread_of
 from server.commands.output import console
 from server.views import figures
 from server.views.trust import spread_words

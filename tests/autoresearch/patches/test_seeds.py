@@ -34,7 +34,7 @@ LUCKY = [
     "def made(k=7):\n    return np.random.default_rng(k)",
     "def made(k):\n    return np.random.default_rng(k)\nrng = made(7)",
     "def made(k):\n    return np.random.default_rng(k)\nrng = made(k=7)",
-    "class Draws:\n    def __init__(self, k):\n        self.rng = np.random.default_rng(k)\nDraws(7)",
+    "class D:\n    def __init__(self, k):\n        self.r = np.random.default_rng(k)\nD(7)",
     "class C:\n    luck = 7\nrng = np.random.default_rng(C.luck)",
     "def luck():\n    return 7\nrng = np.random.default_rng(luck())",
     "luck = lambda: 7\nrng = np.random.default_rng(luck())",
