@@ -13,7 +13,7 @@ from autoresearch.patches.code_sections import definitions
 from autoresearch.sandboxes.selection import current_sandbox, missing
 from autoresearch.verdicts.ending import ending_of
 from autoresearch.verdicts.evidence import controls_of, overtaken, values
-from autoresearch.verdicts.repetition import controls_repeat
+from autoresearch.verdicts.repetition import repeat_exactly
 from autoresearch.verdicts.track_record import track_record
 from autoresearch.views import Overview, Region
 
@@ -107,14 +107,14 @@ def _notices(lab: OpenLab) -> tuple[str, ...]:
 
 
 def _repetition(history: History) -> list[str]:
-    """Say that the lab's seed does not reach the metric, where the incumbent's runs show it."""
-    tip = history.kept[-1]
-    if not controls_repeat(history, tip):
+    """Say that the lab's seed does not reach the metric, where all control runs show it."""
+    groups = {kept: values(history, controls_of(history, kept)) for kept in history.kept}
+    if not repeat_exactly(groups.values()):
         return []
-    count = len(controls_of(history, tip))
+    shown, found = [(kept, found) for kept, found in groups.items() if len(found) > 1][-1]
     return [
-        f"The {count} control runs of {tip}, each with a seed of its own, gave exactly "
-        f"{values(history, controls_of(history, tip))[0]:.10g}: the metric ignores the lab's seed. "
+        f"The {len(found)} control runs of {shown}, each with a seed of its own, gave exactly "
+        f"{found[0]:.10g}: the metric ignores the lab's seed. "
         "Any difference counts. If the code draws random numbers from a fixed seed, a change may "
         "win by other draws alone: let it take AUTORESEARCH_SEED, committed before a lab is opened."
     ]

@@ -235,9 +235,10 @@ class ConstantValues:
                 self._share(f".{key}", ("", value, path))
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 self._add_function(path, node, node.name)
-            for one in node.body if isinstance(node, ast.ClassDef) else ():
-                if isinstance(one, ast.FunctionDef) and one.name == "__init__":
-                    self._add_function(path, one, node.name)
+            if isinstance(node, ast.ClassDef):
+                for one in node.body:
+                    if isinstance(one, ast.FunctionDef) and one.name == "__init__":
+                        self._add_function(path, one, node.name)
 
     def _add_function(
         self, path: str, node: ast.FunctionDef | ast.AsyncFunctionDef, called: str

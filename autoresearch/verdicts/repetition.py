@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from autoresearch.ledger.history import History
 from autoresearch.records import Verdict
 from autoresearch.statistics.noise import measure_noise
-from autoresearch.verdicts.evidence import controls_of, values
+from autoresearch.verdicts.evidence import values
 
 
 def all_equal(found: Sequence[float]) -> bool:
@@ -32,11 +32,6 @@ def spread_of(groups: Sequence[Sequence[float]]) -> float | None:
         return 0.0
     noise = measure_noise(groups)
     return noise.sigma if noise else None
-
-
-def controls_repeat(history: History, experiment: str) -> bool:
-    """Return whether the control runs of a kept experiment agree to the last bit."""
-    return all_equal(values(history, controls_of(history, experiment)))
 
 
 def spread_behind(history: History, verdict: Verdict) -> float | None:

@@ -43,7 +43,9 @@ def test_a_goal_that_a_keep_reaches_is_confirmed_by_control_runs_of_its_own(
     with raises("invalid_state.goal_reached", "2.01", "[metric] goal"):
         propose(lab, NEXT)
     assert list(lab.history().experiments) == ["e0", "e1"]
-    assert lab.overview().ending == lab.ending()
+    seen = lab.overview().ending
+    assert seen is not None
+    assert seen.sentence == lab.ending().sentence == kept.ending.sentence
     assert lab.verify().ok
 
 
