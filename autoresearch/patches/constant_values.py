@@ -154,7 +154,7 @@ class ConstantValues:
 
     @staticmethod
     def _best(found: Iterable[Kinds]) -> Kinds:
-        """Of several values: the lab's seed, if it is one of them; else a constant, if one is."""
+        """Choose among several values: the lab's seed if it is one, else a constant if one is."""
         kinds = list(found)
         if any(LAB in one for one in kinds):
             return frozenset((LAB,))

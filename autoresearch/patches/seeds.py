@@ -69,7 +69,7 @@ USE_THE_LABS = (
 class _Finding:
     """One place that decides about random draws."""
 
-    reason: str
+    kind: str  # the reason of a refusal
     key: str  # equal in two files where they draw the same
     where: str
     text: str
@@ -86,13 +86,13 @@ def check_seeds(before: Files, after: Files) -> None:
             reason="seed_not_read",
         )
     old, new = _findings(_frozen(before)), _findings(_frozen(after))
-    known = Counter((one.reason, one.key) for one in old)
-    gone = known - Counter((one.reason, one.key) for one in new)
-    turned = {one.like for one in old if one.like and gone[one.reason, one.key]}
+    known = Counter((one.kind, one.key) for one in old)
+    gone = known - Counter((one.kind, one.key) for one in new)
+    turned = {one.like for one in old if one.like and gone[one.kind, one.key]}
     for one in new:
-        if known[one.reason, one.key]:
-            known[one.reason, one.key] -= 1
-        elif one.reason != "turned_seed" or one.like in turned:
+        if known[one.kind, one.key]:
+            known[one.kind, one.key] -= 1
+        elif one.kind != "turned_seed" or one.like in turned:
             raise _refusal(one)
 
 
@@ -105,9 +105,9 @@ def _refusal(found: _Finding) -> PatchRefusedError:
         "dropped_draw": "draws random numbers and drops them, so that all later draws differ",
     }
     return PatchRefusedError(
-        f"{found.where} {said[found.reason]}: {found.text[:80]}.",
+        f"{found.where} {said[found.kind]}: {found.text[:80]}.",
         USE_THE_LABS,
-        reason=found.reason,
+        reason=found.kind,
     )
 
 

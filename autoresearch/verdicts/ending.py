@@ -20,7 +20,7 @@ HOUR_S = 3600.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
-    """How far the research is from its end, as the contract sets it."""
+    """The state of the research against the end that the contract sets."""
 
     experiment: str  # the incumbent
     goal: float | None  # None: the contract names none
