@@ -149,6 +149,7 @@ class Metric(Section):
     pattern: str = ""  # a regular expression with one group, matched to each line of the output
     file: str = ""  # a JSON file that the run leaves in its tree, with the metric's name as key
     block: str = ""  # a line such as "---" before the one block of `key: value` lines
+    goal: float | None = None  # a value that is good enough, such as the best possible one
 
     @model_validator(mode="after")
     def _one_source(self) -> "Metric":
@@ -181,6 +182,19 @@ class Metric(Section):
     def attributed(self, sentence: str) -> str:
         """Return a sentence of the judge's with its numbers' source, unless they are sealed."""
         return sentence if self.scoring == "sealed" else f"{sentence}; {self.provenance}"
+
+
+class Stop(Section):
+    """Limits of the research as a whole; beyond one of them no experiment is taken."""
+
+    experiments: Annotated[int, Field(ge=1)] | None = None
+    hours: Annotated[float, Field(gt=0)] | None = None  # since the first experiment was proposed
+
+    @model_validator(mode="after")
+    def _some_limit(self) -> "Stop":
+        if self.experiments is None and self.hours is None:
+            raise ValueError("give experiments = N, hours = H, or both")
+        return self
 
 
 class Sealed(Section):
@@ -247,6 +261,7 @@ class Contract(Section):
     environment: Environment | None = None
     run: RunTable
     metric: Metric
+    stop: Stop | None = None
     sealed: Sealed | None = None
     guards: dict[str, Guard] = {}  # each must exit with 0
     knobs: dict[str, Knob] = {}

@@ -39,6 +39,7 @@ from autoresearch.setup.lab_creation import create_lab, find_source, target_pyth
 from autoresearch.setup.settings import Settings
 from autoresearch.system.home import default_home, lab_folder, lab_names, lasting_python
 from autoresearch.system.locks import try_lock
+from autoresearch.verdicts.ending import Ending, ending_of
 from autoresearch.verdicts.evidence import was_kept
 from autoresearch.verdicts.verdicts import judge_again
 from autoresearch.views import (
@@ -213,6 +214,10 @@ class Lab:
     def conclude(self, experiment: str, lesson: str, proposer: Proposer) -> Conclusion:
         """Record the lesson of an experiment; raise InvalidStateError if it has no verdict yet."""
         return evaluation.conclude(self, experiment, lesson, proposer)
+
+    def ending(self) -> Ending:
+        """Return whether the contract's goal is reached and its limits are used up, as of now."""
+        return ending_of(self.history(), self.contract, time.time())
 
     def recall(
         self,

@@ -17,6 +17,7 @@ from autoresearch.records import (
     Verdict,
 )
 from autoresearch.run_output.curve import CurvePoint
+from autoresearch.verdicts.ending import Ending
 from autoresearch.verdicts.track_record import TrackRecord
 
 
@@ -62,7 +63,7 @@ class Incumbent:
     mean: float | None
     low: float | None  # 95 % interval of the mean, from the pooled noise
     high: float | None
-    sigma: float | None  # spread of single runs
+    sigma: float | None  # spread of single runs; 0.0 where runs repeat exactly
     kept: tuple[str, ...]  # the kept line, e0 first
     instead_of: str | None = None  # the keep that was taken back, so that this is the tip again
     chosen: bool = False  # there are only the runs it was kept on, which were chosen for being good
@@ -125,6 +126,7 @@ class Overview:
     taken_back: tuple[Reversal, ...]  # keeps that their own further runs did not bear out
     stackable: tuple[str, ...]  # near misses on lines of their own, in no stack yet
     record: TrackRecord
+    ending: Ending | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +153,7 @@ class Controls:
     experiment: str  # whose runs they are
     count: int  # measured, and not too old to compare
     mean: float | None  # metric units
-    sigma: float | None  # their own spread; None below two
+    sigma: float | None  # their own spread; None below two, 0.0 where they repeat exactly
     lost: int  # lost or disturbed by the machine: not counted
     yielded: int  # ended to make room for an experiment: not counted
 
@@ -177,6 +179,15 @@ class Evaluation:
     sandbox: str  # of the runs it rests on; several where they differ
     taken_back: Reversal | None  # it was kept once
     built_on_taken_back: str | None
+    ending: Ending | None = None
+
+    @property
+    def settled(self) -> bool:
+        """Return whether waiting brings nothing more: no verdict, and no confirmation of a goal."""
+        if self.verdict is None and self.needs:
+            return False
+        confirmed = self.ending is None or not self.ending.unconfirmed
+        return confirmed or self.experiment != self.incumbent.experiment or not self.running
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,6 +206,7 @@ class Conclusion:
     verdicts_without_keep: int  # the latest verdicts in a row that kept nothing
     stackable: tuple[str, ...]  # near misses that could be tried together
     sandbox: str  # of the runs it rests on
+    ending: Ending | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -72,6 +72,8 @@ def propose(snapshot: Snapshot, answers: Answers, environ: Mapping[str, str]) ->
         network=Part(answers.network, "", SAID if answers.network else GUESSED),
         guards=guards,
         env=_env(subject),
+        goal=Part(answers.goal, "", SAID) if answers.goal is not None else None,
+        most=Part(_most(answers), "", SAID),
         text=_known(text, answers, interpreter) if text else None,
         needed=needed,
         device=_device(needed),
@@ -81,7 +83,8 @@ def propose(snapshot: Snapshot, answers: Answers, environ: Mapping[str, str]) ->
 
 def _adds_nothing(answers: Answers) -> bool:
     """Return whether the answers add nothing to the contract of a known kind."""
-    return replace(answers, python="") == Answers()
+    others = replace(answers, python="", goal=None, experiments=None, hours=None)
+    return others == Answers()
 
 
 def _known(text: str, answers: Answers, interpreter: Interpreter) -> Part[str]:
@@ -90,6 +93,10 @@ def _known(text: str, answers: Answers, interpreter: Interpreter) -> Part[str]:
     if python:
         text = re.sub(r"\[environment\]\n(?:\w+ = .*\n)+\n?", "", text)
         text = text.replace("[run]\n", f"[run]\npython = {json.dumps(python)}\n", 1)
+    if answers.goal is not None:
+        text += f"goal = {answers.goal!r}\n"  # its last table is [metric]
+    if most := _most(answers):
+        text += "\n[stop]\n" + "".join(f"{name} = {number!r}\n" for name, number in most.items())
     return Part(text, "its prepare.py and train.py are those of karpathy/autoresearch")
 
 
@@ -257,6 +264,12 @@ def _budget(answers: Answers) -> Part[float]:
     if answers.budget_s is not None:
         return Part(answers.budget_s, "", SAID)
     return Part(BUDGET_S, "seconds a run may take; the baseline shows if they are enough", GUESSED)
+
+
+def _most(answers: Answers) -> Mapping[str, float]:
+    """Return the limits of [stop] that the user gave."""
+    given = {"experiments": answers.experiments, "hours": answers.hours}
+    return {name: most for name, most in given.items() if most is not None}
 
 
 def _inputs(snapshot: Snapshot, answers: Answers, reach: Reach) -> Part[tuple[str, ...]]:

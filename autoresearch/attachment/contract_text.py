@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
+from autoresearch.attachment.metric_names import best_possible
 from autoresearch.attachment.proposal_parts import Proposal
 from autoresearch.contract import parse_contract
 
@@ -33,6 +34,8 @@ def _written(proposal: Proposal) -> str:
         table = tomlkit.table()
         for key, value in present.items():
             table.add(key, _item(value))
+        if name == "metric" and (offered := _offered_goal(proposal)):
+            table.add(tomlkit.comment(offered))
         document.add(name, table)
     return tomlkit.dumps(document)
 
@@ -77,14 +80,30 @@ def _tables(proposal: Proposal) -> Iterator[tuple[str, Mapping[str, Value | None
             "scoring": meter.scoring,
             "pattern": meter.pattern or None,
             "file": meter.file or None,
+            "goal": _whole(proposal.goal.value) if proposal.goal else None,
         },
     )
+    yield "stop", {name: _whole(most) for name, most in proposal.most.value.items()}
     yield "guards", proposal.guards.value
 
 
+def _offered_goal(proposal: Proposal) -> str:
+    """Return a comment with the best possible value as the goal; "" where none is evident."""
+    assert proposal.metric and proposal.direction
+    meter = proposal.metric.value
+    best = best_possible(meter.name, meter.unit, proposal.direction.value)
+    if best is None or proposal.goal is not None:
+        return ""
+    return f"goal = {best:g}  # the best possible: the lab says when it is reached"
+
+
 def _short(seconds: float) -> float:
-    rounded = float(f"{seconds:g}")
-    return int(rounded) if rounded.is_integer() else rounded
+    return _whole(float(f"{seconds:g}"))
+
+
+def _whole(number: float) -> float:
+    """Return a whole number as one, so that the contract says `goal = 1`."""
+    return int(number) if float(number).is_integer() else number
 
 
 def _item(value: Value) -> "Item":

@@ -36,6 +36,9 @@ _UNITS = {
     "ms": "ms", "s": "s", "sec": "s", "secs": "s", "seconds": "s", "us": "us", "µs": "us",
     "ns": "ns", "%": "%", "mb": "MB", "kb": "kB", "bytes": "bytes", "gflops": "GFLOPS",
 }  # fmt: skip
+_SHARES = _words("accuracy acc auc auroc f1 precision recall iou miou r2 ssim coverage")
+_PASSES = _words("pass passed passing success successes solve solved hit win")
+_FAILURES = _words("failures failed fails errors mismatches violations misses bugs warnings")
 _TIMES = ("ms", "s", "us", "ns")
 
 
@@ -71,6 +74,20 @@ def direction_of(name: str, unit: str = "") -> str:
         if name.lower() in known or set(words) & known:
             return direction
     return "min" if unit in _TIMES else ""
+
+
+def best_possible(name: str, unit: str, direction: str) -> float | None:
+    """Return the bound of a metric whose name tells it, such as 1 of an accuracy; else None.
+
+    A loss has one too, but no program is expected to reach it.
+    """
+    words = {word for word in re.split(r"[^a-z0-9]+", name.lower()) if word}
+    rate = "rate" in words
+    if direction == "max" and (words & _SHARES or (rate and words & _PASSES)):
+        return 100.0 if unit == "%" or words & {"percent", "pct"} else 1.0
+    if direction == "min" and words & _FAILURES and not rate:
+        return 0.0
+    return None
 
 
 def unit_after(text: str) -> str:

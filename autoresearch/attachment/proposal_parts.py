@@ -59,6 +59,8 @@ class Proposal:
     guards: Part[Mapping[str, tuple[str, ...]]]
     env: Part[Mapping[str, str]]
     text: Part[str] | None = None  # a whole contract, where a recogniser wrote one
+    goal: Part[float] | None = None  # a value that is good enough
+    most: Part[Mapping[str, float]] = Part({}, "")  # experiments and hours, of [stop]
     needed: tuple[str, ...] = ()  # modules that it imports from elsewhere
     choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # by part, where several
 
@@ -95,3 +97,6 @@ class Answers:
     packages: tuple[str, ...] = ()
     network: bool = False
     guards: tuple[str, ...] = ()  # "name=command"
+    goal: float | None = None
+    experiments: int | None = None
+    hours: float | None = None

@@ -17,10 +17,15 @@ from autoresearch.loop.recall import verdicts_without_keep
 from autoresearch.loop.runs import Runs
 from autoresearch.loop.touched_lines import stackable
 from autoresearch.records import Concluded, Event, Judged, Proposer, Verdict
-from autoresearch.scheduling.demands import broken_baseline, evaluation_demands
+from autoresearch.scheduling.demands import (
+    broken_baseline,
+    confirming_demands,
+    evaluation_demands,
+)
 from autoresearch.scheduling.scheduler import plan_runs
 from autoresearch.statistics.gates import GATE
 from autoresearch.verdicts.assessment import Assessment, assess
+from autoresearch.verdicts.ending import ending_of
 from autoresearch.verdicts.evidence import controls_of, count_unfinished
 from autoresearch.verdicts.reversals import reverse_if_due
 from autoresearch.views import Conclusion, Evaluation
@@ -31,6 +36,7 @@ def evaluate(lab: OpenLab, experiment: str) -> Evaluation:
 
     Runs that ended are recorded and a due reversal is written down. Then a due verdict is given, or
     the runs are started that it still needs. The experiment is assessed once, on what had ended.
+    A goal of the contract that the incumbent seems to reach gets the control runs that confirm it.
 
     Raises:
         NotFoundError: There is no such experiment.
@@ -46,6 +52,7 @@ def evaluate(lab: OpenLab, experiment: str) -> Evaluation:
     elif assessment.given is None:
         _start_missing(assessment, history, lab.runs, now)
     repropose(lab, experiment)
+    _confirm_goal(lab, now)
     history = lab.history()
     states = {run.id: lab.runs.state(run.id) for run in history.unfinished()}
     return evaluation_view(assessment, history, lab.contract, now=now, states=states)
@@ -78,6 +85,7 @@ def conclude(lab: OpenLab, experiment: str, lesson: str, proposer: Proposer) -> 
         verdicts_without_keep=verdicts_without_keep(history),
         stackable=stackable(lab, history),
         sandbox=sandbox_names(history, verdict.candidate_runs if verdict else ()),
+        ending=ending_of(history, lab.contract, time.time()),
     )
 
 
@@ -142,3 +150,11 @@ def _start_missing(assessment: Assessment, history: History, runs: Runs, now: fl
             reason="broken_baseline",
         )
     runs.carry_out(plan_runs(runs.machine(history), evaluation_demands(assessment, history), now))
+
+
+def _confirm_goal(lab: OpenLab, now: float) -> None:
+    """Start the control runs, as far as slots are free, that a reached goal still needs."""
+    history = lab.history()
+    demands = confirming_demands(ending_of(history, lab.contract, now), history)
+    if demands:
+        lab.runs.carry_out(plan_runs(lab.runs.machine(history), demands, now))

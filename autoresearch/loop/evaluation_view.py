@@ -7,9 +7,10 @@ from autoresearch.ledger.history import History
 from autoresearch.loop.incumbent import incumbent_view, sandbox_names
 from autoresearch.records import Run, RunState
 from autoresearch.scheduling.demands import rest_after_disturbances
-from autoresearch.statistics.noise import measure_noise
 from autoresearch.verdicts.assessment import BASELINE_RUNS, Assessment
+from autoresearch.verdicts.ending import ending_of
 from autoresearch.verdicts.evidence import built_on_reversed, controls_of, values
+from autoresearch.verdicts.repetition import repeat_exactly, spread_of
 from autoresearch.views import Controls, Evaluation, RunValue
 
 
@@ -45,7 +46,7 @@ def evaluation_view(
         effect=verdict.effect if verdict else so_far.effect,
         low=verdict.low if verdict else so_far.low,
         high=verdict.high if verdict else so_far.high,
-        sigma=so_far.noise.sigma if so_far.noise else None,
+        sigma=_spread(assessment, history),
         runs=_run_values(history, experiment, states or {}) if known.base else (),
         controls=_controls(
             history, experiment, verdict.control_runs if verdict else evidence.controls
@@ -59,7 +60,15 @@ def evaluation_view(
         sandbox=sandbox_names(history, (*evidence.candidate, *evidence.controls)),
         taken_back=history.reversals.get(experiment),
         built_on_taken_back=built_on_reversed(history, experiment),
+        ending=ending_of(history, contract, now),
     )
+
+
+def _spread(assessment: Assessment, history: History) -> float | None:
+    """Return the judge's sigma; 0.0 where all runs of the same code repeat exactly."""
+    noise, evidence = assessment.judgement.noise, assessment.evidence
+    groups = [values(history, group) for group in (*evidence.noise, evidence.candidate)]
+    return 0.0 if noise and repeat_exactly(groups) else noise.sigma if noise else None
 
 
 def _needs(assessment: Assessment, history: History, now: float) -> str:
@@ -102,12 +111,11 @@ def _controls(history: History, experiment: str, compared: Sequence[str]) -> Con
     controlled_by = base or experiment
     found = values(history, compared if base else controls_of(history, controlled_by))
     reports = history.reports_of(controlled_by)
-    noise = measure_noise([found])
     return Controls(
         experiment=controlled_by,
         count=len(found),
         mean=sum(found) / len(found) if found else None,
-        sigma=noise.sigma if noise else None,
+        sigma=spread_of([found]),
         lost=sum(report.state.repeated and not report.yielded for report in reports),
         yielded=sum(report.yielded for report in reports),
     )

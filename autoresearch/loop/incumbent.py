@@ -6,6 +6,7 @@ from autoresearch.contract import Contract
 from autoresearch.ledger.history import History
 from autoresearch.statistics.noise import interval, measure_noise
 from autoresearch.verdicts.evidence import controls_of, measured, values
+from autoresearch.verdicts.repetition import spread_of
 from autoresearch.views import Incumbent
 
 
@@ -14,7 +15,8 @@ def incumbent_view(history: History, contract: Contract) -> Incumbent:
     incumbent = history.kept[-1]
     fresh = controls_of(history, incumbent)
     found = values(history, fresh or measured(history, incumbent))
-    noise = measure_noise([values(history, controls_of(history, kept)) for kept in history.kept])
+    groups = [values(history, controls_of(history, kept)) for kept in history.kept]
+    noise = measure_noise(groups)
     mean = sum(found) / len(found) if found else None
     low = high = None
     if mean is not None and noise is not None:
@@ -30,7 +32,7 @@ def incumbent_view(history: History, contract: Contract) -> Incumbent:
         mean=mean,
         low=low,
         high=high,
-        sigma=noise.sigma if noise else None,
+        sigma=spread_of(groups),
         kept=history.kept,
         instead_of=last.experiment if last else None,
         chosen=not fresh and bool(found),

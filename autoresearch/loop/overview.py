@@ -1,5 +1,7 @@
 """The overview of a lab: its target, how far it is, and what to know before trusting a result."""
 
+import time
+
 from autoresearch.errors import LabError
 from autoresearch.git.repository import survey
 from autoresearch.ledger.history import History
@@ -9,7 +11,9 @@ from autoresearch.loop.recall import remember
 from autoresearch.loop.touched_lines import stackable, touched_lines
 from autoresearch.patches.code_sections import definitions
 from autoresearch.sandboxes.selection import current_sandbox, missing
-from autoresearch.verdicts.evidence import overtaken
+from autoresearch.verdicts.ending import ending_of
+from autoresearch.verdicts.evidence import controls_of, overtaken, values
+from autoresearch.verdicts.repetition import repeat_exactly
 from autoresearch.verdicts.track_record import track_record
 from autoresearch.views import Overview, Region
 
@@ -54,6 +58,7 @@ def overview(lab: OpenLab) -> Overview:
         taken_back=tuple(history.reversals.values()),
         stackable=stackable(lab, history),
         record=track_record(history, contract),
+        ending=ending_of(history, contract, time.time()),
     )
 
 
@@ -85,6 +90,7 @@ def _notices(lab: OpenLab) -> tuple[str, ...]:
         why = f" ({' '.join(missing())})" if missing() else ""
         gaps = "; ".join(sandbox.gaps)
         notices.append(f"Runs are {held}, but their code can do this: {gaps}.{why}")
+    notices += _repetition(lab.history())
     source = lab.settings.origin.repository
     if source is not None:
         changed: tuple[str, ...] = ()
@@ -98,6 +104,20 @@ def _notices(lab: OpenLab) -> tuple[str, ...]:
             shown = ", ".join(changed[:5]) + (", ..." if len(changed) > 5 else "")
             notices.append(f"Uncommitted files in {source} are not part of the lab: {shown}.")
     return tuple(notices)
+
+
+def _repetition(history: History) -> list[str]:
+    """Say that the lab's seed does not reach the metric, where all control runs show it."""
+    groups = {kept: values(history, controls_of(history, kept)) for kept in history.kept}
+    if not repeat_exactly(groups.values()):
+        return []
+    shown, found = [(kept, found) for kept, found in groups.items() if len(found) > 1][-1]
+    return [
+        f"The {len(found)} control runs of {shown}, each with a seed of its own, gave exactly "
+        f"{found[0]:.10g}: the metric ignores the lab's seed. "
+        "Any difference counts. If the code draws random numbers from a fixed seed, a change may "
+        "win by other draws alone: let it take AUTORESEARCH_SEED, committed before a lab is opened."
+    ]
 
 
 def _moved_on(lab: OpenLab, head: str) -> list[str]:

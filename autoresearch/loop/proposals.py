@@ -1,9 +1,10 @@
 """Proposals: record an accepted patch as an experiment, and re-propose an overtaken keep."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from autoresearch.contract import sha256
+from autoresearch.contract import Contract, sha256
 from autoresearch.errors import InvalidStateError, LabError, PatchRefusedError
 from autoresearch.ledger.history import History
 from autoresearch.loop.arguments import checked
@@ -12,6 +13,7 @@ from autoresearch.loop.stacking import reapplied_tree, stacked_tree
 from autoresearch.patches.patch import Edit, PreparedPatch, prepare
 from autoresearch.patches.simplification import VERSION as SIMPLER_VERSION
 from autoresearch.records import Event, Experiment, Outcome, Prediction, Proposed, Proposer
+from autoresearch.verdicts.ending import ending_of
 from autoresearch.verdicts.evidence import overtaken
 
 
@@ -50,7 +52,8 @@ def propose(
     Raises:
         PatchRefusedError: The patch is not allowed, does not apply, or repeats an experiment.
         LabError: The hypothesis says too little, or a stack came with a patch.
-        InvalidStateError: The incumbent moved meanwhile.
+        InvalidStateError: The incumbent moved meanwhile, or the research is over: the goal of the
+            contract is reached, or a limit of it used up.
     """
     hypothesis = checked("hypothesis", hypothesis)
     if stack and (edits or diff):
@@ -60,6 +63,7 @@ def propose(
             reason="stack_with_patch",
         )
     history = lab.history()
+    refuse_at_the_end(history, lab.contract, time.time())
     patch = _prepare(
         lab,
         history,
@@ -74,6 +78,29 @@ def propose(
         stack=tuple(stack),
     )
     return _record(lab, history.kept[-1], patch, idea)
+
+
+def refuse_at_the_end(history: History, contract: Contract, now: float) -> None:
+    """Raise InvalidStateError if the goal is reached and confirmed, or a limit is used up."""
+    ending = ending_of(history, contract, now)
+    if not ending.over:
+        return
+    key = "[metric] goal" if ending.done else f"[stop] {ending.used_up}"
+    still_open = [
+        e.id for e in history.experiments.values() if e.base and e.id not in history.verdicts
+    ]
+    first = (
+        f"Bring {', '.join(still_open)} to a verdict with evaluate_metric; then tell"
+        if still_open
+        else "Tell"
+    )
+    raise InvalidStateError(
+        f"{ending.sentence} No further experiment is taken.",
+        f"{first} the user what was kept and learnt. To go on, the user changes {key} in the "
+        "contract and opens it as a new lab; `autoresearch-mcp branch NAME` brings the incumbent "
+        "into their repository first.",
+        reason="goal_reached" if ending.done else "limit_used_up",
+    )
 
 
 def repropose(lab: OpenLab, experiment: str) -> None:

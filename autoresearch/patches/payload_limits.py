@@ -28,16 +28,6 @@ CONSTANT_BYTES = 400
 WORD_BYTES = 1_000
 TEXT_BYTES = 1_500
 LINE_BYTES = 500  # of one line; a file may have one as long as its base's longest
-SEED_VARIABLE = "AUTORESEARCH_SEED"
-
-# Functions that take a seed, by the last part of their names: NumPy, random, torch, JAX.
-SEEDED = frozenset(
-    (
-        *("default_rng", "RandomState", "SeedSequence", "PCG64", "PCG64DXSM", "MT19937"),
-        *("Philox", "SFC64", "Random", "seed", "manual_seed", "manual_seed_all", "PRNGKey"),
-    )
-)
-SEED_KEYWORDS = frozenset(("seed", "random_state", "entropy"))
 _BLANKS = re.compile(r"\s+$|\s{2,}|[^\S ]")  # all but the one blank between two words
 
 Files = Mapping[str, bytes]
@@ -91,30 +81,6 @@ def _check_lines(before: Files, after: Files) -> None:
                 f"A line may have {max(LINE_BYTES, most)} at most: break it up, one idea in one "
                 "patch.",
                 reason="line_too_long",
-            )
-
-
-def check_seeds(before: Files, after: Files) -> None:
-    """Raise PatchRefusedError if a patch sets a seed instead of using the lab's."""
-    if _mentions_seed(before.values()) and not _mentions_seed(after.values()):
-        raise PatchRefusedError(
-            f"The patch no longer reads {SEED_VARIABLE}.",
-            "Seed every random generator from it: the lab draws the seed, so that nobody can "
-            "choose a lucky one.",
-            reason="seed_not_read",
-        )
-    known = Counter(text for path in before for text, _ in _constant_seeds(path, before[path]))
-    for path, content in after.items():
-        for text, line in _constant_seeds(path, content):
-            if known[text]:
-                known[text] -= 1
-                continue
-            raise PatchRefusedError(
-                f"{path}:{line} seeds random numbers with a constant: {text[:80]}.",
-                f'Use the lab\'s seed: seed = int(os.environ["{SEED_VARIABLE}"]), and for a '
-                "second stream default_rng([seed, 1]). The best of 20 seeds is worth 1.9 sigma, "
-                "so no patch may bring its own.",
-                reason="constant_seed",
             )
 
 
@@ -271,100 +237,3 @@ def _packed(added: Iterable[str], known: Iterable[str]) -> int:
     """Return the size of `added` as compressed by deflate with `known` as its dictionary."""
     data = "\n".join(added).encode(errors="surrogatepass")
     return packed(data, "\n".join(known).encode(errors="surrogatepass"))
-
-
-def _mentions_seed(contents: Iterable[bytes]) -> bool:
-    """Return whether any code names the variable; a comment does not count."""
-    for content in contents:
-        tree = _tree("x.py", content)
-        if tree is None:
-            if SEED_VARIABLE.encode() in content:
-                return True
-            continue
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Constant) and node.value == SEED_VARIABLE:
-                return True
-    return False
-
-
-@lru_cache(maxsize=64)
-def _constant_seeds(path: str, content: bytes) -> tuple[tuple[str, int], ...]:
-    """Return the text and line of calls that seed with a constant, in code and in its strings."""
-    tree = _tree(path, content)
-    return () if tree is None else tuple(_seeds_in(tree))
-
-
-def _seeds_in(tree: ast.Module) -> list[tuple[str, int]]:
-    constants = _constant_names(tree)
-    found: list[tuple[str, int]] = []
-    for node in _in_order(tree):
-        if isinstance(node, ast.Constant) and (within := code_in(node.value)):
-            found += [(text, node.lineno) for text, _ in _seeds_in(within)]
-        if not isinstance(node, ast.Call):
-            continue
-        seeds = [k.value for k in node.keywords if k.arg in SEED_KEYWORDS]
-        if _last_name(node.func) in SEEDED:
-            seeds += [*node.args[:1], *(k.value for k in node.keywords if k.arg == "key")]
-        if any(_is_constant(seed, constants) for seed in seeds):
-            found.append((_text(node), node.lineno))
-    return found
-
-
-def _text(node: ast.AST) -> str:
-    try:
-        return " ".join(ast.unparse(node).split())
-    except RecursionError:
-        return "a call that is nested too deeply to show"
-
-
-def _last_name(function: ast.expr) -> str:
-    if isinstance(function, ast.Attribute):
-        return function.attr
-    return function.id if isinstance(function, ast.Name) else ""
-
-
-def _constant_names(tree: ast.Module) -> set[str]:
-    """Return the names that are bound only to constants, anywhere in the file."""
-    bound: dict[str, list[ast.expr]] = {}
-    other: set[str] = set()
-    plain: set[int] = set()  # targets of plain assignments, which are no other bindings
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Assign):
-            targets, value = node.targets, node.value
-        elif isinstance(node, ast.AnnAssign | ast.NamedExpr) and node.value is not None:
-            targets, value = [node.target], node.value
-        else:
-            other |= {node.arg} if isinstance(node, ast.arg) else set()
-            continue
-        for target in targets:
-            if isinstance(target, ast.Name):
-                bound.setdefault(target.id, []).append(value)
-                plain.add(id(target))
-    for node in ast.walk(tree):
-        stored = isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
-        if stored and id(node) not in plain:
-            assert isinstance(node, ast.Name)
-            other.add(node.id)
-    constants: set[str] = set()
-    while True:
-        more = {
-            name
-            for name, values in bound.items()
-            if name not in other | constants and all(_is_constant(v, constants) for v in values)
-        }
-        if not more:
-            return constants
-        constants |= more
-
-
-def _is_constant(value: ast.expr, constants: set[str]) -> bool:
-    """Return whether a value consists of literals and constant names; None asks for a new seed."""
-    if isinstance(value, ast.Constant):
-        return value.value is not None
-    parts = (ast.BinOp, ast.UnaryOp, ast.Tuple, ast.List, ast.operator, ast.unaryop)
-    leaves = list(_in_order(value))
-    return all(
-        isinstance(node, (*parts, ast.Constant, ast.expr_context))
-        or (isinstance(node, ast.Name) and node.id in constants)
-        for node in leaves
-    )

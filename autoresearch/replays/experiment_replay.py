@@ -23,6 +23,7 @@ from autoresearch.ledger.history import History
 from autoresearch.records import Experiment, Run, RunReport, RunState
 from autoresearch.run_directory import RunDir, remove_tree
 from autoresearch.system.locks import try_lock
+from autoresearch.verdicts.repetition import spread_behind
 
 LOOK_S = 0.1
 STOP_S = 60.0  # a supervisor that was asked to stop looks 20 times a second
@@ -120,7 +121,7 @@ def plan(lab: Lab, name: str, runs: int = 1) -> Plan:
         left_out=left_out,
         command=tuple(part.replace("{python}", python) for part in table.command),
         budget=f"{table.budget.amount:,} {table.budget.unit}",
-        sigma=verdict.sigma if verdict and verdict.sigma else sigma,
+        sigma=spread_behind(history, verdict) if verdict and verdict.sigma else sigma,
     )
 
 

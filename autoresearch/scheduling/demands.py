@@ -8,6 +8,7 @@ from autoresearch.ledger.history import History
 from autoresearch.scheduling.scheduler import Demand, Rest
 from autoresearch.statistics.gates import GATE
 from autoresearch.verdicts.assessment import Assessment
+from autoresearch.verdicts.ending import Ending
 from autoresearch.verdicts.evidence import (
     ages,
     began,
@@ -51,6 +52,16 @@ def evaluation_demands(assessment: Assessment, history: History) -> tuple[Demand
         preempts=assessment.controls_suffice,
     )
     return candidate, controls
+
+
+def confirming_demands(ending: Ending, history: History) -> tuple[Demand, ...]:
+    """Return the control runs that a goal which seems to be reached needs; () if there are none."""
+    incumbent = ending.experiment
+    runs = ending.missing - count_unfinished(history, incumbent)
+    if not ending.unconfirmed or runs <= 0 or broken_baseline(history, incumbent):
+        return ()
+    rest = rest_after_disturbances(history, incumbent)
+    return (Demand(experiment=incumbent, runs=runs, rest=rest),)
 
 
 def idle_demands(history: History, contract: Contract) -> tuple[Demand, ...]:

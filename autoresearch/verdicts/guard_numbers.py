@@ -7,7 +7,7 @@ from dataclasses import replace
 from autoresearch.contract import Contract
 from autoresearch.ledger.history import History
 from autoresearch.records import Outcome
-from autoresearch.statistics.sequential_test import Judgement
+from autoresearch.statistics.gates import Judgement
 from autoresearch.verdicts.evidence import Evidence
 
 

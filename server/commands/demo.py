@@ -20,7 +20,7 @@ from server.clients.launch import launch_command
 from server.commands.output import JsonOption, console, print_json, say, table
 from server.scripted_agents.demo import EXPERIMENTS, OVERTAKEN, DemoResult, Trial, run_demo
 from server.scripted_agents.demo_chart import draw_chart
-from server.scripted_agents.demo_report import write_report
+from server.scripted_agents.demo_report import unseen_data, write_report
 
 STYLES = {
     str(Outcome.KEEP): "green",
@@ -110,7 +110,7 @@ def fixed() -> Column:
 
 def _chart(result: DemoResult, path: Path) -> Path | None:
     try:
-        draw_chart(result, path)
+        draw_chart(result, path, unseen=unseen_data(result.home))
     except ImportError:
         return None
     return path

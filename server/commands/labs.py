@@ -11,9 +11,9 @@ from autoresearch.lab import Lab
 from autoresearch.ledger.history import History
 from autoresearch.records import Experiment, Verdict
 from autoresearch.run_output.log_digest import clean_lines
-from autoresearch.statistics.noise import measure_noise
 from autoresearch.system.home import default_home, lab_names
 from autoresearch.verdicts.evidence import controls_of, measured, overtaken, values
+from autoresearch.verdicts.repetition import spread_behind, spread_of
 from autoresearch.views import Overview
 from server.commands.output import (
     JsonOption,
@@ -26,9 +26,10 @@ from server.commands.output import (
     table,
 )
 from server.views import figures
+from server.views.ending_rows import ending_rows
 from server.views.research_views import incumbent_words
 from server.views.results_tsv import results_tsv
-from server.views.trust import after_verdict, trust_rows
+from server.views.trust import after_verdict, trust_rows, unseen_words
 
 COLOURS = {
     "keep": "green",
@@ -164,11 +165,13 @@ def show_lab(view: Overview) -> None:
     for key, value in (
         ("lab", f"{view.lab} ({view.source})"),
         ("metric", f"{view.metric}{unit}, {better} is better, {view.scoring}"),
-        ("budget", f"{view.budget} a run"),
-        ("devices", view.devices),
         ("incumbent", incumbent_words(tip, view.unit)),
+        *(("unseen data", words) for words in (unseen_words(view),) if words),
+        *ending_rows(view.ending),
         ("kept", " → ".join(tip.kept)),
         ("verdicts", tally),
+        ("budget", f"{view.budget} a run"),
+        ("devices", view.devices),
         ("running", ", ".join(view.running) or "nothing"),
         *trust_rows(view),
         *(("note", notice) for notice in view.notices),
@@ -190,7 +193,7 @@ def show_experiments(history: History, metric: Metric) -> None:
             name,
             Text(outcome, style=COLOURS.get(outcome, "")),
             _score(history, name),
-            _effect(history.verdicts.get(name)),
+            _effect(history, history.verdicts.get(name)),
             str(len(ended)),
             Text(_told(history, experiment)),
         )
@@ -215,15 +218,17 @@ def _outcome(history: History, name: str) -> str:
 def _score(history: History, name: str) -> str:
     """The mean of its measured runs, with as many digits as the noise allows."""
     found = values(history, measured(history, name))
-    noise = measure_noise([values(history, controls_of(history, kept)) for kept in history.kept])
-    digits = figures.digits_for(noise.sigma if noise else None)
-    return f"{sum(found) / len(found):.{digits}f}" if found else ""
+    sigma = spread_of([values(history, controls_of(history, kept)) for kept in history.kept])
+    return figures.measured(sum(found) / len(found), "", sigma) if found else ""
 
 
-def _effect(verdict: Verdict | None) -> str:
+def _effect(history: History, verdict: Verdict | None) -> str:
     if verdict is None or verdict.effect is None:
         return ""
-    digits = figures.digits_for(verdict.sigma)
+    sigma = spread_behind(history, verdict)
+    if sigma == 0:
+        return figures.effect(verdict.effect, None, None, sigma)
+    digits = figures.digits_for(sigma)
     shown = f"{verdict.effect:+.{digits}f}"
     if verdict.low is None or verdict.high is None:
         return shown

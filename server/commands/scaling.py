@@ -39,7 +39,7 @@ def scale(
         shutil.copyfile(drawn, chart)
         drawn = chart
     if json:
-        print_json(scaling_shown(view, drawn, here.contract.metric))
+        print_json(scaling_shown(view, drawn, here.contract.metric, here.ending()))
         return
     _show(view)
     say_who(here.contract.metric)

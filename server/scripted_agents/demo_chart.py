@@ -4,6 +4,7 @@ Needs matplotlib, which the plots extra brings; imported only here and only when
 """
 
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 from server.scripted_agents.demo import DemoResult, Trial
@@ -12,9 +13,14 @@ from server.views.chart_style import BAND, COLOURS, FAINT, INK, tidy
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+TITLE_CHARACTERS = 130  # of a line over the whole figure
 
-def draw_chart(result: DemoResult, path: Path) -> None:
-    """Write a PNG; raise ImportError where matplotlib is not installed."""
+
+def draw_chart(result: DemoResult, path: Path, *, unseen: str = "") -> None:
+    """Write a PNG; raise ImportError where matplotlib is not installed.
+
+    `unseen` says how much of the gain holds on data that no verdict looked at.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -31,6 +37,8 @@ def draw_chart(result: DemoResult, path: Path) -> None:
         fontweight="bold",
         color=INK,
     )
+    if unseen:
+        above.set_title(fill(unseen, TITLE_CHARACTERS), fontsize=10, color=INK, loc="left")
     _draw_incumbent(above, result)
     above.set_ylabel(f"incumbent's {result.metric}\n({result.unit}, {better} is better)")
     _draw_effects(below, result)

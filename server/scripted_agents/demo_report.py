@@ -7,7 +7,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from autoresearch.system.home import lab_names
 from server.scripted_agents.demo import DemoResult
 from server.views import figures
-from server.views.trust import trust_rows
+from server.views.trust import trust_rows, unseen_words
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 
@@ -34,9 +34,19 @@ def write_report(result: DemoResult, path: Path, *, chart: Path | None, again: s
             kept=[trial for trial in result.trials if trial.kept],
             dropped=[trial for trial in result.trials if not trial.kept],
             right=_predicted_well(result),
+            unseen=unseen_data(result.home),
             trust=_trust(result.home),
         )
     )
+
+
+def unseen_data(home: Path) -> str:
+    """Return how much of the demo's gain holds on documents that no verdict looked at."""
+    if len(list(lab_names(home))) != 1:
+        return ""
+    from autoresearch.lab import Lab
+
+    return unseen_words(Lab.reopen(home=home).overview())
 
 
 def _trust(home: Path) -> list[tuple[str, str]]:

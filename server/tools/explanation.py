@@ -49,7 +49,8 @@ def add_explaining(
         if not course_only and (lab or not await _is_of_course(desk, school, section)):
             here = await desk.lab(lab)
             found = await desk.call(here, lambda: here.explain(section))
-            return attributed(here.contract.metric, shaping.section_result(found))
+            ending = await desk.call(here, here.ending)
+            return attributed(here.contract.metric, shaping.section_result(found, ending))
         if picture and not draws:
             raise bad_arguments(
                 "A picture is written to a file, but this server only reads. Omit `picture`.",

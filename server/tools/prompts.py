@@ -39,11 +39,11 @@ def _add_research(server: FastMCP) -> None:
         ] = "microgpt",
         goal: Annotated[str, Field(description="where to look, in your own words")] = "",
     ) -> str:
-        """Research a target until you are stopped."""
+        """Research a target until it is done or you are stopped."""
         wish = f"\nWhat the user asks for: {goal}" if goal else ""
         return (
             f'Open the lab with open_lab(source="{source}") and improve its metric by experiments '
-            "until the user stops you." + wish + "\n"
+            "until the user stops you or a next_step says that it is done." + wish + "\n"
             "Measure the baseline first. For each experiment: read the code and the lessons that "
             "bear on it, change one thing, predict effect and confidence before it runs, bring it "
             "to a verdict, record the lesson, and continue with the next. Follow each "

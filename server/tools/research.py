@@ -163,7 +163,7 @@ def _add_running(server: FastMCP, desk: LabCalls) -> None:
         here = await desk.lab(lab)
         started = await desk.call(here, lambda: here.start_run(experiment))
         view = await _watch(desk, here, (started.id,), wait_s, context) if wait_s else started
-        return _run_result(here, view, detail=False)
+        return await _run_result(desk, here, view, detail=False)
 
     @server.tool(annotations=looks("Check a run"))
     async def check_run(
@@ -186,7 +186,7 @@ def _add_running(server: FastMCP, desk: LabCalls) -> None:
         if detail:
             chosen = view.id
             view = await desk.call(here, lambda: here.view_run(chosen, detail=True))
-        return _run_result(here, view, detail=detail)
+        return await _run_result(desk, here, view, detail=detail)
 
     @server.tool(annotations=acts("Stop a run", destructive=True, idempotent=True))
     async def stop_run(
@@ -198,7 +198,7 @@ def _add_running(server: FastMCP, desk: LabCalls) -> None:
         here = await desk.lab(lab)
         asked = await desk.call(here, lambda: here.stop_run(run))
         view = await _watch(desk, here, (asked.id,), STOPPED_WITHIN_S, context)
-        return _run_result(here, view, detail=False)
+        return await _run_result(desk, here, view, detail=False)
 
 
 def _add_judging(server: FastMCP, desk: LabCalls) -> None:
@@ -220,7 +220,7 @@ def _add_judging(server: FastMCP, desk: LabCalls) -> None:
         view = await desk.wait(
             here,
             lambda: here.evaluate(experiment),
-            until=lambda found: found.verdict is not None or not found.needs,
+            until=lambda found: found.settled,
             wait_s=wait_s,
             report=report,
         )
@@ -272,12 +272,15 @@ def _add_reading(server: FastMCP, desk: LabCalls) -> None:
                 limit=limit,
             ),
         )
-        return attributed(here.contract.metric, shaping.recall_result(found))
+        ending = await desk.call(here, here.ending)
+        return attributed(here.contract.metric, shaping.recall_result(found, ending))
 
 
-def _run_result(lab: "Lab", view: RunView, *, detail: bool) -> results.RunResult:
-    metric = lab.contract.metric
-    return attributed(metric, shaping.run_result(view, metric, detail=detail))
+async def _run_result(
+    desk: LabCalls, lab: "Lab", view: RunView, *, detail: bool
+) -> results.RunResult:
+    metric, ending = lab.contract.metric, await desk.call(lab, lab.ending)
+    return attributed(metric, shaping.run_result(view, metric, detail=detail, ending=ending))
 
 
 async def _watch(

@@ -14,11 +14,12 @@ from server.tools.research import ExperimentId, LabName, Wait, acts
 from server.views import next_steps
 from server.views.attribution import who_says
 from server.views.figures import shorten
-from server.views.research_views import loudly
 from server.views.scaling_text import law, rows, sentence
+from server.views.trust import loudly
 
 if TYPE_CHECKING:
     from autoresearch.statistics.scaling_laws import Interval
+    from autoresearch.verdicts.ending import Ending
 
 CHART = "chart.png"
 
@@ -50,7 +51,8 @@ def add_scaling(server: FastMCP, desk: LabCalls) -> None:
         )
         chart = await desk.call(here, lambda: chart_of(view))
         image = Image(path=chart).to_image_content() if chart else None
-        told = scaling_shown(view, chart, here.contract.metric)
+        ending = await desk.call(here, here.ending)
+        told = scaling_shown(view, chart, here.contract.metric, ending)
         return ToolResult(content=[image] if image else None, structured_content=told)
 
 
@@ -67,11 +69,13 @@ def chart_of(view: ScalingView) -> Path | None:
     return view.folder / CHART
 
 
-def scaling_shown(view: ScalingView, chart: Path | None, metric: Metric) -> dict[str, Any]:
+def scaling_shown(
+    view: ScalingView, chart: Path | None, metric: Metric, ending: "Ending | None" = None
+) -> dict[str, Any]:
     """The answer, as a client gets it; what is not known is left out."""
     shown: dict[str, Any] = {
         "summary": f"{sentence(view)}{loudly(view.sandbox)} {who_says(metric)}".rstrip(),
-        "next_step": next_steps.after_scaling(view),
+        "next_step": next_steps.after_scaling(view, ending),
         "experiment": view.experiment,
         "base": view.base,
         "runs_missing": view.missing,

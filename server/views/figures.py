@@ -1,6 +1,7 @@
 """Numbers as a reader wants them: measurements, effects with intervals, durations.
 
-Pure functions. Effects are in metric units and positive is better.
+Pure functions. Effects are in metric units and positive is better. A sigma of 0 stands for runs
+that repeat to the last bit: what is shown of them has no interval.
 """
 
 from autoresearch.common.text import cut
@@ -18,15 +19,19 @@ def measured(value: float | None, unit: str, sigma: float | None = None) -> str:
     """For example "2.9051 bits per byte", or "not measured"."""
     if value is None:
         return "not measured"
+    if sigma == 0:  # runs repeat exactly, so every digit counts
+        return f"{value:.10g} {unit}".rstrip()
     return f"{value:.{digits_for(sigma)}f} {unit}".rstrip()
 
 
 def effect(
     value: float | None, low: float | None, high: float | None, sigma: float | None = None
 ) -> str:
-    """For example "+0.0121 (95 % +0.0034 to +0.0208)", or "no effect measured"."""
+    """For example "+0.0121 (95 % +0.0034 to +0.0208)", "exactly +2", or "no effect measured"."""
     if value is None:
         return "no effect measured"
+    if sigma == 0:
+        return f"exactly {value:+.6g}"
     digits = digits_for(sigma)
     shown = f"{value:+.{digits}f}"
     if low is None or high is None:

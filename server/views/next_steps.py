@@ -1,13 +1,14 @@
 """The next step of a good researcher, as one sentence that names the tool and its arguments.
 
-Pure functions of the lab's views. They keep an agent looping: none of them ever suggests stopping,
-and none repeats what training code wrote.
+Pure functions of the lab's views. They keep an agent looping: none of them suggests stopping before
+the contract's goal is reached or its limits are used up, and none repeats what training code wrote.
 """
 
 from collections.abc import Sequence
 
 from autoresearch.loop.scaling import ScalingView
 from autoresearch.records import Outcome, Prediction, RunState, Verdict
+from autoresearch.verdicts.ending import Ending
 from autoresearch.views import (
     CodeSection,
     Conclusion,
@@ -58,6 +59,9 @@ def after_open(view: Overview) -> str:
             f"{news}{_call('conclude_experiment', experiment=unwritten.experiment, lesson='…')}: "
             f"its verdict is {unwritten.outcome}, but its lesson is not recorded yet."
         )
+    end = _near_the_end(view.ending)
+    if end:
+        return f"{news}{end}"
     if view.stackable:
         return f"{news}{_stack(view.stackable)}."
     look = _look_somewhere(view.untouched)
@@ -76,13 +80,13 @@ def after_propose(view: Proposal, asked_prediction: bool) -> str:
     return f"{warned}{run} starts its first run.{hint}"
 
 
-def after_run(view: RunView) -> str:
+def after_run(view: RunView, ending: Ending | None = None) -> str:
     """Suggest waiting or using the time; once the run has ended, evaluating."""
     if not view.state.final:
-        return (
-            f"{_call('check_run', run=view.id, wait_s=30)} waits for it; meanwhile, read "
-            "code with explain_code_section or prepare the next patch."
-        )
+        wait = f"{_call('check_run', run=view.id, wait_s=30)} waits for it"
+        if ending is not None and ending.over:
+            return f"{wait}. No further experiment is taken after it."
+        return f"{wait}; meanwhile, read code with explain_code_section or prepare the next patch."
     evaluate = _call("evaluate_metric", experiment=view.experiment, wait_s=45)
     if view.state is RunState.FINISHED:
         return f"{evaluate} compares it with the incumbent and starts any further runs it needs."
@@ -98,14 +102,16 @@ def after_evaluate(view: Evaluation) -> str:
     if view.verdict is not None:
         return reversal_news(view.incumbent) + _after_verdict(view, view.verdict)
     if not view.needs:
-        return (
+        return _near_the_end(view.ending) or (
             "The noise is measured. explain_code_section shows the code and its knobs; then call "
             "propose_patch with one change and a prediction."
         )
-    return (
+    again = (
         f"{_call('evaluate_metric', experiment=view.experiment, wait_s=45)} starts the runs that "
-        "are missing; call it again until there is a verdict. Meanwhile, prepare the next patch."
+        "are missing; call it again until there is a verdict."
     )
+    over = view.ending is not None and view.ending.over
+    return again if over else f"{again} Meanwhile, prepare the next patch."
 
 
 def _after_verdict(view: Evaluation, verdict: Verdict) -> str:
@@ -117,10 +123,12 @@ def _after_verdict(view: Evaluation, verdict: Verdict) -> str:
             f"moved while {name} was judged, so its patch was proposed again as "
             f"{view.replayed_as}. Also {conclude}."
         )
+    end = _near_the_end(view.ending)
     if view.taken_back is not None:
-        return f"{conclude}: record what its further runs showed; then propose_patch another idea."
+        then = end or "Then propose_patch another idea."
+        return f"{conclude}: record what its further runs showed. {then}"
     if view.concluded:
-        return (
+        return end or (
             f"{name} has its verdict and its lesson. Look with recall_experiments and "
             "explain_code_section, then call propose_patch with the next idea."
         )
@@ -131,16 +139,18 @@ def _after_verdict(view: Evaluation, verdict: Verdict) -> str:
             f"{conclude}."
         )
     advice = LESSONS[verdict.outcome]
-    if verdict.outcome is Outcome.DISCARD and verdict.effect is None:
+    if end and verdict.outcome is Outcome.KEEP:
+        advice = "explain what made it work"
+    elif verdict.outcome is Outcome.DISCARD and verdict.effect is None:
         advice = "nothing was measured, so note what its curve or the way it ended showed"
     elif verdict.outcome is Outcome.DISCARD and len(verdict.candidate_runs) == 1:
         advice = "a single run ruled it out, so claim only what the interval rules out"
-    return f"{conclude}: {advice}."
+    return f"{conclude}: {advice}.{f' {end}' if end else ''}"
 
 
 def after_conclude(view: Conclusion) -> str:
     """Suggest learning from what is known, then trying the next idea."""
-    return reversal_news(view.incumbent) + _after_lesson(view)
+    return reversal_news(view.incumbent) + (_near_the_end(view.ending) or _after_lesson(view))
 
 
 def _after_lesson(view: Conclusion) -> str:
@@ -163,8 +173,10 @@ def _after_lesson(view: Conclusion) -> str:
     )
 
 
-def after_recall(found: Sequence[Remembered]) -> str:
+def after_recall(found: Sequence[Remembered], ending: Ending | None = None) -> str:
     """Suggest using what was found, or looking elsewhere."""
+    if ending is not None and ending.over:
+        return _near_the_end(ending)
     if not found:
         return (
             "Nothing like it has been tried: call propose_patch with it and a prediction, or "
@@ -181,8 +193,10 @@ def after_recall(found: Sequence[Remembered]) -> str:
     )
 
 
-def after_explain(view: CodeSection) -> str:
+def after_explain(view: CodeSection, ending: Ending | None = None) -> str:
     """Suggest turning what was read into a patch."""
+    if ending is not None and ending.over:
+        return _near_the_end(ending)
     if not view.editable:
         return f"{view.path} is frozen: read it to understand the target, and edit another file."
     if view.rest is not None:
@@ -209,23 +223,39 @@ def after_stop(view: RunView) -> str:
     )
 
 
-def after_scaling(view: ScalingView) -> str:
+def after_scaling(view: ScalingView, ending: Ending | None = None) -> str:
     """Suggest coming back while runs are missing, then what to make of the gain."""
+    over = ending is not None and ending.over
     if view.missing:
         again = _call("fit_scaling", experiment=view.experiment, wait_s=45)
         return f"{again} starts the runs that are missing; those already started need no call."
     if view.fit is None:
+        if over:
+            return _near_the_end(ending)
         return "Fix it and call propose_patch again, or go on without a scaling result."
     if view.fit.reach.gain.low > 0:
-        return (
-            "Show the chart; record in its lesson that the gain holds, and build on it with "
-            "propose_patch."
-        )
+        holds = "Show the chart; record in its lesson that the gain holds"
+        return f"{holds}." if over else f"{holds}, and build on it with propose_patch."
     if view.fit.reach.gain.high < 0:
         return (
             "Show the chart; record in its lesson that the gain is for small sizes; find out why."
         )
     return "Show the chart; call it a gain at these sizes only until larger ones have been run."
+
+
+def _near_the_end(ending: Ending | None) -> str:
+    """Say that it is done, or what confirms a goal that seems to be reached; "" before that."""
+    if ending is None:
+        return ""
+    if ending.over:
+        return (
+            f"{ending.sentence} It is done: tell the user what was kept and learnt, and stop; "
+            "propose_patch takes no further experiment."
+        )
+    if ending.unconfirmed:
+        again = _call("evaluate_metric", experiment=ending.experiment, wait_s=45)
+        return f"{ending.sentence} {again} starts what is missing and waits for it."
+    return ""
 
 
 def reversal_news(tip: Incumbent) -> str:

@@ -56,6 +56,7 @@ class MetricShown(Shown):
     unit: str
     better: str  # "lower" or "higher"
     scoring: str
+    goal: float | None = None  # where it is done
 
 
 class IncumbentShown(Shown):

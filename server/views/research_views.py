@@ -10,7 +10,7 @@ from autoresearch.common.text import cut
 from autoresearch.contract import Metric
 from autoresearch.records import EndCause, FileChange, Outcome, Prediction, RunState, Verdict
 from autoresearch.run_output.curve import CurvePoint
-from autoresearch.sandboxes.base import all_confined
+from autoresearch.verdicts.ending import Ending
 from autoresearch.views import (
     CodeSection,
     Conclusion,
@@ -26,7 +26,15 @@ from autoresearch.views import (
 from server.views import next_steps
 from server.views import research_results as results
 from server.views.figures import count, effect, measured, quote, shorten
-from server.views.trust import note, reversal_words, trust_shown
+from server.views.trust import (
+    loudly,
+    note,
+    repetition_words,
+    reversal_words,
+    spread_words,
+    trust_shown,
+    unseen_words,
+)
 
 BRIEF_CHARACTERS = 3000
 CONCISE_POINTS = 6
@@ -37,12 +45,13 @@ def lab_result(view: Overview) -> results.LabResult:
     """Return open_lab's answer."""
     tip = view.incumbent
     runs = sum(view.outcomes.values())
+    led = [view.ending.sentence if view.ending else "", unseen_words(view)]
     return results.LabResult(
         summary=(
             f"{view.target}: incumbent {incumbent_words(tip, view.unit)}; "
             f"{count(runs, 'verdict')}{f' ({_tally(view.outcomes)})' if runs else ''}, "
             f"{len(view.open_experiments)} open, {count(len(view.running), 'run')} in progress."
-            f"{loudly(view.sandbox)}"
+            f"{''.join(f' {sentence}' for sentence in led if sentence)}{loudly(view.sandbox)}"
         ),
         next_step=next_steps.after_open(view),
         lab=view.lab,
@@ -53,6 +62,7 @@ def lab_result(view: Overview) -> results.LabResult:
             unit=view.unit,
             better="lower" if view.direction == "min" else "higher",
             scoring=view.scoring,
+            goal=view.ending.goal if view.ending else None,
         ),
         editable=list(view.editable),
         budget=view.budget,
@@ -104,14 +114,16 @@ def proposal_result(view: Proposal) -> results.ProposalResult:
     )
 
 
-def run_result(view: RunView, metric: Metric, *, detail: bool) -> results.RunResult:
+def run_result(
+    view: RunView, metric: Metric, *, detail: bool, ending: Ending | None = None
+) -> results.RunResult:
     """Return the answer of run_training, check_run and stop_run."""
     failed = view.state in (RunState.CRASHED, RunState.LOST)
     return results.RunResult(
         summary=_run_summary(view, metric),
         next_step=next_steps.after_stop(view)
         if view.state is RunState.STOPPED
-        else next_steps.after_run(view),
+        else next_steps.after_run(view, ending),
         run=view.id,
         experiment=view.experiment,
         state=_state(view),
@@ -184,7 +196,9 @@ def conclusion_result(view: Conclusion, unit: str) -> results.ConclusionResult:
     )
 
 
-def recall_result(found: Sequence[Remembered]) -> results.RecallResult:
+def recall_result(
+    found: Sequence[Remembered], ending: Ending | None = None
+) -> results.RecallResult:
     """Return recall_experiments' answer."""
     outcomes: dict[str, int] = {}
     for one in found:
@@ -192,13 +206,13 @@ def recall_result(found: Sequence[Remembered]) -> results.RecallResult:
     tally = f" ({_tally(outcomes)})" if outcomes else ""
     return results.RecallResult(
         summary=f"{count(len(found), 'matching experiment')}{tally}.{loudly(_sandboxes(found))}",
-        next_step=next_steps.after_recall(found),
+        next_step=next_steps.after_recall(found, ending),
         experiments=[memory(one) for one in found],
         sandbox=_sandboxes(found),
     )
 
 
-def section_result(view: CodeSection) -> results.SectionResult:
+def section_result(view: CodeSection, ending: Ending | None = None) -> results.SectionResult:
     """Return explain_code_section's answer for a lab."""
     best = max((one.effect for one in view.experiments if one.effect is not None), default=None)
     tried = count(len(view.experiments), "experiment")
@@ -209,7 +223,7 @@ def section_result(view: CodeSection) -> results.SectionResult:
             f"{tried} on these lines{f', best effect {best:+.3g}' if best is not None else ''}."
             f"{loudly(_sandboxes(view.experiments))}"
         ),
-        next_step=next_steps.after_explain(view),
+        next_step=next_steps.after_explain(view, ending),
         path=view.path,
         first=view.first,
         last=view.last,
@@ -270,6 +284,8 @@ def incumbent_words(tip: Incumbent, unit: str) -> str:
     again = f", since {tip.instead_of} was reversed" if tip.instead_of else ""
     if tip.low is None or tip.high is None:
         return f"{shown}{again}"
+    if tip.sigma == 0:
+        return f"{shown}, the same in every one of {_which_runs(tip)}{again}"
     half = shorten((tip.high - tip.low) / 2, 2)
     return f"{shown} ±{half} over {_which_runs(tip)}{again}"
 
@@ -285,11 +301,6 @@ def measured_runs(view: Evaluation) -> int:
     """Count the measured runs of the experiment itself; for e0, all that it has."""
     own = view.controls.count if view.controls.experiment == view.experiment else 0
     return own + sum(one.value is not None for one in view.runs)
-
-
-def loudly(sandbox: str) -> str:
-    """Return a warning where the code under research was not confined; "" where it was."""
-    return "" if all_confined(sandbox) else " Runs were UNSANDBOXED."
 
 
 def prediction_shown(prediction: Prediction | None) -> results.PredictionShown | None:
@@ -327,13 +338,12 @@ def _evaluation_summary(view: Evaluation, metric: Metric, prediction: Prediction
         )
         back = f"; reversed since: {view.taken_back.sentence}" if view.taken_back else ""
         return (
-            f"{view.experiment}: {verdict.sentence}{forecast}{back}; {now}.{loudly(view.sandbox)}"
+            f"{view.experiment}: {verdict.sentence}{forecast}{back}; {now}."
+            f"{repetition_words(view.controls)}{loudly(view.sandbox)}"
         )
     if not view.needs:
-        return (
-            f"{view.experiment} is measured: {now}; sigma of single runs {shorten(tip.sigma, 3)}."
-            f"{loudly(view.sandbox)}"
-        )
+        spread = spread_words(tip.sigma)
+        return f"{view.experiment} is measured: {now}; {spread}.{loudly(view.sandbox)}"
     done = measured_runs(view)
     so_far = effect(view.effect, view.low, view.high, view.sigma)
     return (

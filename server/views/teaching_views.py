@@ -9,7 +9,6 @@ from curricula.mastery.luck import PASSES
 from curricula.mastery.standing import RULE, SkillStanding, Standing, State
 from curricula.teacher_steps import HintShown, Marked, Step
 from server.views.figures import count
-from server.views.research_views import loudly
 from server.views.teaching_results import (
     HintResult,
     LastCheckShown,
@@ -20,6 +19,7 @@ from server.views.teaching_results import (
     SectionShown,
     SkillShown,
 )
+from server.views.trust import loudly
 
 if TYPE_CHECKING:
     from curricula.content.catalog import Course

@@ -5,13 +5,70 @@ Pure functions; effects are in metric units and positive is better.
 
 from autoresearch.ledger.history import History
 from autoresearch.records import Reversal
+from autoresearch.sandboxes.base import all_confined
 from autoresearch.statistics.overfitting import FEWEST_KEEPS, Overfitting
 from autoresearch.statistics.prediction_scores import COIN, PredictionScore
 from autoresearch.verdicts.evidence import built_on_reversed, overtaken
 from autoresearch.verdicts.track_record import TrackRecord
-from autoresearch.views import Overview
+from autoresearch.views import Controls, Overview
 from server.views import research_results as results
-from server.views.figures import count, effect
+from server.views.figures import count, effect, shorten
+
+
+def unseen_words(view: Overview) -> str:
+    """Say in one sentence how much of the gain holds on documents that no verdict looked at.
+
+    "" where nothing was kept, and where the lab does not score.
+    """
+    kept, found, sigma = len(view.incumbent.kept) - 1, view.record.overfitting, view.incumbent.sigma
+    if view.scoring != "sealed" or (found is None and not kept):
+        return ""
+    if found is None:
+        return (
+            "Its runs were scored on no spare data, so this lab can't tell how much of the gain "
+            "fits the judged data alone."
+        )
+    gained = effect(found.spare, None, None, sigma)
+    claimed = f"{effect(found.claimed, None, None, sigma)} {view.unit}".rstrip()
+    one = found.keeps == 1
+    whose = "the one keep" if one else f"the {found.keeps} keeps"
+    span = effect(found.spare, found.spare_low, found.spare_high, sigma).removeprefix(gained)
+    return (
+        f"On held-out documents that no verdict looked at, {whose} gained {gained} of the "
+        f"{claimed} that {'its verdict claims' if one else 'their verdicts claim'}{span}: "
+        f"{_meaning(found, sigma)}."
+    )
+
+
+def _meaning(found: Overfitting, sigma: float | None) -> str:
+    if found.keeps < FEWEST_KEEPS:
+        return (
+            "too few keeps to tell whether the gain fits the judged documents alone; it takes "
+            f"{FEWEST_KEEPS}"
+        )
+    if found.low > 0:
+        over = effect(found.excess, None, None, sigma)
+        return f"{over} of the claim fits the judged documents alone, so expect the smaller gain"
+    if found.spare_low <= 0:
+        return "whether it holds on new documents is not shown"
+    return "the gain holds on documents that selection never saw"
+
+
+def spread_words(sigma: float | None) -> str:
+    """For example "sigma of single runs 0.00412", or that runs repeat exactly."""
+    if sigma == 0:
+        return "the metric repeats exactly, so any difference counts"
+    return f"sigma of single runs {shorten(sigma, 3)}"
+
+
+def repetition_words(controls: Controls) -> str:
+    """Say that the control runs repeat exactly, as a sentence after others; "" where they don't."""
+    if controls.sigma != 0:
+        return ""
+    return (
+        f" Its {controls.count} controls agree to the last bit: the metric ignores the lab's seed, "
+        "so more runs are no more evidence, and a change of random draws alone is no gain."
+    )
 
 
 def trust_shown(record: TrackRecord, unit: str, sigma: float | None) -> results.TrustShown:
@@ -75,6 +132,11 @@ def overfitting_words(found: Overfitting | None, unit: str, sigma: float | None)
         "on the judged part; on a spare part that no verdict used "
         f"{effect(found.spare, found.spare_low, found.spare_high, sigma)}: {verdict}"
     )
+
+
+def loudly(sandbox: str) -> str:
+    """Return a warning where the code under research was not confined; "" where it was."""
+    return "" if all_confined(sandbox) else " Runs were UNSANDBOXED."
 
 
 def note(taken_back: bool, built_on: str | None, late: bool = False) -> str | None:

@@ -173,6 +173,34 @@ def test_a_mistake_in_a_guard_is_named_by_its_key(line: str, instead: str, said:
     assert said in str(error.value)
 
 
+def test_a_contract_can_name_its_end() -> None:
+    ending = PRINTED.replace('"max"', '"max"\ngoal = 1') + "[stop]\nexperiments = 20\nhours = 1.5\n"
+    contract = parse_contract(ending.encode())
+    assert contract.metric.goal == 1
+    assert contract.stop is not None
+    assert (contract.stop.experiments, contract.stop.hours) == (20, 1.5)
+    plain = parse_contract(PRINTED.encode())
+    assert (plain.metric.goal, plain.stop) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ("goal = nan\n", "metric.goal"),
+        ('goal = "high"\n', "metric.goal"),
+        ("[stop]\n", "stop: give experiments = N"),
+        ("[stop]\nexperiments = 0\n", "stop.experiments"),
+        ("[stop]\nhours = -1\n", "stop.hours"),
+        ("[stop]\ndays = 3\n", "allowed here: experiments, hours"),
+    ],
+)
+def test_an_end_that_is_none_is_named_by_its_key(more: str, said: str) -> None:
+    text = PRINTED.replace('scoring = "stdout"\n', f'scoring = "stdout"\n{more}')
+    with pytest.raises(ContractError) as error:
+        parse_contract(text.encode())
+    assert said in str(error.value)
+
+
 def test_every_mistake_is_named_at_once() -> None:
     text = WHOLE.replace('"min"', '"down"').replace('"tiny"', '"Tiny"')
     with pytest.raises(ContractError, match="2 mistakes"):

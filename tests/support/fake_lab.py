@@ -166,6 +166,7 @@ class FakeLab:
         self.taken_back = ()
         self.stackable = ()
         self.record = RECORD
+        self.end = None  # an Ending, where the contract sets one
         self.stacks = []
         self.tending_breaks = None
         self.tended = threading.Semaphore(0)
@@ -196,7 +197,11 @@ class FakeLab:
             taken_back=self.taken_back,
             stackable=self.stackable,
             record=self.record,
+            ending=self.end,
         )
+
+    def ending(self):
+        return self.end
 
     @property
     def awaited(self):
@@ -258,8 +263,9 @@ class FakeLab:
     def evaluate(self, experiment):
         self._count("evaluate")
         if self.calls["evaluate"] <= self.looks:
-            return PENDING
-        return replace(PENDING, verdict=self.verdict, running=(), needs="", **self.changes)
+            return replace(PENDING, ending=self.end)
+        judged = replace(PENDING, verdict=self.verdict, running=(), needs="", ending=self.end)
+        return replace(judged, **self.changes)
 
     def conclude(self, experiment, lesson, proposer):
         self._count("conclude")
@@ -278,6 +284,7 @@ class FakeLab:
             verdicts_without_keep=0,
             stackable=self.stackable,
             sandbox="unsandboxed",
+            ending=self.end,
         )
 
     def scale(self, experiment):

@@ -55,11 +55,11 @@ HANGING = ("SMOOTHING = 30.0", "import time\ntime.sleep(1e6)\nSMOOTHING = 30.0")
 NAMES = sorted("".join(parts) for parts in product(("ba", "de", "ki", "lo"), repeat=5))
 
 
-def make_repository(folder: Path) -> Path:
+def make_repository(folder: Path, contract: str = CONTRACT) -> Path:
     """A repository of a user's, with its contract committed."""
     folder.mkdir(parents=True)
     files = {
-        "autoresearch.toml": CONTRACT,
+        "autoresearch.toml": contract,
         "train.py": TRAIN,
         "program.md": "Lower it.\n",
         "names.txt": "\n".join(NAMES) + "\n",

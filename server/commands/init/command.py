@@ -85,6 +85,23 @@ Guards = Annotated[
 Key = Annotated[
     Path | None, Parameter(help="An SSH key that verdicts are signed with, such as id_ed25519.")
 ]
+Goal = Annotated[
+    float | None,
+    Parameter(
+        help="A value of the metric that is good enough: the lab is done when control runs "
+        "confirm it.",
+        show_default=False,
+    ),
+]
+MostExperiments = Annotated[
+    int | None, Parameter(help="Experiments after which no more are taken.", show_default=False)
+]
+MostHours = Annotated[
+    float | None,
+    Parameter(
+        help="Hours after the first experiment from which no more are taken.", show_default=False
+    ),
+]
 Taken = Annotated[
     bool,
     Parameter(help="Accept what is found; fail, naming options, if something can't be found out."),
@@ -106,6 +123,9 @@ def init(
     python: Python = "",
     network: Annotated[bool, Parameter(help="Let runs use the network.")] = False,
     guard: Guards = (),
+    goal: Goal = None,
+    experiments: MostExperiments = None,
+    hours: MostHours = None,
     dry_run: Annotated[
         bool, Parameter(help="Print the contract; don't start or keep anything.")
     ] = False,
@@ -132,6 +152,9 @@ def init(
         python=_full_path(python, source),
         network=network,
         guards=guard,
+        goal=goal,
+        experiments=experiments,
+        hours=hours,
     )
     fresh = source in BESIDE and source not in lab_names(default_home())
     if fresh and python and not sign and answers == Answers(python=answers.python):

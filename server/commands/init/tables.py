@@ -10,9 +10,10 @@ from rich.status import Status
 from rich.text import Text
 
 from autoresearch.statistics.gates import GATE
-from autoresearch.statistics.noise import measure_noise
+from autoresearch.verdicts.repetition import spread_of
 from server.commands.output import console
 from server.views import figures
+from server.views.trust import spread_words
 
 if TYPE_CHECKING:
     from autoresearch.attachment.baseline import Baseline
@@ -64,6 +65,7 @@ def rows_of(proposal: "Proposal") -> Iterator[tuple[str, str, str]]:
             yield name, "?", "not to be known: " + asked(name, proposal)
         else:
             yield name, value_of(name, part), why_of(part)
+    yield from _ends(proposal)
     yield "budget", f"{proposal.budget_s.value:g} s", why_of(proposal.budget_s)
     if proposal.lock or proposal.packages:
         part = proposal.lock or proposal.packages
@@ -75,6 +77,22 @@ def rows_of(proposal: "Proposal") -> Iterator[tuple[str, str, str]]:
         part = getattr(proposal, name)
         if part is not None and part.value:
             yield name, value_of(name, part), why_of(part)
+
+
+def _ends(proposal: "Proposal") -> Iterator[tuple[str, str, str]]:
+    """The goal and the limits; a best possible value that nobody asked for is only offered."""
+    from autoresearch.attachment.metric_names import best_possible
+
+    if proposal.goal is not None:
+        yield "goal", f"{proposal.goal.value:g}", why_of(proposal.goal)
+    elif proposal.metric is not None and proposal.direction is not None:
+        meter = proposal.metric.value
+        best = best_possible(meter.name, meter.unit, proposal.direction.value)
+        if best is not None:
+            yield "goal", "none", f"the best possible is {best:g}: --goal {best:g} ends there"
+    if proposal.most.value:
+        most = [f"{number:g} {name}" for name, number in proposal.most.value.items()]
+        yield "stop", ", ".join(most), why_of(proposal.most)
 
 
 def value_of(name: str, part: "Part[object]") -> str:
@@ -122,10 +140,10 @@ def baseline_words(proven: "Baseline") -> Iterator[str]:
     """Yield the baseline's measurement, the cost of a verdict, and what the lab guarantees."""
     contract = proven.lab.contract
     values, unit = proven.values, contract.metric.unit
-    noise = measure_noise([values])
-    alike = max(values) == min(values)
-    sigma = noise.sigma if noise and not alike else None
-    spread = ", the same in every run" if alike else f", spread {sigma:.2g}" if sigma else ""
+    sigma = spread_of([values])
+    spread = f", spread {sigma:.2g}" if sigma else ""
+    if sigma == 0:
+        spread = f", the same in every run: {spread_words(sigma)}"
     mean = figures.measured(statistics.fmean(values), unit, sigma)
     yield (
         f"Baseline: {contract.metric.name} {mean}{spread}, "

@@ -9,7 +9,7 @@ import pytest
 from autoresearch.attachment.commands import shown, typed
 from autoresearch.attachment.contract_proposal import propose
 from autoresearch.attachment.contract_text import contract_text
-from autoresearch.attachment.metric_names import candidates, direction_of
+from autoresearch.attachment.metric_names import best_possible, candidates, direction_of
 from autoresearch.attachment.print_statements import printed_numbers
 from autoresearch.attachment.printed_numbers import said_numbers
 from autoresearch.attachment.proposal_parts import Answers, Part, Proposal, Sureness
@@ -342,3 +342,47 @@ def test_a_clone_of_karpathys_is_known_and_its_interpreter_may_be_another(tmp_pa
     contract = parse_contract(contract_text(other).encode())
     assert (contract.run.python, contract.environment) == ("/opt/python", None)
     assert look(dict(CLONE.files), Answers(metric="wall_s")).text is None
+
+
+@pytest.mark.parametrize(
+    ("name", "unit", "direction", "best"),
+    [
+        ("accuracy", "", "max", 1),
+        ("val_acc", "%", "max", 100),
+        ("accuracy_percent", "", "max", 100),
+        ("pass_rate", "", "max", 1),
+        ("failures", "", "min", 0),
+        ("failed_tests", "", "min", 0),
+        ("feature_score", "", "max", None),
+        ("val_loss", "", "min", None),
+        ("error_rate", "", "min", None),
+        ("learning_rate", "", "max", None),
+    ],
+)
+def test_the_best_possible_value_is_known_where_the_name_tells_it(
+    name: str, unit: str, direction: str, best: float | None
+) -> None:
+    assert best_possible(name, unit, direction) == best
+
+
+def test_a_best_possible_value_is_offered_as_a_comment_and_taken_when_it_is_said() -> None:
+    code = {"eval.py": 'print(f"accuracy: {a:.3f}")\n'}
+    said = Answers(command="python eval.py", edit=("eval.py",))
+    text = contract_text(look(code, said))
+    assert "\n# goal = 1 " in text
+    assert parse_contract(text.encode()).metric.goal is None
+    ending = replace(said, goal=0.95, experiments=20, hours=1.5)
+    contract = parse_contract(contract_text(look(code, ending)).encode())
+    assert contract.metric.goal == 0.95
+    assert contract.stop is not None
+    assert (contract.stop.experiments, contract.stop.hours) == (20, 1.5)
+
+
+def test_a_recognised_clone_takes_an_end_too() -> None:
+    found = look(dict(CLONE.files), Answers(goal=0.9, experiments=3))
+    assert found.text is not None
+    contract = parse_contract(contract_text(found).encode())
+    assert contract.metric.goal == 0.9
+    assert contract.metric.block
+    assert contract.stop is not None
+    assert contract.stop.experiments == 3

@@ -20,9 +20,9 @@ from autoresearch.patches.payload_limits import (
     TEXT_BYTES,
     WORD_BYTES,
     check_payload,
-    check_seeds,
     measure,
 )
+from autoresearch.patches.seeds import check_seeds
 from autoresearch.patches.simplification import simpler
 from autoresearch.redteam.arena import HELD_OUT, TOKENS, small
 from autoresearch.redteam.bait import Bait
