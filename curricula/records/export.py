@@ -19,7 +19,15 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from curricula.errors import CourseError, RecordDamagedError
-from curricula.records.events import Attempt, Event, Opened, Time, content_id, encode
+from curricula.records.events import (
+    Attempt,
+    Event,
+    Opened,
+    Placed,
+    Time,
+    content_id,
+    encode,
+)
 
 # Grades a stored submission again, on its instance, with its seeds: whether it passes.
 Replay: TypeAlias = Callable[[Opened, Attempt], bool]
@@ -152,6 +160,16 @@ def _name(key: bytes) -> str:
 
 def _mac(key: bytes, digest: str) -> str:
     return hmac.new(b"export" + key, digest.encode(), hashlib.sha256).hexdigest()
+
+
+def renamed(events: Iterable[Event], here: Callable[[str], str]) -> list[Event]:
+    """The events under the names that their courses have here."""
+    return [
+        event.model_copy(update={"course": here(event.course)})
+        if isinstance(event, Opened | Attempt | Placed) and event.course
+        else event
+        for event in events
+    ]
 
 
 def unknown(events: Iterable[Event], here: Iterable[Event]) -> list[Event]:

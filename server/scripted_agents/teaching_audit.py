@@ -172,7 +172,7 @@ def _stubs(entry: str) -> Iterator[str]:
 def _pasted(course: Course, entry: str) -> Iterator[str]:
     if not course.about.subject:
         return
-    source = subject.locate(course.about.subject).read_text(encoding="utf-8")
+    source = subject.locate(course.about.subject).read_text(encoding="utf-8-sig")
     yield source
     names = [n for n in subject.symbols(source) if "." not in n and not n.isupper()]
     for name in get_close_matches(entry, names, n=3, cutoff=0.0):  # `teach mutate` tries them all
@@ -244,7 +244,7 @@ def _open_text(course: Course, instances: list[Instance]) -> Iterator[str]:
         yield instance.statement
         yield instance.starter
     if course.about.subject:
-        yield subject.locate(course.about.subject).read_text(encoding="utf-8")
+        yield subject.locate(course.about.subject).read_text(encoding="utf-8-sig")
 
 
 def _says_something(line: str) -> bool:
