@@ -3,18 +3,38 @@
 It needs the standard library alone and knows no answers. The job is read from one descriptor; on
 another a line of JSON is written for every call, so that a program that never ends has said how far
 it came. What a learner's code prints goes nowhere.
+
+The learner's code shares this process, and may replace whatever it can reach. So all that a grade
+rests on is taken before that code runs: builtins and `json` are copies of our own, and a driver is
+executed first, with copies of the modules that it imports at its top.
 """
 
 from __future__ import annotations
 
+import builtins
 import json
 import os
 import sys
+
+globals()["__builtins__"] = vars(builtins).copy()  # of the functions below; later patches miss it
 
 TYPE_CHECKING = False  # importing `typing` would be a tenth of the time that a grade takes
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, TextIO
+
+REFUSED = "an answer may not use {}: by it a grader watches what runs. Leave it out"
+# Audit events by which code can look at or stop what watches it; no answer needs one of these.
+WATCHING = frozenset(
+    {
+        *("sys.settrace", "sys.setprofile", "sys.addaudithook", "sys._current_frames"),
+        *("sys.monitoring.register_callback", "sys._current_exceptions"),
+        *("gc.get_objects", "gc.get_referrers", "gc.get_referents"),
+    }
+)
+FRAME_READS = frozenset({"sys._getframe", "object.__getattr__"})
+FRAMES = frozenset({"tb_frame", "gi_frame", "cr_frame", "ag_frame"})
+SPACES: list[dict[str, Any]] = [globals()]  # of trusted code: this module's and the drivers'
 
 
 def answer_all(job: Any, out: TextIO) -> None:
@@ -34,18 +54,35 @@ def answer_all(job: Any, out: TextIO) -> None:
 
 def prepare(part: Any) -> Callable[..., Any]:
     """Return the callable for a case's arguments."""
+    drive = driver(part["driver"]) if part["driver"] else None
     module = sys.modules["workbook"] = type(sys)("workbook")
     space: dict[str, Any] = module.__dict__
+    space["__builtins__"] = vars(builtins)  # else it would be given ours
     exec(compile(part["source"], "workbook", "exec", dont_inherit=True), space)
     if part["entry"] not in space:
         raise NameError(f"it defines no {part['entry']}")
     entry = space[part["entry"]]
-    if not part["driver"]:
+    if drive is None:
         return entry if callable(entry) else lambda: entry
-    beside: dict[str, Any] = {"__name__": "driver"}
-    exec(compile(part["driver"], "driver", "exec", dont_inherit=True), beside)
-    drive = beside["drive"]
     return lambda *arguments: drive(entry, *arguments)
+
+
+def driver(source: str) -> Callable[..., Any]:
+    """Return the driver's `drive`, out of reach of what the learner's code replaces."""
+    beside: dict[str, Any] = {"__name__": "driver", "__builtins__": vars(builtins).copy()}
+    SPACES.append(beside)
+    exec(compile(source, "driver", "exec", dont_inherit=True), beside)
+    for name, value in list(beside.items()):
+        if type(value) is type(sys):
+            beside[name] = copied(value)
+    return beside["drive"]
+
+
+def copied(module: Any) -> Any:
+    """A module of the same content, which does not change with the first."""
+    copy = type(sys)(module.__name__)
+    copy.__dict__.update(vars(module))
+    return copy
 
 
 def answer(call: Callable[..., Any], case: Any) -> str:
@@ -87,6 +124,41 @@ def describe(error: BaseException) -> dict[str, Any]:
     return {"type": type(error).__name__[:80], "words": words, "line": line}
 
 
+def hide() -> None:
+    """Leave the learner's code no name by which it finds this module, or the `json` of it."""
+    for name in [name for name in sys.modules if name == "json" or name.startswith("json.")]:
+        del sys.modules[name]  # who imports it gets another
+    sys.modules["__main__"] = type(sys)("__main__")
+
+
+def guard() -> None:
+    """Refuse, in a sentence, what looks at or stops the watching of code, to all but us."""
+    caller_of = sys._getframe
+    asking = False  # who called, which is an event of its own
+
+    def hook(event: str, arguments: tuple[Any, ...]) -> None:
+        nonlocal asking
+        if asking or not (event in WATCHING or event in FRAME_READS):
+            return
+        name = event
+        if event == "object.__getattr__":
+            name = arguments[1]
+            if name not in FRAMES:
+                return
+        asking = True
+        try:
+            caller = caller_of(1)
+        finally:
+            asking = False
+        trusted = any(caller.f_globals is space for space in SPACES)
+        # Libraries read frames for names; those that hand them on are not stopped here.
+        if trusted or (event in FRAME_READS and caller.f_code.co_filename != "workbook"):
+            return
+        raise PermissionError(REFUSED.format(name))
+
+    sys.addaudithook(hook)
+
+
 def main() -> None:
     """Descriptors: the job, the answers."""
     with open(int(sys.argv[1]), "rb") as file:
@@ -95,6 +167,8 @@ def main() -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.dup2(nowhere, 2)
+    hide()
+    guard()
     answer_all(job, out)
     out.close()
 

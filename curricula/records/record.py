@@ -134,8 +134,9 @@ class Record:
         """
         package = portable.unpack(path, self._key() if self.key_file.exists() else b"")
         known = self.events()
-        came = portable.renamed(package.events, here)
-        good, refused = portable.replayed(portable.unknown(came, known), (*known, *came), replay)
+        came = portable.renamed(package.events, known, here)
+        around = (*came, *known)  # an opening that is known here wins
+        good, refused = portable.replayed(portable.unknown(came, known), around, replay)
         with self._lock():
             read = self._ready()
             new = portable.unknown(good, read.events)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from curricula.content.catalog import PLACE
+from curricula.errors import UnknownNameError
 from curricula.records.events import Attempt, Opened
 from curricula.workbook import read_workbook
 from server.commands.output import JsonOption, print_json, say
@@ -100,8 +101,11 @@ def import_(
         return teacher if theirs == own.id else school.teacher(theirs)
 
     def here(name: str) -> str:
-        found = teacher_of(name).course
-        return name if name in found.names or found.identity == found.id else found.identity
+        try:
+            found = teacher_of(name).course
+        except UnknownNameError:
+            return name
+        return found.identity if PLACE in found.identity else name
 
     def replays(opened: Opened, attempt: Attempt) -> bool:
         graded_by = teacher_of(opened.course)
