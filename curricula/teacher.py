@@ -222,6 +222,7 @@ class Teacher:
                 kind=unit.task(name).kind,
                 lesson=unit.id,
                 optional=exercise.skill in unit.lesson.front.optional,
+                entry=exercise.entry,
             )
             for unit in self.course.units
             for name, exercise in unit.exercises.items()
