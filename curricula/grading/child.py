@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, TextIO
 
-REFUSED = "an answer may not use {}: by it a grader watches what runs. Leave it out"
+REFUSED = "an answer may not use {}, which reaches what watches it. Leave it out"
 # Audit events by which code can look at or stop what watches it; no answer needs one of these.
 WATCHING = frozenset(
     {
