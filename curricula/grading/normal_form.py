@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterable, Iterator
 
 from curricula.grading.statement_order import ordered
 
-_PURE_CALLS = frozenset(
-    "abs all any bool bytes callable dict divmod enumerate float frozenset id int isinstance len "
-    "list max min object ord pow print range repr reversed round set sorted str sum tuple type "
-    "zip".split()  # what is printed goes nowhere
-)
+_PURE_CALLS = {  # what is printed goes nowhere
+    *("abs", "all", "any", "bool", "bytes", "callable", "dict", "divmod", "enumerate", "float"),
+    *("frozenset", "id", "int", "isinstance", "len", "list", "max", "min", "object", "ord", "pow"),
+    *("print", "range", "repr", "reversed", "round", "set", "sorted", "str", "sum", "tuple"),
+    *("type", "zip"),
+}
 _PURE_MODULES = frozenset({"math", "cmath", "operator"})
 _LEAVES = (ast.Return, ast.Raise, ast.Break, ast.Continue)
 _Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
@@ -56,17 +57,18 @@ def pure(node: ast.AST) -> bool:
             return True
         case ast.Await() | ast.Yield() | ast.YieldFrom() | ast.NamedExpr():
             return False
-        case ast.Call(func=ast.Name(id=name)) if name not in _PURE_CALLS:
-            return False
-        case ast.Call(func=ast.Attribute(value=ast.Name(id=module))) if (
-            module not in _PURE_MODULES
-        ):
-            return False
-        case ast.Call(func=func) if not isinstance(func, ast.Name | ast.Attribute):
-            return False
-        case ast.Call(func=ast.Attribute(value=value)) if not isinstance(value, ast.Name):
+        case ast.Call(func=func) if not _is_pure_function(func):
             return False
     return all(map(pure, ast.iter_child_nodes(node)))
+
+
+def _is_pure_function(function: ast.expr) -> bool:
+    match function:
+        case ast.Name(id=name):
+            return name in _PURE_CALLS
+        case ast.Attribute(value=ast.Name(id=module)):
+            return module in _PURE_MODULES
+    return False
 
 
 class _Plain(ast.NodeTransformer):
@@ -144,27 +146,41 @@ def _reduced(statement: ast.stmt) -> list[ast.stmt]:
     for owner, name, block in list(_blocks(statement)):
         live = _live(block)
         setattr(owner, name, live if owner is statement else live or [ast.Pass()])
+    if isinstance(statement, ast.FunctionDef):
+        match statement.body:
+            case [*_, ast.Return(value=None | ast.Constant(value=None))]:
+                statement.body.pop()
+    left = [] if _is_idle(statement) else _taken(statement)
+    if left == [statement] and getattr(statement, "body", None) == []:
+        vars(statement)["body"] = [ast.Pass()]
+    return left
+
+
+def _is_idle(statement: ast.stmt) -> bool:
+    """Return whether a statement, its blocks reduced, does nothing at all."""
     match statement:
         case ast.Pass() | ast.Assert(test=ast.Constant(value=True)):
-            return []
-        case ast.Expr(value=value) if pure(value):
-            return []  # docstrings are of these
+            return True
+        case ast.Expr(value=value):
+            return pure(value)  # docstrings are of these
+        case ast.If(test=test, body=[], orelse=[]):
+            return pure(test)
+        case ast.For(iter=values, body=[], orelse=[], target=ast.Name()):
+            return pure(values)
+        case ast.Assign(targets=[ast.Name(id=name)], value=value):
+            return _is_itself(name, value)
+    return False
+
+
+def _taken(statement: ast.stmt) -> list[ast.stmt]:
+    """What runs of a statement whose test is a constant; any other as it is."""
+    match statement:
         case ast.If(test=ast.Constant(value=value), body=body, orelse=orelse):
             return body if value else orelse
-        case ast.If(test=test, body=[], orelse=[]) if pure(test):
-            return []
         case ast.While(test=ast.Constant(value=value), orelse=orelse) if not value:
             return orelse
-        case ast.For(iter=values, body=[], orelse=[], target=ast.Name()) if pure(values):
-            return []
-        case ast.Assign(targets=[ast.Name(id=name)], value=value) if _is_itself(name, value):
-            return []
-        case ast.FunctionDef(body=[*_, ast.Return(value=None | ast.Constant(value=None))]):
-            statement.body.pop()
-        case ast.Try(body=body, orelse=orelse, finalbody=[]) if not body:
+        case ast.Try(body=[], orelse=orelse, finalbody=[]):
             return orelse
-    if getattr(statement, "body", None) == []:
-        vars(statement)["body"] = [ast.Pass()]
     return [statement]
 
 
@@ -200,20 +216,25 @@ def _leave_out_unread(function: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
 
 def _leave_out_unread_names(tree: ast.Module, entry: str) -> None:
     """Without top-level names that neither the entry nor anything that it needs reads."""
-    needed = {entry} | _read(s for s in tree.body if not _binds(s))
-    while True:
-        more = needed | _read(s for s in tree.body if needed.intersection(_binds(s)))
-        if more == needed:
-            break
-        needed = more
-    tree.body = [s for s in tree.body if not _binds(s) or needed.intersection(_binds(s))]
+    bound = [(statement, _binds(statement)) for statement in tree.body]
+    reads: dict[str, set[str]] = {}
+    for statement, names in bound:
+        for name in names:
+            reads.setdefault(name, set()).update(_read([statement]))
+    needed: set[str] = set()
+    new = {entry} | _read(statement for statement, names in bound if not names)
+    while new:
+        needed |= new
+        new = set().union(*(reads.get(name, ()) for name in new)) - needed
+    tree.body = [one for one, names in bound if not names or needed.intersection(names)]
 
 
 def _binds(statement: ast.stmt) -> list[str]:
     """The names that a statement binds, if binding them is all that it does."""
     match statement:
-        case ast.FunctionDef(decorator_list=[], name=name) | ast.AsyncFunctionDef(
-            decorator_list=[], name=name
+        case (
+            ast.FunctionDef(decorator_list=[], name=name)
+            | ast.AsyncFunctionDef(decorator_list=[], name=name)
         ):
             return [name]
         case ast.ClassDef(decorator_list=[], name=name):

@@ -15,7 +15,7 @@ _OTHERS = {  # the longest first: the mark of UTF-32 begins with that of UTF-16
 
 
 def read_own_text(path: Path) -> str:
-    """Return the file's text without its byte order mark, its line ends as \\n.
+    """Return the file's text without its byte order mark, each line end a line feed.
 
     Raises SubmissionError for text in another encoding, OSError where the file can't be read.
     """

@@ -10,7 +10,10 @@ from curricula.errors import SubmissionError
 from curricula.grading.normal_form import in_order, reduced
 
 _UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
-_WORKS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.For, ast.While, ast.Call, ast.comprehension)
+_WORKS = (
+    *(ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.For, ast.While, ast.Call),
+    ast.comprehension,
+)
 
 
 @lru_cache(maxsize=4096)

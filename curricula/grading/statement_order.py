@@ -1,4 +1,4 @@
-"""One order for statements that could stand in any: by what they look like, not where they stood."""
+"""One order for statements that could stand in any: by their looks, not by where they stood."""
 
 import ast
 from collections.abc import Callable, Sequence
@@ -50,9 +50,7 @@ def _sorted(stretch: list[_Line]) -> list[ast.stmt]:
 
 
 def _clash(one: _Line, other: _Line) -> bool:
-    return bool(
-        one.writes & other.reads or one.reads & other.writes or one.writes & other.writes
-    )
+    return bool(one.writes & other.reads or one.reads & other.writes or one.writes & other.writes)
 
 
 def _line(statement: ast.stmt, pure: Pure) -> _Line | None:

@@ -142,9 +142,9 @@ def _seen_before(attempt: Attempt, info: ExerciseInfo, seen: _Seen) -> NotCounte
     if programs and fingerprint(attempt.submission, info.entry) in programs:
         return NotCounted.SAME_PROGRAM
     # A fixed program is the same one whoever fixed it, so there the agent's says nothing.
-    if agents and info.kind is not Kind.BUG:
-        if outline(attempt.submission, info.entry) in agents - {""}:
-            return NotCounted.AGENT_PROGRAM
+    fixed = info.kind is Kind.BUG
+    if agents and not fixed and outline(attempt.submission, info.entry) in agents - {""}:
+        return NotCounted.AGENT_PROGRAM
     return None
 
 

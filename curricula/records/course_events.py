@@ -1,4 +1,4 @@
-"""Which events of a record belong to one course: those that it opened, and what it graded itself."""
+"""Which events of a record belong to one course: what it opened, and what it graded itself."""
 
 from collections.abc import Iterable
 

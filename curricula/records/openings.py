@@ -85,7 +85,6 @@ class Openings:
             reason="unknown_instance",
         )
 
-
     def _of_another(self, opened: Opened) -> SubmissionError:
         theirs = opened.course.partition(PLACE)[0]
         if theirs != self._course.id:
@@ -97,8 +96,9 @@ class Openings:
         return SubmissionError(
             f"That answers {opened.exercise} of another copy of the course {theirs}, not of the "
             f"one in {self._course.folder}. Nothing was graded.",
-            "Check it with the course that made the workbook. To carry what was learnt over to a "
-            "course that was moved: `autoresearch-mcp teach export FILE`, then `teach import FILE`.",
+            "Check it with the course that made the workbook. If the course was moved, "
+            "`autoresearch-mcp teach export FILE` and then `teach import FILE` carry over what was "
+            "learnt.",
             reason="other_course",
         )
 

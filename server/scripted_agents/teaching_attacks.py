@@ -120,9 +120,7 @@ class _Clock:
 
 
 def _exercises(course: Course, only: Sequence[str]) -> list[str]:
-    return [
-        name for unit in course.units if not only or unit.id in only for name in unit.exercises
-    ]
+    return [name for unit in course.units if not only or unit.id in only for name in unit.exercises]
 
 
 def _doctor(course: Course, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""What a person saved with whatever editor: read if it is UTF-8, else refused in a clear sentence."""
+"""What a person saved with whatever editor: read if it is UTF-8, else refused clearly."""
 
 import codecs
 from pathlib import Path

@@ -68,7 +68,7 @@ DISGUISES = {
     ),
     "annotations": PROGRAM.replace("(values, scale=3)", "(values: list, scale: int = 3) -> float")
     .replace("total = 0.0", "total: float = 0.0"),
-    "a longer way to add": PROGRAM.replace("total += value * scale", "total = total + value * scale"),
+    "a longer way to add": PROGRAM.replace("total += value", "total = total + value"),
     "an inner function that nobody calls": PROGRAM.replace(
         "    for", "    def inner(x):\n        return x\n    for"
     ),
@@ -90,7 +90,7 @@ OTHERS = {
     "another function": PROGRAM.replace("sqrt", "exp"),
     "another branch": PROGRAM.replace("if counts", "if not counts"),
     "a line that does something": PROGRAM.replace("    for", "    total = 1.0\n    for"),
-    "a line in the loop": PROGRAM.replace("            total -=", "            size = 1\n            total -="),
+    "a line in the loop": PROGRAM.replace("else:\n", "else:\n            size = 1\n"),
     "lines whose order counts": PROGRAM.replace(
         "    total = 0.0\n    size = len(values)\n",
         "    values = values[1:]\n    total = 0.0\n    size = len(values)\n",

@@ -83,8 +83,14 @@ def mutant(instance, name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("patch", PATCHES)
-@pytest.mark.parametrize("fault", [EXPONENTIAL, *RINGS])
+@pytest.mark.parametrize(
+    ("patch", "fault"),
+    [
+        *((patch, RINGS[0]) for patch in PATCHES),
+        ("nothing", RINGS[1]),
+        *((patch, EXPONENTIAL) for patch in ("nothing", "all at once", "settrace")),
+    ],
+)
 def test_whatever_is_replaced_a_fault_is_seen(runner, backward, patch, fault):
     found = grade(backward, PATCHES[patch] + mutant(backward, fault), "cases", runner)
     assert not found.passed
@@ -92,11 +98,16 @@ def test_whatever_is_replaced_a_fault_is_seen(runner, backward, patch, fault):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("which", [0, 1, 2])
-@pytest.mark.parametrize("patch", [name for name in PATCHES if name not in ("builtins", "sys.modules")])
-def test_a_right_answer_stays_right_whatever_it_replaces(runner, backward, patch, which):
+@pytest.mark.parametrize("patch", sorted(PATCHES.keys() - {"builtins", "sys.modules"}))
+def test_a_right_answer_stays_right_whatever_it_replaces(runner, backward, patch):
     """So what is replaced changes nothing, and is no reason to refuse anybody."""
-    assert grade(backward, PATCHES[patch] + right(backward, which), "cases", runner).passed
+    assert grade(backward, PATCHES[patch] + right(backward), "cases", runner).passed
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("which", [1, 2])
+def test_other_right_answers_stay_right(runner, backward, which):
+    assert grade(backward, right(backward, which), "cases", runner).passed
 
 
 @pytest.mark.slow
@@ -117,7 +128,7 @@ def test_numbers_that_are_kept_alive_are_not_freed_at_once(runner, backward, how
         "gc.callbacks.append(lambda *_: gc.freeze())",
     ],
 )
-@pytest.mark.parametrize("fault", RINGS)
+@pytest.mark.parametrize("fault", RINGS[:1])
 def test_a_ring_that_is_swept_up_or_hidden_is_seen(runner, backward, fault, inside):
     source = mutant(backward, fault).replace(
         "    def backward(self):\n", f"    def backward(self):\n        {inside}\n"
@@ -159,7 +170,7 @@ def test_a_count_that_is_evaded_meets_the_time_instead(runner, backward):
         "class P(NamedTuple):\n    x: int = 0\n",
         "import statistics, fractions, decimal, random, functools, itertools, heapq, re, json\n",
         "import logging\nlogging.getLogger().warning('here')\n",
-        "import traceback\ntry:\n    1 / 0\nexcept ZeroDivisionError:\n    traceback.format_exc()\n",
+        "import traceback\ntry:\n    1 / 0\nexcept ArithmeticError:\n    traceback.format_exc()\n",
         "import sys\nsys.setrecursionlimit(5000)\n",
         "import contextlib, io, os, tempfile, threading, time, copy, pathlib, inspect\n",
         "import gc\ngc.collect()\n",

@@ -1,4 +1,4 @@
-"""The attacks of the audit reach something where the defence is not there, and nothing where it is."""
+"""The attacks of the audit reach something without the defence, and nothing with it."""
 
 from dataclasses import replace
 from pathlib import Path
