@@ -51,6 +51,14 @@ PATCHES = {
         "        value['value'][-1] = 0\n"
         "    return encode(self, value)\ne.JSONEncoder.encode = zero\n"
     ),
+    "isinstance": (
+        "import builtins\nreal = isinstance\n"
+        "def zero(value, kinds):\n"
+        "    if real(value, dict) and real(value.get('value'), list):\n"
+        "        value['value'][-1] = 0\n"
+        "    return real(value, kinds)\nbuiltins.isinstance = zero\n"
+    ),
+    "an audit hook": "import sys\nsys.addaudithook(lambda *_: 1 / 0)\n",
     "the main module": (
         "import __main__ as m\n"
         "for name in ('answer', 'driver', 'describe'): setattr(m, name, lambda *a: '{}')\n"
@@ -61,7 +69,6 @@ INSIDE = {
     "setprofile": '__import__("sys").setprofile(None)',
     "the callers' frames": '__import__("sys")._getframe(1)',
     "all objects": '__import__("gc").get_objects()',
-    "a hook": '__import__("sys").addaudithook(print)',
 }
 
 
