@@ -155,7 +155,7 @@ def hide() -> None:
 
 def guard() -> None:
     """Refuse, in a sentence, what looks at or stops the watching of code, to all but us."""
-    caller_of = sys._getframe
+    caller_of, trace_now = sys._getframe, sys.gettrace
     asking = False  # who called, which is an event of its own
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
@@ -176,6 +176,8 @@ def guard() -> None:
         # Libraries read frames for names; those that hand them on are not stopped here.
         if trusted or (event in FRAME_READS and caller.f_code.co_filename != "workbook"):
             return
+        if event == "sys.settrace" and getattr(trace_now(), "over", False):
+            return  # Python ends a trace that has raised; a driver's says so before it does
         raise PermissionError(REFUSED.format(name))
 
     sys.addaudithook(hook)

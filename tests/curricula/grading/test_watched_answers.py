@@ -118,6 +118,18 @@ def test_other_right_answers_stay_right(runner, backward, which):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("fault", "named"), [(EXPONENTIAL, ""), ("plain recursion", "passed-on-too-early")]
+)
+def test_a_program_that_goes_along_every_way_is_told_so_at_once(runner, backward, fault, named):
+    found = grade(backward, mutant(backward, fault), "cases", runner)
+    assert found.finding is Finding.WRONG
+    assert found.misconception == named
+    if not named:
+        assert "RecursionError: it goes along every single way" in found.words
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("how", KEPT)
 def test_numbers_that_are_kept_alive_are_not_freed_at_once(runner, backward, how):
     find, put = KEPT[how]

@@ -428,6 +428,7 @@ def counted(call):
         nonlocal left
         left -= 1
         if left < 0:
+            trace.over = True  # else its end would be taken for the learner's doing
             raise RecursionError("it goes along every single way")
         return trace
     before = sys.gettrace()
