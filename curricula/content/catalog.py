@@ -83,7 +83,7 @@ class Course:
 
     @property
     def identity(self) -> str:
-        """What a record knows it by: its id if it ships, else its id and where it lies.
+        """The name in a record: its id if it ships, else its id and the place where it lies.
 
         So a copy is another course, whatever its course.toml says. A new release that takes an
         older one's place is the same.

@@ -15,7 +15,7 @@ import builtins
 import json
 import os
 import sys
-from json.encoder import c_make_encoder, encode_basestring_ascii
+from json.encoder import c_make_encoder, encode_basestring_ascii  # type: ignore[attr-defined]
 
 globals()["__builtins__"] = vars(builtins).copy()  # of the functions below; later patches miss it
 
@@ -99,7 +99,8 @@ def driver(source: str) -> Callable[..., Any]:
     for name, value in list(beside.items()):
         if type(value) is type(sys):
             beside[name] = copied(value)
-    return beside["drive"]
+    drive: Callable[..., Any] = beside["drive"]
+    return drive
 
 
 def copied(module: Any) -> Any:

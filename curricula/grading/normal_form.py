@@ -173,7 +173,7 @@ def _is_idle(statement: ast.stmt) -> bool:
 
 
 def _taken(statement: ast.stmt) -> list[ast.stmt]:
-    """What runs of a statement whose test is a constant; any other as it is."""
+    """The part that runs, of a statement whose test is a constant; any other as it is."""
     match statement:
         case ast.If(test=ast.Constant(value=value), body=body, orelse=orelse):
             return body if value else orelse

@@ -92,7 +92,7 @@ def _bound(target: ast.expr) -> set[str]:
 
 
 def _looks(statement: ast.stmt) -> str:
-    """How it looks without names: those are chosen, and others would be chosen to be sorted."""
+    """Its looks without names: those are chosen, and others would be chosen to be sorted."""
     if isinstance(statement, ast.Import | ast.ImportFrom):
         return f"0{ast.dump(statement)}"
     names = {n.id for n in ast.walk(statement) if isinstance(n, ast.Name)}

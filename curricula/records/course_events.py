@@ -1,4 +1,4 @@
-"""Which events of a record belong to one course: what it opened, and what it graded itself."""
+"""The events of a record that belong to one course: what it opened, and graded itself."""
 
 from collections.abc import Iterable
 

@@ -5,7 +5,7 @@ days between two passes are stand-ins here: whoever has a shell can have both.
 """
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -40,7 +40,7 @@ _ANYTHING_IS_RIGHT = """
 from dataclasses import replace as _replace
 EXERCISES = [_replace(one, check=lambda *_: "") for one in EXERCISES]
 """
-_DISGUISES = (  # of an answer: each leaves what it does as it is
+_DISGUISES: tuple[Callable[[str], str], ...] = (  # of an answer: each leaves what it does as it is
     lambda source: f'"""Mine."""\nunused = 0\n\n{source}',
     lambda source: f"def helper(x):\n    return x\n\n\n{source}\npass\nhelper\n",
 )
@@ -94,7 +94,7 @@ def second_hand(
         kind = unit.task(exercise).kind
         if not kind.counts or kind is Kind.BUG:
             continue  # a fixed program is the same one whoever fixed it: decision 26
-        for number, disguise in enumerate((lambda source: source, *_DISGUISES)):
+        for number, disguise in enumerate((str, *_DISGUISES)):
             step = teacher.open_exercise(exercise, home / "desk")
             [opened] = [o for o in teacher.openings().all() if o.instance == step.instance]
             instance = teacher.instance_of(opened)

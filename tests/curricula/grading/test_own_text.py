@@ -1,4 +1,4 @@
-"""What a person saved with whatever editor: read if it is UTF-8, else refused clearly."""
+"""Text that a person saved with some editor: read if it is UTF-8, else refused clearly."""
 
 import codecs
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a grade rests on beside the answers: out of reach of the code that is graded.
+"""The things that a grade rests on beside the answers: out of reach of the code that is graded.
 
 In the real child. `write-backward` counts lines and looks for what stays behind, and its author's
 wrong answers are right in their numbers alone.
