@@ -85,6 +85,7 @@ def second_hand(
 ) -> Iterator[str]:
     """Hand in what the agent wrote on fresh instances as the learner's, a day apart, disguised."""
     clock = _Clock()
+    disguises: list[Callable[[str], str]] = [str, *_DISGUISES]
     for exercise in _exercises(course, only):
         school = TeachingCalls(
             home / exercise, courses=courses, runner=runner, clock=clock, any_folder=True
@@ -94,7 +95,7 @@ def second_hand(
         kind = unit.task(exercise).kind
         if not kind.counts or kind is Kind.BUG:
             continue  # a fixed program is the same one whoever fixed it: decision 26
-        for number, disguise in enumerate((str, *_DISGUISES)):
+        for number, disguise in enumerate(disguises):
             step = teacher.open_exercise(exercise, home / "desk")
             [opened] = [o for o in teacher.openings().all() if o.instance == step.instance]
             instance = teacher.instance_of(opened)
