@@ -39,7 +39,7 @@ SPACES: list[dict[str, Any]] = [globals()]  # of trusted code: this module's and
 
 
 def encoded(value: Any) -> str:
-    """As JSON. `json.dumps` is Python, which asks builtins that may be others by now."""
+    """Return it as JSON. `json.dumps` is Python, which asks builtins that may be others by now."""
     if c_make_encoder is None:
         return json.dumps(value)
     quote = encode_basestring_ascii
