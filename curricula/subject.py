@@ -182,7 +182,7 @@ def run_program(
 
 def import_lines(path: str) -> frozenset[int]:
     """The lines that run when the file is imported: definitions, constants, class bodies."""
-    body = compile(locate(path).read_text(encoding="utf-8"), path, "exec")
+    body = compile(locate(path).read_text(encoding="utf-8-sig"), path, "exec")
     found = {line for _, _, line in body.co_lines() if line}
     for constant in body.co_consts:
         if isinstance(constant, CodeType) and "__qualname__" in constant.co_names:  # of a class

@@ -4,7 +4,7 @@ It decides nothing about right and wrong (the grader does) nor about mastery (th
 it finds the next step, keeps the record, and gives away no answer.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +18,7 @@ from curricula.content.lesson import KINDS, LADDER
 from curricula.errors import PrerequisiteError, SubmissionError, UnknownNameError
 from curricula.exercise import Kind
 from curricula.grading.grader import Grade, Runner, check_submission, grade
+from curricula.grading.own_text import MARK
 from curricula.grading.program_equality import refuse_unready
 from curricula.mastery.counted_attempts import (
     FREE_HINTS,
@@ -28,6 +29,7 @@ from curricula.mastery.counted_attempts import (
 )
 from curricula.mastery.facts import praise
 from curricula.mastery.standing import Standing, standing
+from curricula.records.course_events import course_events, passed_with
 from curricula.records.events import Attempt, Author, Event, Hint, Opened, Placed, Via
 from curricula.records.openings import SEEDS, Openings
 from curricula.records.record import Record, utc_now
@@ -57,7 +59,11 @@ class Teacher:
 
     def progress(self) -> Standing:
         """Return the learner's standing now."""
-        return self._standing(self.record.events())
+        return self._standing(self.events())
+
+    def events(self) -> tuple[Event, ...]:
+        """The record's events of this course, and of no copy of it."""
+        return course_events(self.course, self.record.events())
 
     def start(self, lesson: str, folder: Path, *, placement: bool = False) -> Step:
         """Open or continue a lesson; "" goes on where the learner is, "review" takes what is due.
@@ -109,8 +115,9 @@ class Teacher:
             )
         unit = self.course.unit_of(opened.exercise)
         instance = self.instance_of(opened)
-        before = self.record.events()
-        if author == "learner" and (same := _passed_already(before, opened.instance, source)):
+        before = self.events()
+        source = source.removeprefix(MARK)
+        if author == "learner" and (same := passed_with(before, opened.instance, source)):
             return replace(self._marked(opened, self._graded(opened, same), same), already=same.at)
         check_submission(source)
         refuse_unready(source, instance.starter)
@@ -127,6 +134,7 @@ class Teacher:
             course_version=version_of(unit),
             first=not any(isinstance(e, Attempt) and e.instance == opened.instance for e in before),
             sandbox=found.sandbox,
+            course=self.course.identity,
         )
         written = self.record.append(attempt)
         assert isinstance(written, Attempt)
@@ -139,7 +147,7 @@ class Teacher:
         shown = max(
             (
                 e.level
-                for e in self.record.events()
+                for e in self.events()
                 if isinstance(e, Hint) and e.instance == opened.instance
             ),
             default=0,
@@ -189,7 +197,7 @@ class Teacher:
         That is whoever was not there: it was made outside the agent, or on the instance named.
         """
         openings = {opened.instance: opened for opened in self.openings().all()}
-        events = self.record.events()
+        events = self.events()
         own = [e for e in events if isinstance(e, Attempt) and e.author == "learner"]
         last = next((e for e in reversed(own) if e.instance in openings), None)
         if last is None or (last.via == "agent" and last.instance != instance):
@@ -214,6 +222,7 @@ class Teacher:
                 kind=unit.task(name).kind,
                 lesson=unit.id,
                 optional=exercise.skill in unit.lesson.front.optional,
+                entry=exercise.entry,
             )
             for unit in self.course.units
             for name, exercise in unit.exercises.items()
@@ -226,7 +235,6 @@ class Teacher:
             events,
             self._clock(),
             lessons={u.id: u.lesson.front.prerequisites for u in self.course.units},
-            course=self.course.id,
         )
 
     def _current(self, where: Standing) -> Unit:
@@ -340,20 +348,20 @@ class Teacher:
         return list(last.values())
 
     def _place(self, unit: Unit) -> None:
-        events = self.record.events()
+        events = self.events()
         told = self._standing(events).lessons[unit.id]
         if told.passed:
             return
         counted = (one for one in tries(self.exercise_infos(), events) if one.counts)
         unaided = {one.exercise for one in counted if one.hint == 0}
         if (needed := self._placement(unit)) and unaided.issuperset(needed):
-            self.record.append(Placed(lesson=unit.id, course=self.course.id))
+            self.record.append(Placed(lesson=unit.id, course=self.course.identity))
 
     def _marked(
         self, opened: Opened, found: Grade, attempt: Attempt, before: Standing | None = None
     ) -> Marked:
         unit = self.course.unit_of(opened.exercise)
-        events = self.record.events()
+        events = self.events()
         after = self._standing(events)
         before = before or after
         infos = self.exercise_infos()
@@ -379,18 +387,6 @@ class Teacher:
                 if told.unlocked and not before.lessons[name].unlocked
             ),
         )
-
-
-def _passed_already(events: Sequence[Event], instance: str, source: str) -> Attempt | None:
-    """The learner's pass of that instance with the very same text."""
-    for event in events:
-        if (
-            isinstance(event, Attempt)
-            and (event.instance, event.submission) == (instance, source)
-            and (event.passed, event.author) == (True, "learner")
-        ):
-            return event
-    return None
 
 
 def _beliefs(unit: Unit, exercise: str) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from markdown_it import MarkdownIt
 
 from curricula.errors import CourseError, SubmissionError
 from curricula.grading.grader import MOST_BYTES
+from curricula.grading.own_text import read_own_text
 
 _MARK = re.compile(r"^# instance ([0-9a-f]{8,64})\b", re.MULTILINE)
 _WIDTH = 96
@@ -114,11 +115,10 @@ def _read(path: Path) -> str:
             raise SubmissionError(
                 f"{path} is over 64 kB.", "An answer is a few lines.", reason="too_large"
             )
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        return read_own_text(path)
+    except OSError as error:
         raise SubmissionError(
-            f"{path} can't be read: {why}.",
+            f"{path} can't be read: {error.strerror}.",
             "Give the path of a workbook that start_lesson made.",
             reason="unreadable_file",
         ) from error

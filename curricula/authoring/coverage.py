@@ -83,7 +83,7 @@ def touched_by(course: Course, exercise: str) -> frozenset[int]:
 def measure(course: Course) -> Coverage:
     """Trace every exercise of the course."""
     path = course.about.subject
-    source = subject.locate(path).read_text(encoding="utf-8")
+    source = subject.locate(path).read_text(encoding="utf-8-sig")
     lessons = tuple(
         LessonCoverage(
             lesson=unit.id,

@@ -174,7 +174,7 @@ def _always_wrong(course: Course, instance: Instance) -> Wrong:
     path, entry = course.about.subject, instance.exercise.entry
     found: Wrong = {STARTER: lambda instance: instance.starter}
     if path:
-        text = subject.locate(path).read_text(encoding="utf-8")
+        text = subject.locate(path).read_text(encoding="utf-8-sig")
         for name in subject.symbols(text):
             if "." not in name and not name.isupper():
                 found[f"{path}'s {name}"] = partial(_pasted, f"{text}\n\n{entry} = {name}\n")

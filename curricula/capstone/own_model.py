@@ -18,6 +18,7 @@ from curricula.capstone.names import HELD_OUT, LONGEST, Names
 from curricula.errors import SubmissionError
 from curricula.grading.answers import error_words
 from curricula.grading.grader import Part, Runner, check_submission, read_reply
+from curricula.grading.own_text import read_own_text
 
 FUNCTIONS = (
     *("read_documents", "Value", "initial_weights", "gpt", "document_loss", "train"),
@@ -152,11 +153,10 @@ class Sizes:
 def read_model(path: Path) -> str:
     """A learner's file as text; raise SubmissionError where it is none."""
     try:
-        source = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        source = read_own_text(path)
+    except OSError as error:
         raise SubmissionError(
-            f"{path} can't be read: {why}.",
+            f"{path} can't be read: {error.strerror}.",
             "Give the file in which you rebuilt the model.",
             reason="unreadable_file",
         ) from error

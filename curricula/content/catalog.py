@@ -7,6 +7,7 @@ its exercises.py, as importing any Python does.
 
 import hashlib
 import importlib.util
+import os
 import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from curricula.exercise import Exercise
 
 SHIPPED = Path(__file__).resolve().parent.parent / "courses"
 COURSE_FILE = "course.toml"
+PLACE = "@"  # between the id and the place in an identity; no id has one
 
 
 class CourseFile(BaseModel):
@@ -55,7 +57,7 @@ class Unit:
 
     def owned_lines(self, path: str) -> frozenset[int]:
         """The numbers of the subject's code lines that it owns."""
-        source = subject.locate(path).read_text(encoding="utf-8")
+        source = subject.locate(path).read_text(encoding="utf-8-sig")
         spans = [span_of(name, source) for name in self.lesson.front.owns]
         owned = {n for span in spans if span for n in range(span[0], span[1] + 1)}
         return frozenset(owned) & subject.code_lines(source)
@@ -78,6 +80,28 @@ class Course:
     def name(self) -> str:
         """Name of the course: its folder's name."""
         return self.folder.name
+
+    @property
+    def identity(self) -> str:
+        """The name in a record: its id if it ships, else its id and the place where it lies.
+
+        So a copy is another course, whatever its course.toml says. A new release that takes an
+        older one's place is the same.
+        """
+        folder = self.folder.resolve()
+        if folder.parent == SHIPPED:
+            return self.id
+        place = hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]
+        return f"{self.id}{PLACE}{place}"
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names under which a record may hold what was opened in this course.
+
+        Version 0.1 knew a course that does not ship by its id alone.
+        """
+        ships = {folder.name for folder in SHIPPED.iterdir()}
+        return frozenset({self.identity} if self.id in ships else {self.identity, self.id})
 
     @property
     def skills(self) -> dict[str, str]:
@@ -165,7 +189,7 @@ def load_course(folder: Path) -> tuple[Course | None, list[Problem]]:
     """Return the course as far as it can be read, and every problem its author has to fix."""
     file = folder / COURSE_FILE
     try:
-        about = CourseFile.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
+        about = CourseFile.model_validate(tomllib.loads(file.read_text(encoding="utf-8-sig")))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, ValidationError) as error:
         words = " ".join(str(error).split())
         return None, [
@@ -358,7 +382,7 @@ def _owning_problems(unit: Unit, path: str) -> Iterator[Problem]:
             "Set subject in course.toml.",
         )
         return
-    source = subject.locate(path).read_text(encoding="utf-8")
+    source = subject.locate(path).read_text(encoding="utf-8-sig")
     for name in unit.lesson.front.owns:
         if span_of(name, source) is None:
             yield Problem(

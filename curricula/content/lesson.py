@@ -130,7 +130,7 @@ class _Reader:
 
     def read(self) -> Lesson | None:
         try:
-            text = self.path.read_text(encoding="utf-8")
+            text = self.path.read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
             self._problem(0, "unreadable", f"It can't be read: {error}.", "A lesson is UTF-8 text.")
             return None

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from curricula.exercise import Kind
-from curricula.grading.program_equality import fingerprint
+from curricula.grading.program_equality import fingerprint, outline
 from curricula.records.events import Attempt, Event, Hint, Opened
 
 TRIES = 5  # tries on one instance that can count; afterwards it is for practice
@@ -26,6 +26,7 @@ class NotCounted(StrEnum):
     HINTED = "hinted"
     TOO_MANY_TRIES = "too_many_tries"
     SAME_PROGRAM = "same_program"
+    AGENT_PROGRAM = "agent_program"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,7 @@ class ExerciseInfo:
     kind: Kind
     lesson: str
     optional: bool = False  # the lesson is passed without it
+    entry: str = ""  # the name that an answer defines; "" where it is not known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +91,8 @@ class _Seen:
     instances: dict[str, _Instance] = field(default_factory=lambda: defaultdict(_Instance))
     # The programs that passed, and all that the agent wrote, for each skill.
     programs: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    # Outlines of what the agent wrote and saw pass, for each skill.
+    agents: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
 
 
 def tries(exercises: Mapping[str, ExerciseInfo], events: Iterable[Event]) -> Iterator[Try]:
@@ -108,7 +112,7 @@ def tries(exercises: Mapping[str, ExerciseInfo], events: Iterable[Event]) -> Ite
 
 
 def _tried(attempt: Attempt, exercise: str, info: ExerciseInfo, seen: _Seen) -> Try:
-    instance, programs = seen.instances[attempt.instance], seen.programs[info.skill]
+    instance = seen.instances[attempt.instance]
     own = attempt.author == "learner"
     instance.tries += own
     found = Try(
@@ -118,17 +122,33 @@ def _tried(attempt: Attempt, exercise: str, info: ExerciseInfo, seen: _Seen) -> 
         number=instance.tries if own else 0,
         hint=instance.hint,
         failed=instance.failed,
-        padding=_padding(attempt, instance, programs),
+        padding=_padding(attempt, instance) or _seen_before(attempt, info, seen),
     )
     if attempt.passed or not own:
-        programs.add(fingerprint(attempt.submission))
+        seen.programs[info.skill].add(fingerprint(attempt.submission, info.entry))
+    if attempt.passed and not own:
+        seen.agents[info.skill].add(outline(attempt.submission, info.entry))
     instance.failed += own and not attempt.passed
     instance.passed |= own and attempt.passed
     instance.agent_wrote |= not own
     return found
 
 
-def _padding(attempt: Attempt, instance: _Instance, programs: set[str]) -> NotCounted | None:
+def _seen_before(attempt: Attempt, info: ExerciseInfo, seen: _Seen) -> NotCounted | None:
+    """Why a pass is no new program of the learner's, if it is none."""
+    if not attempt.passed:
+        return None
+    programs, agents = seen.programs[info.skill], seen.agents[info.skill]
+    if programs and fingerprint(attempt.submission, info.entry) in programs:
+        return NotCounted.SAME_PROGRAM
+    # A fixed program is the same one whoever fixed it, so there the agent's says nothing.
+    fixed = info.kind is Kind.BUG
+    if agents and not fixed and outline(attempt.submission, info.entry) in agents - {""}:
+        return NotCounted.AGENT_PROGRAM
+    return None
+
+
+def _padding(attempt: Attempt, instance: _Instance) -> NotCounted | None:
     """Why a pass proves little; the instance's tries include this one."""
     causes = {
         NotCounted.AGENT_WROTE: attempt.author == "agent",
@@ -140,8 +160,6 @@ def _padding(attempt: Attempt, instance: _Instance, programs: set[str]) -> NotCo
     for cause, holds in causes.items():
         if holds:
             return cause
-    if attempt.passed and programs and fingerprint(attempt.submission) in programs:
-        return NotCounted.SAME_PROGRAM
     return None
 
 
@@ -155,4 +173,6 @@ def not_counted_text(cause: NotCounted, attempt: Try) -> str:
         NotCounted.HINTED: f"a hint of level {attempt.hint} was taken",
         NotCounted.TOO_MANY_TRIES: f"it took more than {TRIES} tries",
         NotCounted.SAME_PROGRAM: "it is the same program as an earlier one",
+        NotCounted.AGENT_PROGRAM: "it is a program that the agent wrote before, with other numbers "
+        "or names",
     }[cause]

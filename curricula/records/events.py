@@ -3,9 +3,18 @@
 import hashlib
 import json
 from datetime import UTC, datetime
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    TypeAdapter,
+    model_serializer,
+)
 
 from curricula.errors import SubmissionError
 
@@ -40,7 +49,7 @@ class Opened(_Event):
     """An instance of an exercise was drawn for the learner."""
 
     kind: Literal["opened"] = "opened"
-    course: str
+    course: str  # `Course.identity`
     lesson: str
     exercise: str
     instance: str = Field(pattern=r"^[0-9a-f]+$")
@@ -69,6 +78,15 @@ class Attempt(_Event):
     course_version: str = ""
     first: bool  # whether it was the first on its instance, as the caller saw it
     sandbox: str
+    course: str = ""  # `Course.identity` of the one that graded it; "" in records of version 0.1
+
+    @model_serializer(mode="wrap")
+    def _as_first_written(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what version 0.1 did not write, so that hashes of its events stay the same."""
+        fields: dict[str, Any] = written(self)
+        if not self.course:
+            del fields["course"]
+        return fields
 
 
 class Placed(_Event):

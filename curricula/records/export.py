@@ -9,7 +9,7 @@ import hashlib
 import hmac
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -18,8 +18,17 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from curricula.content.catalog import PLACE
 from curricula.errors import CourseError, RecordDamagedError
-from curricula.records.events import Attempt, Event, Opened, Time, content_id, encode
+from curricula.records.events import (
+    Attempt,
+    Event,
+    Opened,
+    Placed,
+    Time,
+    content_id,
+    encode,
+)
 
 # Grades a stored submission again, on its instance, with its seeds: whether it passes.
 Replay: TypeAlias = Callable[[Opened, Attempt], bool]
@@ -152,6 +161,28 @@ def _name(key: bytes) -> str:
 
 def _mac(key: bytes, digest: str) -> str:
     return hmac.new(b"export" + key, digest.encode(), hashlib.sha256).hexdigest()
+
+
+def renamed(
+    came: Sequence[Event], known: Sequence[Event], here: Callable[[str], str]
+) -> list[Event]:
+    """The events that came, under the identities that their courses have here.
+
+    An attempt gets the course of its opening, whatever it says itself: that one grades it again.
+    """
+    graders = {e.instance: here(e.course) for e in (*came, *known) if isinstance(e, Opened)}
+    return [_renamed(event, graders, here) for event in came]
+
+
+def _renamed(event: Event, graders: Mapping[str, str], here: Callable[[str], str]) -> Event:
+    match event:
+        case Opened() | Placed() if event.course:
+            return event.model_copy(update={"course": here(event.course)})
+        case Attempt():
+            grader = graders.get(event.instance, "")
+            if event.course or PLACE in grader:  # else it is one of version 0.1, and stays as it is
+                return event.model_copy(update={"course": grader})
+    return event
 
 
 def unknown(events: Iterable[Event], here: Iterable[Event]) -> list[Event]:

@@ -2,8 +2,9 @@
 
 from random import SystemRandom
 
-from curricula.content.catalog import Course
+from curricula.content.catalog import PLACE, Course
 from curricula.errors import PrerequisiteError, SubmissionError
+from curricula.records.course_events import course_events
 from curricula.records.events import Attempt, Event, Opened
 from curricula.records.record import Record
 
@@ -17,12 +18,12 @@ class Openings:
     def __init__(self, course: Course, record: Record) -> None:
         self._course = course
         self._record = record
-        self._events: tuple[Event, ...] = record.events()
+        self._every: tuple[Event, ...] = record.events()
+        self._events = course_events(course, self._every)
 
     def all(self) -> list[Opened]:
         """Every opening of this course's exercises, the oldest first."""
-        ours = self._course.id
-        return [e for e in self._events if isinstance(e, Opened) and e.course == ours]
+        return [event for event in self._events if isinstance(event, Opened)]
 
     def unpassed(self) -> list[Opened]:
         """Instances that the learner has not passed."""
@@ -41,7 +42,7 @@ class Openings:
             if opened in unpassed:
                 return opened, number
         made = Opened(
-            course=self._course.id,
+            course=self._course.identity,
             lesson=lesson,
             exercise=exercise,
             instance=f"{_RANDOM.getrandbits(48):012x}",
@@ -75,18 +76,30 @@ class Openings:
         )
 
     def _unknown(self, name: str) -> SubmissionError:
-        for event in self._events:
+        for event in self._every:
             if isinstance(event, Opened) and event.instance == name:
-                return SubmissionError(
-                    f"That answers {event.exercise} of the course {event.course}, not of "
-                    f"{self._course.id}.",
-                    f'Name the course: course="{event.course}", or --course {event.course}.',
-                    reason="other_course",
-                )
+                return self._of_another(event)
         return SubmissionError(
             f"This learner's record knows no instance {name}.",
             "Use the workbook that start_lesson made for this learner.",
             reason="unknown_instance",
+        )
+
+    def _of_another(self, opened: Opened) -> SubmissionError:
+        theirs = opened.course.partition(PLACE)[0]
+        if theirs != self._course.id:
+            return SubmissionError(
+                f"That answers {opened.exercise} of the course {theirs}, not of {self._course.id}.",
+                f'Name the course: course="{theirs}", or --course {theirs}.',
+                reason="other_course",
+            )
+        return SubmissionError(
+            f"That answers {opened.exercise} of another copy of the course {theirs}, not of the "
+            f"one in {self._course.folder}. Nothing was graded.",
+            "Check it with the course that made the workbook. If the course was moved, "
+            "`autoresearch-mcp teach export FILE` and then `teach import FILE` carry over what was "
+            "learnt.",
+            reason="other_course",
         )
 
 

@@ -119,17 +119,24 @@ class Record:
             ) from error
         return len(events)
 
-    def import_record(self, path: Path, replay: portable.Replay) -> portable.Import:
+    def import_record(
+        self,
+        path: Path,
+        replay: portable.Replay,
+        here: Callable[[str], str] = lambda course: course,
+    ) -> portable.Import:
         """Take in the events of an exported record that are not here yet.
 
         Each pass of the learner's is graded again by `replay(opened, attempt)`, and left out if it
-        does not pass. Raises RecordDamagedError for a file that was edited, with nothing written.
+        does not pass. `here` gives the identity of an exported course on this machine, where it
+        may lie elsewhere. Raises RecordDamagedError for a file that was edited, with nothing
+        written.
         """
         package = portable.unpack(path, self._key() if self.key_file.exists() else b"")
-        here = self.events()
-        good, refused = portable.replayed(
-            portable.unknown(package.events, here), (*here, *package.events), replay
-        )
+        known = self.events()
+        came = portable.renamed(package.events, known, here)
+        around = (*came, *known)  # an opening that is known here wins
+        good, refused = portable.replayed(portable.unknown(came, known), around, replay)
         with self._lock():
             read = self._ready()
             new = portable.unknown(good, read.events)
@@ -138,8 +145,8 @@ class Record:
                     at=self._now(read), digest=package.digest, taken=len(new), refused=len(refused)
                 )
                 self._write(read, [*new, said])
-        known = len(package.events) - len(new) - len(refused)
-        return portable.Import(taken=len(new), known=known, refused=tuple(refused))
+        old = len(came) - len(new) - len(refused)
+        return portable.Import(taken=len(new), known=old, refused=tuple(refused))
 
     def _now(self, read: Read) -> datetime:
         now = self._clock().astimezone(UTC)

@@ -1,8 +1,10 @@
 """An agent that only wants to be done, let loose on the teaching tools of a real server.
 
 It calls every tool, claims completion, submits stubs, the taught file and the names of what it
-can't see, asks for solutions in every way there is, and edits the record. Whatever it is told is
-kept and searched for lines of solutions; what it has reached is read off the record.
+can't see, asks for solutions in every way there is, and edits the record. It blindfolds what
+watches its wrong answers, has them graded by a doctored copy of the course, and passes its own
+answers off as the learner's. Whatever it is told is kept and searched for lines of solutions; what
+it has reached is read off the record.
 """
 
 import ast
@@ -24,6 +26,8 @@ from curricula.content.lesson import LADDER
 from curricula.mastery.standing import State
 from curricula.teacher import Teacher
 from server.app import build_server
+from server.scripted_agents.teaching_attacks import blindfolded, doctored_copy, second_hand
+from server.sessions.answer_runner import SandboxRunner
 from server.sessions.teaching_calls import TeachingCalls
 
 LEAST_LINE = 12  # characters; shorter lines are `else:`, `return x` and the like
@@ -88,11 +92,14 @@ async def audit(
 
     `only`: the exercises of these lessons; all without it.
     """
-    with TemporaryDirectory(prefix="autoresearch-audit-") as folder:
+    with (
+        TemporaryDirectory(prefix="autoresearch-audit-") as folder,
+        SandboxRunner() as runner,
+    ):
         home = Path(folder)
         if (Path(course) / COURSE_FILE).is_file():
             courses, course = (*courses, Path(course).resolve()), Path(course).resolve().name
-        school = TeachingCalls(home, courses=courses)
+        school = TeachingCalls(home, courses=courses, runner=runner)
         teacher = school.teacher(course)
         server = build_server(toolset="teach", school=school)
         async with Client(server) as client:
@@ -104,6 +111,8 @@ async def audit(
                     watch(name)
                     instances.append(await _finish(agent, teacher, name, home))
             mastered = list(_reached(teacher))
+            mastered += doctored_copy(teacher, home, only, courses, runner)
+            mastered += second_hand(teacher.course, home / "second", only, courses, runner)
             tampered = [words async for words in _tamper(agent, teacher)]
             mastered += _reached(teacher)
         return Audit(
@@ -150,7 +159,10 @@ async def _finish(agent: _Agent, teacher: Teacher, name: str, home: Path) -> Ins
     )
     await agent.call("explain_code_section", section=teacher.course.unit_of(name).id)
     [opened] = [o for o in teacher.openings().all() if o.instance == step.instance]
-    return teacher.instance_of(opened)
+    instance = teacher.instance_of(opened)
+    for source in blindfolded(instance):
+        await agent.submit(name, answer=source, course=agent.course)
+    return instance
 
 
 def _stubs(entry: str) -> Iterator[str]:
@@ -172,7 +184,7 @@ def _stubs(entry: str) -> Iterator[str]:
 def _pasted(course: Course, entry: str) -> Iterator[str]:
     if not course.about.subject:
         return
-    source = subject.locate(course.about.subject).read_text(encoding="utf-8")
+    source = subject.locate(course.about.subject).read_text(encoding="utf-8-sig")
     yield source
     names = [n for n in subject.symbols(source) if "." not in n and not n.isupper()]
     for name in get_close_matches(entry, names, n=3, cutoff=0.0):  # `teach mutate` tries them all
@@ -244,7 +256,7 @@ def _open_text(course: Course, instances: list[Instance]) -> Iterator[str]:
         yield instance.statement
         yield instance.starter
     if course.about.subject:
-        yield subject.locate(course.about.subject).read_text(encoding="utf-8")
+        yield subject.locate(course.about.subject).read_text(encoding="utf-8-sig")
 
 
 def _says_something(line: str) -> bool:

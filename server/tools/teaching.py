@@ -139,6 +139,7 @@ def _add_submitting(server: FastMCP, school: TeachingCalls) -> None:
 
 def _as_source(answer: str) -> str:
     """An answer that is a value is code that names it."""
+    answer = answer.removeprefix("\ufeff")  # a byte order mark, pasted along
     try:
         ast.parse(answer.strip(), mode="eval")
     except (SyntaxError, ValueError):

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
+from curricula.content.catalog import PLACE
+from curricula.errors import UnknownNameError
 from curricula.records.events import Attempt, Opened
 from curricula.workbook import read_workbook
 from server.commands.output import JsonOption, print_json, say
@@ -13,6 +15,7 @@ from server.sessions.teaching_calls import TeachingCalls
 from server.views import figures
 
 if TYPE_CHECKING:
+    from curricula.teacher import Teacher
     from server.views.teaching_results import MarkedResult
 
 CourseOption = Annotated[str, Parameter(name="--course", help="A course's name, or its folder.")]
@@ -93,11 +96,22 @@ def import_(
     school = TeachingCalls(any_folder=True)
     teacher = school.teacher(course)
 
-    def replays(opened: Opened, attempt: Attempt) -> bool:
-        of_this = opened.course == teacher.course.id
-        return (teacher if of_this else school.teacher(opened.course)).replays(opened, attempt)
+    def teacher_of(name: str) -> "Teacher":
+        own, theirs = teacher.course, name.partition(PLACE)[0]
+        return teacher if theirs == own.id else school.teacher(theirs)
 
-    came = teacher.record.import_record(file, replays)
+    def here(name: str) -> str:
+        try:
+            found = teacher_of(name).course
+        except UnknownNameError:
+            return name
+        return found.identity if PLACE in found.identity else name
+
+    def replays(opened: Opened, attempt: Attempt) -> bool:
+        graded_by = teacher_of(opened.course)
+        return opened.course in graded_by.course.names and graded_by.replays(opened, attempt)
+
+    came = teacher.record.import_record(file, replays, here)
     for refused in came.refused:
         say(refused.text, "red")
     say(f"{figures.count(came.taken, 'event')} imported, {came.known} already known")
@@ -107,7 +121,7 @@ def import_(
 def replay(*, course: CourseOption = "microgpt") -> int:
     """Grade every recorded attempt again, by its seeds; exit 1 if one comes out differently."""
     teacher = TeachingCalls(any_folder=True).teacher(course)
-    events = teacher.record.events()
+    events = teacher.events()
     opened = {event.instance: event for event in events if isinstance(event, Opened)}
     ours = {name for unit in teacher.course.units for name in unit.exercises}
     attempts = [

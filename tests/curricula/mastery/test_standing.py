@@ -137,6 +137,44 @@ def test_what_the_agent_wrote_and_saw_pass_can_t_be_handed_in_again_as_the_learn
     assert [other.padding for other in story.skill().others] == [NotCounted.SAME_PROGRAM] * 2
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        PROGRAM,
+        PROGRAM.replace("    total", "    unused = 0\n    total"),
+        PROGRAM.replace("total", "t").replace("/ len", "/ 2 * len").replace("2 *", "5 *"),
+    ],
+)
+@pytest.mark.parametrize("exercise", ["write", "mend"])
+def test_the_agents_program_is_not_the_learners_in_disguise_or_with_other_numbers(
+    text: str, exercise: str
+) -> None:
+    """On exercises in which a faulty program is fixed, its numbers count: all fix it alike."""
+    story = Story()
+    agents = PROGRAM if "*" not in text else PROGRAM.replace("/ len", "/ 3 * len")
+    story.attempt(story.open(exercise), True, author="agent", text=agents)
+    for days in (1, 2):
+        story.days(days).passing(exercise, via="terminal", text=text)
+    counted = exercise == "mend" and "*" in text
+    assert len(story.skill().passes) == counted
+    assert story.skill().state is State.PASSED
+
+
+def test_a_program_that_differs_from_the_agents_in_more_counts() -> None:
+    story = Story()
+    story.attempt(story.open(), True, author="agent", text=PROGRAM)
+    story.passing(text="def mean(xs):\n    return sum(xs) / len(xs)\n")
+    assert len(story.skill().passes) == 1
+
+
+def test_what_the_agent_wrote_in_vain_bars_no_program_of_its_shape() -> None:
+    story = Story()
+    wrong = PROGRAM.replace("/ len", "/ 3 * len")
+    story.attempt(story.open(), False, author="agent", text=wrong)
+    story.passing(text=wrong.replace("3", "1"))
+    assert len(story.skill().passes) == 1
+
+
 def test_hints_up_to_level_two_and_hints_after_the_pass_leave_it_its_worth() -> None:
     story = Story()
     instance = story.open()

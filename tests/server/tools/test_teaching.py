@@ -183,6 +183,20 @@ async def test_the_file_that_the_learner_saved_is_graded(client, room):
     assert (attempt.author, attempt.via, attempt.first) == ("learner", "agent", True)
 
 
+@pytest.mark.parametrize("through", ["file", "answer"])
+async def test_a_byte_order_mark_that_an_editor_left_is_no_part_of_the_answer(
+    client, room, through
+):
+    async with client() as learner:
+        workbook = Path((await room.start(learner))["workbook"])
+        text = workbook.read_text().replace("answer = ...", room.right("guess-total"))
+        workbook.write_text(text, encoding="utf-8-sig")
+        given = {"file": str(workbook)} if through == "file" else {"answer": f"\ufeff{text}"}
+        seen = await call(learner, "submit_exercise", exercise="guess-total", **given, **SMALL)
+    assert seen["passed"]
+    assert [attempt.submission for attempt in room.events(Attempt)] == [text]
+
+
 async def test_a_value_is_an_answer_too(client, room):
     async with client() as learner:
         await room.start(learner)
@@ -475,6 +489,7 @@ async def test_a_bad_argument_is_told_plainly_and_nothing_is_recorded(
         ("# instance 01234567\nanswer = 1\n", "submission.unknown_instance", "01234567"),
         ("x" * 70_000, "submission.too_large", "64 kB"),
         (b"\xff\xfe", "submission.unreadable_file", "UTF-8"),
+        ("# instance 0123456789ab\n".encode("utf-16"), "submission.unreadable_file", "UTF-16"),
     ],
 )
 async def test_a_file_that_is_no_workbook_of_this_learner_is_refused(

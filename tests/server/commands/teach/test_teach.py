@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import subprocess
 import sys
 
@@ -268,6 +269,27 @@ def test_only_with_a_terminal_at_both_ends_a_pass_is_one_outside_the_agent(
     )
     assert status == 0
     assert [attempt.via for attempt in attempts(teacher)] == [via]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("named", ["by its path", "by its name"])
+def test_a_doctored_copy_of_the_course_signs_nothing_in_a_terminal(
+    workbook, teacher, course, home, monkeypatch, named
+):
+    """Given by its path, or put among the user's own courses."""
+    copy = home / "elsewhere" / "other-name"
+    shutil.copytree(course, copy)
+    for file in copy.glob("*/exercises.py"):
+        file.write_text(
+            file.read_text() + "\nfrom dataclasses import replace\n"
+            'EXERCISES = [replace(one, check=lambda *_: "") for one in EXERCISES]\n'
+        )
+    workbook.write_text(workbook.read_text() + "\nanswer = 'anything'\n")
+    if named == "by its name":
+        monkeypatch.setenv("AUTORESEARCH_COURSES", str(copy.parent))
+    name = str(copy) if named == "by its path" else copy.name
+    assert at_a_pty("teach", "check", str(workbook), "--course", name) != 0
+    assert attempts(teacher) == []
 
 
 @pytest.mark.long
