@@ -1,4 +1,4 @@
-"""What a client has of this product already: the plugin, and the entry that `connect` writes.
+"""Installed ways to this product in a client: the plugin, and the entry that `connect` writes.
 
 Only reads. A file that cannot be read is as good as none here: `connect` refuses it in words.
 """
@@ -39,7 +39,7 @@ class Installed:
 
     @property
     def remedy(self) -> str:
-        """How to leave one of the two."""
+        """Say how one of the two is removed."""
         return f"Remove `{NAME}` from {self.entry}, or the plugin: {self.removal}"
 
     @property
