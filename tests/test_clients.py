@@ -32,7 +32,6 @@ from tests.support.real_clients import (
 )
 from tests.support.stand_in_model import Call, stand_in_model
 
-pytestmark = pytest.mark.slow
 READERS = ("check_run", "recall_experiments", "explain_code_section", "show_progress")
 SERVER = Launch(sys.executable, ("-m", "autoresearch_mcp"))
 PICTURE = Call("explain_code_section", {"section": "softmax", "picture": "attention"})
@@ -82,6 +81,7 @@ def noting(file: Path) -> Launch:
     return Launch("sh", ("-c", f'env > "{file}"; exec "{sys.executable}" -m autoresearch_mcp'))
 
 
+@pytest.mark.slow
 @needs_claude
 def test_a_picture_and_its_words_reach_the_model_of_claude_code(env, folder):
     pytest.importorskip("matplotlib", reason=NO_MATPLOTLIB)
@@ -92,6 +92,7 @@ def test_a_picture_and_its_words_reach_the_model_of_claude_code(env, folder):
     assert "A picture of attention" in model.texts()
 
 
+@pytest.mark.slow
 @needs_codex
 def test_a_picture_and_its_words_reach_the_model_of_codex(env, folder):
     pytest.importorskip("matplotlib", reason=NO_MATPLOTLIB)
@@ -102,6 +103,7 @@ def test_a_picture_and_its_words_reach_the_model_of_codex(env, folder):
     assert "A picture of attention" in model.texts()
 
 
+@pytest.mark.slow
 @needs_claude
 def test_claude_code_hands_its_environment_on_so_that_no_name_need_be_written(env, folder):
     seen = folder / "environment"
@@ -114,6 +116,7 @@ def test_claude_code_hands_its_environment_on_so_that_no_name_need_be_written(en
         assert f"{name}={told[name]}" in lines
 
 
+@pytest.mark.slow
 @needs_codex
 def test_codex_hands_on_home_proxies_and_what_uv_is_told(env, folder):
     seen = folder / "environment"
@@ -127,6 +130,7 @@ def test_codex_hands_on_home_proxies_and_what_uv_is_told(env, folder):
     assert "OTHER=1" not in lines  # it does clear the environment
 
 
+@pytest.mark.slow
 @needs_claude
 def test_claude_code_offers_its_model_the_resources_that_answers_name(env, folder):
     options = connect_claude(folder, env)
@@ -138,6 +142,7 @@ def test_claude_code_offers_its_model_the_resources_that_answers_name(env, folde
     assert "[target]" in model.texts(1)
 
 
+@pytest.mark.slow
 @needs_codex
 def test_codex_offers_its_model_the_resources_that_answers_name(env, folder):
     connect_codex(env)
@@ -197,6 +202,7 @@ def start_once(copy: Path, env: dict[str, str]) -> None:
     run_client(["uvx", "--from", source, "autoresearch-mcp", "--version"], env, copy)
 
 
+@pytest.mark.long  # builds the plugin's copy
 @pytest.mark.wheel
 @needs_claude
 def test_the_plugin_of_claude_code_serves_from_its_own_copy_and_reading_is_not_asked_for(
@@ -221,6 +227,7 @@ def test_the_plugin_of_claude_code_serves_from_its_own_copy_and_reading_is_not_a
     assert "summary" in model.texts()
 
 
+@pytest.mark.long  # builds the plugin's copy
 @pytest.mark.wheel
 @needs_codex
 def test_the_plugin_of_codex_serves_from_its_own_copy_with_the_home_of_the_shell(
@@ -248,6 +255,7 @@ def in_home(env: dict[str, str], client: str, folder: Path):
         return installed(client, folder)
 
 
+@pytest.mark.slow
 @needs_claude
 def test_claude_code_takes_up_files_that_had_a_byte_order_mark(env, folder):
     (folder / ".mcp.json").write_bytes(b'\xef\xbb\xbf{"mcpServers": {}}')
@@ -258,6 +266,7 @@ def test_claude_code_takes_up_files_that_had_a_byte_order_mark(env, folder):
     assert "summary" in model.texts()
 
 
+@pytest.mark.slow
 @needs_codex
 def test_codex_takes_up_a_config_that_had_a_byte_order_mark_and_keeps_what_its_user_set(
     env, folder
