@@ -9,10 +9,8 @@ def run_role(name: str, arguments: Sequence[str]) -> int:
 
     `name` comes from our own code only; ValueError for any other.
     """
-    if name == "snippets":
-        from autoresearch.sandboxes.snippets import serve
-
-        return serve()
+    if name in ("snippets", "bytecode"):
+        return _without_folder(name)
     folder = Path(arguments[0])
     if name == "supervise":
         from autoresearch.system.detach import detach
@@ -35,3 +33,13 @@ def run_role(name: str, arguments: Sequence[str]) -> int:
 
         return score_run(folder)
     raise ValueError(f"no role is named {name!r}")
+
+
+def _without_folder(name: str) -> int:
+    if name == "snippets":
+        from autoresearch.sandboxes.snippets import serve
+
+        return serve()
+    from autoresearch.system.bytecode import compile_product
+
+    return compile_product()

@@ -2,4 +2,5 @@
 
 from autoresearch_mcp import main
 
-main()
+if __name__ == "__main__":  # a child of multiprocessing imports this module too
+    main()

@@ -91,7 +91,7 @@ def build_server(
         add_research_tools(server, desk)
         add_scaling(server, desk)
         add_resources(server, desk)
-    add_explaining(server, desk, school, course_only=teaching, draws=not reading)
+    add_explaining(server, desk, school, course_only=teaching)
     if toolset in ("all", "teach"):
         add_teaching_tools(server, school)
     if reading:

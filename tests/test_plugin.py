@@ -5,7 +5,6 @@ their own, and nothing here needs a login or reaches their makers.
 """
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -18,37 +17,28 @@ from typing import Any
 
 import pytest
 
-from server.clients.configuration import apply
+from server.clients.launch import PASSED_ON
 from server.clients.skills import plan_skills, shipped
+from server.clients.user_files import apply
+from server.tools.teaching import OWN_FOLDER
 from tests.support.paths import ROOT
+from tests.support.real_clients import (
+    CLAUDE,
+    CODEX,
+    LIMIT_S,
+    bare_environment,
+    needs_claude,
+    needs_codex,
+    run_client,
+)
 
 MANIFEST = ROOT / ".claude-plugin" / "plugin.json"
+OF_CODEX = ROOT / ".codex-plugin" / "plugin.json"
 MARKETPLACE = ROOT / ".claude-plugin" / "marketplace.json"
 SKILLS = sorted(path.parent.name for path in (ROOT / "skills").glob("*/SKILL.md"))
-CARRIED = (".claude-plugin", ".mcp.json", "skills", "README.md", "LICENSE")
-CLAUDE = os.environ.get("CLAUDE_CLI") or shutil.which("claude")
-CODEX = os.environ.get("CODEX_CLI") or shutil.which("codex")
-NOWHERE = "http://127.0.0.1:9"
-LIMIT_S = 120
+CARRIED = (".claude-plugin", ".codex-plugin", "skills", "README.md", "LICENSE")
 
 Run = Callable[..., str]
-
-
-def missing(client: str, package: str, variable: str) -> str:
-    program = package.rpartition("/")[2].partition("@")[0].removesuffix("-code")
-    return (
-        f"Not tried in the real {client}, which is not here: "
-        f"npm install --prefix DIR {package} and set {variable}=DIR/node_modules/.bin/{program}"
-    )
-
-
-needs_claude = pytest.mark.skipif(
-    not CLAUDE,
-    reason=missing("Claude Code", "@anthropic-ai/claude-code@2.1.330", "CLAUDE_CLI"),
-)
-needs_codex = pytest.mark.skipif(
-    not CODEX, reason=missing("Codex", "@openai/codex@0.169.0", "CODEX_CLI")
-)
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -70,38 +60,12 @@ def plugin(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def bare(tmp_path: Path) -> dict[str, str]:
-    """The environment of a client that was never used and can reach no model."""
-    home = tmp_path / "home"
-    (home / ".codex").mkdir(parents=True)
-    kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
-    return {
-        **kept,
-        "HOME": str(home),
-        "CODEX_HOME": str(home / ".codex"),
-        "ANTHROPIC_BASE_URL": NOWHERE,
-        "OPENAI_BASE_URL": NOWHERE,
-        "HTTPS_PROXY": NOWHERE,
-        "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
-        "DISABLE_AUTOUPDATER": "1",
-    }
+    return bare_environment(tmp_path / "home")
 
 
 @pytest.fixture
 def run(bare: dict[str, str], tmp_path: Path) -> Run:
-    def run(*command: str) -> str:
-        done = subprocess.run(
-            command,
-            cwd=tmp_path,
-            env=bare,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=LIMIT_S,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    return run
+    return lambda *command: run_client(list(command), bare, tmp_path)
 
 
 def test_the_marketplace_offers_the_plugin_that_lies_beside_it() -> None:
@@ -110,17 +74,36 @@ def test_the_marketplace_offers_the_plugin_that_lies_beside_it() -> None:
     assert (ROOT / offered["source"] / ".claude-plugin" / "plugin.json").exists()
 
 
-def test_the_plugin_has_the_products_version() -> None:
+@pytest.mark.parametrize("manifest", [MANIFEST, OF_CODEX], ids=["claude", "codex"])
+def test_the_plugin_has_the_products_version_and_command(manifest: Path) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    assert read(MANIFEST)["version"] == project["version"]
-
-
-def test_the_plugin_starts_the_server_with_the_products_command() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    [server] = read(ROOT / ".mcp.json")["mcpServers"].values()
-    assert server["command"] == "uvx"
-    assert server["args"] == [project["name"]]
+    assert read(manifest)["version"] == project["version"]
+    [server] = read(manifest)["mcpServers"].values()
+    assert server["args"][-1] == project["name"]
     assert project["name"] in project["scripts"]
+
+
+def test_the_plugin_starts_its_own_copy_with_all_that_its_tools_need() -> None:
+    [claude] = read(MANIFEST)["mcpServers"].values()
+    [codex] = read(OF_CODEX)["mcpServers"].values()
+    assert (claude["command"], codex["command"]) == ("uvx", "uvx")
+    assert claude["args"][:2] == ["--from", "${CLAUDE_PLUGIN_ROOT}[scaling]"]
+    assert codex["args"][:2] == ["--from", ".[scaling]"]
+    assert codex["cwd"] == "."  # Codex takes it as the plugin's folder, and fills in no variable
+    assert codex["env"] == {OWN_FOLDER: "1"}  # so the server does not take it for the learner's
+
+
+def test_both_clients_are_told_the_same_of_the_plugin() -> None:
+    alike = ("name", "version", "description", "author", "license", "keywords")
+    assert {key: read(MANIFEST)[key] for key in alike} == {
+        key: read(OF_CODEX)[key] for key in alike
+    }
+
+
+def test_codex_hands_on_to_the_plugins_server_what_connect_would_name() -> None:
+    [server] = read(OF_CODEX)["mcpServers"].values()
+    assert set(PASSED_ON) <= set(server["env_vars"])
+    assert {"UV_CACHE_DIR", "UV_INDEX_URL", "UV_OFFLINE"} <= set(server["env_vars"])
 
 
 @pytest.mark.slow
@@ -158,7 +141,7 @@ def test_codex_installs_the_same_folder_with_its_skills_and_server(
     run(str(CODEX), "plugin", "marketplace", "add", str(plugin))
     run(str(CODEX), "plugin", "add", "autoresearch@autoresearch-mcp")
     [server] = [line for line in run(str(CODEX), "mcp", "list").splitlines() if "uvx" in line]
-    assert server.split()[:3] == ["autoresearch", "uvx", "autoresearch-mcp"]
+    assert server.split()[:4] == ["autoresearch", "uvx", "--from", ".[scaling]"]
     found = {name for name, _ in codex_skills(bare, plugin.parent)}
     assert {f"autoresearch:{skill}" for skill in SKILLS} <= found
 

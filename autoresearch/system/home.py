@@ -11,12 +11,14 @@ from tempfile import mkdtemp
 import platformdirs
 from filelock import FileLock
 
+HOME = "AUTORESEARCH_HOME"
+DATA_FOLDER = "XDG_DATA_HOME"  # which moves the platform's data folder
 UV_CACHE_PARTS = frozenset({"archive-v0", "environments-v2", "builds-v0"})
 
 
 def default_home() -> Path:
     """Return $AUTORESEARCH_HOME, else the platform's data folder; it is not created here."""
-    named = os.environ.get("AUTORESEARCH_HOME")
+    named = os.environ.get(HOME)
     if named:
         return Path(named).expanduser().resolve()
     return Path(platformdirs.user_data_dir("autoresearch-mcp", appauthor=False))

@@ -6,6 +6,7 @@ Needs matplotlib, which the plots extra brings; imported only here, and only whe
 import importlib.util
 import itertools
 import math
+from dataclasses import dataclass
 from io import BytesIO
 from textwrap import wrap
 from typing import TYPE_CHECKING
@@ -29,13 +30,43 @@ INK, FAINT, GIVEN, MADE, VOWEL = "#1f2933", "#9aa5b1", "#e4e9ef", "#fdf3dc", "#c
 OTHER = "#2b6cb0"
 VOWELS = "aeiouy"
 DPI = 110
+EXAMPLE = "emma"
 EXPRESSION = "a = 2; b = -3; relu(a * b + 10) ** 2"
 HALF_X, HALF_Y = 0.33, 0.34  # of a node's box, where layers and places are 1 apart
 LEAST_LAYERS = 3  # that a graph is given the width of
 MOST_WRITTEN = 8  # positions up to which a map has its numbers written in
 
 
-def picture(kind: str, example: str = "emma", expression: str = EXPRESSION) -> bytes:
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """A picture, and what a caller says about it."""
+
+    png: bytes
+    shows: str  # "attention, what each head looks at while it reads the example: 'ada'"
+    example: str  # as it was used; "" where the picture has none
+
+
+def drawing(kind: str, example: str = "") -> Drawing:
+    """Draw one of KINDS of an example or, for "graph", of an expression; "" for ours.
+
+    Raises as `picture` does.
+    """
+    if kind == "graph":
+        used = example or EXPRESSION
+        png = picture(kind, expression=used)
+    elif kind == "attention":
+        used = example or EXAMPLE
+        png = picture(kind, used)
+    else:
+        used, png = "", picture(kind)
+    of = f": {used!r}" if used else ""
+    unused = (
+        f" (it has no example, so {example!r} changes nothing)" if example != used == "" else ""
+    )
+    return Drawing(png, f"{kind}, {KINDS[kind]}{of}{unused}", used)
+
+
+def picture(kind: str, example: str = EXAMPLE, expression: str = EXPRESSION) -> bytes:
     """Draw one of KINDS, and return the PNG.
 
     `example` is for "attention", `expression` for "graph". Raises Unknown for another kind,

@@ -1,6 +1,7 @@
 """Measure the server: its start, each tool call, and what an experiment costs beside its runs.
 
     python scripts/benchmarks/server.py [--starts 7] [--calls 9] [--experiments 3]
+    python scripts/benchmarks/server.py --bytecode   # starts alone, without bytecode and with it
 
 Works over stdio on the shipped target, in a home of its own that is thrown away. Prints three
 parts and one line of figures; takes one to two minutes on two cores.
@@ -27,27 +28,46 @@ from server.scripted_agents.demo_experiments import DemoProposer
 Span = tuple[float, float]
 
 
-def client_on(home: Path) -> Client[Any]:
+def client_on(home: Path, **variables: str) -> Client[Any]:
     """A client that starts a server on this home."""
     transport = StdioTransport(
         sys.executable,
         ["-m", "autoresearch_mcp"],
-        env={**os.environ, "AUTORESEARCH_HOME": str(home)},
+        env={**os.environ, "AUTORESEARCH_HOME": str(home), **variables},
         keep_alive=False,
         log_file=home / "server.log",
     )
     return Client(transport)
 
 
-async def time_starts(home: Path, starts: int) -> list[float]:
+async def time_starts(home: Path, starts: int, **variables: str) -> list[float]:
     """Seconds from spawn to the answer of tools/list, in the newer protocol era."""
     seconds = []
     for _ in range(starts):
         began = time.perf_counter()
-        async with client_on(home) as client:
+        async with client_on(home, **variables) as client:
             await client.list_tools()
             seconds.append(time.perf_counter() - began)
     return seconds
+
+
+async def measure_bytecode(options: argparse.Namespace) -> None:
+    """Starts in turn, where no import writes bytecode: before `connect` wrote it, and after."""
+    with tempfile.TemporaryDirectory(prefix="bench-server-") as folder:
+        home = Path(folder)
+        never = {"PYTHONDONTWRITEBYTECODE": "1"}
+        none_there = {**never, "PYTHONPYCACHEPREFIX": str(home / "empty")}
+        await time_starts(home, 1)  # writes bytecode
+        before, after = [], []
+        for _ in range(options.starts):
+            before += await time_starts(home, 1, **none_there)
+            after += await time_starts(home, 1, **never)
+    for name, seconds in (("without", before), ("with", after)):
+        print(f"{name} bytecode: {', '.join(f'{one:.2f}' for one in seconds)} s")
+    ratio = median(before) / median(after)
+    print(
+        f"start {median(before):.2f} s without and {median(after):.2f} s with it: {ratio:.1f} times"
+    )
 
 
 class Session:
@@ -187,7 +207,9 @@ def main() -> None:
     parser.add_argument("--starts", type=int, default=7)
     parser.add_argument("--calls", type=int, default=9)
     parser.add_argument("--experiments", type=int, default=3)
-    anyio.run(measure, parser.parse_args())
+    parser.add_argument("--bytecode", action="store_true")
+    options = parser.parse_args()
+    anyio.run(measure_bytecode if options.bytecode else measure, options)
 
 
 if __name__ == "__main__":

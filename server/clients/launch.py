@@ -8,14 +8,35 @@ import json
 import os
 import shutil
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from autoresearch.system.home import UV_CACHE_PARTS
+from autoresearch.system.home import DATA_FOLDER, HOME, UV_CACHE_PARTS, default_home
 
-PASSED_ON = ("AUTORESEARCH_HOME", "CUDA_VISIBLE_DEVICES", "HF_HOME")
+PRODUCT = "autoresearch-mcp"
+PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY")
+# The server reads these, or what it starts does. A client that clears the environment of its
+# servers is told their names, never their values: some hold passwords.
+PASSED_ON = (
+    HOME,
+    DATA_FOLDER,
+    "AUTORESEARCH_COURSES",
+    "AUTORESEARCH_SANDBOX",
+    "AUTORESEARCH_DEVICES",
+    "CUDA_VISIBLE_DEVICES",
+    "HF_HOME",
+    *PROXIES,
+    *(name.lower() for name in PROXIES),
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+)
+# What uv tells its own children, or where a project of the user's keeps its environment.
+NOT_PASSED_ON = ("UV_INTERNAL", "UV_PROJECT", "UV_RUN_RECURSION_DEPTH", "UV_WORKING_DIR")
+EXTRAS = {"scaling": "scipy", "plots": "matplotlib"}  # extra: what it brings; the largest first
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +57,17 @@ def launch_command(toolset: str = "all") -> Launch:
 def _launch() -> Launch:
     if UV_CACHE_PARTS.isdisjoint(Path(sys.prefix).resolve().parts):
         return Launch(sys.executable, ("-m", "autoresearch_mcp"))
-    source = installed_from()
+    source, extra = installed_from(), installed_extra()
     if source is None:
-        return Launch("uvx", (*_python(), "autoresearch-mcp"))
-    return Launch(_uvx(), (*_python(), "--from", source, "autoresearch-mcp"))
+        named = ("--from", with_extra(PRODUCT, extra)) if extra else ()
+        return Launch("uvx", (*_python(), *named, PRODUCT))
+    return Launch(_uvx(), (*_python(), "--from", with_extra(source, extra), PRODUCT))
 
 
 def installed_from() -> str | None:
     """The folder, file or repository that the product was installed from; None: an index."""
     try:
-        text = distribution("autoresearch-mcp").read_text("direct_url.json")
+        text = distribution(PRODUCT).read_text("direct_url.json")
     except PackageNotFoundError:
         return None
     return source_named(json.loads(text)) if text else None
@@ -61,10 +83,47 @@ def source_named(direct_url: dict[str, object]) -> str:
     return unquote(parts.path) if parts.scheme == "file" else url
 
 
+def installed_extra() -> str:
+    """The extra whose packages are here: the client's server needs them too; "" for none."""
+    return next((name for name, package in EXTRAS.items() if find_spec(package)), "")
+
+
+def with_extra(source: str, extra: str) -> str:
+    """Return a source as installers take it, with an extra of the product."""
+    if not extra:
+        return source
+    if "://" in source:
+        return f"{PRODUCT}[{extra}] @ {source}"
+    return f"{source}[{extra}]"
+
+
+def how_to_install(extra: str) -> str:
+    """Return the command that installs the product as it is here, with an extra."""
+    source = f"'{with_extra(installed_from() or PRODUCT, extra)}'"
+    parts = Path(sys.prefix).resolve().parts
+    if not UV_CACHE_PARTS.isdisjoint(parts):
+        return f"uvx --from {source} {PRODUCT}"
+    if parts[-3:-1] == ("uv", "tools"):
+        return f"uv tool install {source}"
+    if shutil.which("uv"):
+        return f"uv pip install --python {sys.executable} {source}"
+    return f"{sys.executable} -m pip install {source}"
+
+
 def environment() -> dict[str, str]:
-    """The variables that say where labs live, as they are set here."""
-    home = os.environ.get("AUTORESEARCH_HOME")
-    return {"AUTORESEARCH_HOME": str(Path(home).expanduser().resolve())} if home else {}
+    """The variable that says where labs live, if a cleared environment would not say the same.
+
+    Without it a client that gives its servers a few variables alone would open other labs than
+    the commands in this terminal.
+    """
+    named = any(os.environ.get(name) for name in (HOME, DATA_FOLDER))
+    return {HOME: str(default_home().resolve())} if named else {}
+
+
+def passed_on(environ: Mapping[str, str] = os.environ) -> list[str]:
+    """The names of variables that a client should hand on: those that matter, and uv's set here."""
+    ours = (name for name in sorted(environ) if name.startswith("UV_"))
+    return [*PASSED_ON, *(name for name in ours if not name.startswith(NOT_PASSED_ON))]
 
 
 def _python() -> tuple[str, str]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autoresearch.errors import LabError, NotFoundError
-from server.clients.configuration import Plan
+from server.clients.user_files import Plan
 
 SKILLS = Path(__file__).resolve().parents[2] / "skills"  # so in a checkout and in a wheel
 NOTE = ".autoresearch-mcp.json"  # {file: SHA-256 of what connect wrote there}

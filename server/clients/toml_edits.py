@@ -73,6 +73,8 @@ def _check_kinds(old: Fields, new: Fields, where: str) -> None:
 def _update(table: Any, wanted: Fields) -> None:  # noqa: ANN401 - tables have no common type
     from tomlkit.items import Table
 
+    for key in [key for key in table if key not in wanted]:
+        del table[key]
     new = {key: value for key, value in wanted.items() if key not in table}
     for key, value in wanted.items():
         if key in new or table[key] == value:

@@ -82,7 +82,13 @@ def _teach() -> App:
         "ask it to teach you.",
     )
     learners, authors = Group("For learners", sort_key=1), Group("For authors", sort_key=2)
-    for command in (learning.check, learning.progress, learning.export, own_model.own):
+    for command in (
+        learning.check,
+        learning.progress,
+        learning.picture,
+        learning.export,
+        own_model.own,
+    ):
         teach.command(command, group=learners)
     teach.command(learning.import_, name="import", group=learners)
     for tool in (authoring.lint, authoring.coverage, authoring.mutate, authoring.audit):

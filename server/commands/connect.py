@@ -2,26 +2,41 @@
 
 import os
 import shlex
+import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Literal
+from typing import Annotated
 
 import anyio
 from cyclopts import Parameter
 
 from autoresearch.errors import LabError
 from autoresearch.run_output.log_digest import last_line
+from autoresearch.system.home import default_home
 from server.app import Toolset
-from server.clients.configuration import Plan, apply, plan_claude_code, plan_codex
-from server.clients.launch import Launch, environment, launch_command
+from server.clients.configuration import plan_claude_code, plan_claude_rules, plan_codex
+from server.clients.installed import (
+    CALLED,
+    PLUGIN_TOOLS,
+    Client,
+    Installed,
+    codex_home,
+    installed,
+)
+from server.clients.launch import Launch, environment, launch_command, passed_on
 from server.clients.skills import SkillPlan, SkillsPlan, plan_skills, shipped
+from server.clients.user_files import Plan, apply
 from server.commands.output import JsonOption, print_json, say
 from server.sessions.teaching_calls import COURSES, own_courses
 from server.views import figures
 
 FIRST_START_S = 300.0  # a first start may have to download everything
+NO_BYTECODE = (
+    "the server's bytecode can't be written where it is installed, so each of its starts compiles "
+    "it again, which takes seconds: install it as a user who may write there, and connect again"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +46,11 @@ class Answer:
     tools: int
     readers: tuple[str, ...]
     seconds: float
+    compiled: bool = True  # its bytecode is there, so that the next start is quick
 
 
 def connect(
-    client: Annotated[
-        Literal["claude-code", "codex"], Parameter(help="The client.", show_choices=True)
-    ],
+    client: Annotated[Client, Parameter(help="The client.", show_choices=True)],
     *,
     write: Annotated[
         bool, Parameter(help="Write it; existing settings are kept, merged and backed up.")
@@ -59,27 +73,30 @@ def connect(
 ) -> None:
     """Print the client's configuration, or write it; start the server once to check that it works.
 
-    That first start also downloads what is missing, so that the client's own does not time out.
-    Claude Code is configured for this folder, Codex for this user. The skills that go with
-    the tools are copied to where the client looks for them; a file that you changed is left alone.
+    That first start also downloads what is missing and writes the server's bytecode, so that the
+    client's own does not time out. Claude Code is configured for this folder, Codex for this user.
+    The skills that go with the tools are copied to where the client looks for them; a file that you
+    changed is left alone. Of an entry that is there, command, arguments and the lab's own variables
+    are set; all else in it stays. Where the client has the plugin, which brings server and skills,
+    no second server is added.
     """
-    launch, env = launch_command(toolset), {**environment(), **_courses()}
+    launch = launch_command(toolset)
     answer = anyio.run(_try, launch)
-    plans = (
-        plan_claude_code(Path.cwd(), launch, env, answer.readers)
-        if client == "claude-code"
-        else plan_codex(_codex_home(), launch, env, answer.readers)
-    )
-    copies = _plan_copies(client, toolset, force=force) if skills else None
+    there = installed(client, Path.cwd())
+    plans = _plan(client, launch, answer, there)
+    copies = _plan_copies(client, toolset, force=force) if skills and not there.plugin else None
     every = [*plans, *(copies.plans if copies else [])]
     backups = apply(every) if write else []
     if json:
-        print_json(_report(client, launch, plans, copies, backups, answer, written=write))
+        report = _report(client, launch, plans, copies, backups, answer, written=write)
+        print_json({**report, "plugin": there.plugin, "notes": _notes(plans, there, answer)})
         return
     for plan in plans:
         _show(plan, written=write)
     if copies:
         _show_copies(client, copies, written=write)
+    for note in _notes(plans, there, answer):
+        say(note, "yellow")
     for backup in backups:
         say(f"the old file is kept as {backup}")
     changed = sum(plan.changes for plan in every) if write else 0
@@ -89,6 +106,35 @@ def connect(
         f"{len(backups)} backed up"
     )
     say(_next(client, toolset, written=write))
+
+
+def _plan(client: Client, launch: Launch, answer: Answer, there: Installed) -> list[Plan]:
+    """Return the files of the client's configuration; beside the plugin, what it cannot bring."""
+    if there.plugin and client == "codex":
+        return []  # it asks about tools that write alone, and takes that from their annotations
+    if there.plugin:
+        return [plan_claude_rules(Path.cwd(), [PLUGIN_TOOLS + name for name in answer.readers])]
+    env, home = {**environment(), **_courses()}, str(default_home().resolve())
+    if client == "codex":
+        names = passed_on()
+        return plan_codex(codex_home(), launch, env, answer.readers, home=home, names=names)
+    return plan_claude_code(Path.cwd(), launch, env, answer.readers, home=home)
+
+
+def _notes(plans: list[Plan], there: Installed, answer: Answer) -> list[str]:
+    """Return what a user should know of what was found and replaced."""
+    notes = [note for plan in plans for note in plan.notes]
+    if there.plugin:
+        notes.append(
+            f"{CALLED[there.client]} has the plugin {there.plugin}, which brings this server and "
+            "its skills, so no second server is added. To have an entry of its own instead: "
+            f"{there.removal}, and connect again."
+        )
+    if there.twice:
+        notes.append(f"The server is there twice, and so is each tool. {there.remedy}")
+    if not answer.compiled:
+        notes.append(NO_BYTECODE)
+    return notes
 
 
 def _next(client: str, toolset: str, *, written: bool) -> str:
@@ -112,6 +158,7 @@ async def _try(launch: Launch) -> Answer:
     from fastmcp import Client
     from fastmcp.client.transports import StdioTransport
 
+    compiled = await _compile(launch_command("all"))
     started = time.monotonic()
     with TemporaryDirectory() as folder:
         log = Path(folder) / "stderr"
@@ -134,14 +181,20 @@ async def _try(launch: Launch) -> Answer:
                 reason="no_answer",
             ) from error
     readers = [tool.name for tool in tools if tool.annotations and tool.annotations.read_only_hint]
-    return Answer(len(tools), tuple(readers), time.monotonic() - started)
+    return Answer(len(tools), tuple(readers), time.monotonic() - started, compiled)
 
 
-def _codex_home() -> Path:
-    return Path(os.environ.get("CODEX_HOME") or Path.home() / ".codex")
+async def _compile(launch: Launch) -> bool:
+    """Write the bytecode in the environment that the client will start, as its interpreter does."""
+    command = [launch.command, *launch.args, "_role", "bytecode"]
+    try:
+        done = await anyio.run_process(command, check=False, stdout=subprocess.DEVNULL)
+    except OSError:
+        return True  # nothing starts by this command, which the first start is about to say
+    return done.returncode != 1
 
 
-def _plan_copies(client: str, toolset: str, *, force: bool) -> SkillsPlan:
+def _plan_copies(client: Client, toolset: str, *, force: bool) -> SkillsPlan:
     """Both folders are where the client looks, and scoped as its configuration is."""
     claude, codex = Path.cwd() / ".claude" / "skills", Path.home() / ".agents" / "skills"
     return plan_skills(claude if client == "claude-code" else codex, shipped(toolset), force=force)

@@ -6,11 +6,14 @@ import shutil
 import sys
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 from tempfile import TemporaryFile
 
 from autoresearch.errors import GitError, LabError
 from autoresearch.git.repository import git_version
 from autoresearch.system.home import default_home
+from server.clients.installed import CALLED, installed
+from server.clients.launch import how_to_install
 from server.commands.output import JsonOption, print_json, say
 from server.views import figures
 
@@ -29,8 +32,8 @@ class Check:
 
 
 def doctor(*, json: JsonOption = False) -> int:
-    """Check Python, git, sandbox, devices and the home folder; exit 1 if a lab cannot work."""
-    checks = [_python(), _git(), _home(), _devices(), _sandbox(), _plots()]
+    """Check Python, git, home folder, sandbox, devices and clients; exit 1 if a lab cannot work."""
+    checks = [_python(), _git(), _home(), _devices(), _sandbox(), _plots(), _scaling(), _clients()]
     bad = [check for check in checks if check.good is False]
     if json:
         print_json(checks)
@@ -107,4 +110,27 @@ def _sandbox() -> Check:
 def _plots() -> Check:
     if find_spec("matplotlib") is not None:
         return Check("plots", True, "matplotlib is installed")
-    return Check("plots", None, "no matplotlib, so no charts", "Install autoresearch-mcp[plots].")
+    found = "no matplotlib, so there are no charts and no pictures"
+    return Check("plots", None, found, f"{how_to_install('plots')} brings it.")
+
+
+def _scaling() -> Check:
+    if find_spec("scipy") is not None:
+        return Check("scaling", True, "SciPy is installed, so fit_scaling can fit")
+    found = "no SciPy, so the tool fit_scaling and the command scale refuse"
+    return Check("scaling", None, found, f"{how_to_install('scaling')} brings it.")
+
+
+def _clients() -> Check:
+    found = [installed(client, Path.cwd()) for client in CALLED]
+    twice = [one for one in found if one.twice]
+    if twice:
+        names = " and ".join(CALLED[one.client] for one in twice)
+        words = f"{names}: the server is there twice, as a plugin and from `connect`"
+        return Check("clients", None, words, "; ".join(one.remedy for one in twice))
+    ways = [
+        f"{CALLED[one.client]} has the {f'plugin {one.plugin}' if one.plugin else 'server'}"
+        for one in found
+        if one.plugin or one.entry
+    ]
+    return Check("clients", True, " and ".join(ways) or "none is connected in this folder")

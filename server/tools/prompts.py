@@ -1,9 +1,10 @@
-"""The prompts that set an agent going. Nothing that matters is only in here."""
+"""The prompts that set an agent going. Nothing that matters is only in here.
 
-from typing import Annotated
+Arguments are plain `str`, described in the docstring: to any other annotation FastMCP appends a
+JSON schema, which a client shows to its user.
+"""
 
 from fastmcp import FastMCP
-from pydantic import Field
 
 
 def add_prompts(server: FastMCP, *, research: bool = True, teach: bool = True) -> None:
@@ -16,11 +17,13 @@ def add_prompts(server: FastMCP, *, research: bool = True, teach: bool = True) -
 
 def _add_teach(server: FastMCP) -> None:
     @server.prompt(title="Teach")
-    def teach(
-        course: Annotated[str, Field(description="a shipped course, or your own")] = "microgpt",
-        wish: Annotated[str, Field(description="language, pace, what they already know")] = "",
-    ) -> str:
-        """Teach the user how a GPT works, at their pace."""
+    def teach(course: str = "microgpt", wish: str = "") -> str:
+        """Teach the user how a GPT works, at their pace.
+
+        Args:
+            course: a shipped course, or your own
+            wish: language, pace, what they already know
+        """
         said = f"\nWhat the user asks for: {wish}" if wish else ""
         return (
             f'Teach me with start_lesson(course="{course}").' + said + "\n"
@@ -33,13 +36,13 @@ def _add_teach(server: FastMCP) -> None:
 
 def _add_research(server: FastMCP) -> None:
     @server.prompt(title="Research")
-    def research(
-        source: Annotated[
-            str, Field(description="a shipped target, a lab's name, or a repository's path")
-        ] = "microgpt",
-        goal: Annotated[str, Field(description="where to look, in your own words")] = "",
-    ) -> str:
-        """Research a target until it is done or you are stopped."""
+    def research(source: str = "microgpt", goal: str = "") -> str:
+        """Research a target until it is done or you are stopped.
+
+        Args:
+            source: a shipped target, a lab's name, or a repository's path
+            goal: where to look, in your own words
+        """
         wish = f"\nWhat the user asks for: {goal}" if goal else ""
         return (
             f'Open the lab with open_lab(source="{source}") and improve its metric by experiments '

@@ -14,6 +14,7 @@ from autoresearch.records import Outcome, Prediction, Proposer
 from autoresearch.views import Evaluation, RunView
 from server.errors import bad_arguments
 from server.sessions.lab_calls import LabCalls
+from server.tools.answers import naming, resource
 from server.views import research_results as results
 from server.views import research_views as shaping
 from server.views.attribution import attributed
@@ -32,6 +33,7 @@ WRITERS = {
 }
 LONGEST_WAIT_S = 45  # some clients cut a call off at 60 s
 STOPPED_WITHIN_S = 5
+MOST_DIFFS = 3  # named in an answer; the others are called alike
 
 LabName = Annotated[str, Field(description="only if several labs are in use")]
 ExperimentId = Annotated[str, Field(description="such as e7")]
@@ -92,7 +94,8 @@ def _add_opening(server: FastMCP, desk: LabCalls) -> None:
         """
         lab = await desk.open(source)
         view = await desk.call(lab, lab.overview)
-        return attributed(lab.contract.metric, shaping.lab_result(view))
+        shown = attributed(lab.contract.metric, shaping.lab_result(view))
+        return naming(shown, *(resource(lab.name, kind) for kind in ("contract", "ledger")))
 
 
 def _add_proposing(server: FastMCP, desk: LabCalls) -> None:
@@ -148,7 +151,8 @@ def _add_proposing(server: FastMCP, desk: LabCalls) -> None:
                 proposer=proposer,
             ),
         )
-        return attributed(here.contract.metric, shaping.proposal_result(proposal))
+        shown = attributed(here.contract.metric, shaping.proposal_result(proposal))
+        return naming(shown, _diff(here, proposal.experiment.id))
 
 
 def _add_running(server: FastMCP, desk: LabCalls) -> None:
@@ -227,7 +231,8 @@ def _add_judging(server: FastMCP, desk: LabCalls) -> None:
         history = await desk.call(here, here.history)
         prediction = history.experiments[experiment].prediction
         metric = here.contract.metric
-        return attributed(metric, shaping.evaluation_result(view, metric, prediction))
+        shown = attributed(metric, shaping.evaluation_result(view, metric, prediction))
+        return naming(shown, _diff(here, experiment))
 
     @server.tool(annotations=acts("Conclude an experiment"))
     async def conclude_experiment(
@@ -273,14 +278,20 @@ def _add_reading(server: FastMCP, desk: LabCalls) -> None:
             ),
         )
         ending = await desk.call(here, here.ending)
-        return attributed(here.contract.metric, shaping.recall_result(found, ending))
+        shown = attributed(here.contract.metric, shaping.recall_result(found, ending))
+        return naming(shown, *(_diff(here, one.experiment) for one in found[:MOST_DIFFS]))
+
+
+def _diff(lab: "Lab", experiment: str) -> str:
+    return resource(lab.name, "experiments", experiment, "diff")
 
 
 async def _run_result(
     desk: LabCalls, lab: "Lab", view: RunView, *, detail: bool
 ) -> results.RunResult:
     metric, ending = lab.contract.metric, await desk.call(lab, lab.ending)
-    return attributed(metric, shaping.run_result(view, metric, detail=detail, ending=ending))
+    shown = attributed(metric, shaping.run_result(view, metric, detail=detail, ending=ending))
+    return naming(shown, *(resource(lab.name, "runs", view.id, kind) for kind in ("log", "curve")))
 
 
 async def _watch(

@@ -1,5 +1,6 @@
 """`fit_scaling`: whether a gain holds at ten times the compute, with the chart as an image."""
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,10 @@ from fastmcp.utilities.types import Image
 
 from autoresearch.contract import Metric
 from autoresearch.loop.scaling import RUNS, ScalingView
+from server.clients.launch import how_to_install
+from server.errors import Refusal
 from server.sessions.lab_calls import LabCalls
+from server.tools.answers import with_image
 from server.tools.research import ExperimentId, LabName, Wait, acts
 from server.views import next_steps
 from server.views.attribution import who_says
@@ -36,6 +40,12 @@ def add_scaling(server: FastMCP, desk: LabCalls) -> None:
         Changes no verdict. Call again until none is missing: then power laws with 95 % intervals
         and a chart.
         """
+        if find_spec("scipy") is None:
+            raise Refusal(
+                "Fitting a power law needs SciPy, which this server's environment lacks. Nothing "
+                f"was run. `{how_to_install('scaling')}` brings it; then restart the server.",
+                "lab_error.no_scipy",
+            )
         here = await desk.lab(lab)
 
         async def report(view: ScalingView) -> None:
@@ -50,10 +60,9 @@ def add_scaling(server: FastMCP, desk: LabCalls) -> None:
             report=report,
         )
         chart = await desk.call(here, lambda: chart_of(view))
-        image = Image(path=chart).to_image_content() if chart else None
         ending = await desk.call(here, here.ending)
         told = scaling_shown(view, chart, here.contract.metric, ending)
-        return ToolResult(content=[image] if image else None, structured_content=told)
+        return with_image(told, Image(path=chart) if chart else None)
 
 
 def chart_of(view: ScalingView) -> Path | None:
@@ -99,7 +108,7 @@ def scaling_shown(
             "gain_at_ten_times": _interval(view.fit.reach.gain),
             "base_law": law(view.fit.baseline, view),
             "experiment_law": law(view.fit.candidate, view),
-            "chart": str(chart) if chart else "none: install autoresearch-mcp[scaling]",
+            "chart": str(chart) if chart else f"none: {how_to_install('scaling')} brings it",
         }
     return shown
 

@@ -4,6 +4,7 @@ None of them gives out a solution, and none takes the agent's word for a pass.
 """
 
 import ast
+import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -24,6 +25,7 @@ from server.views import teaching_results as results
 CourseName = Annotated[str, Field(description="a shipped course, or your own")]
 ExerciseName = Annotated[str, Field(description="as start_lesson named it")]
 FORM = "answer"
+OWN_FOLDER = "AUTORESEARCH_OWN_FOLDER"  # set where a client starts the server in the plugin's
 
 
 def add_teaching_tools(server: FastMCP, school: TeachingCalls) -> None:
@@ -54,6 +56,12 @@ def _add_lessons(server: FastMCP, school: TeachingCalls) -> None:
         from server.views.teaching_views import lesson_result
 
         where = Path(folder).expanduser() if folder else Path.cwd()
+        if not folder and os.environ.get(OWN_FOLDER):
+            raise bad_arguments(
+                f"The server runs in its own folder, {where}, so it does not know the learner's. "
+                "Give `folder`: the full path of theirs.",
+                "folder",
+            )
         if not where.is_dir():
             raise bad_arguments(
                 f"There is no folder {where}. Give `folder` one that exists.", "folder"

@@ -47,6 +47,9 @@ class Result(Shown):
 
     summary: Annotated[str, Field(description="what is so now, in one sentence")]
     next_step: Annotated[str, Field(description="what a good researcher does now")]
+    resources: Annotated[
+        list[str] | None, Field(description="addresses of MCP resources with more than is here")
+    ] = None
 
 
 class MetricShown(Shown):

@@ -1,4 +1,4 @@
-"""`teach check`, `progress`, `export`, `import` and `replay`: what a learner runs in a terminal."""
+"""`teach check`, `progress`, `picture`, `export`, `import`, `replay`: what a learner runs."""
 
 import sys
 from pathlib import Path
@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
+from autoresearch.common.files import create_file
 from curricula.content.catalog import PLACE
-from curricula.errors import UnknownNameError
+from curricula.errors import CourseError, UnknownNameError
 from curricula.records.events import Attempt, Opened
 from curricula.workbook import read_workbook
 from server.commands.output import JsonOption, print_json, say
@@ -75,6 +76,32 @@ def progress(*, course: CourseOption = "microgpt", json: JsonOption = False) -> 
     for note in shown.notes or ():
         say(note, "yellow")
     say(shown.summary)
+
+
+def picture(
+    kind: Annotated[
+        Literal["attention", "loss", "embedding", "graph"], Parameter(help="What it shows.")
+    ],
+    /,
+    *,
+    example: Annotated[
+        str, Parameter(help="A name, for attention; an expression such as 'a*b + a', for graph.")
+    ] = "",
+    file: Annotated[
+        Path | None, Parameter(help="The file to write; it must not exist yet. Default: KIND.png.")
+    ] = None,
+) -> None:
+    """Draw what the trained model of the course really holds, as a PNG file."""
+    from curricula.explanation.pictures import drawing
+
+    drawn, to = drawing(kind, example), file or Path(f"{kind}.png")
+    try:
+        create_file(to, drawn.png)
+    except FileExistsError as error:
+        raise CourseError(
+            f"{to} exists already.", "Name another with --file.", reason="file_exists"
+        ) from error
+    say(f"{drawn.shows}: written to {to}")
 
 
 def export(

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from dataclasses import replace
+from importlib.util import find_spec
 
 import pytest
 from inline_snapshot import snapshot
@@ -198,6 +199,20 @@ def test_doctor_counts_its_checks(home, capsys):
     out = capsys.readouterr().out
     assert f"sandbox: {current_sandbox().name}" in out
     assert "0 bad" in out.splitlines()[-1]
+
+
+def test_doctor_says_that_scaling_laws_cannot_be_fitted_and_what_brings_it(
+    home, monkeypatch, capsys
+):
+    there = find_spec
+    monkeypatch.setattr(
+        "server.commands.doctor.find_spec", lambda name: None if name == "scipy" else there(name)
+    )
+    assert run(["doctor", "--json"]) == 0
+    [found] = [one for one in json.loads(capsys.readouterr().out) if one["name"] == "scaling"]
+    assert found["good"] is None
+    assert "fit_scaling" in found["found"]
+    assert "[scaling]" in found["remedy"]
 
 
 def test_doctor_fails_where_the_home_cannot_be_written(tmp_path, monkeypatch, capsys):

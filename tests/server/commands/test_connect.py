@@ -1,7 +1,9 @@
 """Connecting a client: what is written, what is kept, and that the printed command works."""
 
 import json
+import os
 import re
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -11,20 +13,32 @@ from inline_snapshot import snapshot
 
 from autoresearch.errors import LabError
 from server.clients.configuration import (
-    apply,
     codex_table,
     merge,
     plan_claude_code,
     plan_codex,
     plan_toml,
 )
-from server.clients.launch import Launch, launch_command, source_named
+from server.clients.installed import PLUGIN_TOOLS, installed
+from server.clients.launch import (
+    Launch,
+    environment,
+    how_to_install,
+    launch_command,
+    passed_on,
+    source_named,
+)
 from server.clients.skills import NOTE, plan_skills, shipped
+from server.clients.user_files import apply
 from server.commands import run
 from server.commands.connect import Answer
+from tests.support.paths import ROOT
+from tests.support.refusals import raises
 
 LAUNCH = Launch("uvx", ("--from", "/a folder/x", "autoresearch-mcp"))
 READERS = ("check_run", "recall_experiments")
+NAMES = ("AUTORESEARCH_HOME", "CUDA_VISIBLE_DEVICES", "HF_HOME")
+MARK = b"\xef\xbb\xbf"
 THEIRS = """\
 # my settings
 model = "some-model"
@@ -45,7 +59,7 @@ model = "quick"
 
 
 def test_a_fresh_codex_config_says_command_limits_variables_and_allowed_tools(tmp_path):
-    [config] = plan_codex(tmp_path, LAUNCH, {"AUTORESEARCH_HOME": "/labs"}, READERS)
+    [config] = plan_codex(tmp_path, LAUNCH, {"AUTORESEARCH_HOME": "/labs"}, READERS, names=NAMES)
     server = tomllib.loads(config.text)["mcp_servers"]["autoresearch"]
     assert server == {
         "command": "uvx",
@@ -114,7 +128,7 @@ model = "quick"
 def test_what_the_user_changed_in_our_own_table_stays(tmp_path):
     path = tmp_path / "config.toml"
     path.write_text(EDITED)
-    [plan] = plan_codex(tmp_path, LAUNCH, {"AUTORESEARCH_HOME": "/labs"}, READERS)
+    [plan] = plan_codex(tmp_path, LAUNCH, {"AUTORESEARCH_HOME": "/labs"}, READERS, names=NAMES)
     assert plan.text == snapshot("""\
 # about our server
 [mcp_servers.autoresearch]
@@ -242,6 +256,145 @@ def test_a_value_of_another_kind_is_refused_not_overwritten():
     assert refused.value.reason == "other_kind"
 
 
+OURS = {"type": "stdio", "command": LAUNCH.command, "args": list(LAUNCH.args)}
+
+
+def claude_entry(folder: Path, entry: dict[str, object], **options: object) -> dict[str, object]:
+    """Our entry in .mcp.json after a plan over this one."""
+    (folder / ".mcp.json").write_text(json.dumps({"mcpServers": {"autoresearch": entry}}))
+    plan, _ = plan_claude_code(folder, LAUNCH, options.pop("env", {}), READERS, **options)
+    made = json.loads(plan.text)["mcpServers"]["autoresearch"]
+    return {**made, "notes": plan.notes}
+
+
+def test_what_the_user_added_to_our_own_entry_of_claude_code_stays(tmp_path):
+    theirs = {"HTTPS_PROXY": "http://p:1", "MY": "1"}
+    old = {"type": "stdio", "command": "old", "args": ["x"], "env": theirs, "timeout": 900_000}
+    made = claude_entry(tmp_path, {**old, "disabled": True}, env={"AUTORESEARCH_HOME": "/l"})
+    assert made == {
+        **OURS,
+        "env": {**theirs, "AUTORESEARCH_HOME": "/l"},
+        "timeout": 900_000,
+        "disabled": True,
+        "notes": (),
+    }
+
+
+def test_what_cannot_stay_beside_a_command_is_named(tmp_path):
+    made = claude_entry(
+        tmp_path, {"type": "http", "url": "http://x", "headers": {"A": "b"}, "k": 1}
+    )
+    [note] = made.pop("notes")
+    assert made == {**OURS, "env": {}, "k": 1}
+    assert "url, headers" in note
+    config = tmp_path / "config.toml"
+    config.write_text(
+        '[mcp_servers.autoresearch]\nurl = "http://x"\n'
+        'bearer_token_env_var = "T"\nenabled = false\n'
+    )
+    [plan] = plan_codex(tmp_path, LAUNCH, {}, READERS)
+    table = tomllib.loads(plan.text)["mcp_servers"]["autoresearch"]
+    assert table["enabled"] is False
+    assert table.keys().isdisjoint(("url", "bearer_token_env_var"))
+    assert "url, bearer_token_env_var" in plan.notes[0]
+
+
+def test_an_entry_whose_variables_are_no_object_is_refused(tmp_path):
+    with raises("lab_error.other_kind", "mcpServers.autoresearch"):
+        claude_entry(tmp_path, {"command": "x", "env": "HOME=1"})
+
+
+def test_a_home_that_the_entry_names_becomes_the_terminals_and_that_is_said(tmp_path):
+    made = claude_entry(tmp_path, {"env": {"AUTORESEARCH_HOME": "/other"}}, home="/labs")
+    assert made["env"] == {"AUTORESEARCH_HOME": "/labs"}
+    assert "/other" in made["notes"][0]
+    assert "/labs" in made["notes"][0]
+    same = claude_entry(tmp_path, {"env": {"AUTORESEARCH_HOME": "/labs/"}}, home="/labs")
+    assert (same["env"], same["notes"]) == ({"AUTORESEARCH_HOME": "/labs/"}, ())
+
+
+@pytest.mark.parametrize("name", ["AUTORESEARCH_HOME", "XDG_DATA_HOME"])
+def test_a_home_that_a_cleared_environment_would_not_find_is_written(tmp_path, monkeypatch, name):
+    for other in ("AUTORESEARCH_HOME", "XDG_DATA_HOME"):
+        monkeypatch.delenv(other, raising=False)
+    assert environment() == {}
+    monkeypatch.setenv(name, str(tmp_path))
+    assert Path(environment()["AUTORESEARCH_HOME"]).is_relative_to(tmp_path)
+
+
+def test_proxies_certificates_and_what_uv_is_told_are_passed_on_by_name_alone():
+    secret = {"UV_INDEX_URL": "https://me:word@x/simple", "UV_RUN_RECURSION_DEPTH": "1"}
+    names = passed_on({**secret, "HTTPS_PROXY": "http://p:1", "UV_PROJECT_ENVIRONMENT": "/v"})
+    assert {"HTTPS_PROXY", "no_proxy", "SSL_CERT_FILE", "XDG_DATA_HOME", "UV_INDEX_URL"} <= {*names}
+    assert {"UV_RUN_RECURSION_DEPTH", "UV_PROJECT_ENVIRONMENT"}.isdisjoint(names)
+    table = codex_table(LAUNCH, {}, READERS, names)
+    assert table["env_vars"] == names
+    assert "word" not in json.dumps(table)
+
+
+def test_variables_that_codex_takes_from_elsewhere_are_kept(tmp_path):
+    theirs = '{ name = "TOKEN", source = "remote" }'
+    (tmp_path / "config.toml").write_text(f"[mcp_servers.autoresearch]\nenv_vars = [{theirs}]\n")
+    [plan] = plan_codex(tmp_path, LAUNCH, {}, READERS, names=NAMES)
+    table = tomllib.loads(plan.text)["mcp_servers"]["autoresearch"]
+    assert table["env_vars"] == [{"name": "TOKEN", "source": "remote"}, *NAMES]
+
+
+@pytest.mark.parametrize(("theirs", "limit"), [(300_000, 300_000), (5_000, 60_000)])
+def test_a_start_limit_in_milliseconds_is_not_undercut_by_ours(tmp_path, theirs, limit):
+    text = f"[mcp_servers.autoresearch]\nstartup_timeout_ms = {theirs}\n"
+    (tmp_path / "config.toml").write_text(text)
+    [plan] = plan_codex(tmp_path, LAUNCH, {}, READERS)
+    table = tomllib.loads(plan.text)["mcp_servers"]["autoresearch"]
+    assert table["startup_timeout_ms"] == limit
+    assert "startup_timeout_sec" not in table
+
+
+def test_files_saved_with_a_byte_order_mark_are_merged_and_backed_up_as_they_were(tmp_path):
+    (tmp_path / ".claude").mkdir()
+    files = {
+        ".mcp.json": MARK + b'{"mcpServers": {"other": {"command": "x"}}}\n',
+        ".claude/settings.local.json": MARK + b'{"permissions": {"deny": ["Read(x)"]}}\n',
+        "config.toml": MARK + THEIRS.encode(),
+    }
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+    plans = [
+        *plan_claude_code(tmp_path, LAUNCH, {}, READERS),
+        *plan_codex(tmp_path, LAUNCH, {}, ()),
+    ]
+    backups = apply(plans)
+    assert [backup.read_bytes() for backup in backups] == list(files.values())
+    assert not any((tmp_path / name).read_bytes().startswith(MARK) for name in files)
+    assert "other" in json.loads((tmp_path / ".mcp.json").read_text())["mcpServers"]
+    assert tomllib.loads((tmp_path / "config.toml").read_text())["model"] == "some-model"
+
+
+def test_line_ends_of_windows_stay(tmp_path):
+    (tmp_path / ".mcp.json").write_bytes(b'{\r\n"mcpServers": {}\r\n}\r\n')
+    (tmp_path / "config.toml").write_bytes(THEIRS.replace("\n", "\r\n").encode())
+    apply([plan_claude_code(tmp_path, LAUNCH, {}, ())[0], *plan_codex(tmp_path, LAUNCH, {}, ())])
+    for name in (".mcp.json", "config.toml"):
+        content = (tmp_path / name).read_bytes()
+        assert content.count(b"\n") == content.count(b"\r\n") > 5
+    assert b"\r\n# about profiles\r\n" in (tmp_path / "config.toml").read_bytes()
+
+
+def test_a_file_that_is_not_utf8_is_refused_in_words(tmp_path):
+    (tmp_path / ".mcp.json").write_bytes('{"mcpServers": {}}'.encode("utf-16"))
+    with raises("lab_error.not_utf8", ".mcp.json"):
+        plan_claude_code(tmp_path, LAUNCH, {}, READERS)
+
+
+def test_a_second_backup_in_one_second_does_not_replace_the_first(tmp_path):
+    path = tmp_path / "config.toml"
+    kept = set()
+    for number in range(3):
+        path.write_text(f"model = '{number}'\n")
+        kept.update(apply(plan_codex(tmp_path, LAUNCH, {}, ())))
+    assert {backup.read_text() for backup in kept} == {f"model = '{n}'\n" for n in range(3)}
+
+
 def test_a_link_stays_a_link_when_its_file_is_written(tmp_path):
     (tmp_path / "dotfiles").mkdir()
     (tmp_path / "dotfiles" / "config.toml").write_text('model = "m"\n')
@@ -274,12 +427,49 @@ def test_from_uvs_cache_the_command_is_uvx_from_the_same_source(monkeypatch, tmp
     monkeypatch.setattr(sys, "prefix", str(tmp_path / "archive-v0" / "abc"))
     python = str(Path(sys.executable).resolve())
     monkeypatch.setattr("server.clients.launch.installed_from", lambda: "/d/x.whl")
+    monkeypatch.setattr("server.clients.launch.find_spec", lambda package: None)
     monkeypatch.setattr("shutil.which", lambda name: f"/bin/{name}")
     assert launch_command() == Launch(
         "/bin/uvx", ("--python", python, "--from", "/d/x.whl", "autoresearch-mcp")
     )
     monkeypatch.setattr("server.clients.launch.installed_from", lambda: None)
     assert launch_command() == Launch("uvx", ("--python", python, "autoresearch-mcp"))
+
+
+@pytest.mark.parametrize(
+    ("source", "packages", "named"),
+    [
+        ("/d", ("scipy", "matplotlib"), "/d[scaling]"),
+        ("/d", ("matplotlib",), "/d[plots]"),
+        (None, ("scipy",), "autoresearch-mcp[scaling]"),
+        ("git+https://x/y@abc", ("scipy",), "autoresearch-mcp[scaling] @ git+https://x/y@abc"),
+    ],
+)
+def test_the_clients_server_gets_the_extras_that_are_here(
+    monkeypatch, tmp_path, source, packages, named
+):
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / "archive-v0" / "abc"))
+    monkeypatch.setattr("server.clients.launch.installed_from", lambda: source)
+    monkeypatch.setattr(
+        "server.clients.launch.find_spec", lambda name: name if name in packages else None
+    )
+    assert launch_command().args[-3:] == ("--from", named, "autoresearch-mcp")
+
+
+@pytest.mark.parametrize(
+    ("prefix", "begins"),
+    [
+        ("/h/.local/share/uv/tools/autoresearch-mcp", "uv tool install '/d[scaling]'"),
+        ("/h/.cache/uv/archive-v0/abc", "uvx --from '/d[scaling]' autoresearch-mcp"),
+        ("/h/venv", "uv pip install --python"),
+    ],
+)
+def test_how_to_install_an_extra_is_said_for_this_installation(monkeypatch, prefix, begins):
+    monkeypatch.setattr(sys, "prefix", prefix)
+    monkeypatch.setattr("server.clients.launch.installed_from", lambda: "/d")
+    monkeypatch.setattr("shutil.which", lambda name: f"/bin/{name}")
+    assert how_to_install("scaling").startswith(begins)
+    assert how_to_install("scaling").count("/d[scaling]") == 1
 
 
 def contents(folder: Path) -> dict[str, str]:
@@ -461,3 +651,96 @@ def test_connect_says_so_when_the_server_does_not_answer(tmp_path, monkeypatch, 
     assert said.code == "lab_error.no_answer"
     assert "no such thing" in said
     assert list(tmp_path.iterdir()) == []
+
+
+def install_plugin(client: str, user: Path) -> None:
+    """Leave what the client's own `plugin install` leaves; tests/test_clients.py runs that too."""
+    if client == "claude-code":
+        path = user / ".claude" / "settings.json"
+        text = json.dumps({"enabledPlugins": {"autoresearch@autoresearch-mcp": True}})
+    else:
+        path = user / ".codex" / "config.toml"
+        text = '[plugins."autoresearch@autoresearch-mcp"]\nenabled = true\n'
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+@pytest.mark.parametrize("client", ["claude-code", "codex"])
+def test_beside_the_plugin_no_second_server_is_added(tmp_path, monkeypatch, capsys, client):
+    answering(monkeypatch, tmp_path)
+    monkeypatch.delenv("CLAUDE_CONFIG_DIR", raising=False)
+    install_plugin(client, tmp_path / "user")
+    assert run(["connect", client, "--write"]) == 0
+    out = capsys.readouterr().out
+    assert "autoresearch@autoresearch-mcp" in out
+    assert "plugin" in out
+    assert installed(client, tmp_path).entry is None
+    assert not list(tmp_path.rglob("SKILL.md"))
+
+
+def test_beside_the_plugin_claude_codes_reading_tools_are_allowed_by_its_names(
+    tmp_path, monkeypatch
+):
+    answering(monkeypatch, tmp_path)
+    monkeypatch.delenv("CLAUDE_CONFIG_DIR", raising=False)
+    install_plugin("claude-code", tmp_path / "user")
+    assert run(["connect", "claude-code", "--write"]) == 0
+    settings = json.loads((tmp_path / ".claude" / "settings.local.json").read_text())
+    assert settings["permissions"]["allow"] == [PLUGIN_TOOLS + name for name in READERS]
+
+
+@pytest.mark.parametrize("client", ["claude-code", "codex"])
+def test_plugin_and_entry_together_are_noticed_by_connect_and_by_the_doctor(
+    tmp_path, monkeypatch, capsys, client
+):
+    answering(monkeypatch, tmp_path)
+    monkeypatch.delenv("CLAUDE_CONFIG_DIR", raising=False)
+    monkeypatch.setenv("AUTORESEARCH_HOME", str(tmp_path / "home"))
+    assert run(["connect", client, "--write", "--no-skills"]) == 0
+    assert not installed(client, tmp_path).twice
+    config = tmp_path / "user" / ".codex" / "config.toml"
+    before = config.read_text() if config.exists() else ""
+    install_plugin(client, tmp_path / "user")
+    if before:
+        config.write_text(before + config.read_text())
+    capsys.readouterr()
+    for command in (["connect", client], ["doctor"]):
+        assert run(command) == 0
+        assert installed(client, tmp_path).removal in capsys.readouterr().out
+
+
+def test_a_plugin_that_is_switched_off_or_a_broken_file_is_no_plugin(tmp_path, monkeypatch):
+    answering(monkeypatch, tmp_path)
+    monkeypatch.setenv("CLAUDE_CONFIG_DIR", str(tmp_path / "claude"))
+    (tmp_path / "claude").mkdir()
+    settings = tmp_path / "claude" / "settings.json"
+    for text in (
+        '{"enabledPlugins": {"autoresearch@x": false}}',
+        "{",
+        "[]",
+        '{"enabledPlugins": 3}',
+    ):
+        settings.write_text(text)
+        assert installed("claude-code", tmp_path).plugin == ""
+    settings.write_text('{"enabledPlugins": {"autoresearch@x": true}}')
+    assert installed("claude-code", tmp_path).plugin == "autoresearch@x"
+    (tmp_path / ".claude").mkdir()
+    local = tmp_path / ".claude" / "settings.local.json"
+    local.write_text('{"enabledPlugins": {"autoresearch@x": false}}')
+    assert installed("claude-code", tmp_path).plugin == ""
+
+
+def test_bytecode_is_written_whatever_the_environment_says_and_never_beside_data(tmp_path):
+    for name in ("server/a.py", "autoresearch/targets/t/train.py", "curricula/courses/c/x.py"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_text("x = 1\n")
+    code = (
+        "import sys; from pathlib import Path; from autoresearch.system.bytecode import *;"
+        "assert sys.dont_write_bytecode; compile_files(own_files(Path(sys.argv[1])))"
+    )
+    environ = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    subprocess.run(command, cwd=ROOT, env=environ, check=True)
+    assert [path.relative_to(tmp_path).parts[:2] for path in tmp_path.rglob("*.pyc")] == [
+        ("server", "__pycache__")
+    ]

@@ -119,6 +119,19 @@ async def test_the_prompt_sets_an_agent_going_and_the_instructions_hold_the_loop
         assert tool in instructions
 
 
+async def test_the_arguments_of_prompts_are_described_in_plain_words(connect, lab):
+    async with connect(lab) as client:
+        arguments = [one for prompt in await client.list_prompts() for one in prompt.arguments]
+        descriptions = [prompt.description for prompt in await client.list_prompts()]
+    assert {one.name for one in arguments} == {"source", "goal", "course", "wish"}
+    for one in arguments:
+        assert one.description
+        assert "schema" not in one.description.lower()
+        assert "{" not in one.description
+        assert not one.required
+    assert not any("Args" in description for description in descriptions)
+
+
 @pytest.mark.slow
 async def test_the_server_names_the_products_version(connect, lab):
     from server.version import product_version

@@ -1,17 +1,20 @@
 """The nine tools on a fake lab, in memory, in both protocol eras."""
 
+import json
 from dataclasses import replace
 
 import pytest
+from fastmcp.utilities.types import Image
 from inline_snapshot import snapshot
 
 from autoresearch.records import Outcome, Prediction, Proposer
 from autoresearch.statistics.overfitting import Overfitting
 from autoresearch.statistics.prediction_scores import PredictionScore
 from autoresearch.verdicts.track_record import TrackRecord
+from server.tools.answers import with_image
 from server.views import next_steps
 from server.views.trust import note, overfitting_words
-from tests.server.conftest import call
+from tests.server.conftest import call, refused
 from tests.support.fake_lab import CRASHED, FINISHED, PAST, TAKEN_BACK, TIP, VERDICT, FakeLab
 
 pytestmark = pytest.mark.anyio
@@ -417,9 +420,91 @@ async def test_explain_code_section_gives_code_knobs_and_what_was_tried(connect,
     assert seen["within"] == ["module train 1-120"]
     assert seen["summary"] == snapshot(
         "train.py:12-12 of 120 lines, editable, 1 knob, 1 experiment on these lines, "
-        "best effect -0.0213. Runs were UNSANDBOXED."
+        "best effect -0.0213. Runs were UNSANDBOXED. From the lab fake; `example` asks for "
+        "LEARNING_RATE of the course's gpt.py."
     )
     assert "propose_patch" in seen["next_step"]
+
+
+async def explained(client, section, **more):
+    """An answer's summary and, of the course's, its code."""
+    seen = await call(client, "explain_code_section", section=section, **more)
+    return seen["summary"], seen["code"]
+
+
+@pytest.mark.slow
+async def test_with_a_lab_in_use_the_lookup_says_which_file_it_took_and_how_to_ask_for_the_other(
+    connect, lab
+):
+    async with connect(lab) as client:
+        summary, code = await explained(client, "softmax")
+        assert "def softmax" in code
+        await call(client, "open_lab")
+        summary, code = await explained(client, "softmax")
+        assert "LEARNING_RATE" in code
+        assert "From the lab fake" in summary
+        assert "`example`" in summary
+        summary, code = await explained(client, "softmax", example="ada")
+        assert "def softmax" in code
+        assert "`lab`" in summary
+        summary, code = await explained(client, "gpt.py:101-110")  # the lab has no such file
+        assert "`lab`" in summary
+        summary, _ = await explained(client, "LEARNING_RATE", lab="fake")
+        assert "`example`" not in summary
+
+
+@pytest.mark.parametrize("lab_open", [False, True])
+async def test_no_argument_of_explain_code_section_is_ignored(connect, lab, lab_open):
+    tool = "explain_code_section"
+    async with connect(lab) as client:
+        if lab_open:
+            await call(client, "open_lab")
+        for more in ({"example": "ada"}, {"picture": "loss"}):
+            said = await refused(client, tool, section="train.py:1-9", **more)
+            assert said.code == f"arguments.{next(iter(more))}"
+            said = await refused(client, tool, section="softmax", lab="fake", **more)
+            assert said.code == "arguments.one_of"
+
+
+async def test_what_neither_side_has_is_refused_by_the_lab(connect, lab):
+    async with connect(lab) as client:
+        await call(client, "open_lab")
+        said = await refused(client, "explain_code_section", section="nowhere")
+    assert said.kind == "not_found"
+
+
+@pytest.mark.slow
+async def test_a_chart_comes_with_its_words_and_without_structured_content(tmp_path):
+    chart = tmp_path / "chart.png"
+    chart.write_bytes(b"\x89PNG")
+    with_chart = with_image({"summary": "s"}, Image(path=chart))
+    assert [part.type for part in with_chart.content] == ["text", "image"]
+    assert json.loads(with_chart.content[0].text) == {"summary": "s"}
+    assert with_chart.structured_content is None
+    assert with_image({"summary": "s"}, None).structured_content == {"summary": "s"}
+
+
+async def test_without_scipy_fit_scaling_says_what_brings_it(connect, lab, monkeypatch):
+    monkeypatch.setattr("server.tools.scaling.find_spec", lambda name: None)
+    async with connect(lab) as client:
+        said = await refused(client, "fit_scaling", experiment="e2")
+    assert said.code == "lab_error.no_scipy"
+    assert "[scaling]" in said
+
+
+async def test_answers_name_the_resources_that_hold_more_and_each_can_be_read(connect, lab):
+    async with connect(lab) as client:
+        answers = [
+            await call(client, "open_lab"),
+            await call(client, "propose_patch", hypothesis="h", diff="--- a\n"),
+            await call(client, "check_run", run="e2-r1", wait_s=0),
+            await call(client, "evaluate_metric", experiment="e2", wait_s=0),
+            await call(client, "recall_experiments"),
+        ]
+        for answer in answers:
+            assert answer["resources"]
+            for address in answer["resources"]:
+                assert await client.read_resource(address)
 
 
 @pytest.mark.slow

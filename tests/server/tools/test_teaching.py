@@ -93,6 +93,17 @@ async def test_start_lesson_says_what_to_teach_and_makes_the_learners_workbook(c
     assert f"submit_exercise(exercise='guess-total', file='{workbook}'" in seen["next_step"]
 
 
+async def test_a_server_that_runs_in_the_plugins_folder_asks_for_the_learners(
+    client, room, monkeypatch
+):
+    monkeypatch.setenv("AUTORESEARCH_OWN_FOLDER", "1")
+    monkeypatch.chdir(room.desk)
+    async with client() as learner:
+        said = await refused(learner, "start_lesson", **SMALL)
+        assert said.code == "arguments.folder"
+        assert (await room.start(learner))["workbook"]
+
+
 async def test_each_exercise_comes_after_the_sections_that_lead_to_it(client, room):
     async with client() as learner:
         await room.start(learner)
@@ -632,12 +643,50 @@ async def test_results_are_structured_and_said_in_text_too(client, room):
 
 
 @pytest.mark.slow
-async def test_a_picture_comes_as_an_image_and_as_a_file(client, room):
+async def test_a_picture_comes_with_its_words_and_without_structured_content(client, room):
     pytest.importorskip("matplotlib", reason="needs pip install 'autoresearch-mcp[plots]'")
     async with client() as learner:
         result = await learner.call_tool(
             "explain_code_section", {"section": "gpt.py", "picture": "attention", "example": "ada"}
         )
-    [image] = [part for part in result.content if part.type == "image"]
+    assert result.structured_content is None
+    text, image = result.content
     assert image.mime_type == "image/png"
-    assert Path(result.structured_content["file"]).read_bytes().startswith(b"\x89PNG")
+    told = json.loads(text.text)
+    assert "'ada'" in told["summary"]
+    assert "autoresearch-mcp teach picture attention --example ada" in told["next_step"]
+
+
+@pytest.mark.slow
+async def test_a_picture_says_that_it_has_no_example(client, room):
+    pytest.importorskip("matplotlib", reason="needs pip install 'autoresearch-mcp[plots]'")
+    async with client() as learner:
+        result = await learner.call_tool(
+            "explain_code_section", {"section": "gpt.py", "picture": "loss", "example": "ada"}
+        )
+    told = json.loads(result.content[0].text)
+    assert "'ada'" in told["summary"]
+    assert "--example" not in told["next_step"]
+
+
+@pytest.mark.slow
+async def test_explaining_writes_nothing(client, room):
+    pytest.importorskip("matplotlib", reason="needs pip install 'autoresearch-mcp[plots]'")
+    async with client() as learner:
+        await room.start(learner)
+        before = files(room)
+        for more in ({}, {"picture": "attention"}, {"picture": "graph", "example": "1 + 2"}):
+            await learner.call_tool("explain_code_section", {"section": "softmax", **more})
+        await call(learner, "show_progress", **SMALL)
+    assert files(room) == before
+
+
+def files(room):
+    found = [path for folder in (room.home, room.desk) for path in sorted(folder.rglob("*"))]
+    return {path: path.read_bytes() if path.is_file() else None for path in found}
+
+
+async def test_a_server_that_only_teaches_refuses_a_lab(client, room):
+    async with client() as learner:
+        said = await refused(learner, "explain_code_section", section="softmax", lab="fake")
+    assert said.code == "arguments.lab"

@@ -301,3 +301,17 @@ def test_an_agents_shell_is_no_terminal(workbook, teacher):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert [attempt.via for attempt in attempts(teacher)] == ["agent"]
+
+
+@pytest.mark.slow
+def test_a_picture_is_written_where_asked_and_never_over_a_file(home, capsys, refused_command):
+    pytest.importorskip("matplotlib", reason="needs pip install 'autoresearch-mcp[plots]'")
+    assert run(["teach", "picture", "attention", "--example", "ada"]) == 0
+    assert "'ada'" in capsys.readouterr().out
+    drawn = (home / "attention.png").read_bytes()
+    assert drawn.startswith(b"\x89PNG")
+    said = refused_command(["teach", "picture", "attention"])
+    assert said.code == "course_error.file_exists"
+    assert (home / "attention.png").read_bytes() == drawn
+    assert run(["teach", "picture", "loss", "--file", "mine.png"]) == 0
+    assert (home / "mine.png").exists()
