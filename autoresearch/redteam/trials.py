@@ -100,7 +100,7 @@ def run_redteam(
     )
 
 
-def _run_kind(  # noqa: PLR0913 - what a lab of the red team is made of
+def _run_kind(
     target: str, kind: str, entries: Sequence[Entry], watch: Watcher, controls: int, python: str
 ) -> Report:
     """Run the patches of one kind of scoring, in a lab of their own."""

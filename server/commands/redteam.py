@@ -128,7 +128,7 @@ def _show_gaps(report: Report) -> None:
 
 def _last_line(report: Report) -> str:
     counts = _counts(report)
-    untried = counts["not tried"]
+    untried = f"; {counts['not tried']} not tried" if counts["not tried"] else ""
     cheats = sum(finding.cheats for finding in report.findings)
     honest = len(report.findings) - cheats
     failed = report.count(Outcome.CAUGHT) + report.count(Outcome.WITHOUT_EFFECT)
@@ -136,7 +136,8 @@ def _last_line(report: Report) -> str:
         f"{failed} of {figures.count(cheats, 'cheat')} failed ({counts['caught']} caught, "
         f"{counts['without effect']} without effect), {counts['worked']} worked, "
         f"{counts['not held']} not held, {counts['broken']} broken; {counts['flagged']} of "
-        f"{honest} honest patches flagged{f'; {untried} not tried' if untried else ''}; sandbox: {report.sandbox}; {report.seconds:.0f} s"
+        f"{honest} honest patches flagged{untried}; sandbox: {report.sandbox}; "
+        f"{report.seconds:.0f} s"
     )
 
 
