@@ -9,11 +9,15 @@ import json
 import math
 import random
 import re
+import sys
 import tomllib
+from collections.abc import Sequence
+from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
 
 from autoresearch.contract import FILE_NAME
+from autoresearch.executors.local import LocalExecutor
 from autoresearch.git.repository import Repository
 from autoresearch.lab import Lab
 from autoresearch.redteam.catalogue import ARRAYS, CHARACTERS
@@ -50,7 +54,16 @@ def open_arena(target: str, folder: Path, kind: str = CHARACTERS, python: str = 
         path = source / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
-    return Lab.open(str(source), home=folder / "home")
+    lab = Lab.open(str(source), home=folder / "home")
+    if lab.contract.run.budget.tokens is None:
+        lab.runs = replace(lab.runs, executor=_Undisturbed(sys.executable))
+    return lab
+
+
+class _Undisturbed(LocalExecutor):
+    """Runs that nothing taints: with a budget of seconds the patches beside one would."""
+
+    role = "supervise_undisturbed"
 
 
 def arena_files(target: str, kind: str) -> dict[str, bytes]:
@@ -94,7 +107,7 @@ def _surface() -> dict[str, bytes]:
     }
 
 
-def _table(rows: "list[tuple[float, ...]]") -> bytes:
+def _table(rows: Sequence[tuple[float, ...]]) -> bytes:
     return "".join(",".join(f"{value:.6f}" for value in row) + "\n" for row in rows).encode()
 
 
