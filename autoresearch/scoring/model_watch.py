@@ -1,4 +1,4 @@
-"""What the processes of a model take while it is scored, and whose doing a failure is.
+"""Count what the processes of a model take while it is scored; say whose doing a failure is.
 
 A training is bounded by its budget. A model that went on training while it is loaded, or while it
 answers, would take more where nobody counts, so both have a limit of their own: CPU seconds of the
@@ -52,7 +52,7 @@ class ModelWatch:
 
     @property
     def answer_s(self) -> float:
-        """Everything that the answers took, rounded."""
+        """The seconds that all answers took, rounded."""
         return float(f"{self._ended_s + self._going_s:.{_DIGITS}g}")
 
     def begin(self) -> None:

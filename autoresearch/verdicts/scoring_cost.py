@@ -1,4 +1,4 @@
-"""What models may take while they are scored, and what is said of those that took more than others.
+"""Limits of what models may take while they are scored, and remarks on those that took more.
 
 The limits come from the code that the lab was opened with, or from the oldest kept code whose
 seconds were counted: from the newest, each keep could move them. They leave an honest model room: a
