@@ -208,6 +208,10 @@ class Sealed(Section):
     held_out: Annotated[int, Field(ge=100)] = 2000
     bulk: bool = False
     score_s: Annotated[float, Field(gt=0)] = 60.0
+    # CPU seconds for a model to load, in each process, and for all its answers; None: by what the
+    # lab's first code takes (verdicts/scoring_cost.py). On a GPU wall seconds, where that is more.
+    load_cpu_s: Annotated[float, Field(gt=0)] | None = None
+    score_cpu_s: Annotated[float, Field(gt=0)] | None = None
     # With vocab = "tokens": rows of `context` positions are scored on the device, and `samples`
     # secret positions must cost the same within `tolerance` nats by their prefixes alone.
     context: Annotated[int, Field(ge=0, le=2**17)] = 0

@@ -68,6 +68,7 @@ class EndCause(StrEnum):
     BAD_CHECKPOINT = "bad_checkpoint"
     NO_NUMBER = "no_number"  # what it reports itself can't be read, or not believed
     MODEL_FAILED = "model_failed"  # while it was scored
+    OVER_SCORING = "over_scoring"  # it took more seconds to load or to answer than a model may
     TREE_CHANGED = "tree_changed"
     GUARD_FAILED = "guard_failed"
     UNKILLABLE = "unkillable"
@@ -171,6 +172,7 @@ class Run:
     experiment: str
     seed: int
     spare_part: int = 0  # which spare part of the held-out documents its score is shown on too
+    order: int | None = None  # draws the order of its data, which it is never told; None: its seed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,6 +185,8 @@ class Measurement:
     score_s: float
     spare: float | None = None  # the same on documents that no verdict uses; None: not measured
     said: tuple[tuple[str, float], ...] = ()  # what the run printed beside it: never judged
+    load_cpu_s: float = 0.0  # most of one process, to load the model; 0.0 where nobody counted
+    score_cpu_s: float = 0.0  # of all processes of the model, to answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

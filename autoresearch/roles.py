@@ -12,14 +12,14 @@ def run_role(name: str, arguments: Sequence[str]) -> int:
     if name in ("snippets", "bytecode"):
         return _without_folder(name)
     folder = Path(arguments[0])
-    if name == "supervise":
+    if name in ("supervise", "supervise_undisturbed"):
         from autoresearch.system.detach import detach
 
         if not detach(folder / "supervisor.err"):
             return 0
-        from autoresearch.training.supervisor import supervise
+        from autoresearch.training.supervisor import ignore_others, supervise
 
-        return supervise(folder)
+        return supervise(folder) if name == "supervise" else supervise(folder, ignore_others)
     if name == "environment":
         from autoresearch.system.detach import detach
 

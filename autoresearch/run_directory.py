@@ -87,6 +87,10 @@ class RunSpec:
     samples: int = 0  # positions that are shown prefix by prefix
     tolerance: float = 0.0  # nats by which a position's cost may differ there
     function: str = ""  # of a target that evaluates answers itself: "evaluate.py:score"
+    order: int | None = None  # draws the order in which its data are served; None: the seed does
+    load_cpu_s: float = 0.0  # CPU seconds for a model to load; 0.0: no limit
+    score_cpu_s: float = 0.0  # the same for its answers; or, if that is more,
+    score_cpu_share: float = 0.0  # this share of the CPU seconds of its training
 
     @property
     def sealed(self) -> bool:

@@ -8,7 +8,7 @@ from typing import Generic, Protocol, TypeVar
 
 from autoresearch.errors import LabError, RunStartError
 from autoresearch.lab import Lab
-from autoresearch.loop.runs import SEEDS
+from autoresearch.loop.runs import ORDERS, SEEDS
 from autoresearch.records import Run, RunReport
 from autoresearch.run_directory import RunDir, remove_tree
 from autoresearch.scheduling.scheduler import ActiveRun, Demand, Machine, Plan, plan_runs
@@ -75,7 +75,8 @@ class UnrecordedRuns(Generic[S]):
         self._started += 1
         rundir = RunDir(self._folder / f"r{self._started}")
         # The seed is drawn when the code is fixed, as in the lab.
-        run = Run(id=rundir.path.name, experiment="e0", seed=secrets.randbelow(SEEDS))
+        seed, order = secrets.randbelow(SEEDS), secrets.randbelow(ORDERS)
+        run = Run(id=rundir.path.name, experiment="e0", seed=seed, order=order)
         self._going[rundir] = subject
         try:
             self._lab.runs.start_outside(run, subject.commit, rundir)

@@ -32,6 +32,8 @@ _LAST_SIGN_SLACK_S = 5.0  # longest life of a supervisor after its last heartbea
 class LocalExecutor:
     """Starts one supervisor for each run with the given interpreter."""
 
+    role = "supervise"  # of its supervisors, one of `roles`
+
     def __init__(self, python: str, probe: Probe | None = None) -> None:
         """Use `probe` to find devices, by default this machine's."""
         self._python = python
@@ -53,7 +55,7 @@ class LocalExecutor:
 
     def _spawn(self, rundir: RunDir) -> int:
         """Start a supervisor; return the exit status of the process that it detaches from."""
-        argv = [self._python, "-P", "-m", "autoresearch_mcp", "_role", "supervise"]
+        argv = [self._python, "-P", "-m", "autoresearch_mcp", "_role", self.role]
         with rundir.error_file.open("ab") as errors:
             try:
                 intermediate = subprocess.Popen(

@@ -4,6 +4,7 @@ Each call does what can be done now and returns; nothing waits here.
 """
 
 import time
+from dataclasses import replace
 
 from autoresearch.errors import InvalidStateError
 from autoresearch.ledger.history import History
@@ -28,6 +29,7 @@ from autoresearch.verdicts.assessment import Assessment, assess
 from autoresearch.verdicts.ending import ending_of
 from autoresearch.verdicts.evidence import controls_of, count_unfinished
 from autoresearch.verdicts.reversals import reverse_if_due
+from autoresearch.verdicts.scoring_cost import scoring_remark
 from autoresearch.views import Conclusion, Evaluation
 
 
@@ -48,7 +50,7 @@ def evaluate(lab: OpenLab, experiment: str) -> Evaluation:
     history, now = lab.history(), time.time()
     assessment = assess(experiment, history, lab.contract, now=now)
     if assessment.given is None and assessment.verdict is not None:
-        _give(assessment.verdict, lab.ledger)
+        _give(_with_remark(assessment.verdict, history), lab.ledger)
     elif assessment.given is None:
         _start_missing(assessment, history, lab.runs, now)
     repropose(lab, experiment)
@@ -119,6 +121,12 @@ def refuse_more_runs(experiment: str, history: History) -> None:
             f"evaluate_metric with experiment={experiment!r} starts any more that it needs.",
             reason="has_first_run",
         )
+
+
+def _with_remark(verdict: Verdict, history: History) -> Verdict:
+    """Return the verdict, its sentence with what is unusual about how its model was scored."""
+    remark = scoring_remark(history, verdict.experiment, verdict.candidate_runs)
+    return replace(verdict, sentence=f"{verdict.sentence}; {remark}") if remark else verdict
 
 
 def _give(verdict: Verdict, ledger: Ledger) -> None:

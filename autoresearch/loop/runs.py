@@ -7,7 +7,7 @@ ended. `absorb` brings the second up to date with the first, at any time and by 
 import secrets
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -39,9 +39,11 @@ from autoresearch.setup.inputs import changed_inputs, input_at
 from autoresearch.system.hashes import file_sha256
 from autoresearch.training.curve_watch import write_controls
 from autoresearch.verdicts.evidence import ages, spare_part, stopped_beside, was_kept
+from autoresearch.verdicts.scoring_cost import scoring_limits, scoring_remark
 from autoresearch.views import RunView
 
 SEEDS = 2**31
+ORDERS = 2**62  # of a run's data: nobody who knows its seed can try them all
 UNSEALED_OUT_MB = 256.0  # of a file that a run may leave, where no checkpoint is scored
 
 
@@ -73,6 +75,7 @@ class Runs:
                 experiment=experiment,
                 seed=secrets.randbelow(SEEDS),
                 spare_part=spare_part(history, experiment),
+                order=secrets.randbelow(ORDERS),
             )
             return RunStarted(run=run)
 
@@ -128,6 +131,8 @@ class Runs:
                 spec,
                 wall_ceiling_s=ceilings * spec.wall_ceiling_s,
                 score_s=ceilings * spec.score_s,
+                load_cpu_s=ceilings * spec.load_cpu_s,
+                score_cpu_s=ceilings * spec.score_cpu_s,
                 needed_mb=spec.needed_mb if ceilings == 1.0 else 0.0,  # another size needs another
             )
         )
@@ -251,12 +256,15 @@ class Runs:
         hidden = self.is_active_control(run)
         shown = (detail or report.state is RunState.CRASHED) and not hidden
         log = directory.log_file
+        remark = scoring_remark(history, planned.experiment, [run])
         started = report.started or time.time()
         return RunView(
             id=run,
             experiment=planned.experiment,
             state=report.state,
-            reason=f"{report.reason}; cut at {report.cut}" if report.cut else report.reason,
+            reason="; ".join(
+                filter(None, (report.reason, report.cut and f"cut at {report.cut}", remark))
+            ),
             seed=planned.seed,
             progress=self._progress(report),
             elapsed_s=report.wall_s or max(0.0, (report.ended or time.time()) - started),
@@ -350,6 +358,8 @@ class Runs:
             documents=str(self.documents),
             split_seed=self.split_seed,
             spare_part=run.spare_part,
+            order=run.order,
+            **asdict(scoring_limits(self.ledger.history(), run.experiment, self.contract)),
             **_scored_by(self.contract.sealed),
             sandbox=current_sandbox(network=self.contract.inputs.network).name,
             hidden=(str(self.folder.parent.parent.parent),),

@@ -22,7 +22,7 @@ from pathlib import Path
 from autoresearch.contract import Scaling as Sizes
 from autoresearch.errors import InvalidStateError, LabError
 from autoresearch.loop.open_lab import OpenLab
-from autoresearch.loop.runs import SEEDS
+from autoresearch.loop.runs import ORDERS, SEEDS
 from autoresearch.patches.constants import find_constant, set_constant
 from autoresearch.records import Run, RunReport
 from autoresearch.run_directory import RunDir
@@ -169,7 +169,12 @@ def _planned(lab: OpenLab, sizes: Sizes, names: tuple[str, str]) -> Iterator[_Pl
 
 def _start(lab: OpenLab, sizes: Sizes, one: _Planned) -> None:
     again = f"-again{len(one.tries)}" if one.tries else ""
-    run = Run(id=f"{one.name}{again}", experiment=one.experiment, seed=secrets.randbelow(SEEDS))
+    run = Run(
+        id=f"{one.name}{again}",
+        experiment=one.experiment,
+        seed=secrets.randbelow(SEEDS),
+        order=secrets.randbelow(ORDERS),
+    )
     commit = _sized(lab, one.experiment, sizes.knob, one.size)
     directory = RunDir(lab.folder / FOLDER / one.experiment / run.id)
     lab.runs.start_outside(run, commit, directory, ceilings=CEILINGS)

@@ -1,5 +1,7 @@
 """The patches: one TOML file each, below `cheats/` and `honest/`, against the target's train.py.
 
+Those that are about the scoring of arrays or of tokens lie one folder lower, and are written
+against the train.py of the red team's own small target of that kind (`arenas/`).
 A cheat names its class, what it tries, how one would see that it worked, what should hold it, and
 exactly how its run must end, so that one which fails for a silly reason is not counted as caught.
 """
@@ -17,6 +19,8 @@ from autoresearch.patches.edits import Edit
 
 HERE = Path(__file__).resolve().parent
 TARGETS = ("microgpt",)
+CHARACTERS, ARRAYS, TOKENS = "characters", "arrays", "tokens"  # as a contract's `vocab`
+KINDS = (CHARACTERS, ARRAYS, TOKENS)
 PLACEHOLDER = re.compile(r"@([A-Z]+)@")
 HELD_BY = frozenset(
     (
@@ -42,6 +46,7 @@ class Entry:
     gap: str = ""  # begins what a sandbox says of itself if it can't hold this one
     alone: bool = False  # nothing else runs meanwhile, since it disturbs the machine
     guarded: bool = False  # it is tried in a lab whose contract has a guard
+    kind: str = CHARACTERS  # of the scoring, one of KINDS
 
     def __post_init__(self) -> None:
         """Raise ValueError for a cheat that names no line of defence, or an unknown one."""
@@ -84,12 +89,13 @@ class Entry:
 
 @cache
 def catalogue() -> tuple[Entry, ...]:
-    """Every cheat, then every honest patch, each by name."""
+    """Every cheat, then every honest patch, each by kind of scoring and by name."""
     folders = ((HERE / "cheats", True), (HERE / "honest", False))
     return tuple(
         _read(path, cheats=cheats)
         for folder, cheats in folders
-        for path in sorted(folder.glob("*.toml"))
+        for kind in KINDS
+        for path in sorted((folder if kind == CHARACTERS else folder / kind).glob("*.toml"))
     )
 
 
@@ -134,5 +140,11 @@ def _entry(path: Path, *, cheats: bool) -> Entry:
         raise TypeError(f"held_by is {held_by!r}, not a list")
     re.compile(fields.get("ends", ""))
     return Entry(
-        name=path.stem, edits=edits, cheats=cheats, about=about, held_by=tuple(held_by), **fields
+        name=path.stem,
+        edits=edits,
+        cheats=cheats,
+        about=about,
+        held_by=tuple(held_by),
+        kind=path.parent.name if path.parent.name in KINDS else CHARACTERS,
+        **fields,
     )

@@ -28,6 +28,7 @@ class Outcome(StrEnum):
     BROKEN = "broken"  # it did not reach the defence, or did not end as it should
     PASSED = "passed"  # honest
     FLAGGED = "flagged"  # honest, and yet not scored
+    NOT_TRIED = "not tried"  # what it needs is not here: said, and never counted as caught
 
     @property
     def bad(self) -> bool:
@@ -103,6 +104,19 @@ def find(
         held_by=entry.held_by,
         outcome=outcome,
         gain_sigma=None if gain is None else round(gain, 2),
+        words=words,
+    )
+
+
+def not_tried(entry: Entry, words: str) -> Finding:
+    """The row of a patch that could not be run here, and what it lacked."""
+    return Finding(
+        name=entry.name,
+        cheats=entry.cheats,
+        about=entry.about,
+        held_by=entry.held_by,
+        outcome=Outcome.NOT_TRIED,
+        gain_sigma=None,
         words=words,
     )
 

@@ -21,19 +21,21 @@ from autoresearch.records import Outcome as Verdict
 from autoresearch.records import Proposer, RunState
 from autoresearch.redteam.arena import open_arena
 from autoresearch.redteam.bait import Bait
-from autoresearch.redteam.catalogue import Entry
-from autoresearch.redteam.outcomes import Bar, Finding, Outcome, Seen, find
+from autoresearch.redteam.catalogue import CHARACTERS, KINDS, TOKENS, Entry
+from autoresearch.redteam.outcomes import Bar, Finding, Outcome, Seen, find, not_tried
 from autoresearch.run_output.log_digest import clean_lines
-from autoresearch.sandboxes.base import Sandbox
 from autoresearch.sandboxes.selection import CHOICE, current_sandbox
 from autoresearch.views import RunView
 
 CONTROLS = 12
 GUARDED_CONTROLS = 6  # of the lab that has a guard, in which few are tried
+ARENAS = (*((kind, False) for kind in KINDS), (CHARACTERS, True))  # one lab each
 REPEATS = 2  # of an honest run that was lost or tainted, as in the lab
 POLL_S = 0.1
 LOOKS = 20  # after so many the lab is asked, which also finds runs that lost their supervisor
 UNSANDBOXED = "unsandboxed"
+TORCH_PYTHON = "AUTORESEARCH_TORCH_PYTHON"
+NO_TORCH = f"it needs a Python with torch and NumPy: name one in ${TORCH_PYTHON}"
 PROPOSER = Proposer(client="autoresearch-mcp redteam")
 NAMES_SHOWN = 5  # held-out names in what a run says, from which on it is no chance
 LONGEST_WORD = 7  # letters; a name as short may stand in a sentence
@@ -71,52 +73,64 @@ def run_redteam(
     *,
     sandbox: str = "",
     controls: int = CONTROLS,
+    torch_python: str = "",
 ) -> Report:
-    """Run these patches beside so many controls in a lab of their own.
+    """Run these patches beside so many controls, those of each kind of scoring in a lab of its own.
 
-    `sandbox` overrules which one is taken.
+    `sandbox` overrules which one is taken; `torch_python` is an interpreter with torch, without
+    which what is about the scoring of tokens is reported as not tried.
     """
     started = time.monotonic()
-    findings: dict[str, Finding] = {}
-    measured: list[float] = []
-    wrong: list[str] = []
+    ran: list[Report] = []
     with _sandbox_chosen(sandbox):
         used = current_sandbox()
-        for guarded in (False, True):
-            here = [entry for entry in entries if entry.guarded is guarded]
-            if not here:
-                continue
-            with TemporaryDirectory(prefix="autoresearch-redteam-") as folder:
-                place = Path(folder).resolve()
-                lab = open_arena(target, place, guarded=guarded)
-                most = GUARDED_CONTROLS if guarded else controls
-                trials = _Trials(lab, here, watch, place, min(controls, most))
-                found = _tried(trials, lab, used)
-                findings |= {finding.name: finding for finding in found}
-                measured += trials.controls
-                wrong += lab.verify().findings
+        for kind, guarded in ARENAS:
+            own = [one for one in entries if (one.kind, one.guarded) == (kind, guarded)]
+            if own and (kind != TOKENS or torch_python):
+                python = torch_python if kind == TOKENS else ""
+                most = min(controls, GUARDED_CONTROLS) if guarded else controls
+                ran.append(_run_kind(target, own, watch, most, python))
+    found = {finding.name: finding for report in ran for finding in report.findings}
+    missing = {entry.name: not_tried(entry, NO_TORCH) for entry in entries}
     return Report(
         target=target,
         sandbox=used.name,
         gaps=used.gaps,
-        controls=tuple(measured),
-        findings=tuple(findings[entry.name] for entry in entries),
-        ledger=tuple(wrong),
+        controls=ran[0].controls if ran else (),
+        findings=tuple((missing | found)[entry.name] for entry in entries),
+        ledger=tuple(line for report in ran for line in report.ledger),
         seconds=round(time.monotonic() - started, 1),
     )
 
 
-def _tried(trials: "_Trials", lab: Lab, used: Sandbox) -> list[Finding]:
-    """Run the patches of one lab, and say what came of each."""
-    with contextlib.ExitStack() as undo:
-        undo.callback(trials.close)
-        undo.callback(_stop_all, lab)
-        seen = trials.run()
-    bar, sandboxed = trials.bar(), used.name != UNSANDBOXED
-    return [
-        find(entry, seen[entry.name], bar, sandboxed=sandboxed, gaps=used.gaps)
-        for entry in trials.entries
-    ]
+def _run_kind(
+    target: str, entries: Sequence[Entry], watch: Watcher, controls: int, python: str
+) -> Report:
+    """Run the patches of one kind, guarded or not, in a lab of their own."""
+    kind, guarded = entries[0].kind, entries[0].guarded
+    with TemporaryDirectory(prefix="autoresearch-redteam-") as folder:
+        place = Path(folder).resolve()
+        lab = open_arena(target, place, kind, python, guarded=guarded)
+        used = current_sandbox()
+        with contextlib.ExitStack() as undo:
+            trials = _Trials(lab, entries, watch, place, controls)
+            undo.callback(trials.close)
+            undo.callback(_stop_all, lab)
+            seen = trials.run()
+        sandboxed = used.name != UNSANDBOXED
+        bar = trials.bar()
+        return Report(
+            target=target,
+            sandbox=used.name,
+            gaps=used.gaps,
+            controls=trials.controls,
+            findings=tuple(
+                find(entry, seen[entry.name], bar, sandboxed=sandboxed, gaps=used.gaps)
+                for entry in entries
+            ),
+            ledger=lab.verify().findings,
+            seconds=0.0,
+        )
 
 
 @contextlib.contextmanager
@@ -236,11 +250,22 @@ class _Trials:
             self._going.remove(going)
             if going.entry is None:
                 self._take_control(view)
-            elif view.state.repeated and not going.entry.cheats and going.repeats < REPEATS:
+            elif self._may_repeat(going.entry, view) and going.repeats < REPEATS:
                 again = self._lab.start_run(going.experiment).id
                 self._going.append(replace(going, run=again, repeats=going.repeats + 1))
             else:
                 self._done(going.entry, going.bait, self._seen_of(going, view))
+
+    def _may_repeat(self, entry: Entry, view: RunView) -> bool:
+        """Return whether a run that says nothing is made again, rather than taken as a success.
+
+        An honest patch's is. A cheat may have caused it; but where seconds are the budget, what
+        else runs here disturbs any run.
+        """
+        if not entry.cheats:
+            return view.state.repeated
+        timed = self._lab.contract.run.budget.unit != "tokens"
+        return timed and view.state is RunState.TAINTED
 
     def _ended(self, going: _Going) -> RunView | None:
         """The run, once it is over; asks the lab only when its directory has changed its word."""
@@ -322,8 +347,10 @@ class _Trials:
 
 def _held_out(lab: Lab) -> frozenset[str]:
     """The names that the lab scores and their beginnings, but for those that may be words."""
-    corpus = read_corpus(lab.runs.documents)
     assert lab.contract.sealed is not None
+    if lab.contract.sealed.vocab != CHARACTERS:
+        return frozenset()  # numbers and tokens are no words
+    corpus = read_corpus(lab.runs.documents)
     count = lab.contract.sealed.held_out
     split = split_corpus(corpus, split_seed=lab.settings.split_seed, held_out=count)
     return frozenset(

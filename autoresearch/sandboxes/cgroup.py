@@ -27,6 +27,8 @@ class Cgroups:
         self._own = own
         self._made: list[Path] = []
         self._counting: list[Path] = []
+        self._newest: list[Path] = []  # of the last child, those that count
+        self._of: dict[int, list[Path]] = {}
 
     @property
     def limit_tasks(self) -> bool:
@@ -38,9 +40,16 @@ class Cgroups:
         """True if the CPU time of all descendants can be counted."""
         return "cpu" in self._parents
 
-    def cpu_s(self) -> float:
-        """Return the CPU seconds of all processes in groups made here; 0.0 if unknown."""
-        return sum(map(_used_s, self._counting))
+    def cpu_s(self, child: int | None = None) -> float:
+        """Return the CPU seconds of all processes in groups made here, or in those of one child.
+
+        0.0 if unknown.
+        """
+        return sum(map(_used_s, self._counting if child is None else self._of.get(child, ())))
+
+    def belong_to(self, child: int) -> None:
+        """Take note for which child, by its number, the last groups were made."""
+        self._of[child] = self._newest
 
     def oom_kills(self) -> int:
         """Return how many processes of these groups the kernel killed for lack of memory."""
@@ -50,6 +59,7 @@ class Cgroups:
         """Make a group; return a function that, called after a fork, joins the caller to it."""
         limits = {"pids": ("pids.max", tasks), "memory": ("memory.max", _bytes(memory_mb))}
         joined = []
+        self._newest = []
         for parent in dict.fromkeys(self._parents.values()):
             group = parent / f"{_PREFIX}{os.getpid()}-{token_hex(4)}"
             with contextlib.suppress(OSError):
@@ -57,6 +67,7 @@ class Cgroups:
                 self._made.append(group)
                 if self._parents.get("cpu") == parent:
                     self._counting.append(group)
+                    self._newest.append(group)
                 for controller, (file, most) in limits.items():
                     if self._parents.get(controller) == parent:
                         (group / file).write_text(f"{most}\n")
@@ -77,6 +88,7 @@ class Cgroups:
                 group.rmdir()
         self._made.clear()
         self._counting.clear()
+        self._of.clear()
 
     @cached_property
     def _parents(self) -> dict[str, Path]:

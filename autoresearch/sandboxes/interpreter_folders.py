@@ -15,6 +15,7 @@ from pathlib import Path
 
 from autoresearch.errors import ContractError
 from autoresearch.sandboxes.base import Confinement, clean_environment
+from autoresearch.sandboxes.system_folders import wordy_folders
 
 _ALLOWED = (
     "[run] python may be the full path of an interpreter outside the repository, or of one in a "
@@ -103,6 +104,14 @@ def of_product(python: str) -> tuple[Path, ...]:
     here = Path(__file__).resolve().parents[2]
     installed = [Path(folder) / "autoresearch_mcp" for folder in _ask(python)[1]]
     return tuple(dict.fromkeys([*installed, here]))
+
+
+def hidden_from(confinement: Confinement) -> tuple[Path, ...]:
+    """Return what a child may not see inside what it is shown: this product, words, the rest."""
+    own = of_product(confinement.interpreter)
+    if confinement.whole_system:
+        return (*own, *confinement.hidden)
+    return (*own, *confinement.hidden, *wordy_folders(of_interpreter(confinement.interpreter)))
 
 
 @cache

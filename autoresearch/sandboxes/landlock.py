@@ -22,6 +22,7 @@ from autoresearch.sandboxes.gpu_syscalls import GPU_CONNECTED, GPU_MUTE, GPU_UNC
 from autoresearch.sandboxes.limits import limiter
 from autoresearch.sandboxes.mount_points import NETWORK_FILES, make_symlinks
 from autoresearch.sandboxes.syscalls import CONNECTED, MUTE, UNCONNECTED
+from autoresearch.sandboxes.system_folders import system_places
 from autoresearch.system.processes import LINUX
 
 _CREATE, _ADD, _RESTRICT = 444, 445, 446  # system calls, the same on every machine
@@ -35,16 +36,7 @@ _RIGHTS = {1: (1 << 13) - 1, 2: 1 << 13, 3: 1 << 14, 5: 1 << 15}  # by the versi
 _NET = 0b11  # bind and connect over TCP, from version 4
 _SCOPED = 0b11  # abstract sockets and signals, from version 6
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty")
-_SYSTEM = (
-    "/usr",
-    "/bin",
-    "/sbin",
-    "/lib",
-    "/lib32",
-    "/lib64",
-    "/etc/ld.so.cache",
-    "/etc/localtime",
-)
+_SYSTEM = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/ld.so.cache", "/etc/localtime")
 
 
 class _Ruleset(ctypes.Structure):
@@ -102,7 +94,7 @@ class Landlock:
             join()
             restrict()
 
-        return subprocess.Popen(
+        child = subprocess.Popen(
             confinement.argv,
             cwd=confinement.cwd,
             env=clean_environment(confinement.scratch, confinement.env),
@@ -113,14 +105,16 @@ class Landlock:
             start_new_session=True,
             preexec_fn=limiter(confinement, give_up),  # noqa: PLW1509
         )
+        self._cgroups.belong_to(child.pid)
+        return child
 
     def exit_code(self, child: "subprocess.Popen[bytes]", code: int) -> int | None:
         """Return the exit code as it is."""
         return code
 
-    def cpu_s(self) -> float:
+    def cpu_s(self, child: "subprocess.Popen[bytes] | None" = None) -> float:
         """Return the CPU seconds that its control groups count."""
-        return self._cgroups.cpu_s()
+        return self._cgroups.cpu_s(None if child is None else child.pid)
 
     def oom_kills(self) -> int:
         """Return the number of kills that its control groups count."""
@@ -196,16 +190,20 @@ def _programs(confinement: Confinement) -> Mapping[str, bytes]:
 
 
 def _rules(confinement: Confinement, handled: int) -> list[tuple[str, int]]:
-    rules = [(path, _READ) for path in _SYSTEM]
+    rules: list[tuple[str, int]] = []
+    system = (*system_places(whole=confinement.whole_system), *map(Path, _SYSTEM))
     shown = [
+        *dict.fromkeys(path.resolve() for path in system if path.exists()),
         *interpreter_folders.of_interpreter(confinement.interpreter),
         *confinement.readable,
     ]
     shown += [target for target, _ in confinement.links]
     if confinement.network:
         rules += [(path, _READ) for path in NETWORK_FILES]
+    hidden = frozenset(interpreter_folders.hidden_from(confinement))
+    above = frozenset(parent for inner in hidden for parent in inner.parents)
     for path in shown:
-        parts = _around(path, confinement)
+        parts = _around(path, hidden, above)
         rules += [(str(part), _READ) for part in parts]
         if parts != [path]:
             rules.append((str(path), _READ_DIR))  # names show; Python imports by listing folders
@@ -215,17 +213,16 @@ def _rules(confinement: Confinement, handled: int) -> list[tuple[str, int]]:
     return rules
 
 
-def _around(path: Path, confinement: Confinement) -> list[Path]:
+def _around(path: Path, hidden: frozenset[Path], above: frozenset[Path]) -> list[Path]:
     """Return the path, or, if something hidden lies in it, all that lies around that.
 
-    Rights can only be granted, never denied to a part.
+    Rights can only be granted, never denied to a part. `above` is every folder of something hidden.
     """
-    hidden = [*interpreter_folders.of_product(confinement.interpreter), *confinement.hidden]
-    if any(inner == path for inner in hidden):
+    if path in hidden:
         return []
-    if not any(path in inner.parents for inner in hidden) or not path.is_dir():
+    if path not in above or not path.is_dir():
         return [path]
-    return [part for child in sorted(path.iterdir()) for part in _around(child, confinement)]
+    return [part for child in sorted(path.iterdir()) for part in _around(child, hidden, above)]
 
 
 def _allow(libc: ctypes.CDLL, ruleset: int, path: str, rights: int) -> None:

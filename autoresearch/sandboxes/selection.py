@@ -50,9 +50,9 @@ class Networked:
         """Return what the inner sandbox returns."""
         return self._inner.exit_code(child, code)
 
-    def cpu_s(self) -> float:
+    def cpu_s(self, child: "subprocess.Popen[bytes] | None" = None) -> float:
         """Return what the inner sandbox counts."""
-        return self._inner.cpu_s()
+        return self._inner.cpu_s(child)
 
     def oom_kills(self) -> int:
         """Return what the inner sandbox counts."""

@@ -41,7 +41,7 @@ class Unsandboxed:
         """Return the exit code as it is."""
         return code
 
-    def cpu_s(self) -> float:
+    def cpu_s(self, child: "subprocess.Popen[bytes] | None" = None) -> float:
         """Return 0.0: there are no control groups."""
         return 0.0
 

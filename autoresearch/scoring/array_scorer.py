@@ -11,6 +11,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,9 @@ from autoresearch.errors import ScoringError
 from autoresearch.records import MOST_VALUE, Measurement
 from autoresearch.run_directory import RunDir, RunSpec, remove_tree
 from autoresearch.sandboxes.base import Sandbox
+from autoresearch.scoring.character_scorer import DEPENDS_ON
 from autoresearch.scoring.host import Host
+from autoresearch.scoring.model_watch import ModelWatch
 
 CHECKED = 250  # rows that the second process answers again
 TOLERANCE = 1e-4  # relative to an answer, absolute for answers below 1
@@ -41,24 +44,30 @@ def score_arrays(rundir: RunDir, spec: RunSpec, sandbox: Sandbox) -> Measurement
         The function's number, in the metric's unit.
 
     Raises:
-        ScoringError: The model or the function fails, or answers depend on earlier requests.
+        ScoringError: The model or the function fails, answers depend on earlier requests, or the
+            model takes more seconds than it may.
     """
+    watch = ModelWatch.of(rundir, spec)
+    with watch.blaming():
+        return _score(rundir, spec, sandbox, watch)
+
+
+def _score(rundir: RunDir, spec: RunSpec, sandbox: Sandbox, watch: ModelWatch) -> Measurement:
     started = time.monotonic()
     inputs, targets = read_arrays(Path(spec.documents))
     deadline = started + spec.score_s
     draw = np.random.default_rng(secrets.randbits(128))
     order = draw.permutation(len(inputs))
-    with (
-        Host(rundir, spec, sandbox, 1, deadline=deadline, program=_PROGRAM) as first,
-        Host(rundir, spec, sandbox, 1, deadline=deadline, program=_PROGRAM) as second,
-    ):
+    start = partial(Host, rundir, spec, sandbox, 1, program=_PROGRAM, watch=watch)
+    with start(deadline=deadline) as first, start(deadline=deadline) as second:
         said = _ask_all(first, inputs[order], _ROWS)
         answers = np.empty_like(said)
         answers[order] = said
-        first.kill()  # before the second loads the model: the two never live at the same time
+        first.finish()  # before the second loads the model: the two never live at the same time
         sample = draw.permutation(len(inputs))[:CHECKED]
         # In other batches too, or rows of one batch could teach each other.
         again = _ask_all(second, inputs[sample], max(1, len(sample) // 4))
+        second.finish()
     _check_agreement(answers[sample], again)
     mixed = answers.astype(np.result_type(answers, again))
     mixed[sample] = again
@@ -70,6 +79,8 @@ def score_arrays(rundir: RunDir, spec: RunSpec, sandbox: Sandbox) -> Measurement
         documents=len(targets),
         tokens=answers.size,
         score_s=time.monotonic() - started,
+        load_cpu_s=watch.load_s,
+        score_cpu_s=watch.answer_s,
     )
 
 
@@ -117,8 +128,8 @@ def _check_agreement(first: Numbers, second: Numbers) -> None:
     if off.any():
         rows = int(off.reshape(len(off), -1).any(axis=1).sum())
         raise ScoringError(
-            "the model's answers depend on what it was asked before: asked again in another order, "
-            f"a fresh process of it answered {rows} of {len(off)} inputs differently",
+            "the model's answers depend on more than the row itself: asked again in another order, "
+            f"a fresh process of it answered {rows} of {len(off)} inputs differently. {DEPENDS_ON}",
             reason="depends_on_order",
         )
 
@@ -131,8 +142,8 @@ def _check_same(value: float, others: Sequence[float]) -> None:
     """
     if any(abs(value - other) > TOLERANCE * max(1.0, abs(value)) for other in others):
         raise ScoringError(
-            "the model's answers depend on what it was asked before: with those of a fresh process "
-            "of it, the evaluation function gives a different number",
+            "the model's answers depend on more than the row itself: with those of a fresh process "
+            f"of it, the evaluation function gives a different number. {DEPENDS_ON}",
             reason="depends_on_order",
         )
 

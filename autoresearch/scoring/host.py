@@ -18,9 +18,12 @@ from autoresearch.run_output.out_of_memory import (
 )
 from autoresearch.sandboxes.base import Sandbox
 from autoresearch.scoring.host_program import host_confinement
+from autoresearch.scoring.model_watch import ModelWatch
 from autoresearch.scoring.redaction import redact
+from autoresearch.system.processes import cpu_below
 
 _BEGIN = b"!"  # any byte: the host loads the model when one arrives
+_LOOK_S = 0.05  # between two looks at what it takes
 
 
 class Host:
@@ -33,6 +36,7 @@ class Host:
         vocab: Number of token ids.
         deadline: Time on the monotonic clock by which every answer must have come.
         program: The host program, one of `host_program.PROGRAMS`.
+        watch: Counts what it takes; None for code that is not under research.
     """
 
     def __init__(
@@ -44,6 +48,7 @@ class Host:
         *,
         deadline: float,
         program: str = "model_host.py",
+        watch: ModelWatch | None = None,
     ) -> None:
         self._deadline = deadline
         self._score_s = spec.score_s
@@ -58,6 +63,10 @@ class Host:
         ends = (host_requests, host_replies)
         confinement = host_confinement(rundir, spec, vocab, scratch, ends, program)
         self._sandbox = sandbox
+        self._gpu = confinement.gpu
+        self._watch = watch
+        self._before: tuple[float, float] | None = None  # the clocks as its present phase began
+        self._looked = 0.0
         self._loaded = False
         self._process = sandbox.start(confinement)
         os.close(host_requests)
@@ -76,17 +85,48 @@ class Host:
             ScoringError: The model failed, ended, or missed the deadline.
         """
         if not self._loaded:
-            self._send(_BEGIN)
-            self._expect(b"R")
-            self._loaded = True
+            self._load()
         self._send(request)
         self._expect(b"A")
         return self.receive(size)
+
+    def _load(self) -> None:
+        self._expect(b"S")  # its own start is over, and costs the model nothing
+        self._before = self._clocks()
+        if self._watch is not None:
+            self._watch.begin()
+        self._send(_BEGIN)
+        self._expect(b"R")
+        self._look()
+        self._before = self._clocks()
+        self._loaded = True
+
+    def finish(self) -> None:
+        """Kill the host after its last answer; raise ScoringError if it took more than it may."""
+        self._look()
+        self.kill()
+        if self._watch is not None:
+            self._watch.end_process()
 
     def kill(self) -> None:
         """Kill the host; the supervisor kills what it may have forked."""
         self._process.kill()
         self._process.wait()
+
+    def _clocks(self) -> tuple[float, float]:
+        """Return the CPU seconds of the process with all below it, and the time."""
+        cpu_s = max(self._sandbox.cpu_s(self._process), cpu_below(self._process.pid))
+        return cpu_s, time.monotonic()
+
+    def _look(self) -> None:
+        """Take note of what it has taken in its present phase."""
+        self._looked = time.monotonic()
+        if self._watch is not None and self._before is not None:
+            cpu_s, wall_s = (
+                now - then for now, then in zip(self._clocks(), self._before, strict=True)
+            )
+            note = self._watch.answering if self._loaded else self._watch.loading
+            note(max(cpu_s, wall_s) if self._gpu else cpu_s)
 
     def _expect(self, kind: bytes) -> None:
         got = self.receive(1)
@@ -121,12 +161,15 @@ class Host:
     def _wait(self, event: int, descriptor: int) -> None:
         poll = select.poll()
         poll.register(descriptor, event)
-        left = self._deadline - time.monotonic()
-        if left <= 0 or not poll.poll(left * 1000):
-            raise ScoringError(
-                f"the model had not answered for all documents after {self._score_s:g} s",
-                reason="too_slow",
-            )
+        while (left := self._deadline - time.monotonic()) > 0:
+            if time.monotonic() - self._looked > _LOOK_S:
+                self._look()
+            if poll.poll(min(left, _LOOK_S) * 1000):
+                return
+        raise ScoringError(
+            f"the model had not answered for all documents after {self._score_s:g} s",
+            reason="too_slow",
+        )
 
     def _how_it_ended(self) -> ScoringError:
         self._process.kill()  # it closed its pipe, which is an end even if it lives on

@@ -14,6 +14,7 @@ import secrets
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,8 +25,9 @@ from autoresearch.errors import ScoringError
 from autoresearch.records import Measurement
 from autoresearch.run_directory import RunDir, RunSpec
 from autoresearch.sandboxes.base import Sandbox
-from autoresearch.scoring.character_scorer import WORST
+from autoresearch.scoring.character_scorer import DEPENDS_ON, check_metric
 from autoresearch.scoring.host import Host
+from autoresearch.scoring.model_watch import ModelWatch
 
 Ids = npt.NDArray[np.int64]
 Nats = npt.NDArray[np.float64]
@@ -58,32 +60,38 @@ def score_tokens(rundir: RunDir, spec: RunSpec, sandbox: Sandbox) -> Measurement
         part.
 
     Raises:
-        ScoringError: The model fails, or its claim is wrong.
+        ScoringError: The model fails, its claim is wrong, or it takes more seconds than it may.
     """
+    watch = ModelWatch.of(rundir, spec)
+    with watch.blaming():
+        return _score(rundir, spec, sandbox, watch)
+
+
+def _score(rundir: RunDir, spec: RunSpec, sandbox: Sandbox, watch: ModelWatch) -> Measurement:
     started = time.monotonic()
     corpus = read_token_file(Path(spec.documents))
     rows = held_out_rows(corpus, spec)
     deadline = started + spec.score_s
-    with (
-        Host(rundir, spec, sandbox, corpus.vocab, deadline=deadline, program=_PROGRAM) as first,
-        Host(rundir, spec, sandbox, corpus.vocab, deadline=deadline, program=_PROGRAM) as second,
-    ):
+    start = partial(Host, rundir, spec, sandbox, corpus.vocab, program=_PROGRAM, watch=watch)
+    with start(deadline=deadline) as first, start(deadline=deadline) as second:
         claimed = claim(first, corpus, rows.tokens)
-        first.kill()  # before the second loads the model: the two never live at the same time
+        first.finish()  # before the second loads the model: the two never live at the same time
         places = draw_places(rows, spec.samples)
         shown = nats_by_prefix(second, corpus, rows.tokens, places)
+        second.finish()
     value = _bits_per_byte(corpus, rows.tokens[: rows.held_out], claimed[: rows.held_out])
-    if value is None or not value < WORST:  # nor is NaN
-        raise ScoringError(
-            f"the metric is {value}, but must be less than {WORST:g}", reason="metric_too_large"
-        )
+    spare = _bits_per_byte(corpus, rows.tokens[rows.held_out :], claimed[rows.held_out :])
+    check_metric(value, spare)
+    assert value is not None
     check_claim(np.array([claimed[place] for place in places]), shown, spec.tolerance)
     return Measurement(
         value=value,
         documents=spec.held_out,
         tokens=claimed[: rows.held_out].size,
         score_s=time.monotonic() - started,
-        spare=_bits_per_byte(corpus, rows.tokens[rows.held_out :], claimed[rows.held_out :]),
+        spare=spare,
+        load_cpu_s=watch.load_s,
+        score_cpu_s=watch.answer_s,
     )
 
 
@@ -198,7 +206,7 @@ def check_claim(claimed: Nats, shown: Nats, tolerance: float) -> None:
         raise ScoringError(
             "the model's costs are not what it predicts from the tokens before: shown only those, "
             f"a fresh process of it differs at {wrong.sum()} of {len(off)} places by more than "
-            f"{tolerance:g} nats, at most by {off.max():.4f}",
+            f"{tolerance:g} nats, at most by {off.max():.4f}. {DEPENDS_ON}",
             reason="claim_differs",
         )
     mean = float(np.mean(claimed - shown))

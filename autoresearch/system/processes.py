@@ -167,6 +167,19 @@ class Descendants:
             self._statuses[pid] = status
 
 
+def cpu_below(pid: int) -> float:
+    """Return the CPU seconds of a process, all below it, and the dead that they waited for."""
+    used, waiting = 0.0, [pid]
+    while waiting:
+        one = waiting.pop()
+        waiting += _children_of(one)
+        with contextlib.suppress(psutil.Error):
+            times = psutil.Process(one).cpu_times()
+            used += times.user + times.system
+            used += getattr(times, "children_user", 0.0) + getattr(times, "children_system", 0.0)
+    return used
+
+
 def _kill_children() -> bool:
     """Kill the children of this subreaper and their groups; return whether there were any.
 

@@ -16,9 +16,9 @@ from autoresearch.training.training_process import TrainingEnd
 
 _IDLE_SHARE = 0.1  # of its time on a CPU, below which a training hung rather than worked
 
-_SHORT_OF_MEMORY = {  # by the code of the scorer's error
+_OWN_CAUSE = {  # by the code of the scorer's error
     ScoringError("", reason=cause).code: cause
-    for cause in (EndCause.OUT_OF_MEMORY, EndCause.OUT_OF_GPU_MEMORY)
+    for cause in (EndCause.OUT_OF_MEMORY, EndCause.OUT_OF_GPU_MEMORY, EndCause.OVER_SCORING)
 }
 
 
@@ -130,7 +130,7 @@ def scored_end(rundir: RunDir, exit_code: int | None) -> End:
     if exit_code == 0:
         fields = json.loads(rundir.measurement_file.read_text())
         if "failed" in fields:
-            cause = _SHORT_OF_MEMORY.get(fields.get("code", ""), EndCause.MODEL_FAILED)
+            cause = _OWN_CAUSE.get(fields.get("code", ""), EndCause.MODEL_FAILED)
             return End(cause, fields["failed"])
         measurement = measurement_of(fields)
         return End(EndCause.MEASURED, f"scored {measurement.value:.4f}", measurement)

@@ -49,7 +49,10 @@ def open_token_source(spec: RunSpec) -> TokenSource:
 
 
 class ServedTokens:
-    """Tokens of a sealed target: its documents without the held-out ones, in the lab's order."""
+    """Tokens of a sealed target: its documents without the held-out ones, in the lab's order.
+
+    The order is drawn from a secret: the run knows its seed, and could repeat a shuffle by it.
+    """
 
     def __init__(self, spec: RunSpec) -> None:
         self._spec = spec
@@ -80,7 +83,7 @@ class ServedTokens:
         stream = self._corpus.stream(
             split_seed=spec.split_seed,
             held_out=spec.held_out,
-            seed=spec.seed,
+            seed=spec.seed if spec.order is None else spec.order,
             budget=int(spec.budget) if spec.budget_unit == "tokens" else None,
         )
         self._feed.serve(stream)

@@ -208,6 +208,7 @@ def training_confinement(
         writable=(rundir.out,) if spec.sealed else (rundir.out, rundir.tree),
         scratch=rundir.scratch,
         links=spec.links(rundir.tree, rundir.scratch),
+        whole_system=not spec.sealed,  # it has no held-out data to find words of
         hidden=tuple(map(Path, spec.hidden)),
         devices=grant.devices,
         gpu=grant.gpu,

@@ -12,7 +12,7 @@ from rich.text import Text
 from autoresearch.common.text import cut
 from autoresearch.redteam.catalogue import Entry, chosen
 from autoresearch.redteam.outcomes import Finding, Outcome
-from autoresearch.redteam.trials import UNSANDBOXED, Report, run_redteam
+from autoresearch.redteam.trials import TORCH_PYTHON, UNSANDBOXED, Report, run_redteam
 from server.commands.output import JsonOption, console, plain, print_json, say, table
 from server.views import figures
 
@@ -24,6 +24,7 @@ STYLES = {
     Outcome.NOT_HELD: "bold red",
     Outcome.BROKEN: "magenta",
     Outcome.FLAGGED: "bold red",
+    Outcome.NOT_TRIED: "yellow",
 }
 BAR = 30
 WORDS = 110  # characters of what is said of a patch in the table
@@ -39,6 +40,13 @@ def redteam(
         bool,
         Parameter(help="Without a sandbox, to show which cheats then work; they are harmless."),
     ] = False,
+    torch_python: Annotated[
+        str,
+        Parameter(
+            env_var=TORCH_PYTHON,
+            help="A Python with torch and NumPy, for the cheats of token scoring.",
+        ),
+    ] = "",
     json: JsonOption = False,
 ) -> int:
     """Try to cheat the lab, and show that honest patches pass; exit 1 if anything got through.
@@ -49,7 +57,7 @@ def redteam(
     """
     entries = chosen(target, only)
     on = Console(stderr=True, highlight=False) if json else console
-    report = _watched(target, entries, on, UNSANDBOXED if unsandboxed else "")
+    report = _watched(target, entries, on, UNSANDBOXED if unsandboxed else "", torch_python)
     if json:
         print_json({**plain(report), "counts": _counts(report), "ok": report.ok})
     else:
@@ -57,7 +65,9 @@ def redteam(
     return 0 if report.ok else 1
 
 
-def _watched(target: str, entries: tuple[Entry, ...], on: Console, sandbox: str) -> Report:
+def _watched(
+    target: str, entries: tuple[Entry, ...], on: Console, sandbox: str, torch_python: str
+) -> Report:
     with Progress(
         MofNCompleteColumn(),
         BarColumn(bar_width=BAR),
@@ -71,7 +81,7 @@ def _watched(target: str, entries: tuple[Entry, ...], on: Console, sandbox: str)
         def watch(about: str, done: int, total: int) -> None:
             progress.update(task, description=about, completed=done, total=total)
 
-        return run_redteam(target, entries, watch, sandbox=sandbox)
+        return run_redteam(target, entries, watch, sandbox=sandbox, torch_python=torch_python)
 
 
 def _show(report: Report) -> None:
@@ -118,6 +128,7 @@ def _show_gaps(report: Report) -> None:
 
 def _last_line(report: Report) -> str:
     counts = _counts(report)
+    untried = f"; {counts['not tried']} not tried" if counts["not tried"] else ""
     cheats = sum(finding.cheats for finding in report.findings)
     honest = len(report.findings) - cheats
     failed = report.count(Outcome.CAUGHT) + report.count(Outcome.WITHOUT_EFFECT)
@@ -125,7 +136,8 @@ def _last_line(report: Report) -> str:
         f"{failed} of {figures.count(cheats, 'cheat')} failed ({counts['caught']} caught, "
         f"{counts['without effect']} without effect), {counts['worked']} worked, "
         f"{counts['not held']} not held, {counts['broken']} broken; {counts['flagged']} of "
-        f"{honest} honest patches flagged; sandbox: {report.sandbox}; {report.seconds:.0f} s"
+        f"{honest} honest patches flagged{untried}; sandbox: {report.sandbox}; "
+        f"{report.seconds:.0f} s"
     )
 
 

@@ -5,7 +5,7 @@ loaded by `load(path) -> predict` and answers each array of inputs; a function t
 answers and returns a number.
 
     request   an array, or for a function two
-    reply     b"R" once loaded, b"A" + an array, or b"E" + uint32 size + message
+    reply     b"S" once started, b"R" once loaded, b"A" + an array, or b"E" + uint32 size + message
 """
 
 import sys

@@ -1,8 +1,8 @@
 """Code that all hosts share: load the code under research, answer over two pipes, report errors.
 
 Passed as source text to other interpreters, before a host's own text, so it imports only the
-standard library. A host sends b"R" once its code is loaded, b"A" and an answer to each request, and
-b"E" + uint32 size + message when it ends with an error.
+standard library. A host sends b"S" once it has started itself, b"R" once its code is loaded, b"A"
+and an answer to each request, and b"E" + uint32 size + message when it ends with an error.
 """
 
 import importlib.util
@@ -58,6 +58,7 @@ def answer_requests(
 ) -> None:
     """Load and serve; nothing of `entry` runs before the first byte of a request arrives."""
     requests, replies = ends
+    send(replies, b"S")
     os.read(requests, 1)
     doing = f"{entry} could not be loaded"
     try:

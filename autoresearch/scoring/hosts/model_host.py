@@ -6,8 +6,8 @@ standard library and numpy. It knows no targets, no documents and not their numb
     request   int64 count, then that many rows to keep (indices in the last batch) and as many
               tokens, one for each kept row; count -1: a new batch follows, count -2: the end;
               count -3: rows, columns and that many tokens, all at once, for `bulk`
-    reply     b"R" once loaded, b"A" + float64[B, V] (in bulk [B, T, V]), or b"E" + uint32 size
-              + message
+    reply     b"S" once started, b"R" once loaded, b"A" + float64[B, V] (in bulk [B, T, V]), or
+              b"E" + uint32 size + message
 """
 
 import sys

@@ -8,8 +8,8 @@ lives in this process; the scorer checks it by another such process's logits aft
               first one costs
               int64 -2, rows, columns, rows lengths, then rows x columns tokens, each row filled up
               behind its length: the logits after the row's last token
-    reply     b"R" once loaded, b"A" + float32[rows, columns - 1] nats, or b"A" + float32[rows, V],
-              or b"E" + uint32 size + message
+    reply     b"S" once started, b"R" once loaded, b"A" + float32[rows, columns - 1] nats, or
+              b"A" + float32[rows, V], or b"E" + uint32 size + message
 """
 
 import sys

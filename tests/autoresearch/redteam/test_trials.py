@@ -24,16 +24,26 @@ from autoresearch.patches.payload_limits import (
 )
 from autoresearch.patches.seeds import check_seeds
 from autoresearch.patches.simplification import simpler
-from autoresearch.redteam.arena import HELD_OUT, TOKENS, small
+from autoresearch.redteam.arena import HELD_OUT, TOKENS, arena_files, small
 from autoresearch.redteam.bait import Bait
-from autoresearch.redteam.catalogue import HELD_BY, PLACEHOLDER, Entry, _read, catalogue, chosen
+from autoresearch.redteam.catalogue import (
+    ARRAYS,
+    HELD_BY,
+    KINDS,
+    PLACEHOLDER,
+    Entry,
+    _read,
+    catalogue,
+    chosen,
+)
+from autoresearch.redteam.catalogue import TOKENS as OF_TOKENS
 from autoresearch.redteam.outcomes import Bar, Outcome, Seen, find
-from autoresearch.redteam.trials import CONTROLS, UNSANDBOXED, run_redteam
+from autoresearch.redteam.trials import CONTROLS, TORCH_PYTHON, UNSANDBOXED, run_redteam
 from autoresearch.sandboxes.selection import current_sandbox
 from autoresearch.targets import shipped_files
 from tests.support.refusals import raises
 
-TRAIN = shipped_files("microgpt")["train.py"].read_bytes()
+TRAIN = {kind: arena_files("microgpt", kind)["train.py"] for kind in KINDS}
 CHEATS = [entry for entry in catalogue() if entry.cheats]
 HONEST = [entry for entry in catalogue() if not entry.cheats]
 CLASSES = """
@@ -45,8 +55,9 @@ held-out data as literals; held-out data in the order of known words;
 inherited descriptors; killing supervisor or scorer; learning while scored; loading the machine;
 memorising by prefix; more budget; namespaces and mounts; network; odd logits;
 oversized checkpoint; patched scorer or math; pickle that runs code; ptrace;
-reading memory and /proc; replayed checkpoint; seed search; side files; symlinks; the ledger;
-the scorer's protocol; time stretched in start-up; training on validation data; writing outside
+reading memory and /proc; replayed checkpoint; seed search; side files; symlinks; the lab's draws;
+the ledger; the scorer's protocol; time stretched in start-up; training on validation data;
+words of the system; writing outside
 """
 
 
@@ -56,7 +67,7 @@ class _Anything(dict[str, str]):
 
 
 def patched(entry: Entry) -> dict[str, bytes]:
-    text = TRAIN
+    text = TRAIN[entry.kind]
     for edit in entry.filled(_Anything()):
         assert edit.path == "train.py"
         text = replace_once(text, edit, entry.name, ["train.py"])
@@ -67,6 +78,13 @@ def test_there_are_enough_of_both_and_every_class_is_there() -> None:
     assert len(CHEATS) >= 26
     assert len(HONEST) >= 24
     assert {entry.about for entry in CHEATS} == set(re.split(r";\s+", CLASSES.strip()))
+
+
+def test_every_kind_of_scoring_has_cheats_and_an_honest_patch() -> None:
+    for entries, least in ((CHEATS, 8), (HONEST, 1)):
+        counted = Counter(entry.kind for entry in entries)
+        assert set(counted) == set(KINDS)
+        assert min(counted.values()) >= least
 
 
 def test_names_and_patches_are_unique() -> None:
@@ -169,7 +187,7 @@ def test_a_bait_that_is_touched_says_so(tmp_path: Path, lab: Lab) -> None:
 @pytest.mark.slow
 def test_an_honest_patch_is_far_from_every_cap() -> None:
     for entry in HONEST:
-        before, after = {"train.py": TRAIN}, patched(entry)
+        before, after = {"train.py": TRAIN[entry.kind]}, patched(entry)
         check_seeds(before, after)
         found = measure(before, after)
         assert found.constants < CONSTANT_BYTES / 5, entry.name
@@ -182,8 +200,9 @@ def test_what_the_door_should_refuse_is_refused_for_that_reason() -> None:
     for entry in CHEATS:
         if entry.refused:
             with pytest.raises(PatchRefusedError) as refused:
-                check_seeds({"train.py": TRAIN}, patched(entry))
-                check_payload({"train.py": TRAIN}, patched(entry))
+                before = {"train.py": TRAIN[entry.kind]}
+                check_seeds(before, patched(entry))
+                check_payload(before, patched(entry))
             assert re.search(entry.ends, f"refused: {refused.value.message}"), entry.name
 
 
@@ -311,7 +330,10 @@ def held(entries: Sequence[Entry]) -> list[Entry]:
 
 
 def assert_nothing_gets_through(entries: Sequence[Entry], controls: int = CONTROLS) -> None:
-    report = run_redteam("microgpt", entries, lambda *_: None, controls=controls)
+    torch = os.environ.get(TORCH_PYTHON, "")
+    report = run_redteam(
+        "microgpt", entries, lambda *_: None, controls=controls, torch_python=torch
+    )
     bad = [finding for finding in report.findings if finding.outcome.bad]
     assert bad == []
     assert report.ledger == ()
@@ -334,6 +356,38 @@ def test_on_this_machine_no_cheat_works_and_no_honest_patch_is_flagged() -> None
     entries = held(catalogue())
     assert len(entries) >= len(catalogue()) - 1
     assert_nothing_gets_through(entries)
+
+
+@pytest.mark.slow
+@SANDBOXED
+def test_cheats_of_array_scoring_fail_and_an_honest_patch_of_it_passes() -> None:
+    """All of them: a run takes half a second."""
+    of_arrays = [entry for entry in held(catalogue()) if entry.kind == ARRAYS]
+    assert_nothing_gets_through(of_arrays, controls=4)
+
+
+def test_without_torch_the_cheats_of_token_scoring_are_reported_as_not_tried() -> None:
+    entries = [entry for entry in catalogue() if entry.kind == OF_TOKENS]
+    report = run_redteam("microgpt", entries, lambda *_: None)
+    assert {finding.outcome for finding in report.findings} == {Outcome.NOT_TRIED}
+    assert [finding.name for finding in report.findings] == [entry.name for entry in entries]
+    assert all(TORCH_PYTHON in finding.words for finding in report.findings)
+    assert report.ok, "what could not be tried is said, and is no failure of the lab"
+    assert report.count(Outcome.CAUGHT) == 0
+
+
+@pytest.mark.slow
+@pytest.mark.torch
+@SANDBOXED
+@pytest.mark.skipif(not os.environ.get(TORCH_PYTHON), reason=f"set ${TORCH_PYTHON}")
+def test_cheats_of_token_scoring_fail_where_there_is_torch() -> None:
+    names = ("tokens-look-ahead", "tokens-shaved-loss", "tokens-larger-prior")
+    entries = chosen("microgpt", names)
+    report = run_redteam(
+        "microgpt", entries, lambda *_: None, controls=2, torch_python=os.environ[TORCH_PYTHON]
+    )
+    assert [finding for finding in report.findings if finding.outcome.bad] == []
+    assert report.count(Outcome.NOT_TRIED) == 0
 
 
 @pytest.mark.long

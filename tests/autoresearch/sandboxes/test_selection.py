@@ -31,6 +31,7 @@ from autoresearch.sandboxes.syscalls import (
     SECLUDED,
     UNCONNECTED,
 )
+from autoresearch.sandboxes.system_folders import _SHARED
 from tests.support.paths import ROOT
 from tests.support.refusals import raises
 
@@ -374,6 +375,68 @@ def test_groups_of_both_versions_count_cpu_seconds(
     assert groups.cpu_s() == 2.5
     groups.remove()
     assert groups.cpu_s() == 0.0
+
+
+def test_the_cpu_seconds_of_one_child_are_told_apart_from_those_of_others(tmp_path: Path) -> None:
+    parent = tmp_path / "user.slice"
+    parent.mkdir()
+    for name in ("cpu.stat", "cgroup.procs"):
+        (parent / name).touch()
+    groups = Cgroups(mount=tmp_path, own="0::/user.slice/shell.scope")
+    for child, seconds in ((71, 1), (72, 2)):
+        before = set(parent.glob("autoresearch-*"))
+        groups.make(memory_mb=100, tasks=7)
+        groups.belong_to(child)
+        [group] = set(parent.glob("autoresearch-*")) - before
+        (group / "cpu.stat").write_text(f"usage_usec {seconds}000000\n")
+    assert (groups.cpu_s(71), groups.cpu_s(72), groups.cpu_s(73)) == (1.0, 2.0, 0.0)
+    assert groups.cpu_s() == 3.0
+
+
+LOOKS = """
+import datetime, json, os, ssl, sys, zoneinfo
+import numpy
+
+words = 0
+library = os.path.dirname(os.__file__)
+places = ["/usr/share/dict", "/usr/share/doc", "/usr/share/man", "/usr/share/perl", "/usr/src"]
+for folder in (*places, library + "/test", library + "/pydoc_data"):
+    for top, _, names in os.walk(folder):
+        for name in names:
+            try:
+                with open(os.path.join(top, name), "rb") as file:
+                    words += len(file.read())
+            except OSError:
+                pass
+ssl.create_default_context()
+there = [name for name in ("/usr/bin/env", "/bin/sh", "/usr/lib") if os.path.exists(name)]
+print(json.dumps({"bytes": words, "there": there}))
+"""
+
+
+@pytest.mark.parametrize("name", WALLS)
+def test_a_run_with_held_out_data_finds_no_dictionary_manual_or_test_data_of_the_system(
+    tmp_path: Path, name: str
+) -> None:
+    code, output = run(wall(name), confined(tmp_path, sys.executable, "-c", LOOKS, secluded=True))
+    assert code == 0, output
+    found = json.loads(output.splitlines()[-1])
+    assert found == {"bytes": 0, "there": ["/usr/bin/env", "/bin/sh", "/usr/lib"]}
+
+
+@pytest.mark.parametrize("name", WALLS)
+def test_a_program_without_held_out_data_is_shown_the_whole_system(
+    tmp_path: Path, name: str
+) -> None:
+    folder = Path("/usr/share")
+    shown = max((p for p in folder.iterdir() if p.is_dir()), key=lambda p: p.name not in _SHARED)
+    command = (sys.executable, "-c", f"import os; print(len(os.listdir({str(shown)!r})))")
+    whole = confined(tmp_path, *command, whole_system=True)
+    code, output = run(wall(name), whole)
+    assert (code, output.strip()) == (0, str(len(list(shown.iterdir()))))
+    if name == "bubblewrap":  # the other lets names be listed
+        code, _ = run(wall(name), confined(tmp_path, *command))
+        assert code != 0
 
 
 def test_where_no_group_counts_cpu_seconds_every_sandbox_says_so(

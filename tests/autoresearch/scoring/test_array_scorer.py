@@ -144,7 +144,7 @@ def test_the_function_scores_the_answers_to_inputs_that_the_run_never_saw(tmp_pa
 @pytest.mark.slow
 def test_a_model_that_answers_by_what_it_was_asked_before_is_found_out(tmp_path: Path) -> None:
     counts = "lambda x: (calls.extend(x), x[:, 0] + len(calls) / 1000)[1]"
-    assert "depend on what it was asked before" in failure(tmp_path, counts)
+    assert "depend on more than the row itself" in failure(tmp_path, counts)
 
 
 ORDER = """

@@ -283,7 +283,7 @@ def unused():
 @pytest.mark.real_runs
 def test_a_model_that_learns_while_it_is_scored_is_found_out(tmp_path: Path) -> None:
     words = failure(tmp_path, model_target(LEARNING), held_out=30)
-    assert words.startswith("the model's answers depend on what it was asked before")
+    assert words.startswith("the model's answers depend on more than the row itself")
 
 
 @pytest.mark.slow
@@ -297,7 +297,7 @@ def test_a_model_that_knows_which_batch_it_is_in_is_found_out(tmp_path: Path) ->
 def unused():
     def model(tokens): pass"""
     words = failure(tmp_path, model_target(body), held_out=30)
-    assert "depend on what it was asked before" in words
+    assert "depend on more than the row itself" in words
 
 
 BULK = """return logits(tokens[:, -1])
@@ -331,7 +331,7 @@ def test_a_score_in_bulk_is_the_score_by_reveal(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_model_that_looks_ahead_in_bulk_is_found_out(tmp_path: Path) -> None:
     words = failure(tmp_path, model_target(BULK.replace("LOOK", LOOK_AHEAD)), bulk=True)
-    assert "depend on what it was asked before" in words
+    assert "depend on more than the row itself" in words
 
 
 @pytest.mark.slow
