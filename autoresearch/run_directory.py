@@ -48,7 +48,7 @@ class RunSpec:
     env: dict[str, str]  # the contract's own additions
     devices: tuple[str, ...]  # slots of which one, or `cpus` cores, are leased: cpu-0, gpu-0/2
     devices_dir: str  # where the leases of cores are
-    budget_unit: str  # "tokens", "wall_s" or "cpu_s"
+    budget_unit: str  # "tokens", "wall_s", "cpu_s", or "timeout_s"
     budget: float
     cpu_ceiling_s: float | None  # with a token budget
     wall_ceiling_s: float  # whole process, start-up included: nothing outlives it
@@ -84,11 +84,17 @@ class RunSpec:
     samples: int = 0  # positions that are shown prefix by prefix
     tolerance: float = 0.0  # nats by which a position's cost may differ there
     function: str = ""  # of a target that evaluates answers itself: "evaluate.py:score"
+    steady: bool = False  # a slower machine does not change what it measures, though it has seconds
 
     @property
     def sealed(self) -> bool:
         """True if a model is scored, rather than a number read from the run or from a clock."""
         return self.scoring == "sealed"
+
+    @property
+    def timed(self) -> bool:
+        """True if a slower machine means another number, so that its load taints the run."""
+        return self.budget_unit != "tokens" and not self.steady
 
     @property
     def serves_tokens(self) -> bool:

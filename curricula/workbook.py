@@ -11,6 +11,7 @@ from pathlib import Path
 
 from markdown_it import MarkdownIt
 
+from autoresearch.common.files import NotUtf8Error, person_text
 from curricula.errors import CourseError, SubmissionError
 from curricula.grading.grader import MOST_BYTES
 
@@ -114,11 +115,12 @@ def _read(path: Path) -> str:
             raise SubmissionError(
                 f"{path} is over 64 kB.", "An answer is a few lines.", reason="too_large"
             )
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        return person_text(path.read_bytes())
+    except NotUtf8Error as error:
+        raise SubmissionError(f"{path} {error}.", reason="unreadable_file") from error
+    except OSError as error:
         raise SubmissionError(
-            f"{path} can't be read: {why}.",
+            f"{path} can't be read: {error.strerror}.",
             "Give the path of a workbook that start_lesson made.",
             reason="unreadable_file",
         ) from error

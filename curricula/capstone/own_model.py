@@ -14,6 +14,7 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
+from autoresearch.common.files import NotUtf8Error, person_text
 from curricula.capstone.names import HELD_OUT, LONGEST, Names
 from curricula.errors import SubmissionError
 from curricula.grading.answers import error_words
@@ -152,11 +153,12 @@ class Sizes:
 def read_model(path: Path) -> str:
     """A learner's file as text; raise SubmissionError where it is none."""
     try:
-        source = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        source = person_text(path.read_bytes())
+    except NotUtf8Error as error:
+        raise SubmissionError(f"{path} {error}.", reason="unreadable_file") from error
+    except OSError as error:
         raise SubmissionError(
-            f"{path} can't be read: {why}.",
+            f"{path} can't be read: {error.strerror}.",
             "Give the file in which you rebuilt the model.",
             reason="unreadable_file",
         ) from error
