@@ -59,7 +59,7 @@ def repair(proposal: Proposal, snapshot: Snapshot, report: RunReport, log: str) 
 
 
 def hint(proposal: Proposal, snapshot: Snapshot, report: RunReport, log: str) -> str:
-    """What to do about a failure that can't be repaired, "" where only the log tells."""
+    """Say what to do about a failure that can't be repaired, "" where only the log tells."""
     if report.cause in (EndCause.OVER_TIME, EndCause.HUNG):
         return _never_ended(proposal, snapshot)
     found = _NO_MODULE.findall(log)
@@ -67,7 +67,7 @@ def hint(proposal: Proposal, snapshot: Snapshot, report: RunReport, log: str) ->
 
 
 def unknown_module(module: str, folders: tuple[str, ...]) -> str:
-    """What to do about a module that nothing has and nothing declares."""
+    """Say what to do about a module that nothing has and nothing declares."""
     inside = (
         f" If it lies in a git submodule ({', '.join(folders)}), check that out." if folders else ""
     )
@@ -81,7 +81,7 @@ def unknown_module(module: str, folders: tuple[str, ...]) -> str:
 
 
 def _never_ended(proposal: Proposal, snapshot: Snapshot) -> str:
-    """What to do about a program that was killed by its time-out."""
+    """Say what to do about a program that was killed by its time-out."""
     program = _program(proposal, snapshot)
     code = snapshot.read(program) if program else ""
     line, found = endless_line(code), bounds(program, code)

@@ -1,4 +1,4 @@
-"""How long a program runs, by its code: whether it ends, by a clock or itself, what bounds it."""
+"""Duration of a program, by its code: whether it ends, by a clock or itself, what bounds it."""
 
 import ast
 import re
@@ -19,7 +19,7 @@ BUDGET = "AUTORESEARCH_BUDGET"  # a program that reads it spends it
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bound:
-    """What decides how much a program does."""
+    """An option, a variable or a constant that decides how much a program does."""
 
     typed: str  # "--max_iters=N", "STEPS=N", or a constant's name
     where: str  # "train.py:12"

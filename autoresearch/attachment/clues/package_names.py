@@ -28,7 +28,7 @@ WELL_KNOWN = frozenset(
     patsy peft plotly polars pooch protobuf psutil psycopg2 pyarrow pybind11 pydantic pygame
     pymongo pyparsing pyro pytest pytest_benchmark pytorch_lightning pytz ray redis regex
     requests rich safetensors scipy seaborn sentence_transformers sentencepiece shap shapely
-    simplejson simpy six sortedcontainers soundfile spacy sqlalchemy stable_baselines3
+    simplejson six sortedcontainers soundfile spacy sqlalchemy stable_baselines3
     starlette statsmodels streamlit sympy tabulate tensorboard tensorboardX tensorflow
     termcolor tiktoken timm tokenizers toml tomli tomlkit toolz torch torchaudio torchmetrics
     torchtext torchvision tqdm transformers treelib triton trl typer typing_extensions ujson

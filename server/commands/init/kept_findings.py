@@ -1,4 +1,4 @@
-"""What an `init` that failed had found, for the next one on the same folder.
+"""Findings of an `init` that failed, for the next one on the same folder.
 
     attachments/KEY.json   in the home; KEY is of the folder's path
 
