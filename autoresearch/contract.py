@@ -94,7 +94,7 @@ class Budget(Section):
         if self.tokens is not None:
             return f"{self.tokens:,} training tokens within {self.cpu_s:g} CPU-seconds"
         if self.timeout_s is not None:
-            return f"none: a run ends by itself, or is killed after {self.timeout_s:g} seconds"
+            return f"a time-out of {self.timeout_s:g} seconds"
         return f"{self.amount:g} {'CPU-' if self.unit == 'cpu_s' else ''}seconds"
 
 

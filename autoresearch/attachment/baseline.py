@@ -103,7 +103,8 @@ def measure_baseline(
                 unproved.release()
                 return Baseline(lab=lab, proposal=proposal, contract=text, runs=runs)
             log = lab.log(report.run)
-            if report.measurement is not None or report.cause is EndCause.DISTURBED:
+            seen = report.cause is EndCause.DISTURBED and not known
+            if report.measurement is not None or seen:
                 following = choose(proposal, said_numbers(log))
             else:
                 following = _repaired(proposal, snapshot, report, log, watch)
@@ -208,8 +209,10 @@ def _run(lab: Lab, watch: Watch, *, counts: bool = True) -> RunReport:
     for n in range(MOST_REPEATED):
         report = _to_end(lab, watch)
         only_disturbed = report.cause is EndCause.DISTURBED and not counts
-        if not report.state.repeated or only_disturbed:
-            return report
+        timeout_s = lab.contract.run.budget.timeout_s
+        too_long = timeout_s is not None and report.wall_s >= timeout_s
+        if not report.state.repeated or only_disturbed or too_long:
+            return report  # too long for its time-out: again would be no shorter
         rest_s = REST_S * n if n + 1 < MOST_REPEATED else 0.0
         watch.said(f"{report.run}: {report.state}: {report.reason}")
         watch.now(f"waiting {rest_s:g} s for a quieter machine")

@@ -60,7 +60,8 @@ def repair(proposal: Proposal, snapshot: Snapshot, report: RunReport, log: str) 
 
 def hint(proposal: Proposal, snapshot: Snapshot, report: RunReport, log: str) -> str:
     """Say what to do about a failure that can't be repaired, "" where only the log tells."""
-    if report.cause in (EndCause.OVER_TIME, EndCause.HUNG):
+    too_long = report.cause is EndCause.DISTURBED and report.wall_s >= proposal.budget_s.value
+    if report.cause in (EndCause.OVER_TIME, EndCause.HUNG) or too_long:
         return _never_ended(proposal, snapshot)
     found = _NO_MODULE.findall(log)
     return unknown_module(found[-1].partition(".")[0], submodules(snapshot)) if found else ""

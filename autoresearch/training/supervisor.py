@@ -252,6 +252,8 @@ class _Supervisor:
         )
         if timed and not taint and self._gpu is not None:
             taint = self._gpu.disturbance()
+        if taint and self._steady and not steady:
+            taint = f"killed at {end.limit}, while {taint}"
         return End(EndCause.DISTURBED, taint) if taint else None
 
     def _cores(self) -> int:

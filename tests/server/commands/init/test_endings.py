@@ -23,6 +23,7 @@ from tests.support.fakes import OnABusyMachine, processes_with, wait_for
 from tests.support.foreign import SCORE, Foreign
 from tests.support.printed import quietly
 from tests.support.proposals import look
+from tests.support.refusals import raises
 from tests.support.repositories import git
 
 NO_CHANGE = ("", "", "")
@@ -113,6 +114,22 @@ def test_on_a_busy_machine_a_program_that_ends_by_itself_is_attached(
 
     assert attach(root, answers, yes=True, open_lab=open_lab) == 0
     assert "Baseline: loss 3" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_a_program_without_an_end_is_said_to_be_one_beside_any_load(
+    home: Path, tmp_path: Path
+) -> None:
+    root = make(tmp_path, "import time\nwhile True:\n    time.sleep(0.1)\n    print('loss:', 1)\n")
+
+    def open_lab(contract: str) -> Lab:
+        lab = Lab.open(str(root), home=home, contract=contract)
+        lab.__dict__["runs"] = replace(lab.runs, executor=OnABusyMachine())
+        return lab
+
+    with raises("run_start.baseline_fails", "work.py:2", "--budget-s"):
+        attach(root, Answers(budget_s=0.6), yes=True, open_lab=open_lab)
+    assert list(lab_names(home)) == []
 
 
 @pytest.mark.slow
