@@ -11,11 +11,20 @@ from typing import Annotated, Any, Literal, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from autoresearch.common.files import NotUtf8Error, person_text
 from autoresearch.errors import ContractError
 from autoresearch.guard_table import Command, Guard, GuardTable
 
 FILE_NAME = "autoresearch.toml"
 DEFAULT_MEMORY_MB = 4096  # for a run whose contract sets no limit
+_TIMES = {"s", "sec", "secs", "second", "seconds", "ms", "us", "µs", "ns", "min", "minutes"}
+_SPEEDS = frozenset(
+    re.findall(
+        r"\S+",
+        "time timing wall cpu latency duration elapsed runtime seconds secs sec ms us ns minutes "
+        "throughput speed speedup fps ips ops qps rps tps flops gflops tflops mfu bandwidth hz ",
+    )
+)
 
 
 class Section(BaseModel):
@@ -44,32 +53,40 @@ class Edit(Section):
 
 
 class Budget(Section):
-    """Exactly one of wall seconds, CPU seconds, or training tokens under a CPU ceiling."""
+    """Exactly one of wall seconds, CPU seconds, training tokens under a CPU ceiling, a time-out.
+
+    A budget is what a run has to do its work with. A time-out is none: the program ends by itself
+    after the same work on any machine, and one that does not is killed.
+    """
 
     tokens: Annotated[int, Field(gt=0)] | None = None
     cpu_s: Annotated[float, Field(gt=0)] | None = None
     wall_s: Annotated[float, Field(gt=0)] | None = None
+    timeout_s: Annotated[float, Field(gt=0)] | None = None
 
     @model_validator(mode="after")
     def _one_budget(self) -> "Budget":
+        seconds = [s for s in (self.cpu_s, self.wall_s, self.timeout_s) if s is not None]
         if self.tokens is not None:
-            if self.cpu_s is None or self.wall_s is not None:
+            if self.cpu_s is None or len(seconds) > 1:
                 raise ValueError("a token budget is { tokens = N, cpu_s = CEILING }")
-        elif (self.cpu_s is None) == (self.wall_s is None):
-            raise ValueError("give one of wall_s, cpu_s, or tokens with a cpu_s ceiling")
+        elif len(seconds) != 1:
+            raise ValueError("give one of wall_s, cpu_s, timeout_s, or tokens with a cpu_s ceiling")
         return self
 
     @property
     def unit(self) -> str:
-        """One of "tokens", "cpu_s" and "wall_s"."""
+        """One of "tokens", "cpu_s", "wall_s" and "timeout_s"."""
         if self.tokens is not None:
             return "tokens"
-        return "cpu_s" if self.cpu_s is not None else "wall_s"
+        if self.cpu_s is not None:
+            return "cpu_s"
+        return "wall_s" if self.wall_s is not None else "timeout_s"
 
     @property
     def amount(self) -> float:
         """The size of the budget in its unit."""
-        amount = self.tokens or self.cpu_s or self.wall_s
+        amount = self.tokens or self.cpu_s or self.wall_s or self.timeout_s
         assert amount is not None
         return amount
 
@@ -77,6 +94,8 @@ class Budget(Section):
         """Return a text for people: "250,000 training tokens within 15 CPU-seconds"."""
         if self.tokens is not None:
             return f"{self.tokens:,} training tokens within {self.cpu_s:g} CPU-seconds"
+        if self.timeout_s is not None:
+            return f"a time-out of {self.timeout_s:g} seconds"
         return f"{self.amount:g} {'CPU-' if self.unit == 'cpu_s' else ''}seconds"
 
 
@@ -126,6 +145,8 @@ class RunTable(Section):
     @property
     def wall_ceiling_s(self) -> float:
         """Wall seconds after which a run is killed: start-up, then the budget with room to wait."""
+        if self.budget.timeout_s is not None:
+            return self.budget.timeout_s
         if self.budget.wall_s is not None:
             return self.startup_s + self.budget.wall_s
         assert self.budget.cpu_s is not None
@@ -282,6 +303,11 @@ class Contract(Section):
                 raise ValueError("a token budget is for sealed targets: the lab serves the tokens")
         elif self.sealed and self.sealed.vocab == "arrays" and self.run.budget.tokens is not None:
             raise ValueError('vocab = "arrays" has no tokens: give a budget in seconds')
+        if self.run.budget.timeout_s is not None:
+            if self.sealed is not None:
+                raise ValueError("timeout_s is for targets that print their own number")
+            if self.run.early_stop:
+                raise ValueError("early_stop compares shares of a budget, and timeout_s is none")
         return self
 
     @property
@@ -295,6 +321,14 @@ class Contract(Section):
         """The guards that print a number, by their names."""
         tables = self.guards.items()
         return {name: g for name, g in tables if isinstance(g, GuardTable) and g.metric}
+
+    @property
+    def load_sensitive(self) -> bool:
+        """True if a slower machine changes the metric: seconds are the budget, or are measured."""
+        unit = self.run.budget.unit
+        if unit == "timeout_s":
+            return measures_speed(self.metric)
+        return unit != "tokens"
 
     @property
     def sealed_paths(self) -> tuple[str, ...]:
@@ -311,6 +345,25 @@ class Contract(Section):
         return (self.environment.lock, "pyproject.toml")
 
 
+def measures_speed(metric: Metric) -> bool:
+    """Return whether a metric is a time, or a rate in time: by its source, its unit or its name."""
+    if metric.scoring == "clock" or metric.unit.lower() in _TIMES or _is_rate(metric.unit):
+        return True
+    words = [word for word in re.split(r"[^a-z0-9]+", metric.name.lower()) if word]
+    return bool(_SPEEDS & set(words)) or words[-1:] == ["s"] or _is_rate(metric.name)
+
+
+def _is_rate(name: str) -> bool:
+    return bool(
+        re.search(r"(?:/|\bper\W?)\s?(?:s|sec|second|ms|min|minute|hour|h)$", _spaced(name))
+    )
+
+
+def _spaced(name: str) -> str:
+    """Return a name's words between spaces: "tokens_per_s" is "tokens per s"."""
+    return name.lower().replace("_", " ")
+
+
 def parse_contract(text: bytes, origin: str = FILE_NAME) -> Contract:
     """Parse and check a contract.
 
@@ -325,8 +378,10 @@ def parse_contract(text: bytes, origin: str = FILE_NAME) -> Contract:
         ContractError: It is not TOML, or has mistakes; the message lists all, one a line.
     """
     try:
-        tables = tomllib.loads(text.decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        tables = tomllib.loads(person_text(text))
+    except NotUtf8Error as error:
+        raise ContractError(f"{origin} {error}.", reason="not_utf8") from error
+    except tomllib.TOMLDecodeError as error:
         raise ContractError(
             f"{origin} is not TOML: {error}.", "Fix that line.", reason="not_toml"
         ) from error

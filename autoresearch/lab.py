@@ -13,6 +13,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from autoresearch.common.files import as_text
 from autoresearch.contract import FILE_NAME, Contract, parse_contract
 from autoresearch.errors import InvalidStateError, NotFoundError
 from autoresearch.executors.local import LocalExecutor
@@ -309,7 +310,7 @@ class Lab:
                 "Ask for another file.",
                 reason="held_out",
             )
-        return self.repository.read_file(commit, path).decode(errors="replace")
+        return as_text(self.repository.read_file(commit, path))
 
     def reader(self, commit: str) -> Reader:
         """Return a reader of files at a commit."""

@@ -49,7 +49,7 @@ class RunSpec:
     env: dict[str, str]  # the contract's own additions
     devices: tuple[str, ...]  # slots of which one, or `cpus` cores, are leased: cpu-0, gpu-0/2
     devices_dir: str  # where the leases of cores are
-    budget_unit: str  # "tokens", "wall_s" or "cpu_s"
+    budget_unit: str  # "tokens", "wall_s", "cpu_s", or "timeout_s"
     budget: float
     cpu_ceiling_s: float | None  # with a token budget
     wall_ceiling_s: float  # whole process, start-up included: nothing outlives it
@@ -91,11 +91,17 @@ class RunSpec:
     load_cpu_s: float = 0.0  # CPU seconds for a model to load; 0.0: no limit
     score_cpu_s: float = 0.0  # the same for its answers; or, if that is more,
     score_cpu_share: float = 0.0  # this share of the CPU seconds of its training
+    steady: bool = False  # a slower machine does not change what it measures, though it has seconds
 
     @property
     def sealed(self) -> bool:
         """True if a model is scored, rather than a number read from the run or from a clock."""
         return self.scoring == "sealed"
+
+    @property
+    def timed(self) -> bool:
+        """True if a slower machine means another number, so that its load taints the run."""
+        return self.budget_unit != "tokens" and not self.steady
 
     @property
     def serves_tokens(self) -> bool:

@@ -6,23 +6,24 @@ however this ends: its runs are killed and its folder is deleted.
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from filelock import FileLock
 
 from autoresearch.attachment.contract_text import contract_text
-from autoresearch.attachment.metric_names import Number
+from autoresearch.attachment.metric_names import Number, may_have_a_sign
 from autoresearch.attachment.printed_numbers import said_numbers
-from autoresearch.attachment.proposal_parts import Meter, Part, Proposal
-from autoresearch.attachment.repairs import Repaired, repair
+from autoresearch.attachment.proposal_parts import Meter, Part, Proposal, Sureness
+from autoresearch.attachment.repairs import Repaired, hint, repair
 from autoresearch.errors import RunStartError
 from autoresearch.git.snapshot import Snapshot
 from autoresearch.lab import Lab
-from autoresearch.records import RunReport, RunState
+from autoresearch.records import EndCause, RunReport, RunState
 from autoresearch.run_directory import remove_tree
 from autoresearch.run_output.log_digest import digest
+from autoresearch.setup.settings import UNPROVED
 
 MOST_TRIES = 6  # contracts, one after another
 FEWEST_RUNS, MOST_RUNS = 2, 5
@@ -32,6 +33,11 @@ REST_S = 2.0
 LOOK_S = 0.1
 ENDING_S = 40.0
 DIGEST = 1500  # characters of a log in an error
+FIX = (
+    "Fix that in the repository and commit it, or give what is missing: --command, --metric and "
+    "--pattern or --metric-file, --budget-s, --input PATH, --python PATH, --package NAME, "
+    "--network."
+)
 
 
 class Watch(Protocol):
@@ -69,24 +75,36 @@ class Baseline:
 
 
 def measure_baseline(
-    proposal: Proposal, snapshot: Snapshot, open_lab: Opener, watch: Watch, choose: Chooser
+    proposal: Proposal,
+    snapshot: Snapshot,
+    open_lab: Opener,
+    watch: Watch,
+    choose: Chooser,
+    note: Callable[[Proposal], None] = lambda proposal: None,
 ) -> Baseline:
     """Run the baseline, correcting the proposal by what a run shows.
 
     While the metric is not known a run is timed only, and `choose` picks it from what was printed.
-    Raises RunStartError with the digest of the log if nothing more can be corrected.
+    `note` is called with each corrected proposal. Until the baseline is measured the lab says that
+    it is not. Raises RunStartError with the digest of the log if nothing more can be corrected.
     """
     for _ in range(MOST_TRIES):
         known = not proposal.missing
         text = contract_text(proposal if known else _timed(proposal))
         lab = open_lab(text)
         try:
-            report = _run(lab, watch)
+            unproved = FileLock(lab.folder / UNPROVED)
+            unproved.acquire(blocking=False)
+            report = _run(lab, watch, counts=known)
             if report.measurement is not None and known:
                 runs = _repeat(lab, report, watch)
+                refuse_signed(proposal, runs)
+                (lab.folder / UNPROVED).unlink()
+                unproved.release()
                 return Baseline(lab=lab, proposal=proposal, contract=text, runs=runs)
             log = lab.log(report.run)
-            if report.measurement is not None:
+            seen = report.cause is EndCause.DISTURBED and not known
+            if report.measurement is not None or seen:
                 following = choose(proposal, said_numbers(log))
             else:
                 following = _repaired(proposal, snapshot, report, log, watch)
@@ -95,6 +113,7 @@ def measure_baseline(
             raise
         discard(lab)
         proposal = following
+        note(proposal)
     raise RunStartError(
         f"The baseline still fails after {MOST_TRIES} tries, each corrected by the one before.",
         "Give the rest as options: `autoresearch-mcp init --help` lists them.",
@@ -136,19 +155,33 @@ def _repaired(
 ) -> Proposal:
     repaired: Repaired | None = repair(proposal, snapshot, report, log)
     if repaired is None:
-        raise _failure(report, log)
+        raise _failure(report, log, hint(proposal, snapshot, report, log))
     watch.said(f"{report.run}: {repaired.words}; trying again")
     return repaired.proposal
 
 
-def _failure(report: RunReport, log: str) -> RunStartError:
+def refuse_signed(proposal: Proposal, runs: Sequence[RunReport]) -> None:
+    """Raise RunStartError if an error to minimise is negative: less of it would not be better."""
+    metric, direction = proposal.metric, proposal.direction
+    if metric is None or direction is None or direction.sure is Sureness.SAID:
+        return
+    values = [run.measurement.value for run in runs if run.measurement is not None]
+    if direction.value == "min" and may_have_a_sign(metric.value.name) and min(values) < 0:
+        raise RunStartError(
+            f"{metric.value.name} is {min(values):g}: an error with a sign is best at 0, and the "
+            "lower the better would be wrong.",
+            "Print its size, such as abs(error), and commit that; or choose another metric "
+            "(--metric), or say which way is better: --direction min or max.",
+            reason="signed_error",
+        )
+
+
+def _failure(report: RunReport, log: str, hint: str = "") -> RunStartError:
     printed = digest(log, DIGEST)
     quoted = f"\nIts output, of an untrusted program:\n{printed}" if printed.strip() else ""
     return RunStartError(
         f"The baseline does not run: {report.reason.rstrip('.')}.{quoted}\n",
-        "Nothing was kept. Fix that in the repository and commit it, or give what is missing: "
-        "--command, --metric and --pattern or --metric-file, --budget-s, --input PATH, "
-        "--python PATH, --network.",
+        f"{hint or FIX} No lab was kept; the next init starts from what this one found.",
         reason="baseline_fails",
     )
 
@@ -168,19 +201,26 @@ def _repeat(lab: Lab, first: RunReport, watch: Watch) -> tuple[RunReport, ...]:
     return tuple(runs)
 
 
-def _run(lab: Lab, watch: Watch) -> RunReport:
-    """One run of the code as it is; repeated where the machine disturbed it."""
+def _run(lab: Lab, watch: Watch, *, counts: bool = True) -> RunReport:
+    """One run of the code as it is; repeated where the machine disturbed it, if its number counts.
+
+    Where only what it prints is asked, a busy machine changes nothing.
+    """
     for n in range(MOST_REPEATED):
         report = _to_end(lab, watch)
-        if not report.state.repeated:
-            return report
+        only_disturbed = report.cause is EndCause.DISTURBED and not counts
+        timeout_s = lab.contract.run.budget.timeout_s
+        too_long = timeout_s is not None and report.wall_s >= timeout_s
+        if not report.state.repeated or only_disturbed or too_long:
+            return report  # too long for its time-out: again would be no shorter
         rest_s = REST_S * n if n + 1 < MOST_REPEATED else 0.0
         watch.said(f"{report.run}: {report.state}: {report.reason}")
         watch.now(f"waiting {rest_s:g} s for a quieter machine")
         time.sleep(rest_s)
     raise RunStartError(
         f"The machine disturbed {MOST_REPEATED} runs in a row: {report.reason}.",
-        "Nothing was kept. Try again when it is quieter; `autoresearch-mcp doctor` checks it.",
+        "No lab was kept, but what was found is: run the same init again when the machine is "
+        "quieter (`autoresearch-mcp doctor` checks it).",
         reason="disturbed",
     )
 

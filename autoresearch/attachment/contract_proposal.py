@@ -8,17 +8,31 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import PurePosixPath
 
+from autoresearch.attachment.clues.duration import clock_line
+from autoresearch.attachment.clues.other_commands import files_of, texts_with_numbers
 from autoresearch.attachment.commands import PYTHON, typed
-from autoresearch.attachment.editable_files import as_globs, sources_of, tested_sources
-from autoresearch.attachment.imports import Reach, reach_of
+from autoresearch.attachment.editable_files import (
+    as_globs,
+    asks_the_question,
+    sources_of,
+    tested_sources,
+)
+from autoresearch.attachment.imports import Reach, as_inputs, reach_of
 from autoresearch.attachment.karpathy import recognise
 from autoresearch.attachment.metric_names import Number, candidates, direction_of
 from autoresearch.attachment.print_statements import printed_numbers
-from autoresearch.attachment.programs import Program, find_programs, tests_of
+from autoresearch.attachment.programs import Program, find_programs, program_of, tests_of
 from autoresearch.attachment.proposal_parts import Answers, Meter, Part, Proposal, Sureness
-from autoresearch.attachment.surroundings import Interpreter, choose_interpreter, read_inputs
+from autoresearch.attachment.surroundings import (
+    Interpreter,
+    choose_interpreter,
+    read_inputs,
+    submodules,
+    text_beside,
+)
 from autoresearch.errors import ContractError
 from autoresearch.git.snapshot import Snapshot
 
@@ -44,7 +58,9 @@ class _Subject:
 
 def propose(snapshot: Snapshot, answers: Answers, environ: Mapping[str, str]) -> Proposal:
     """Raise ContractError where an answer is not one; None stands for what must be asked."""
-    text = recognise(snapshot.files, snapshot.read) if _adds_nothing(answers) else None
+    text = None
+    if _adds_nothing(answers) and not snapshot.folder:
+        text = recognise(snapshot.files, snapshot.read)
     programs = find_programs(snapshot)
     subject = _subject(snapshot, answers, programs)
     reach = subject.reach if subject else Reach((), (), ())
@@ -53,9 +69,9 @@ def propose(snapshot: Snapshot, answers: Answers, environ: Mapping[str, str]) ->
     needed = reach.packages
     if any("pytest" in argv for argv in (started, *guards.value.values())):
         needed = tuple(dict.fromkeys([*needed, "pytest"]))
-    interpreter = choose_interpreter(snapshot, needed, environ)
+    interpreter = choose_interpreter(snapshot, needed, environ, answers.packages)
     if answers.python:
-        interpreter = replace(interpreter, packages=None, lock=None)
+        interpreter = replace(interpreter, packages=None, lock=None, unknown=())
     metric = _metric(answers, subject)
     edit = _edit(snapshot, answers, subject)
     return Proposal(
@@ -65,6 +81,7 @@ def propose(snapshot: Snapshot, answers: Answers, environ: Mapping[str, str]) ->
         direction=_direction(answers, metric),
         edit=edit,
         budget_s=_budget(answers),
+        ends=_ends(snapshot, subject),
         python=Part(answers.python, "", SAID) if answers.python else interpreter.python,
         packages=interpreter.packages,
         lock=interpreter.lock,
@@ -76,6 +93,10 @@ def propose(snapshot: Snapshot, answers: Answers, environ: Mapping[str, str]) ->
         most=Part(_most(answers), "", SAID),
         text=_known(text, answers, interpreter) if text else None,
         needed=needed,
+        unknown=interpreter.unknown,
+        submodules=submodules(snapshot),
+        folder=snapshot.folder,
+        notebooks=() if subject else tuple(p for p in snapshot.files if p.endswith(".ipynb")),
         device=_device(needed),
         choices=_choices(subject, programs),
     )
@@ -117,37 +138,34 @@ def _of_command(
     snapshot: Snapshot, command: Part[tuple[str, ...]], env: Mapping[str, str]
 ) -> _Subject:
     if "pytest" in command.value[:3]:
-        reached = [reach_of(path, snapshot.files, snapshot.read) for path in _tests(snapshot)]
+        reached = [_reach(path, snapshot) for path in _tests(snapshot)]
         return _Subject(command=command, env=env, reach=_all(reached), numbers=(), suite=True)
-    program = _program_of(command.value, snapshot)
+    program = program_of(command.value, snapshot)
     if not program:
-        return _Subject(command=command, env=env, reach=Reach((), (), ()), numbers=())
-    reach = reach_of(program, snapshot.files, snapshot.read)
-    numbers = [
+        files = files_of(command.value, snapshot)
+        program = next(iter(files), "")
+    if not program.endswith(".py"):
+        texts = [n for path in files for n in texts_with_numbers(path, snapshot.read(path))]
+        reach = Reach(files, (), ())
+        numbers = candidates(texts)
+        return _Subject(command=command, env=env, reach=reach, numbers=numbers, program=program)
+    reach = _reach(program, snapshot)
+    printed = [
         number for path in reach.files for number in printed_numbers(path, snapshot.read(path))
     ]
-    own = [number for number in numbers if number.where.startswith(f"{program}:")]
+    own = [number for number in printed if number.where.startswith(f"{program}:")]
     return _Subject(
         command=command,
         env=env,
         reach=reach,
-        numbers=candidates(own) or candidates(numbers),
+        numbers=candidates(own) or candidates(printed),
         program=program,
     )
 
 
-def _program_of(argv: Sequence[str], snapshot: Snapshot) -> str:
-    """The file of the repository that a command starts, "" if it names none."""
-    files = set(snapshot.files)
-    for before, part in zip(("", *argv), argv, strict=False):
-        path = part.removeprefix("./")
-        if path in files and path.endswith(".py"):
-            return path
-        if before == "-m":
-            stem = part.replace(".", "/")
-            places = (f"{r}{stem}{end}" for r in ("", "src/") for end in ("/__main__.py", ".py"))
-            return next((place for place in places if place in files), "")
-    return ""
+def _reach(path: str, snapshot: Snapshot) -> Reach:
+    beside = partial(text_beside, snapshot, submodules(snapshot))
+    return reach_of(path, snapshot.files, snapshot.read, beside)
 
 
 def _metric(answers: Answers, subject: _Subject | None) -> Part[Meter] | None:
@@ -161,7 +179,9 @@ def _metric(answers: Answers, subject: _Subject | None) -> Part[Meter] | None:
         return Part(*_clock(subject))
     if len(subject.numbers) == 1:
         number = subject.numbers[0]
-        return Part(meter_of(number), f"{number.where} prints {number.label!r}")
+        trained = bool({"train", "training"} & set(number.words))
+        why = f"{number.where} prints {number.label!r}{', on data that it trains on' * trained}"
+        return Part(meter_of(number), why, GUESSED if trained else Sureness.FOUND)
     return None
 
 
@@ -253,11 +273,22 @@ def _sources(snapshot: Snapshot, subject: _Subject) -> Part[tuple[str, ...]] | N
     if not sources:
         return None
     globs = as_globs(sources, snapshot.files)
+    fixed = [path for path in subject.reach.files if asks_the_question(path)]
+    stays = f"; {', '.join(fixed)} stays as it is" if fixed and set(fixed) - set(sources) else ""
     if subject.program not in sources:
         return Part(globs, f"what {subject.program} measures; it stays unchanged")
     beside = " and what it imports" if len(sources) > 1 else ""
-    why = f"{subject.program}{beside}; it prints its own number, so a patch could change how"
+    why = f"{subject.program}{beside}; it prints its own number, so a patch could change how{stays}"
     return Part(globs, why, GUESSED)
+
+
+def _ends(snapshot: Snapshot, subject: _Subject | None) -> bool:
+    """Return whether the program decides itself when it is done, rather than a clock."""
+    if subject is None or subject.suite:
+        return True
+    if subject.command.value[0] in ("timeout", "gtimeout"):
+        return False
+    return not any(clock_line(snapshot.read(path)) for path in subject.reach.files)
 
 
 def _budget(answers: Answers) -> Part[float]:
@@ -274,6 +305,9 @@ def _most(answers: Answers) -> Mapping[str, float]:
 
 def _inputs(snapshot: Snapshot, answers: Answers, reach: Reach) -> Part[tuple[str, ...]]:
     found = read_inputs(snapshot, reach.files)
+    for place in as_inputs(reach.beside):
+        if not any(place == path or place.startswith(f"{path.rstrip('/')}/") for path in found):
+            found[place] = "it is imported, but not in the commit"
     paths = tuple(dict.fromkeys([*answers.inputs, *found]))
     why = "; ".join(f"{path}: {why}" for path, why in found.items())
     return Part(paths, why, SAID if answers.inputs and not found else Sureness.FOUND)
@@ -338,6 +372,7 @@ def _all(reached: Sequence[Reach]) -> Reach:
         tuple(dict.fromkeys(path for reach in reached for path in reach.files)),
         tuple(sorted({package for reach in reached for package in reach.packages})),
         tuple(dict.fromkeys(root for reach in reached for root in reach.roots)),
+        tuple(dict.fromkeys(path for reach in reached for path in reach.beside)),
     )
 
 

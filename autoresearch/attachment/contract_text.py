@@ -1,24 +1,57 @@
 """Makes the text of a contract out of a proposal that lacks nothing."""
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
+from autoresearch.attachment.editable_files import literal
 from autoresearch.attachment.metric_names import best_possible
-from autoresearch.attachment.proposal_parts import Proposal
+from autoresearch.attachment.proposal_parts import Part, Proposal
 from autoresearch.contract import parse_contract
 
 if TYPE_CHECKING:
     from tomlkit.items import Item
 
 Value: TypeAlias = str | bool | float | Sequence[str] | Mapping[str, "Value"]
-_LONGEST = 90  # characters of a list in one line
+_LONGEST = 79  # characters of a line, where a list or a table can be broken
 
 
 def contract_text(proposal: Proposal) -> str:
     """autoresearch.toml as it would be committed; checked, so ContractError where it is none."""
-    text = proposal.text.value if proposal.text else _written(proposal)
+    text = proposal.text.value if proposal.text else _written(_from_the_top(proposal))
     parse_contract(text.encode(), "the proposed contract")
     return text
+
+
+def _from_the_top(proposal: Proposal) -> Proposal:
+    """The same for the repository's top folder, where runs start, if it is about a folder below."""
+    folder = proposal.folder
+    if not folder:
+        return proposal
+    assert proposal.command and proposal.metric and proposal.edit
+    start = ("sh", "-c", f'cd {shlex.quote(folder)} && exec "$0" "$@"')
+    meter = proposal.metric.value
+
+    def below(path: str) -> str:
+        return path if path.startswith(("/", "~")) else f"{folder}/{path}"
+
+    def changed(part: Part[tuple[str, ...]], values: Sequence[str]) -> Part[tuple[str, ...]]:
+        return replace(part, value=tuple(values))
+
+    return replace(
+        proposal,
+        command=changed(proposal.command, (*start, *proposal.command.value)),
+        edit=changed(proposal.edit, [f"{literal(folder)}/{glob}" for glob in proposal.edit.value]),
+        inputs=changed(proposal.inputs, [below(path) for path in proposal.inputs.value]),
+        guards=replace(
+            proposal.guards,
+            value={name: (*start, *argv) for name, argv in proposal.guards.value.items()},
+        ),
+        metric=replace(
+            proposal.metric, value=replace(meter, file=below(meter.file) if meter.file else "")
+        ),
+    )
 
 
 def _written(proposal: Proposal) -> str:
@@ -26,14 +59,17 @@ def _written(proposal: Proposal) -> str:
 
     document = tomlkit.document()
     for name, fields in _tables(proposal):
-        present = {key: value for key, value in fields.items() if value is not None}
+        given = ((key, value) for key, value in fields.items() if value is not None)
+        present = dict(
+            sorted(given, key=lambda one: _is_broken(*one))
+        )  # a table of its own is last
         if not present:
             continue
         if document:
             document.add(tomlkit.nl())
         table = tomlkit.table()
         for key, value in present.items():
-            table.add(key, _item(value))
+            table.add(key, _item(key, value))
         if name == "metric" and (offered := _offered_goal(proposal)):
             table.add(tomlkit.comment(offered))
         document.add(name, table)
@@ -67,7 +103,7 @@ def _tables(proposal: Proposal) -> Iterator[tuple[str, Mapping[str, Value | None
             "env": proposal.env.value or None,
             "device": proposal.device.value if proposal.device else None,
             "memory_mb": proposal.memory_mb.value if proposal.memory_mb else None,
-            "budget": {"wall_s": _short(proposal.budget_s.value)},
+            "budget": {"timeout_s" if proposal.ends else "wall_s": _short(proposal.budget_s.value)},
         },
     )
     meter = metric.value
@@ -106,19 +142,27 @@ def _whole(number: float) -> float:
     return int(number) if float(number).is_integer() else number
 
 
-def _item(value: Value) -> "Item":
+def _is_broken(key: str, value: Value) -> bool:
+    """Return whether a table is too long for one line."""
+    if not isinstance(value, Mapping):
+        return False
+    inner = ", ".join(f"{name} = {_item(name, one).as_string()}" for name, one in value.items())
+    return len(f"{key} = {{ {inner} }}") > _LONGEST
+
+
+def _item(key: str, value: Value) -> "Item":
     import tomlkit
 
     if isinstance(value, str):
         # An expression stays readable.
         return tomlkit.string(value, literal="\\" in value and not set(value) & set("'\n\r\x7f"))
     if isinstance(value, Mapping):
-        table = tomlkit.inline_table()
-        for key, inner in value.items():
-            table.add(key, _item(inner))
+        table = tomlkit.table() if _is_broken(key, value) else tomlkit.inline_table()
+        for name, inner in value.items():
+            table.add(name, _item(name, inner))
         return table
     if isinstance(value, Sequence):
         array = tomlkit.array()
-        array.extend(_item(one) for one in value)
-        return array.multiline(len(array.as_string()) > _LONGEST)
+        array.extend(_item("", one) for one in value)
+        return array.multiline(len(f"{key} = {array.as_string()}") > _LONGEST)
     return tomlkit.item(value)

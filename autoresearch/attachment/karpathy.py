@@ -12,6 +12,9 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from autoresearch.contract import Contract
+from autoresearch.errors import ContractError
+
 PREPARE, TRAIN, BRIEF, LOCK = "prepare.py", "train.py", "program.md", "uv.lock"
 STARTUP_S = 60.0  # for compiling and evaluating, at least
 METRIC = "val_bpb"
@@ -19,8 +22,8 @@ BLOCK = "---"
 MEMORY_MB = 32768  # of the host, beside a GPU
 _KERNELS = "~/.cache/huggingface/hub/models--"  # where a hub's client keeps what it fetched
 _FETCH_FIRST = """\
-# Its attention kernels are not cached yet, and a run has no network: run its command once yourself,
-# then write this contract again.
+# Its attention kernels are not cached yet, and a run has no network: run its
+# command once yourself, then write this contract again.
 """
 _CONSTANTS = ("TIME_BUDGET", "MAX_SEQ_LEN", "EVAL_TOKENS")
 _NAME = re.compile(r"[\w.-]+/[\w.-]+")
@@ -96,21 +99,23 @@ def contract_text(clone: Clone, there: Callable[[str], bool]) -> str:
     brief = f'[brief]\npath = "{BRIEF}"\n\n' if clone.brief else ""
     environment = f'[environment]\nlock = "{LOCK}"\n\n' if clone.lock else ""
     return f"""\
-# A clone of karpathy/autoresearch, used unchanged: {budget} s of training on sequences of
-# {clone.sequence:,} tokens, judged on {clone.eval_tokens:,}. It prints its own metric.
+# A clone of karpathy/autoresearch, used unchanged: {budget} s of training on
+# sequences of {clone.sequence:,} tokens, judged on {clone.eval_tokens:,}.
+# It prints its own metric.
 [target]
 name = "autoresearch"
-description = "a small GPT pretrained for {budget} s on one GPU; val_bpb is self-reported"
+description = "a small GPT trained for {budget} s; val_bpb is self-reported"
 
 {brief}[edit]
 allow = ["{TRAIN}"]
 
 {fetched}[inputs]
-read_only = {json.dumps([clone.cache, *cached])}
+read_only = {_list([clone.cache, *cached])}
 
 {environment}[run]
 command = ["{{python}}", "{TRAIN}"]
-# Killed at twice its budget, as program.md says; a short run may still be compiling.
+# Killed at twice its budget, as program.md says; a short run may still be
+# compiling.
 {offline}{device}startup_s = {max(clone.time_budget_s, STARTUP_S):g}
 budget = {{ wall_s = {budget} }}
 
@@ -121,6 +126,39 @@ direction = "min"
 scoring = "stdout"
 block = "{BLOCK}"
 """
+
+
+def refuse_unready(contract: Contract, root: Path, *, gpu: bool) -> None:
+    """Raise ContractError if a clone's data were not prepared, or it needs a GPU and has none.
+
+    `gpu`: this machine has one that can be used.
+    """
+    cache = contract.inputs.read_only[0]
+    wants, fixes, reason = [], [], ""
+    if contract.run.device == "gpu" and not gpu:
+        wants.append("it trains on an NVIDIA GPU (its code names CUDA), and none is found here")
+        fixes.append(
+            "run init on a machine with a GPU (`autoresearch-mcp doctor` shows what is found)"
+        )
+        reason = "no_gpu"
+    if not Path(cache).expanduser().exists():
+        wants.append(f"its data and tokenizer are not there: {cache} does not exist")
+        fixes.append(f"run `uv run {PREPARE}` in {root} once, which makes them, then init again")
+        reason = "not_prepared"
+    if wants:
+        said, next_ = "; ".join(wants), "; ".join(fixes)
+        raise ContractError(
+            f"This clone of karpathy/autoresearch can't run here: {said}.",
+            f"{next_[0].upper()}{next_[1:]}.",
+            reason=reason,
+        )
+
+
+def _list(paths: list[str]) -> str:
+    """A list of TOML, one path a line where there are several."""
+    if len(paths) == 1:
+        return json.dumps(paths)
+    return "[\n" + "".join(f"    {json.dumps(path)},\n" for path in paths) + "]"
 
 
 def _agree(prepare: ast.Module, train: ast.Module) -> bool:

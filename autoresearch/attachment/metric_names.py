@@ -4,6 +4,7 @@ Knows words, not programs: `printed.py` reads them off the code, `said.py` off w
 """
 
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -55,7 +56,8 @@ class Number:
     @property
     def name(self) -> str:
         """The name that a contract can use, such as "val_loss"."""
-        return re.sub(r"\W+", "_", self.label.strip().lower()).strip("_")
+        plain = unicodedata.normalize("NFKD", self.label).encode("ascii", "ignore").decode()
+        return re.sub(r"\W+", "_", plain.strip().lower()).strip("_")
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -88,6 +90,12 @@ def best_possible(name: str, unit: str, direction: str) -> float | None:
     if direction == "min" and words & _FAILURES and not rate:
         return 0.0
     return None
+
+
+def may_have_a_sign(name: str) -> bool:
+    """Return whether a number of that name is best at 0 when it can be negative."""
+    words = set(re.split(r"[^a-z0-9]+", name.lower()))
+    return bool(words & {"err", "error", "errors", "bias", "residual", "deviation", "diff"})
 
 
 def unit_after(text: str) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from autoresearch.attachment.metric_names import NUMBER, Number, unit_after
 
 _PRINTERS = {"print", "write", "echo", "info"}
-_LABEL = re.compile(r"([A-Za-z][\w/@.\- ]*?)(\s*[:=]\s*|\s+)$")
+_LABEL = re.compile(r"([^\W\d_][\w/@.\- ]*?)(\s*[:=]\s*|\s+)$")
 _PERCENT = re.compile(r"%(?:\((\w+)\))?[-+ #0]*[\d*]*(?:\.[\d*]+)?([diouxXeEfFgGcrsa%])")
 _METRIC = re.compile(r"^METRIC\s+([\w.-]+)\s*=$")
 _WORDS = ("path", "name", "file", "device", "dtype", "shape", "version")  # whose values are none
@@ -128,13 +128,16 @@ def _numbers(pieces: list[_Piece], where: str) -> Iterator[Number]:
         unit = unit_after(after) if isinstance(after, str) else ""
         line = before.rpartition("\n")[2]
         starts = n == 1 or line is not before
-        if found := _named(line, starts):
+        if found := named(line, starts):
             label, pattern = found
             yield Number(label=label, pattern=pattern, where=where, unit=unit)
 
 
-def _named(line: str, starts: bool) -> tuple[str, str] | None:
-    """The label that the text before a number ends with, and the pattern that finds it again."""
+def named(line: str, starts: bool) -> tuple[str, str] | None:
+    """The label that the text before a number ends with, and the pattern that finds it again.
+
+    `starts`: the text begins its line.
+    """
     if starts and (metric := _METRIC.search(line)):
         return metric[1], ""
     if quoted := re.search(r'"([A-Za-z][\w .-]*)":\s*$', line):

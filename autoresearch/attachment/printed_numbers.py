@@ -11,7 +11,7 @@ from autoresearch.run_output.log_digest import clean_lines
 _OUTPUT = "its output"
 _VALUE = r"[-+]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 _METRIC = re.compile(rf"METRIC\s+([\w.-]+)\s*=\s*({_VALUE})\s*")
-_NAMED = re.compile(rf"([A-Za-z][\w/@.\- ]*?)(\s*[:=]\s*|\s+)({_VALUE})(?![\w.])")
+_NAMED = re.compile(rf"([^\W\d_][\w/@.\- ]*?)(\s*[:=]\s*|\s+)({_VALUE})(?![\w.])")
 _MOST_LINES = 2000
 
 

@@ -1,14 +1,15 @@
 """Programs of a repository that could be researched, and its tests.
 
-Reads names, code and the README of a commit. Knows Python only: other commands are asked for.
+Reads names, code and the README of a commit.
 """
 
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from autoresearch.attachment.clues.other_commands import OtherCommand, other_commands
 from autoresearch.attachment.metric_names import Number, candidates
 from autoresearch.attachment.print_statements import printed_numbers
 from autoresearch.git.snapshot import Snapshot
@@ -25,9 +26,9 @@ _INLINE = re.compile(r"`(?:\$ )?((?:uv run )?python3?(?:\.\d+)? [^`\n]+)`")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
-    """A script that prints a number with a name."""
+    """A script that prints a number with a name, or a command that is no Python."""
 
-    path: str
+    path: str  # "" where it is not known which file is started
     words: str  # as people type it: "python train.py --fast"
     why: str
     rank: int  # lower is likelier
@@ -35,7 +36,7 @@ class Program:
 
 
 def find_programs(snapshot: Snapshot) -> tuple[Program, ...]:
-    """The scripts that print a number which could be a metric, the likeliest first."""
+    """The commands that print a number which could be a metric, the likeliest first."""
     found = []
     told = dict(_told(snapshot))
     for path in scripts(snapshot):
@@ -44,7 +45,25 @@ def find_programs(snapshot: Snapshot) -> tuple[Program, ...]:
         if numbers and _is_run(code):
             words = told.get(path, ("", ""))
             found.append(_program(path, numbers, *words))
+    paths = {program.path for program in found if program.path in told}
+    for command in other_commands(snapshot):
+        if not paths & set(command.files):
+            found.append(_other(command))
     return tuple(sorted(found, key=lambda program: (program.rank, program.path)))
+
+
+def program_of(argv: Sequence[str], snapshot: Snapshot) -> str:
+    """Return the Python file of the repository that a command starts, "" if it names none."""
+    files = set(snapshot.files)
+    for before, part in zip(("", *argv), argv, strict=False):
+        path = part.removeprefix("./")
+        if path in files and path.endswith(".py"):
+            return path
+        if before == "-m":
+            stem = part.replace(".", "/")
+            places = (f"{r}{stem}{end}" for r in ("", "src/") for end in ("/__main__.py", ".py"))
+            return next((place for place in places if place in files), "")
+    return ""
 
 
 def scripts(snapshot: Snapshot) -> Iterator[str]:
@@ -109,7 +128,24 @@ def _program(path: str, numbers: tuple[Number, ...], told: str, readme: str) -> 
     why = f"{readme} says `{told}`, and {printed}" if told else printed
     rank = telling + path.count("/") - (len(_TELLING) if told else 0)
     return Program(
-        path=path, words=told or f"python {shlex.quote(path)}", why=why, rank=rank, numbers=numbers
+        path=path, words=told or f"python {_typed(path)}", why=why, rank=rank, numbers=numbers
+    )
+
+
+def _typed(path: str) -> str:
+    """Return a path as people type it; one that begins with a dash would be an option."""
+    return shlex.quote(f"./{path}" if path.startswith("-") else path)
+
+
+def _other(command: OtherCommand) -> Program:
+    """A command that is no Python; one that the README names comes before what it does not name."""
+    telling = next((n for n, word in enumerate(_TELLING) if word in command.words), len(_TELLING))
+    numbers = candidates(command.numbers)
+    printed = f", and {numbers[0].where} prints {numbers[0].label!r}" if numbers else ""
+    rank = telling - (len(_TELLING) if command.told else 0) + (not numbers)
+    path = command.files[0] if command.files else ""
+    return Program(
+        path=path, words=command.words, why=command.why + printed, rank=rank, numbers=numbers
     )
 
 

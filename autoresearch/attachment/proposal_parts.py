@@ -49,6 +49,7 @@ class Proposal:
     direction: Part[str] | None = None  # "min" or "max"
     edit: Part[tuple[str, ...]] | None = None
     budget_s: Part[float]
+    ends: bool = True  # by itself, so that the seconds are a time-out; else it spends them
     python: Part[str]  # a full path; "" is this product's own
     packages: Part[tuple[str, ...]] | None = None  # that uv installs, instead of `python`
     lock: Part[str] | None = None  # a uv.lock of the repository, instead of `packages`
@@ -62,6 +63,10 @@ class Proposal:
     goal: Part[float] | None = None  # a value that is good enough
     most: Part[Mapping[str, float]] = Part({}, "")  # experiments and hours, of [stop]
     needed: tuple[str, ...] = ()  # modules that it imports from elsewhere
+    unknown: tuple[str, ...] = ()  # of these, what nothing has, declares, or knows
+    submodules: tuple[str, ...] = ()  # of the repository
+    notebooks: tuple[str, ...] = ()  # of the repository, where no program was found
+    folder: str = ""  # of the repository in which the command starts; parts are relative to it
     choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # by part, where several
 
     @property
@@ -94,7 +99,7 @@ class Answers:
     budget_s: float | None = None
     inputs: tuple[str, ...] = ()
     python: str = ""
-    packages: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()  # to install, though nothing declares them
     network: bool = False
     guards: tuple[str, ...] = ()  # "name=command"
     goal: float | None = None

@@ -5,19 +5,28 @@ guess is amended, what the user said is not. Logs are the output of untrusted pr
 """
 
 import re
+import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psutil
 
-from autoresearch.attachment.imports import PACKAGES
+from autoresearch.attachment.clues.duration import Bound, bounds, endless_line
+from autoresearch.attachment.clues.package_names import package_of
+from autoresearch.attachment.commands import shown
 from autoresearch.attachment.metric_names import NUMBER
 from autoresearch.attachment.printed_numbers import said_numbers
+from autoresearch.attachment.programs import program_of
 from autoresearch.attachment.proposal_parts import Meter, Part, Proposal, Sureness
-from autoresearch.attachment.surroundings import carried_around, declared
+from autoresearch.attachment.surroundings import (
+    carried_around,
+    declared,
+    may_install,
+    submodules,
+)
 from autoresearch.contract import DEFAULT_MEMORY_MB
 from autoresearch.git.snapshot import Snapshot
-from autoresearch.records import RunReport
+from autoresearch.records import EndCause, RunReport
 from autoresearch.run_output.log_digest import clean_lines, true_exception
 
 MOST_BUDGET_S = 300.0  # that is tried where nobody gave one
@@ -49,12 +58,79 @@ def repair(proposal: Proposal, snapshot: Snapshot, report: RunReport, log: str) 
     return None
 
 
+def hint(proposal: Proposal, snapshot: Snapshot, report: RunReport, log: str) -> str:
+    """Say what to do about a failure that can't be repaired, "" where only the log tells."""
+    too_long = report.cause is EndCause.DISTURBED and report.wall_s >= proposal.budget_s.value
+    if report.cause in (EndCause.OVER_TIME, EndCause.HUNG) or too_long:
+        return _never_ended(proposal, snapshot)
+    found = _NO_MODULE.findall(log)
+    return unknown_module(found[-1].partition(".")[0], submodules(snapshot)) if found else ""
+
+
+def unknown_module(module: str, folders: tuple[str, ...]) -> str:
+    """Say what to do about a module that nothing has and nothing declares."""
+    inside = (
+        f" If it lies in a git submodule ({', '.join(folders)}), check that out." if folders else ""
+    )
+    return (
+        f"If {module} is yours, commit it ({module}.py is in none of the folders that were looked "
+        f"at).{inside} If it is a package, name it in requirements.txt or pyproject.toml and "
+        f"commit that, or add --package {package_of(module)}; or give an interpreter that has it: "
+        "--python PATH. No name is asked of a package index on an import's word alone, since "
+        "anybody can own it there."
+    )
+
+
+def _never_ended(proposal: Proposal, snapshot: Snapshot) -> str:
+    """Say what to do about a program that was killed by its time-out."""
+    program = _program(proposal, snapshot)
+    code = snapshot.read(program) if program else ""
+    line, found = endless_line(code), bounds(program, code)
+    loops = f" {program}:{line} is a loop that nothing ends." if line else ""
+    typed = [bound for bound in found if not bound.constant]
+    fixed = [bound for bound in found if bound.constant]
+    if typed:
+        command = shlex.quote(_bounded(proposal, typed[0].typed.removesuffix("=N")))
+        named = ", ".join(_bound_words(bound) for bound in typed[:4])
+        bounded = f"What bounds it: {named}. Try --command {command}"
+    elif fixed:
+        named = ", ".join(_bound_words(bound) for bound in fixed[:4])
+        bounded = f"What seems to bound it: {named}. Lower that and commit it"
+    else:
+        bounded = "No option of it bounds it: give it one, such as --steps, and use it in --command"
+    return (
+        f"A run has to end by itself: at {proposal.budget_s.value:g} s it is killed, and what a "
+        f"killed run printed counts for nothing.{loops} {bounded}; or give it more time: "
+        "--budget-s SECONDS."
+    )
+
+
+def _bounded(proposal: Proposal, option: str) -> str:
+    """The command as people type it, with a small value of that option or variable."""
+    argv = list(proposal.command.value) if proposal.command else ["python", "work.py"]
+    if option in argv[:-1]:
+        at = argv.index(option)
+        del argv[at : at + 2]
+    argv = [part for part in argv if not part.startswith(f"{option}=")]
+    words = shown(tuple(argv))
+    return f"{words} {option}=100" if option.startswith("-") else f"{option}=100 {words}"
+
+
+def _bound_words(bound: Bound) -> str:
+    is_now = f", now {bound.default}" if bound.default else ""
+    return f"{bound.typed} ({bound.where}{is_now})"
+
+
+def _program(proposal: Proposal, snapshot: Snapshot) -> str:
+    return program_of(proposal.command.value, snapshot) if proposal.command else ""
+
+
 def _file(proposal: Proposal, snapshot: Snapshot, _: RunReport, log: str) -> Repaired | None:
     """A file that is missing in the run, and lies in the user's folder or home."""
     if proposal.text is not None:
         return None
     for token in _absent(log):
-        place = _place_of(token, snapshot)
+        place = _place_of(token, snapshot, proposal.folder)
         if place and place not in proposal.inputs.value:
             inputs = _with_input(proposal.inputs.value, place, snapshot)
             why = f"{place}: the run needed it, and git does not track it"
@@ -76,10 +152,12 @@ def _absent(log: str) -> list[str]:
     return [token for token in dict.fromkeys(tokens) if "/" in token or "." in token]
 
 
-def _place_of(token: str, snapshot: Snapshot) -> str:
+def _place_of(token: str, snapshot: Snapshot, folder: str) -> str:
     """Return the user's path for a run's path, as [inputs] names it; "" if nothing is there."""
     inside = _RUN_FOLDER.match(token)
     rest = token[inside.end() :] if inside else token.removeprefix("./")
+    if inside and folder:
+        rest = rest.removeprefix(f"{folder}/")
     if (inside and inside[1] == "scratch") or token.startswith("~/"):
         rest = rest.removeprefix("~/")
         return f"~/{rest}" if (Path.home() / rest).exists() else ""
@@ -109,12 +187,14 @@ def _module(proposal: Proposal, snapshot: Snapshot, _: RunReport, log: str) -> R
             why = f"{place}: imported, but not tracked by git"
             part = Part((*proposal.inputs.value, place), why)
             return Repaired(replace(proposal, inputs=part), f"{place} is imported: made an input")
-    package = PACKAGES.get(module, module)
+    package = package_of(module)
     have = proposal.packages.value if proposal.packages else ()
     if proposal.python.sure is Sureness.SAID or proposal.lock or package in have:
         return None
+    if not may_install((module,), snapshot):
+        return None  # a stranger may own that name: see hint()
     listed, where = declared(snapshot)
-    needed = [PACKAGES.get(one, one) for one in proposal.needed]
+    needed = [package_of(one) for one in may_install(proposal.needed, snapshot)]
     packages = tuple(dict.fromkeys([*(have or listed or needed), package]))
     why = f"{where}; the run needed {module}" if where else f"the run needed {module}"
     repaired = replace(
@@ -175,13 +255,18 @@ def _memory(proposal: Proposal, _: Snapshot, report: RunReport, log: str) -> Rep
     return Repaired(replace(proposal, memory_mb=part), words)
 
 
-def _budget(proposal: Proposal, _: Snapshot, report: RunReport, log: str) -> Repaired | None:
+def _budget(proposal: Proposal, snapshot: Snapshot, report: RunReport, log: str) -> Repaired | None:
     """More time, where the seconds were a guess."""
     budget = proposal.budget_s
     more = min(MOST_BUDGET_S, budget.value * _MORE_BUDGET)
     too_short = report.measurement is None and report.wall_s >= budget.value
     if not too_short or budget.sure is not Sureness.GUESSED or more <= budget.value:
         return None
+    if proposal.text is not None:
+        return None
+    program = _program(proposal, snapshot)
+    if program and endless_line(snapshot.read(program)):
+        return None  # more seconds would not do
     part = Part(more, f"a run takes more than {budget.value:g} s", Sureness.GUESSED)
     words = f"it takes more than {budget.value:g} s: raised to {more:g} s"
     return Repaired(replace(proposal, budget_s=part), words)

@@ -14,8 +14,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from autoresearch.attachment.imports import PACKAGES
+from autoresearch.attachment.clues.package_names import (
+    declared_names,
+    is_well_known,
+    package_of,
+    plain,
+)
 from autoresearch.attachment.proposal_parts import Part, Sureness
+from autoresearch.common.files import as_text
 from autoresearch.git.snapshot import Snapshot
 from autoresearch.sandboxes.base import clean_environment
 
@@ -35,12 +41,20 @@ class Interpreter:
     python: Part[str]
     packages: Part[tuple[str, ...]] | None = None
     lock: Part[str] | None = None
+    unknown: tuple[str, ...] = ()  # modules that no interpreter has and nothing declares
 
 
 def choose_interpreter(
-    snapshot: Snapshot, needed: tuple[str, ...], environ: Mapping[str, str]
+    snapshot: Snapshot,
+    needed: tuple[str, ...],
+    environ: Mapping[str, str],
+    said: tuple[str, ...] = (),
 ) -> Interpreter:
-    """The first interpreter around the repository that has what is needed, else what to install."""
+    """The first interpreter around the repository that has what is needed, else what to install.
+
+    `said`: packages that the user named. No other name that nothing declares is installed, unless
+    it is well known.
+    """
     missing = needed
     for python, why in interpreters(snapshot, environ):
         missing = lacking(python, needed)
@@ -50,21 +64,59 @@ def choose_interpreter(
         has = f", which has {', '.join(needed)}" if needed else ""
         return Interpreter(python=Part("", f"this product's own{has}", Sureness.GUESSED))
     own = Part("", "uv builds an environment for it")
-    if {"uv.lock", "pyproject.toml"} <= set(snapshot.files):
+    if {"uv.lock", "pyproject.toml"} <= set(snapshot.files) and not snapshot.folder:
         return Interpreter(python=own, lock=Part("uv.lock", "uv.lock names every package"))
     packages, why = declared(snapshot)
-    have = {_plain(package) for package in packages}
-    imported = [PACKAGES.get(module, module) for module in needed]
-    more = [package for package in imported if _plain(package) not in have]
+    have = {plain(package) for package in (*packages, *said)}
+    elsewhere = [module for module in needed if plain(package_of(module)) not in have]
+    may = [*may_install(elsewhere, snapshot)]
+    more = [package_of(module) for module in may]
     if more:
         why = f"{why}; " * bool(why) + f"imported: {', '.join(more)}"
+    if said:
+        why = f"{why}; " * bool(why) + f"you said so: {', '.join(said)}"
     sure = Sureness.FOUND if packages and not more else Sureness.GUESSED
-    return Interpreter(python=own, packages=Part((*packages, *more), why, sure))
+    # One that is declared may have it under another name: a run shows that.
+    spare = have - {plain(package_of(module)) for module in needed}
+    unknown = () if spare else tuple(module for module in elsewhere if module not in may)
+    part = Part((*packages, *said, *more), why, sure)
+    return Interpreter(python=own, packages=part if part.value else None, unknown=unknown)
+
+
+def may_install(modules: Iterable[str], snapshot: Snapshot) -> tuple[str, ...]:
+    """Return those of imported modules that may be asked of an index without the user's word."""
+    others = [module for module in modules if not is_well_known(module)]
+    declared = declared_names(snapshot) if others else frozenset()
+    return tuple(
+        module
+        for module in modules
+        if module not in others or plain(package_of(module)) in declared
+    )
+
+
+def text_beside(snapshot: Snapshot, folders: tuple[str, ...], place: str) -> str | None:
+    """Return a file of the user's folder that the commit does not carry; None if there is none.
+
+    `folders` are the submodules, whose files git carries elsewhere.
+    """
+    inside = any(place.startswith(f"{folder}/") for folder in folders)
+    if not inside and not carried_around(snapshot, place):
+        return None
+    try:
+        return as_text((snapshot.root / place).read_bytes())
+    except OSError:
+        return None
+
+
+def submodules(snapshot: Snapshot) -> tuple[str, ...]:
+    """Return the folders of the repository that are git submodules."""
+    return tuple(re.findall(r"^\s*path\s*=\s*(.+?)\s*$", snapshot.read(".gitmodules"), re.M))
 
 
 def interpreters(snapshot: Snapshot, environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """Interpreters of environments that belong to the repository or are active: (path, why)."""
-    places = [(snapshot.root / name, f"{name}/ exists") for name in (".venv", "venv", "env")]
+    roots = dict.fromkeys([snapshot.root, snapshot.top])
+    places = [(r / name, f"{name}/ exists") for r in roots for name in (".venv", "venv", "env")]
     for variable in ("VIRTUAL_ENV", "CONDA_PREFIX"):
         if environ.get(variable):
             places.append((Path(environ[variable]), f"${variable} is active"))
@@ -181,9 +233,3 @@ def _requirements(snapshot: Snapshot, name: str, seen: set[str]) -> list[str]:
         elif line and re.match(r"[A-Za-z0-9]", line):
             found.append(line)
     return found
-
-
-def _plain(package: str) -> str:
-    """A package's name alone, as indexes compare it."""
-    name = re.match(r"[A-Za-z0-9._-]+", package)
-    return re.sub(r"[-_.]+", "-", name[0]).lower() if name else ""

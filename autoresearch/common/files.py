@@ -1,11 +1,38 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, and texts that a person wrote."""
 
+import codecs
 import errno
 import os
 import stat
 from pathlib import Path
 
 PRIVATE = 0o600  # for its owner alone
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+
+class NotUtf8Error(ValueError):
+    """A file is not text in UTF-8; its words say what it is and what to do."""
+
+
+def person_text(content: bytes) -> str:
+    """Decode a file that a person wrote: UTF-8, with or without the mark that some editors add.
+
+    Raises NotUtf8Error whose words end a sentence that begins with the file's name: "is UTF-16 …".
+    """
+    if content.startswith(_UTF_16):
+        raise NotUtf8Error("is UTF-16; save it as UTF-8")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise NotUtf8Error(f"is not UTF-8 (line {line}); save it as UTF-8") from error
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def as_text(content: bytes) -> str:
+    """Decode a file to look into it, whatever it is; what is no text becomes question marks."""
+    encoding = "utf-16" if content.startswith(_UTF_16) else "utf-8-sig"
+    return content.decode(encoding, errors="replace")
 
 
 def create_file(path: Path, content: bytes, *, mode: int | None = None) -> None:

@@ -111,7 +111,7 @@ class DeviceAcquisition:
             self._probe.look(device),
             self._spec.gpu_memory_mb,
             shared=_is_shared(name),
-            timed=self._spec.budget_unit != "tokens",
+            timed=self._spec.timed,
         )
 
     def _device(self, name: str) -> Device | None:

@@ -9,7 +9,28 @@ from pathlib import Path
 class Snapshot:
     """The user's HEAD commit, readable, with the names of what lies around it."""
 
-    root: Path
+    root: Path  # the repository's top folder, or the folder below it that this is about
     files: tuple[str, ...]  # of the commit
     untracked: tuple[str, ...]  # also ignored ones; a folder without tracked files ends in /
     read: Callable[[str], str]  # return a file of the commit as text, "" if there is none
+    folder: str = ""  # root below the top; paths are relative to it
+
+    @property
+    def top(self) -> Path:
+        """The repository's top folder."""
+        return self.root.parents[self.folder.count("/")] if self.folder else self.root
+
+    def below(self, folder: str) -> "Snapshot":
+        """Return what of it lies in a folder, as if that were all."""
+
+        def inside(names: tuple[str, ...]) -> tuple[str, ...]:
+            begin = f"{folder}/"
+            return tuple(n.removeprefix(begin) for n in names if n.startswith(begin) and n != begin)
+
+        return Snapshot(
+            root=self.root / folder,
+            files=inside(self.files),
+            untracked=inside(self.untracked),
+            read=lambda path: self.read(f"{folder}/{path}"),
+            folder=folder,
+        )

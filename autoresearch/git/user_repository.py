@@ -5,7 +5,9 @@ It knows nothing of experiments; `repository.py` decides what is read and what i
 
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
+from autoresearch.common.files import as_text
 from autoresearch.errors import GitError, InvalidStateError
 from autoresearch.git.plumbing import LONG_TIMEOUT_S, Git, output_text
 from autoresearch.git.snapshot import Snapshot
@@ -61,7 +63,8 @@ class Source:
         if top != path:
             raise GitError(
                 f"{path} is a folder inside the repository {top}.",
-                f"Give the top folder, {top}.",
+                f"Give the top folder, {top}; or let `autoresearch-mcp init {quote(str(path))}` "
+                "attach this folder alone: its commands then start in it.",
                 reason="not_top_folder",
             )
         if object_format != "sha1":
@@ -158,11 +161,21 @@ class Source:
 
     def _read(self, path: str) -> str:
         found = self.git.attempt("cat-file", "blob", f"{self.head}:{path}")
-        return found.stdout.decode(errors="replace") if found.returncode == 0 else ""
+        return as_text(found.stdout) if found.returncode == 0 else ""
 
     def _names(self, *args: str) -> tuple[str, ...]:
         out = self.git.run(*args, timeout_s=LONG_TIMEOUT_S)
         return tuple(name for name in out.decode(errors="surrogateescape").split("\0") if name)
+
+
+def top_of(path: Path) -> Path:
+    """Return the top folder of the repository that a folder lies in; itself where in none."""
+    path = path.expanduser().resolve()
+    if not path.is_dir():
+        return path
+    done = Git.user(path).attempt("rev-parse", "--show-toplevel")
+    named = done.stdout.decode(errors="surrogateescape").rstrip("\n")
+    return Path(named).resolve() if done.returncode == 0 and named else path
 
 
 def _not_usable(path: Path, said: str) -> GitError:

@@ -11,6 +11,7 @@ from autoresearch.loop.recall import remember
 from autoresearch.loop.touched_lines import stackable, touched_lines
 from autoresearch.patches.code_sections import definitions
 from autoresearch.sandboxes.selection import current_sandbox, missing
+from autoresearch.setup.settings import UNPROVED
 from autoresearch.verdicts.ending import ending_of
 from autoresearch.verdicts.evidence import controls_of, overtaken, values
 from autoresearch.verdicts.repetition import repeat_exactly
@@ -92,6 +93,11 @@ def _notices(lab: OpenLab) -> tuple[str, ...]:
         notices.append(f"Runs are {held}, but their code can do this: {gaps}.{why}")
     notices += _repetition(lab.history())
     source = lab.settings.origin.repository
+    if (lab.folder / UNPROVED).exists():
+        notices.append(
+            "This lab's baseline is not measured: an init goes on, or was killed. Run it again: "
+            f"autoresearch-mcp init {lab.settings.source}"
+        )
     if source is not None:
         changed: tuple[str, ...] = ()
         try:

@@ -298,6 +298,8 @@ class Runs:
         if report.state in (RunState.SCORING, RunState.FINISHED) and not report.cut:
             return 1.0
         budget = self.contract.run.budget
+        if budget.timeout_s is not None:
+            return None  # a program that ends by itself does not say how far it is
         used = {"tokens": report.tokens, "cpu_s": report.cpu_s, "wall_s": report.wall_s}
         return min(1.0, used[budget.unit] / budget.amount)
 
@@ -352,6 +354,7 @@ class Runs:
             devices_dir=str(self.devices_dir),
             budget_unit=table.budget.unit,
             budget=table.budget.amount,
+            steady=not self.contract.load_sensitive and table.budget.unit != "tokens",
             cpu_ceiling_s=self._cpu_ceiling_s,
             wall_ceiling_s=table.wall_ceiling_s,
             memory_mb=table.memory_mb,

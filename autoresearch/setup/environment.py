@@ -25,6 +25,7 @@ from autoresearch.run_output.log_digest import clean_lines
 _BESIDE_LOCK = ("pyproject.toml", ".python-version")
 _LAST_WORDS = 12  # lines of uv's
 _LOCKED = ("--frozen", "--no-install-project", "--no-install-workspace", "--no-install-local")
+_WHEELS_ONLY = "--no-build"  # a build runs a package's own code, and no sandbox is around uv
 
 Tell = Callable[[str], None]
 
@@ -126,14 +127,13 @@ def _fill(uv: str, folder: Path, recipe: Recipe, tell: Tell) -> None:
         _run(make, project, {}, recipe, tell)
         if recipe.files:
             there = {"UV_PROJECT_ENVIRONMENT": str(folder)}
-            _run((uv, "sync", *_LOCKED), project, there, recipe, tell)
+            _run((uv, "sync", _WHEELS_ONLY, *_LOCKED), project, there, recipe, tell)
             return
         wanted = project / "requirements.txt"
         wanted.write_text("\n".join(recipe.packages) + "\n")
         python = str(folder / "bin" / "python")
-        _run(
-            (uv, "pip", "install", "--python", python, "-r", str(wanted)), project, {}, recipe, tell
-        )
+        install = (uv, "pip", "install", _WHEELS_ONLY, "--python", python, "-r", str(wanted))
+        _run(install, project, {}, recipe, tell)
 
 
 def _run(
@@ -163,7 +163,8 @@ def _run(
     if process.returncode:
         raise InvalidStateError(
             f"uv could not build an environment with {recipe.describe()}:\n" + "\n".join(said),
-            "Fix what it names (network, index, versions, Python), then try again; or name an "
-            "interpreter that has what is needed: [run] python, or init --python PATH.",
+            "Fix what it names (network, index, versions, Python), then try again. Only wheels are "
+            "installed, since a build would run a package's code outside the sandbox. Or build the "
+            "environment yourself and name its interpreter: [run] python, or init --python PATH.",
             reason="environment_failed",
         )

@@ -3,6 +3,7 @@
 A lab is built beside its final place and renamed, so that a refusal leaves nothing behind.
 """
 
+import codecs
 import shlex
 import shutil
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from tempfile import mkdtemp
 
 from filelock import FileLock
 
+from autoresearch.common.files import NotUtf8Error, as_text, person_text
 from autoresearch.contract import FILE_NAME, Contract, Sealed, parse_contract, sha256
 from autoresearch.data.corpora import open_corpus
 from autoresearch.data.packed_files import pack_files
@@ -112,7 +114,7 @@ def target_recipe(contract: Contract, repository: Repository, commit: str) -> Re
     there = repository.list_files(commit) if contract.environment_paths else ()
 
     def read(path: str) -> str:
-        return repository.read_file(commit, path).decode() if path in there else ""
+        return as_text(repository.read_file(commit, path)) if path in there else ""
 
     return recipe_for(contract, read)
 
@@ -197,11 +199,22 @@ def check_files(contract: Contract, repository: Repository, commit: str) -> None
             f"- sealed.function: {_function_file(contract)!r} is editable, but the code that "
             "computes the metric must be frozen: move it into a file that edit.allow leaves out"
         )
+    if brief is not None and brief in files:
+        mistakes += _unreadable("brief.path", brief, repository.read_file(commit, brief))
     if mistakes:
         raise ContractError(
             f"{FILE_NAME} does not fit its repository:\n" + "\n".join(mistakes),
             reason="does_not_fit",
         )
+
+
+def _unreadable(key: str, path: str, content: bytes) -> list[str]:
+    """Return the mistake of a file that is no text a person can have meant."""
+    try:
+        person_text(content)
+    except NotUtf8Error as error:
+        return [f"- {key}: {path!r} {error}"]
+    return []
 
 
 def _find_repository(path: Path, home: Path, text: str) -> FoundTarget:
@@ -312,7 +325,8 @@ def _copy_documents(
     assert sealed is not None
     if not sealed.outside:
         files = [(path, repository.read_file(commit, path)) for path in contract.sealed_paths]
-        documents.write_bytes(pack_files(files))
+        unmarked = [(path, content.removeprefix(codecs.BOM_UTF8)) for path, content in files]
+        documents.write_bytes(pack_files(unmarked if sealed.vocab != "tokens" else files))
         return
     try:
         shutil.copyfile(Path(sealed.data).expanduser(), documents)

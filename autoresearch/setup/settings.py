@@ -11,6 +11,8 @@ from autoresearch.errors import LedgerDamagedError
 from autoresearch.git.signatures import Signer
 from autoresearch.setup.origin import Origin
 
+UNPROVED = "init-goes-on"  # in a lab's folder until its baseline is measured; held by `init`
+
 
 @dataclass(frozen=True)
 class Settings:

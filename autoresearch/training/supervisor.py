@@ -103,6 +103,7 @@ class _Supervisor:
         self._gpu: Watch | None = None
         self._peak_mb = 0.0
         self._counts_tokens = False
+        self._steady = False
         self._started = time.time()
         self._taken = Progress(0.0, 0.0, 0)
         self._written = 0.0
@@ -140,6 +141,7 @@ class _Supervisor:
         self._write(RunState.QUEUED, "waits for a device")
         spec = self._rundir.read_spec()
         self._run, self._counts_tokens = spec.run, spec.budget_unit == "tokens"
+        self._steady = spec.steady
         ended = self._take_device(spec)
         if ended is not None or self._lease is None:
             return ended or self._stopped("before it began")
@@ -177,7 +179,10 @@ class _Supervisor:
         told_too = self._terminated and end.exit_code == -signal.SIGTERM  # a logout tells all
         if end.all_dead and (end.kind is EndKind.STOPPED or told_too):
             return self._stopped(f"after {end.taken.wall_s:.1f} s of training")
-        ended = self._crowded_out(spec, end) or failure_end(self._rundir, spec, end, number)
+        if self._steady and end.all_dead and end.kind is EndKind.CEILING:
+            ended = self._tainted(end, before)  # a busy machine may be why it was not done in time
+        ended = ended or self._crowded_out(spec, end)
+        ended = ended or failure_end(self._rundir, spec, end, number)
         ended = ended or _changed(self._rundir, spec, recorded)
         ended = ended or self._tainted(end, before)  # decided before its score is known
         return ended or self._guarded(spec, grant) or self._measure(spec, end, number)
@@ -240,7 +245,8 @@ class _Supervisor:
 
     def _tainted(self, end: TrainingEnd, before: Counters) -> End | None:
         """Return the run's end if the machine disturbed it, or None."""
-        timed = not self._counts_tokens
+        steady = self._steady and end.kind is not EndKind.CEILING
+        timed = not (self._counts_tokens or steady)
         taint = find_disturbance(
             before,
             self._machine(),
@@ -251,6 +257,8 @@ class _Supervisor:
         )
         if timed and not taint and self._gpu is not None:
             taint = self._gpu.disturbance()
+        if taint and self._steady and not steady:
+            taint = f"killed at {end.limit}, while {taint}"
         return End(EndCause.DISTURBED, taint) if taint else None
 
     def _cores(self) -> int:

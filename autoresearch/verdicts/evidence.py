@@ -89,8 +89,8 @@ def controls_of(history: History, experiment: str) -> tuple[str, ...]:
 
 
 def ages(contract: Contract) -> bool:
-    """Return whether old controls stop counting: with a budget of seconds, speed matters."""
-    return contract.run.budget.unit != "tokens"
+    """Return whether old controls stop counting: where speed matters, as with seconds to spend."""
+    return contract.load_sensitive
 
 
 def not_too_old(controls: Sequence[RunReport], began: float) -> tuple[RunReport, ...]:

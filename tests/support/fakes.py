@@ -201,6 +201,17 @@ class OnAFullMachine(QuietExecutor):
     supervises = "tests.support.fakes:supervise_on_a_full_machine"
 
 
+def supervise_on_a_busy_machine(path: str) -> None:
+    """Own a run beside processes that leave it no core."""
+    supervise(Path(path), lambda: replace(idle_machine(), busy_s=10 * time.monotonic()))
+
+
+class OnABusyMachine(QuietExecutor):
+    """Runs supervisors that see a neighbour on every core."""
+
+    supervises = "tests.support.fakes:supervise_on_a_busy_machine"
+
+
 def processes_with(mark: str) -> list[psutil.Process]:
     """Every process whose command line carries this mark, this one apart."""
     found = []

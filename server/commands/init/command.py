@@ -1,8 +1,9 @@
 """`init`: open a lab on a target; on a repository without a contract, propose and prove one."""
 
+import contextlib
 import os
 import sys
-from functools import partial
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,14 +11,17 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.text import Text
 
-from autoresearch.contract import FILE_NAME
+from autoresearch.common.files import person_text
+from autoresearch.contract import FILE_NAME, parse_contract
 from autoresearch.errors import ContractError
-from autoresearch.git.repository import snapshot
 from autoresearch.lab import Lab
+from autoresearch.run_directory import remove_tree
 from autoresearch.setup.environment import build
 from autoresearch.setup.lab_creation import create_lab, find_source, lab_on, open_signed
-from autoresearch.system.home import default_home, lab_names
+from autoresearch.system.home import default_home, lab_folder, lab_names
 from autoresearch.targets import BESIDE, contract_for
+from server.commands.init.attempt import has_gpu, look_at, prove, remove_unproved
+from server.commands.init.endings import Ended, told_to_end
 from server.commands.init.tables import Working, baseline_words, rows_of, working
 from server.commands.labs import show_lab
 from server.commands.output import JsonOption, console, plain, print_json, say, table
@@ -76,6 +80,10 @@ InputPaths = Annotated[
 Python = Annotated[
     str, Parameter(help="The interpreter, such as .venv/bin/python.", show_default=False)
 ]
+Packages = Annotated[
+    tuple[str, ...],
+    Parameter(help="A package that uv installs, though nothing declares it.", show_default=False),
+]
 Guards = Annotated[
     tuple[str, ...],
     Parameter(
@@ -122,6 +130,7 @@ def init(
     input: InputPaths = (),  # noqa: A002 - the option's name
     python: Python = "",
     network: Annotated[bool, Parameter(help="Let runs use the network.")] = False,
+    package: Packages = (),
     guard: Guards = (),
     goal: Goal = None,
     experiments: MostExperiments = None,
@@ -150,6 +159,7 @@ def init(
         budget_s=budget_s,
         inputs=input,
         python=_full_path(python, source),
+        packages=package,
         network=network,
         guards=guard,
         goal=goal,
@@ -159,18 +169,34 @@ def init(
     fresh = source in BESIDE and source not in lab_names(default_home())
     if fresh and python and not sign and answers == Answers(python=answers.python):
         return _open_known(source, None, json, contract_for(source, answers.python))
-    if _is_known(source):
+    folder = Path(source).expanduser() if _is_folder(source) else None
+    if folder is not None and not dry_run:
+        remove_unproved(folder)
+    committed = folder / FILE_NAME if folder is not None else None
+    has_one = committed is not None and committed.is_file()
+    if dry_run and answers == Answers() and committed is not None and has_one:
+        parse_contract(committed.read_bytes(), str(committed))
+        console.print(person_text(committed.read_bytes()), markup=False, end="")
+        return 0
+    again = dry_run and folder is not None and not has_one  # whether or not there is a lab on it
+    if _is_known(source) and not again:
         if answers != Answers() or dry_run:
             raise ContractError(f"{source} already has a contract.", OPTIONS_ONLY, reason="exists")
         return _open_known(source, sign, json)
     return attach(Path(source), answers, yes=yes, dry_run=dry_run, json=json, sign=sign)
 
 
+def _is_folder(source: str) -> bool:
+    """Return whether it names a folder, rather than a shipped target or a lab."""
+    named = source in BESIDE or source in lab_names(default_home())
+    return not named and Path(source).expanduser().is_dir()
+
+
 def _is_known(source: str) -> bool:
     """Return whether no proposal is needed: a shipped target, a lab, its repository, a contract."""
-    path = Path(source).expanduser()
-    if source in BESIDE or source in lab_names(default_home()) or not path.is_dir():
+    if not _is_folder(source):
         return True
+    path = Path(source).expanduser()
     return (path / FILE_NAME).is_file() or lab_on(path, default_home()) is not None
 
 
@@ -196,51 +222,63 @@ def attach(
     json: bool = False,
     open_lab: "Opener | None" = None,
     sign: Path | None = None,
+    has_gpu: Callable[[], bool] = has_gpu,
 ) -> int:
-    """Propose a contract for a repository, prove it, and show the lab.
+    """Propose a contract for a repository, or a folder of one, prove it, and show the lab.
 
     `open_lab` makes a lab of a contract's text, by default as `init` does.
     """
-    from autoresearch.attachment.baseline import measure_baseline
     from autoresearch.attachment.contract_text import contract_text
+    from autoresearch.attachment.karpathy import refuse_unready
 
-    path = path.expanduser().resolve()
+    seen = look_at(path.expanduser().resolve(), dry_run=dry_run)
     try:
-        seen = snapshot(path)
-        proposal, choose = _settled(seen, answers, taken=yes or dry_run, plain=json or dry_run)
-        if proposal is None:
-            say(NOTHING_STARTED)
-            return 0
-        if dry_run:
-            _show_proposal(proposal, Console(stderr=True, highlight=False))
-            console.print(contract_text(proposal), markup=False, end="")
-            return 0
-        with working(json) as watch:
-            opener = open_lab or _opener(str(path), sign, watch)
-            proven = measure_baseline(proposal, seen, opener, watch, choose)
-    except KeyboardInterrupt:
-        print("Stopped: its runs were ended and its lab removed.", file=sys.stderr)
-        return INTERRUPTED
+        with told_to_end():
+            proposal, choose = _settled(
+                seen, answers, taken=yes or dry_run, plain=json or dry_run, run=not dry_run
+            )
+            if proposal is None:
+                say(NOTHING_STARTED)
+                return 0
+            if dry_run:
+                _show_proposal(proposal, Console(stderr=True, highlight=False))
+                console.print(contract_text(proposal), markup=False, end="")
+                return 0
+            if proposal.text is not None:
+                contract = parse_contract(proposal.text.value.encode())
+                has_one = contract.run.device != "gpu" or has_gpu()
+                refuse_unready(contract, seen.top, gpu=has_one)
+            with working(json) as watch:
+                opener = open_lab or _opener(str(seen.top), sign, watch)
+                proven = prove(proposal, seen, opener, watch, choose)
+    except (KeyboardInterrupt, Ended) as end:
+        with contextlib.suppress(OSError):  # of a terminal that is gone
+            print("Stopped: its runs were ended and its lab removed.", file=sys.stderr)
+        return end.status if isinstance(end, Ended) else INTERRUPTED
     _show_proven(proven, json)
     return 0
 
 
 def _settled(
-    seen: "Snapshot", answers: "Answers", *, taken: bool, plain: bool
+    seen: "Snapshot", answers: "Answers", *, taken: bool, plain: bool, run: bool
 ) -> "tuple[Proposal | None, Chooser]":
     """Return the proposal to measure, and who chooses an unknown metric: a person or a rule."""
     from autoresearch.attachment.contract_proposal import propose
     from autoresearch.attachment.metric_choice import choose_alone, refuse_unknown
+    from server.commands.init.kept_findings import recall
     from server.commands.init.questions import Terminal, is_terminal
 
-    proposal = propose(seen, answers, os.environ)
+    def again(answers: "Answers") -> "Proposal":
+        proposal = propose(seen, answers, os.environ)
+        return recall(default_home(), seen.top, proposal, answers)
+
+    proposal = again(answers)
     if is_terminal(console) and not (taken or plain):
         terminal = Terminal(console)
-        again = partial(propose, seen, environ=os.environ)
         return terminal.settle(proposal, answers, again), terminal.choose
     if not plain:
         _show_proposal(proposal)
-    refuse_unknown(proposal, taken=taken)
+    refuse_unknown(proposal, taken=taken, run=run)
     return proposal, choose_alone
 
 
@@ -251,6 +289,11 @@ def _opener(source: str, sign: Path | None, watch: Working) -> "Opener":
         found = find_source(source, home, contract)
         if found.existing is None:
             create_lab(found, home, sign, contract=contract, tell=watch.now)
+            try:
+                return Lab.reopen(found.name, home=home)
+            except BaseException:  # nobody knows of it yet who could remove it
+                remove_tree(lab_folder(home, found.name))
+                raise
         elif (recipe := recipe_of(source, home)) is not None:
             build(home, recipe, watch.now)
         return Lab.reopen(found.name, home=home)
@@ -267,6 +310,9 @@ def _full_path(python: str, source: str) -> str:
 
 
 def _show_proposal(proposal: "Proposal", on: Console = console) -> None:
+    if proposal.text is not None:  # a whole contract, which no column is wide enough for
+        on.print(Text(f"{proposal.text.why}:\n\n{proposal.text.value}"))
+        return
     shown = table("", "proposed", "why")
     for name, value, why in rows_of(proposal):
         shown.add_row(Text(name, style="bold"), Text(value), Text(why))

@@ -41,8 +41,17 @@ class Terminal:
         self, proposal: "Proposal", answers: "Answers", again: "Callable[[Answers], Proposal]"
     ) -> "Proposal | None":
         """The proposal as the person wants it, None for none; each answer may change the rest."""
+        from autoresearch.attachment.clues.package_names import package_of
+        from autoresearch.attachment.metric_choice import refuse_unknown_modules
         from autoresearch.attachment.proposal_parts import Sureness
 
+        for module in proposal.unknown:
+            package = package_of(module)
+            question = f"Nothing says where {module} comes from. Install the package {package}?"
+            if Confirm.ask(Text(question), console=self._console, default=False):
+                answers = replace(answers, packages=(*answers.packages, package))
+                proposal = again(answers)
+        refuse_unknown_modules(proposal)
         if proposal.text is not None:
             self._say(f"{proposal.text.why}:\n\n{proposal.text.value}")
         for name in QUESTIONS if proposal.text is None else ():

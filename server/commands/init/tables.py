@@ -66,7 +66,9 @@ def rows_of(proposal: "Proposal") -> Iterator[tuple[str, str, str]]:
         else:
             yield name, value_of(name, part), why_of(part)
     yield from _ends(proposal)
-    yield "budget", f"{proposal.budget_s.value:g} s", why_of(proposal.budget_s)
+    name = "time-out" if proposal.ends else "budget"
+    clock = "" if proposal.ends else "; a clock in its code ends it, so load on the machine counts"
+    yield name, f"{proposal.budget_s.value:g} s", why_of(proposal.budget_s) + clock
     if proposal.lock or proposal.packages:
         part = proposal.lock or proposal.packages
         assert part is not None
@@ -131,6 +133,8 @@ def asked(name: str, proposal: "Proposal") -> str:
     from autoresearch.attachment.proposal_parts import OPTIONS
 
     several = proposal.choices.get(name, ())
+    if name == "command" and proposal.notebooks and not several:
+        return f"{OPTIONS[name]}; {proposal.notebooks[0]} is a notebook, and none is started"
     if several:
         return f"{OPTIONS[name]}; there are {', '.join(several[:6])}"
     return OPTIONS[name]

@@ -12,7 +12,7 @@ from autoresearch.attachment.contract_text import contract_text
 from autoresearch.attachment.metric_names import best_possible, candidates, direction_of
 from autoresearch.attachment.print_statements import printed_numbers
 from autoresearch.attachment.printed_numbers import said_numbers
-from autoresearch.attachment.proposal_parts import Answers, Part, Proposal, Sureness
+from autoresearch.attachment.proposal_parts import Answers, Part, Sureness
 from autoresearch.attachment.repairs import repair
 from autoresearch.contract import parse_contract
 from autoresearch.errors import ContractError
@@ -21,24 +21,11 @@ from autoresearch.git.snapshot import Snapshot
 from autoresearch.records import EndCause
 from autoresearch.run_directory import ended_report
 from tests.support.foreign import CLONE, KERNEL, SCORE, SUITE, TRAINER, Foreign
+from tests.support.proposals import look
 from tests.support.refusals import raises
 from tests.support.repositories import every_byte
 
-NOTHING = Answers()
-
-
-def look(
-    files: dict[str, str], answers: Answers = NOTHING, *, root: Path = Path("/nowhere/my work")
-) -> Proposal:
-    there = tuple(
-        path.relative_to(root).as_posix() + "/" * path.is_dir()
-        for path in sorted(root.glob("*"))
-        if path.name not in files
-    )
-    seen = Snapshot(
-        root=root, files=tuple(files), untracked=there, read=lambda path: files.get(path, "")
-    )
-    return propose(seen, answers, {})
+WORK = Answers(command="python work.py")
 
 
 @pytest.mark.parametrize(
@@ -224,7 +211,7 @@ def test_every_answer_overrules_what_was_found():
     assert contract.run.command == ("{python}", "other.py")
     assert contract.run.env == {"A": "1"}
     assert contract.run.python == "/opt/python"
-    assert contract.run.budget.wall_s == 9
+    assert contract.run.budget.timeout_s == 9
     assert (contract.metric.name, contract.metric.pattern) == ("score", "")
     assert contract.inputs.read_only == ("~/data",)
     assert contract.inputs.network
@@ -305,14 +292,17 @@ def test_the_repositorys_own_environment_runs_it_if_it_has_what_is_imported(tmp_
 def test_what_no_interpreter_has_is_installed_from_where_it_is_declared():
     work = 'import nosuch_a, nosuch_b\nprint("loss:", x)'
     found = look({"work.py": work})
-    assert found.packages is not None
-    assert (found.packages.value, found.packages.sure) == (
-        ("nosuch_a", "nosuch_b"),
-        Sureness.GUESSED,
-    )
+    assert (found.packages, found.unknown) == (None, ("nosuch_a", "nosuch_b"))
     found = look({"work.py": work, "requirements.txt": "-e .\n# x\nNosuch-A==1.0 # y\nother\n"})
     assert found.packages is not None
-    assert found.packages.value == ("Nosuch-A==1.0", "other", "nosuch_b")
+    assert found.packages.value == ("Nosuch-A==1.0", "other")
+    assert found.unknown == ()  # the other one may have nosuch_b
+    known = look({"work.py": "import nevergrad, nosuch_a", "requirements.txt": "nosuch_a\n"}, WORK)
+    assert known.packages is not None
+    assert (known.packages.value, known.packages.sure) == (
+        ("nosuch_a", "nevergrad"),
+        Sureness.GUESSED,
+    )
     found = look({"work.py": work, "uv.lock": "", "pyproject.toml": "[project]"})
     assert found.lock is not None
     assert found.packages is None

@@ -1,17 +1,19 @@
 """A clone of karpathy/autoresearch is recognised by its content, and gets its contract."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from autoresearch.attachment.contract_proposal import propose
 from autoresearch.attachment.contract_text import contract_text as written
-from autoresearch.attachment.karpathy import look, recognise
+from autoresearch.attachment.karpathy import contract_text, look, recognise, refuse_unready
 from autoresearch.attachment.proposal_parts import Answers
 from autoresearch.contract import Contract, parse_contract
 from autoresearch.git.repository import snapshot
 from tests.support.karpathy_clone import FILES, make_clone
+from tests.support.refusals import raises
 
 # What the published files say, in our words: the constants and names that matter.
 PREPARE = """
@@ -44,6 +46,9 @@ ALL = {
     "README.md": "",
 }
 CACHED = "~/.cache/huggingface/hub/models--varunneal--flash-attention-3"
+
+
+CLONE = look(ALL, ALL.__getitem__)
 
 
 def nothing(_: str) -> bool:
@@ -170,3 +175,28 @@ def test_no_line_of_a_clone_is_run(tmp_path: Path) -> None:
     nasty = f"open({str(mark)!r}, 'w')\n"
     assert contract({"prepare.py": nasty + PREPARE, "train.py": nasty + TRAIN}) is not None
     assert not mark.exists()
+
+
+def test_a_clone_without_data_or_gpu_is_told_what_to_run_and_what_it_needs(tmp_path: Path) -> None:
+    assert CLONE is not None
+    clone = replace(CLONE, cache=str(tmp_path / "cache"), cuda=True)
+    contract = parse_contract(contract_text(clone, nothing).encode())
+    both = ("uv run prepare.py", str(tmp_path / "cache"), "GPU", "doctor")
+    with raises("contract.not_prepared", *both):
+        refuse_unready(contract, tmp_path, gpu=False)
+    with raises("contract.not_prepared", "uv run prepare.py", str(tmp_path)):
+        refuse_unready(contract, tmp_path, gpu=True)
+    (tmp_path / "cache").mkdir()
+    with raises("contract.no_gpu", "NVIDIA", "CUDA"):
+        refuse_unready(contract, tmp_path, gpu=False)
+    refuse_unready(contract, tmp_path, gpu=True)
+
+
+def test_its_contract_is_readable_at_80_columns() -> None:
+    kernels = ("kernels-community/flash-attn3", "varunneal/flash-attention-3")
+    assert CLONE is not None
+    for clone in (CLONE, replace(CLONE, cuda=True, kernels=kernels)):
+        for there in (nothing, lambda path: True):
+            text = contract_text(clone, there)
+            parse_contract(text.encode())
+            assert max(map(len, text.splitlines())) <= 80

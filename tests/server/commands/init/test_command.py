@@ -66,7 +66,7 @@ def test_a_dry_run_prints_the_contract_and_nothing_else_and_starts_nothing(home,
     assert run(["init", str(root), "--dry-run", *arguments]) == 0
     contract = parse_contract(capsys.readouterr().out.encode())
     assert contract.edit.allow == ("train.py",)
-    assert contract.run.budget.wall_s == 9
+    assert contract.run.budget.timeout_s == 9
     assert contract.guards == {"lint": ("ruff", "check", ".")}
     assert every_byte(root) == before
     assert not home.exists()
