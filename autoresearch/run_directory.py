@@ -13,6 +13,7 @@
     supervisor.err what went wrong with the supervisor or the scorer themselves
     tree/          the experiment's code without .git; removed when the run ends. A run that is
                    not sealed may write there too
+    lookups        what a recorded run looked for and left in its tree, in its own words
     committed/     the same as it was committed, where guards need it; removed likewise
     guard/         the folders of the guard that runs; removed likewise
     evaluation/    those of a target's own evaluation function; removed likewise
@@ -84,6 +85,7 @@ class RunSpec:
     samples: int = 0  # positions that are shown prefix by prefix
     tolerance: float = 0.0  # nats by which a position's cost may differ there
     function: str = ""  # of a target that evaluates answers itself: "evaluate.py:score"
+    records_lookups: bool = False  # its Pythons write down what they look for; never in the ledger
 
     @property
     def sealed(self) -> bool:
@@ -180,6 +182,11 @@ class RunDir:
     def out(self) -> Path:
         """The training's output folder."""
         return self.path / "out"
+
+    @property
+    def lookups_file(self) -> Path:
+        """What a recorded run looked for."""
+        return self.path / "lookups"
 
     @property
     def curve_file(self) -> Path:

@@ -60,6 +60,7 @@ class Proposal:
     env: Part[Mapping[str, str]]
     text: Part[str] | None = None  # a whole contract, where a recogniser wrote one
     needed: tuple[str, ...] = ()  # modules that it imports from elsewhere
+    leave_out: tuple[str, ...] = ()  # paths and variables that runs are to lack, as the user said
     choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # by part, where several
 
     @property
@@ -95,3 +96,5 @@ class Answers:
     packages: tuple[str, ...] = ()
     network: bool = False
     guards: tuple[str, ...] = ()  # "name=command"
+    env: tuple[str, ...] = ()  # "NAME=value", or "NAME" for the user's own value
+    leave_out: tuple[str, ...] = ()  # paths and names of variables

@@ -12,4 +12,6 @@ class Snapshot:
     root: Path
     files: tuple[str, ...]  # of the commit
     untracked: tuple[str, ...]  # also ignored ones; a folder without tracked files ends in /
+    submodules: tuple[str, ...] = ()  # their folders
+    lfs: tuple[str, ...] = ()  # files of which the commit holds a pointer alone
     read: Callable[[str], str]  # return a file of the commit as text, "" if there is none

@@ -18,6 +18,7 @@ from autoresearch.contract import FILE_NAME, Contract, Sealed, parse_contract, s
 from autoresearch.data.corpora import open_corpus
 from autoresearch.data.packed_files import pack_files
 from autoresearch.errors import ContractError, InvalidStateError, NotFoundError
+from autoresearch.git.content_elsewhere import lfs_pointers, submodules
 from autoresearch.git.repository import Repository, snapshot
 from autoresearch.git.signatures import load_signer, prepare_signer
 from autoresearch.ledger.ledger import Ledger
@@ -239,7 +240,7 @@ def _build(target: FoundTarget, home: Path, folder: Path, key: Path | None, give
     found_inputs = find_inputs(
         contract.inputs.read_only,
         origin.repository,
-        frozenset(repository.list_files(commit)),
+        _with_content(repository, commit),
         _never_inputs(contract, origin, home),
     )
     documents = folder / "sealed" / "documents"
@@ -259,6 +260,12 @@ def _build(target: FoundTarget, home: Path, folder: Path, key: Path | None, give
         inputs=hash_inputs(found_inputs, folder),
     )
     _write_first_events(repository, folder, opened, contract, commit)
+
+
+def _with_content(repository: Repository, commit: str) -> frozenset[str]:
+    """Return the files of a commit but Git LFS pointers and submodules."""
+    without = {*lfs_pointers(repository.git, commit), *submodules(repository.git, commit)}
+    return frozenset(repository.list_files(commit)) - without
 
 
 def _function_file(contract: Contract) -> str | None:
