@@ -1,10 +1,11 @@
-"""What a commit names but does not hold: the content of Git LFS pointers, the files of submodules.
+"""Content that a commit names and does not hold: of Git LFS pointers, and of submodules.
 
 Pointers are small text blobs, found by what they say, since the attribute that names their filter
 may be gone or come from elsewhere.
 https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md
 """
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -40,6 +41,11 @@ def submodules(git: Git, commit: str) -> tuple[str, ...]:
     listed = git.run("ls-tree", "-r", "-z", "--full-tree", commit, timeout_s=LONG_TIMEOUT_S)
     entries = listed.decode(errors="surrogateescape").split("\0")
     return tuple(entry.split("\t", 1)[1] for entry in entries if entry.startswith("160000"))
+
+
+def as_glob(path: str) -> str:
+    """Return the glob, as git reads them, that a path alone matches."""
+    return re.sub(r"([*?\[\\])", r"\\\1", path)
 
 
 def is_pointer(file: Path) -> bool:

@@ -134,8 +134,8 @@ class Repository:
             theirs.receive(pack, commit, branch)
 
     def export(self, commit: str, into: Path, exclude: Sequence[str] = ()) -> None:
-        """Write the commit's files but those into an existing or new folder, without `.git`."""
-        pathspecs = [".", *(f":(exclude,literal){path}" for path in exclude)]
+        """Write the commit's files into an existing or new folder, without `.git`."""
+        pathspecs = [".", *(f":(exclude,glob){glob}" for glob in exclude)]
         into.mkdir(parents=True, exist_ok=True)
         with self._scratch() as scratch:
             archive = scratch / "tree.tar"

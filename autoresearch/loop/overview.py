@@ -116,8 +116,8 @@ def _content_elsewhere(lab: OpenLab, seen: Survey) -> list[str]:
         if lacking:
             shown = ", ".join(lacking[:5]) + (", ..." if len(lacking) > 5 else "")
             said.append(
-                f"{words} {shown}: name those that they need in [inputs] read_only of the contract, "
-                "and open a new lab."
+                f"{words} {shown}: name those that they need in [inputs] read_only of the "
+                "contract, and open a new lab."
             )
     return said
 

@@ -18,6 +18,7 @@ from autoresearch.devices.leases import gpu_leases
 from autoresearch.devices.slots import Slot
 from autoresearch.errors import InvalidStateError, LabError
 from autoresearch.executors import Executor
+from autoresearch.git.content_elsewhere import as_glob
 from autoresearch.git.repository import Repository
 from autoresearch.ledger.history import History
 from autoresearch.ledger.ledger import Ledger
@@ -42,6 +43,7 @@ from autoresearch.verdicts.evidence import ages, spare_part, stopped_beside, was
 from autoresearch.views import RunView
 
 SEEDS = 2**31
+_Spec = dict[str, Any] | None  # some of a spec's fields
 UNSEALED_OUT_MB = 256.0  # of a file that a run may leave, where no checkpoint is scored
 
 
@@ -99,7 +101,7 @@ class Runs:
         return run.id
 
     def start_outside(
-        self, run: Run, commit: str, directory: RunDir, ceilings: float = 1.0, **changes: Any
+        self, run: Run, commit: str, directory: RunDir, ceilings: float = 1.0, changes: _Spec = None
     ) -> None:
         """Start a run that the ledger never records: a replay, a calibration run, a size.
 
@@ -118,7 +120,7 @@ class Runs:
         # A number that the run is to leave in a file is none if it was there before the run.
         # Nor is a Git LFS pointer there where an input has its content.
         committed = set(self.repository.list_files(commit))
-        pointers = (place for _, place in self._inputs if place in committed)
+        pointers = (as_glob(place) for _, place in self._inputs if place in committed)
         sealed = (*self.contract.sealed_paths, *pointers)
         left_out = (*sealed, *filter(None, [self.contract.metric.file]))
         self.repository.export(commit, directory.tree, exclude=left_out)

@@ -39,20 +39,21 @@ def find_inputs(
     repository: Path | None,
     committed: Collection[str],
     private: Collection[Path],
+    elsewhere: Collection[str] = (),
 ) -> tuple[Input, ...]:
     """Return the inputs that a contract names; raise ContractError with a fix for each mistake.
 
     Of a folder that git carries in part, the rest is an input; of a submodule, all but its `.git`.
-    `committed` are the files whose content the commit holds, so neither submodules nor Git LFS
-    pointers. `private` are the lab's home and other places that no run may see, beside those that
-    are always private.
+    `committed` are the files whose content the commit holds, `elsewhere` the submodules and Git LFS
+    pointers, of which it has names alone. `private` are the lab's home and other places that no run
+    may see, beside those that are always private.
     """
     found: list[Input] = []
     mistakes: list[str] = []
     reasons: set[str] = set()
     for name in names:
         try:
-            for one in _parts(_locate(name, repository), committed):
+            for one in _parts(_locate(name, repository), committed, elsewhere):
                 _refuse_private(one, private)
                 found.append(one)
         except (ContractError, OSError) as error:
@@ -164,7 +165,7 @@ def _source(place: str, repository: Path | None) -> Path:
     return ((repository or Path("/")) / place).resolve()
 
 
-def _parts(found: Input, committed: Collection[str]) -> Iterator[Input]:
+def _parts(found: Input, committed: Collection[str], elsewhere: Collection[str]) -> Iterator[Input]:
     """Yield the input, or, if the commit holds a part of it, the rest."""
     place = found.place
     if place.startswith(("/", "~/")):
@@ -175,14 +176,15 @@ def _parts(found: Input, committed: Collection[str]) -> Iterator[Input]:
             reason="input_committed",
         )
     elif not (
-        any(path.startswith(f"{place}/") for path in committed) or _is_checkout(found.source)
+        any(path.startswith(f"{place}/") for path in (*committed, *elsewhere))
+        or _is_checkout(found.source)
     ):
         yield found
     else:
         for path in sorted(found.source.iterdir()):
             one = f"{place}/{path.name}"
             if one not in committed and path.name != ".git":
-                yield from _parts(Input(path.resolve(), one), committed)
+                yield from _parts(Input(path.resolve(), one), committed, elsewhere)
 
 
 def _is_checkout(folder: Path) -> bool:

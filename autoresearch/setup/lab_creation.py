@@ -237,11 +237,13 @@ def _build(target: FoundTarget, home: Path, folder: Path, key: Path | None, give
     text = given.encode() or repository.read_file(commit, FILE_NAME)
     contract = parse_contract(text)
     check_files(contract, repository, commit)
+    elsewhere = {*lfs_pointers(repository.git, commit), *submodules(repository.git, commit)}
     found_inputs = find_inputs(
         contract.inputs.read_only,
         origin.repository,
-        _with_content(repository, commit),
+        frozenset(repository.list_files(commit)) - elsewhere,
         _never_inputs(contract, origin, home),
+        elsewhere,
     )
     documents = folder / "sealed" / "documents"
     documents.parent.mkdir(mode=0o700)
@@ -260,12 +262,6 @@ def _build(target: FoundTarget, home: Path, folder: Path, key: Path | None, give
         inputs=hash_inputs(found_inputs, folder),
     )
     _write_first_events(repository, folder, opened, contract, commit)
-
-
-def _with_content(repository: Repository, commit: str) -> frozenset[str]:
-    """Return the files of a commit but Git LFS pointers and submodules."""
-    without = {*lfs_pointers(repository.git, commit), *submodules(repository.git, commit)}
-    return frozenset(repository.list_files(commit)) - without
 
 
 def _function_file(contract: Contract) -> str | None:

@@ -134,6 +134,8 @@ class _Recorder:
     def _hear(self, event: str, args: Sequence[Any]) -> None:
         if event == "open":
             self._opened(args[0], args[2])
+        elif event == "sqlite3.connect":
+            self._opened(args[0], os.O_RDONLY)
         elif event in ("os.listdir", "os.scandir"):
             if not _within_search(sys._getframe(1)):
                 self._path("l", args[0])
@@ -167,7 +169,7 @@ def _in_place_of(real: Callable[..., Any], look: Callable[..., Any]) -> Callable
     """Give a wrapper the name of what it wraps, and its place in what os says it supports."""
     look.__name__, look.__qualname__, look.__doc__ = real.__name__, real.__name__, real.__doc__
     for names in ("dir_fd", "fd", "effective_ids", "follow_symlinks"):
-        supporting = getattr(os, f"supports_{names}", set())
+        supporting: set[Any] = getattr(os, f"supports_{names}", set())
         if real in supporting:
             supporting.add(look)
     return look
@@ -189,9 +191,9 @@ def _within_search(frame: FrameType | None) -> bool:
 
 def _begin(recorder: _Recorder) -> None:
     """Put the recorder between the program and what it asks."""
-    os.stat = recorder.watching(os.stat)  # type: ignore[assignment]
-    os.lstat = recorder.watching(os.lstat)  # type: ignore[assignment]
-    os.access = recorder.asking(os.access)  # type: ignore[assignment]
+    os.stat = recorder.watching(os.stat)
+    os.lstat = recorder.watching(os.lstat)
+    os.access = recorder.asking(os.access)
     variables: Any = type(os.environ)
     real_get = variables.__getitem__
 
@@ -213,7 +215,7 @@ def _begin(recorder: _Recorder) -> None:
             known = [os.path.abspath(place) for place in places if isinstance(place, str)]
             recorder.note("i", "\n".join([name, *known]))
 
-    sys.meta_path.append(Last)  # type: ignore[arg-type]
+    sys.meta_path.append(Last)
     sys.addaudithook(recorder.hear)
     recorder.note("b", sys.executable or "")
 

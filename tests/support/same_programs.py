@@ -78,7 +78,7 @@ TRAINER = Case(
         "README.md": "Run `python prepare.py` first.\n",
         ".gitignore": "data/*/*.bin\n*.pkl\n",
         "config/chars.py": "dataset = 'chars'\nsteps = 3\n",
-        "train.py": '''\
+        "train.py": """\
 import os, pickle, sys
 import numpy as np
 
@@ -97,7 +97,7 @@ for _ in range(steps):
     odds = np.exp(logits) / np.exp(logits).sum()
     logits -= rate * (odds - np.bincount(train, minlength=vocab) / len(train))
 print(f"val loss {np.log(np.exp(logits).sum()) - logits[val].mean():.4f}")
-''',
+""",
     },
     untracked={
         "data/chars/train.bin": bytes(0 if n % 2 else n % 19 for n in range(600)),
@@ -212,7 +212,8 @@ SUBMODULE = Case(
     files={
         "train.py": program(
             "import sys\nsys.path.insert(0, 'lib')\n"
-            "try:\n    import table\n    size = table.SIZE + int(open('lib/deep/more.txt').read())\n"
+            "try:\n    import table\n    size = table.SIZE\n"
+            "    size += int(open('lib/deep/more.txt').read())\n"
             "except ImportError:\n    pass"
         )
     },

@@ -39,7 +39,7 @@ _T = {1: 127.3, 2: 14.1, 3: 7.45, 4: 5.6}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compared:
-    """What a comparison found beside a baseline that runs."""
+    """Findings of a comparison, beside a baseline that runs."""
 
     differences: Differences
     beside: float | None = None  # the number with all of the user's files; None: not measured
@@ -56,7 +56,8 @@ def compare(
 ) -> Compared:
     """Run the program once more, recorded; and once with all files, where that is not enough."""
     contract = lab.contract
-    with unrecorded_run(lab, first.run, tell, records_lookups=True, guards=()) as (directory, _):
+    recorded = {"records_lookups": True, "guards": ()}
+    with unrecorded_run(lab, first.run, tell, recorded) as (directory, _):
         looked = read_lookups(directory.lookups_file)
         places = Places(
             snapshot=snapshot,
@@ -78,8 +79,8 @@ def compare(
         differences.said.append(words)
     if proposal.text is not None and (lacking := [*differences.inputs, *differences.env]):
         differences.said.append(
-            f"The program looks for {', '.join(lacking[:SHOWN])}, which you have and runs have not: "
-            "commit an autoresearch.toml that gives it in [inputs] read_only or [run] env."
+            f"The program looks for {', '.join(lacking[:SHOWN])}, which you have and runs have "
+            "not: commit an autoresearch.toml that gives it in [inputs] read_only or [run] env."
         )
     if looked.began and not looked.cut and contract.run.command[0] == PYTHON:
         return Compared(differences=differences)
@@ -87,15 +88,15 @@ def compare(
     names, large = _everything(places, looked, proposal)
     if large:
         differences.said.append(
-            f"What {contract.run.command[0]} looks for can't be seen, and {', '.join(large)} is too "
-            "large to try: give --input, if runs need it."
+            f"What {contract.run.command[0]} looks for can't be seen, and {', '.join(large)} is "
+            "too large to try: give --input, if runs need it."
         )
     if not names:
         return Compared(differences=differences)
     shown = tuple((str(places.source(name).resolve()), name) for name in names)
     spec = lab.runs.directory(first.run).read_spec()
     changed = {"guards": (), "inputs": (*spec.inputs, *shown)}
-    with unrecorded_run(lab, first.run, tell, **changed) as (_, report):
+    with unrecorded_run(lab, first.run, tell, changed) as (_, report):
         value = report.measurement.value if report.measurement else None
     return Compared(differences=differences, beside=value, names=names)
 
@@ -122,9 +123,7 @@ def amended(proposal: Proposal, differences: Differences) -> Proposal | None:
         inputs=Part(
             (*proposal.inputs.value, *inputs), "; ".join(filter(None, [proposal.inputs.why, *why]))
         ),
-        env=Part(
-            {**proposal.env.value, **env}, "; ".join(filter(None, [proposal.env.why, named]))
-        ),
+        env=Part({**proposal.env.value, **env}, "; ".join(filter(None, [proposal.env.why, named]))),
     )
 
 
@@ -156,8 +155,8 @@ def differing_words(compared: Compared, values: Sequence[float]) -> str:
         return ""
     names = ", ".join(compared.names[:SHOWN])
     words = (
-        f"With all that git does not carry ({names}) the program gives {compared.beside:g}, without "
-        f"it {statistics.fmean(values):g}."
+        f"With all that git does not carry ({names}) the program gives {compared.beside:g}, "
+        f"without it {statistics.fmean(values):g}."
     )
     spread = statistics.stdev(values)
     least = _T.get(len(values) - 1, min(_T.values())) * spread * (1 + 1 / len(values)) ** 0.5
@@ -179,8 +178,12 @@ def _everything(
     What the run itself wrote is its output.
     """
     made = places.made(looked.made)
-    names, large = [], []
-    waiting = [".", *sorted({Path(path).parent.as_posix() for path in places.snapshot.files} - {"."})]
+    names: list[str] = []
+    large: list[str] = []
+    waiting = [
+        ".",
+        *sorted({Path(path).parent.as_posix() for path in places.snapshot.files} - {"."}),
+    ]
     while waiting:
         for place in places.left_behind(waiting.pop(0)):
             left_out = any(covers(one, place) for one in proposal.leave_out)

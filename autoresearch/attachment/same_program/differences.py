@@ -33,7 +33,7 @@ LISTS = "the program lists"
 
 @dataclass(slots=True)
 class Differences:
-    """What is to be taken into the contract, by place or name with the reason, and what is said."""
+    """Inputs and variables to take into the contract, with reasons, and sentences to say."""
 
     inputs: dict[str, str] = field(default_factory=dict)
     env: dict[str, str] = field(default_factory=dict)  # name: value
@@ -95,17 +95,20 @@ class _Search:
         if place in ("", ".") or place in self._results or places.had(place):
             return
         source = places.source(place)
-        if not source.exists() or is_of_tools(source) or self._is_left_out(place):
+        if not (source.is_file() or source.is_dir()) or is_of_tools(source):
             return
-        if place.split("/")[0] == ".git":
+        if self._is_left_out(place) or (not own and covers("/tmp", place)):  # noqa: S108
+            return
+        if places.is_system(place):
+            return
+        if covers(".git", place):
             self._say("Runs have no .git folder, which the program looks for.", own)
         elif self._is_made(place):
             if source.is_file() or any(places.left_behind(place)):
                 self._own_outputs.append(place)
         elif is_secret(place):
-            self._secrets.append(place)
-        elif places.is_system(place):
-            return
+            if own or not place.startswith(("/", "~/")):
+                self._secrets.append(place)
         elif private := places.private_place(place):
             self._say(f"Runs never see {private}, which the program looks for.", own)
         else:
@@ -120,8 +123,8 @@ class _Search:
             self._take_all(place, left, own, f"{LISTS} {place}")
         elif own and left:
             self._say(
-                f"The program lists its own folder, where you have {_few(left)}, which git does not "
-                "track and runs don't get; --input PATH gives them one.",
+                f"The program lists its own folder, where you have {_few(left)}, which git does "
+                "not track and runs don't get; --input PATH gives them one.",
                 own,
             )
 
@@ -201,8 +204,8 @@ class _Search:
             )
         if self._secrets:
             found.said.append(
-                f"The program looks for {_few(self._secrets)}, which runs don't get, as it may hold "
-                f"secrets. What it sets can be given by --env NAME=VALUE, all of it by --input "
+                f"The program looks for {_few(self._secrets)}, which runs don't get, as it may "
+                "hold secrets. What it sets can be given by --env NAME=VALUE, all of it by --input "
                 f"{self._secrets[0]}."
             )
         found.said = list(dict.fromkeys(found.said))
@@ -213,10 +216,11 @@ class _Search:
         source = self._places.source(place)
         home = not source.is_relative_to(self._places.snapshot.root)
         size = too_large(source, MOST_MB_AT_HOME if home else MOST_MB)
-        if size:
+        wrong = f"it has {size}" if size else self._places.refusal(place)
+        if wrong:
             sentence = (
-                f"{place} has {size}, so it was not taken: {why}, and runs don't have it. Give "
-                f"--input {place}, or --leave-out {place}."
+                f"{place} was not taken: {wrong}. But {why}, and runs don't have it. Give --input "
+                f"{place} or files in it, or --leave-out {place}."
             )
             (self._found.stops if own else self._found.said).append(sentence)
         else:
@@ -246,4 +250,3 @@ def _few(names: Iterable[str]) -> str:
     found = list(dict.fromkeys(names))
     more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
     return ", ".join(found[:SHOWN]) + more
-

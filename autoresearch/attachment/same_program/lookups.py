@@ -1,4 +1,4 @@
-"""What a recorded run looked for: parsed from the words of an untrusted program, so only advice."""
+"""Look-ups of a recorded run, parsed from the words of an untrusted program: advice alone."""
 
 import os
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Modules that a run did not find and the user has: beside the repository, or by an editable install.
+"""Modules that a run did not find and the user has: beside the code, or by an editable install.
 
 Names are looked up, and the run's own interpreter is asked, isolated; no module is imported.
 """

@@ -10,13 +10,27 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from autoresearch.attachment.surroundings import carried_around
+from autoresearch.errors import ContractError
 from autoresearch.git.snapshot import Snapshot
 from autoresearch.sandboxes.private_paths import private_in
+from autoresearch.setup.inputs import find_inputs
 
 MOST_FILES = 20_000  # of a folder that is taken unasked
 MOST_MB = 20_000.0
 MOST_MB_AT_HOME = 1_000.0
-_SYSTEM = ("/proc", "/sys", "/dev", "/run", "/usr", "/bin", "/sbin", "/lib", "/boot", "/etc", "/snap")
+_SYSTEM = (
+    "/proc",
+    "/sys",
+    "/dev",
+    "/run",
+    "/usr",
+    "/bin",
+    "/sbin",
+    "/lib",
+    "/boot",
+    "/etc",
+    "/snap",
+)
 _GENERIC = {".cache", ".config", ".local", ".local/share", ".local/state", ".local/lib", "Library"}
 _TOOLS = {
     *("__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".ipynb_checkpoints", ".tox"),
@@ -77,6 +91,16 @@ class Places:
         """Return the private place that it is, lies in or contains."""
         return private_in(self.source(place).resolve(), self.private)
 
+    def refusal(self, place: str) -> str:
+        """Return why it can't be an input, "" if it can."""
+        elsewhere = {*self.snapshot.lfs, *self.snapshot.submodules}
+        held = {*self.snapshot.files} - elsewhere
+        try:
+            find_inputs([place], self.snapshot.root, held, self.private, elsewhere)
+            return "" if os.access(self.source(place), os.R_OK) else "it can't be read"
+        except (ContractError, OSError) as error:
+            return " ".join(str(error).split()).removeprefix("- inputs.read_only: ")
+
     def left_behind(self, place: str) -> Iterator[str]:
         """Yield what lies in the user's folder and the run's lacks, as places."""
         folder = self.source(place)
@@ -118,7 +142,7 @@ def too_large(source: Path, most_mb: float) -> str:
         for name in names:
             count += 1
             try:
-                size += os.lstat(os.path.join(folder, name)).st_size / 1e6  # noqa: PTH116, PTH118
+                size += os.lstat(os.path.join(folder, name)).st_size / 1e6  # noqa: PTH118
             except OSError:
                 continue
             if count > MOST_FILES:

@@ -17,7 +17,7 @@ ENDING_S = 40.0
 
 @contextmanager
 def unrecorded_run(
-    lab: Lab, like: str, tell: Callable[[str], None], **changes: Any
+    lab: Lab, like: str, tell: Callable[[str], None], changes: dict[str, Any]
 ) -> Iterator[tuple[RunDir, RunReport]]:
     """Run with the seed of the run `like`; `changes` go to its spec.
 
@@ -30,7 +30,7 @@ def unrecorded_run(
     remove_tree(directory.path)
     settle, began, report = lab.runs.executor.settle, time.monotonic(), None
     try:
-        lab.runs.start_outside(run, history.experiments["e0"].commit, directory, **changes)
+        lab.runs.start_outside(run, history.experiments["e0"].commit, directory, changes=changes)
         while (report := settle(directory)) is None:
             tell(f"compares it with your program, {time.monotonic() - began:.0f} s")
             time.sleep(LOOK_S)

@@ -1,4 +1,4 @@
-"""Variables of the user's environment: which tell nothing of a program, and which may be secrets."""
+"""Variables of the user: which tell nothing of a program, and which may be secrets."""
 
 import re
 from collections.abc import Mapping, Sequence

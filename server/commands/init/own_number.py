@@ -1,4 +1,4 @@
-"""The user's own number, beside the lab's: as they gave it, or by a run of theirs outside the lab."""
+"""The user's own number, beside the lab's: as they gave it, or by a run outside the lab."""
 
 import sys
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ RUN_YOURS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Own:
-    """What is known of the user's own run."""
+    """The user's own run: its number, or their wish for one."""
 
     number: float | None = None
     run: bool = False  # they asked for one

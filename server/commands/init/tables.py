@@ -1,9 +1,9 @@
 """Words for what is proposed for a repository, and for what its baseline showed."""
 
 import statistics
-from decimal import Decimal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from rich.console import Console

@@ -37,9 +37,11 @@ def compared(
         scratch=folder / "run" / "scratch",
         inputs=inputs,
     )
-    return find_differences(
-        looked, places, environ or {}, python=sys.executable, leave_out=leave_out
-    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(home))
+        return find_differences(
+            looked, places, environ or {}, python=sys.executable, leave_out=leave_out
+        )
 
 
 def paths(folder: Path, *names: str, own: bool = True) -> dict[str, bool]:
@@ -180,8 +182,17 @@ def test_private_and_shared_folders_of_the_home_are_not_taken(tmp_path: Path) ->
     names = ("~/.cache", "~/.config", "~/.ssh/known_hosts")
     looked = Lookups(missed=paths(tmp_path, *names))
     have = ("~/.cache/x/y", "~/.config/z", "~/.ssh/known_hosts")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HOME", str(tmp_path / "user"))
-        found = compared(tmp_path, looked, have=have)
+    found = compared(tmp_path, looked, have=have)
     assert not found.inputs
     assert ".ssh" in found.said[0]
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_what_cannot_be_an_input_is_named_and_stops_where_its_own_code_asks(
+    tmp_path: Path, own: bool
+) -> None:
+    looked = Lookups(missed=paths(tmp_path, "vendor", own=own))
+    found = compared(tmp_path, looked, have=("vendor/.git/config", "vendor/a.bin"))
+    assert not found.inputs
+    [sentence] = found.stops if own else found.said
+    assert "--leave-out vendor" in sentence
