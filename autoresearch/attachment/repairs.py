@@ -30,6 +30,7 @@ _MEMORY_SHARE = 0.8  # of the machine's, beyond which no run is let
 _LAST_LINES = 6
 _ABSENT = re.compile(
     r"No such file|not found|does not exist|doesn't exist|[Cc]annot open|[Cc]an't open|missing"
+    r"|Permission denied"  # under Landlock what lies outside the run can be seen and not opened
 )
 _NO_MODULE = re.compile(r"No module named '?([\w.]+)")
 _RUN_FOLDER = re.compile(r"^.*/runs/[^/]+/(tree|scratch)/")
