@@ -185,7 +185,7 @@ class RunDir:
 
     @property
     def lookups_file(self) -> Path:
-        """What a recorded run looked for."""
+        """Look-ups of a recorded run."""
         return self.path / "lookups"
 
     @property
