@@ -13,6 +13,7 @@
     supervisor.err what went wrong with the supervisor or the scorer themselves
     tree/          the experiment's code without .git; removed when the run ends. A run that is
                    not sealed may write there too
+    lookups        what a recorded run looked for and left in its tree, in its own words
     committed/     the same as it was committed, where guards need it; removed likewise
     left/          where guards find what the run left, and the run itself an empty folder
     guard/         the run's own folders while a guard runs in their places; removed likewise
@@ -92,6 +93,7 @@ class RunSpec:
     score_cpu_s: float = 0.0  # the same for its answers; or, if that is more,
     score_cpu_share: float = 0.0  # this share of the CPU seconds of its training
     steady: bool = False  # a slower machine does not change what it measures, though it has seconds
+    records_lookups: bool = False  # its Pythons write down what they look for; never in the ledger
 
     @property
     def sealed(self) -> bool:
@@ -198,6 +200,11 @@ class RunDir:
     def out(self) -> Path:
         """The training's output folder."""
         return self.path / "out"
+
+    @property
+    def lookups_file(self) -> Path:
+        """Look-ups of a recorded run."""
+        return self.path / "lookups"
 
     @property
     def curve_file(self) -> Path:

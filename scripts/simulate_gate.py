@@ -74,8 +74,8 @@ def written(rates: dict[str, list[tuple[int, float]]], candidates: int) -> str:
         for name, rows in rates.items()
     )
     return (
-        f'"""Rates of false keeps of judge version {JUDGE_VERSION}, as scripts/simulate_gate.py '
-        f"wrote them: (controls, share).\n\n{candidates:,} simulated candidates without a gain a "
+        f'"""False keeps of judge version {JUDGE_VERSION}, as scripts/simulate_gate.py wrote '
+        f"them: (controls, share).\n\n{candidates:,} simulated candidates without a gain a "
         "row, with normal runs and with\nthe worst noise of autoresearch/calibration/noises.py.\n"
         f'"""\n\nRates = tuple[tuple[int, float], ...]\n\n{tables}\n'
     )

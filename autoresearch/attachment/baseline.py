@@ -17,6 +17,15 @@ from autoresearch.attachment.metric_names import Number, may_have_a_sign
 from autoresearch.attachment.printed_numbers import said_numbers
 from autoresearch.attachment.proposal_parts import Meter, Part, Proposal, Sureness
 from autoresearch.attachment.repairs import Repaired, hint, repair
+from autoresearch.attachment.same_program.comparison import (
+    Compared,
+    amended,
+    compare,
+    differing_words,
+    refuse,
+    taken_words,
+)
+from autoresearch.attachment.same_program.content_elsewhere import absence_words
 from autoresearch.errors import RunStartError
 from autoresearch.git.snapshot import Snapshot
 from autoresearch.lab import Lab
@@ -25,7 +34,7 @@ from autoresearch.run_directory import remove_tree
 from autoresearch.run_output.log_digest import digest
 from autoresearch.setup.settings import UNPROVED
 
-MOST_TRIES = 6  # contracts, one after another
+MOST_TRIES = 9  # contracts, one after another
 FEWEST_RUNS, MOST_RUNS = 2, 5
 QUICK_S = 20.0  # beyond the fewest, runs go on for as long
 MOST_REPEATED = 5  # runs in a row that the machine disturbed, with longer and longer rests
@@ -62,6 +71,7 @@ class Baseline:
     proposal: Proposal
     contract: str
     runs: tuple[RunReport, ...]  # measured ones only
+    differences: tuple[str, ...] = ()  # from the user's program, as sentences
 
     @property
     def values(self) -> tuple[float, ...]:
@@ -88,6 +98,7 @@ def measure_baseline(
     `note` is called with each corrected proposal. Until the baseline is measured the lab says that
     it is not. Raises RunStartError with the digest of the log if nothing more can be corrected.
     """
+    sure: Proposal | None = None  # the last proposal whose run had a number
     for _ in range(MOST_TRIES):
         known = not proposal.missing
         text = contract_text(proposal if known else _timed(proposal))
@@ -97,17 +108,20 @@ def measure_baseline(
             unproved.acquire(blocking=False)
             report = _run(lab, watch, counts=known)
             if report.measurement is not None and known:
-                runs = _repeat(lab, report, watch)
-                refuse_signed(proposal, runs)
-                (lab.folder / UNPROVED).unlink()
-                unproved.release()
-                return Baseline(lab=lab, proposal=proposal, contract=text, runs=runs)
-            log = lab.log(report.run)
-            seen = report.cause is EndCause.DISTURBED and not known
-            if report.measurement is not None or seen:
-                following = choose(proposal, said_numbers(log))
+                compared = compare(lab, report, proposal, snapshot, watch.now)
+                sure, more = proposal, amended(proposal, compared.differences)
+                if more is None:
+                    proven = _proven(lab, proposal, text, report, compared, watch)
+                    (lab.folder / UNPROVED).unlink()
+                    unproved.release()
+                    return proven
+                watch.said(f"{report.run}: {taken_words(proposal, more)}; trying again")
+                following = more
+            elif report.measurement is not None or _seen(report, known=known):
+                following = choose(proposal, said_numbers(lab.log(report.run)))
             else:
-                following = _repaired(proposal, snapshot, report, log, watch)
+                log = lab.log(report.run)
+                following = _repaired(proposal, snapshot, report, log, watch, sure)
         except BaseException:
             discard(lab)
             raise
@@ -119,6 +133,23 @@ def measure_baseline(
         "Give the rest as options: `autoresearch-mcp init --help` lists them.",
         reason="still_fails",
     )
+
+
+def _seen(report: RunReport, *, known: bool) -> bool:
+    """Return whether a run whose metric is not known printed its numbers on a busy machine."""
+    return report.cause is EndCause.DISTURBED and not known
+
+
+def _proven(
+    lab: Lab, proposal: Proposal, text: str, first: RunReport, compared: Compared, watch: Watch
+) -> Baseline:
+    """Repeat the first run, and say what still differs from the user's program."""
+    refuse(compared.differences)
+    runs = _repeat(lab, first, watch)
+    refuse_signed(proposal, runs)
+    values = [run.measurement.value for run in runs if run.measurement is not None]
+    said = (*compared.differences.said, *filter(None, [differing_words(compared, values)]))
+    return Baseline(lab=lab, proposal=proposal, contract=text, runs=runs, differences=said)
 
 
 def discard(lab: Lab) -> None:
@@ -151,11 +182,22 @@ def _timed(proposal: Proposal) -> Proposal:
 
 
 def _repaired(
-    proposal: Proposal, snapshot: Snapshot, report: RunReport, log: str, watch: Watch
+    proposal: Proposal,
+    snapshot: Snapshot,
+    report: RunReport,
+    log: str,
+    watch: Watch,
+    sure: Proposal | None,
 ) -> Proposal:
     repaired: Repaired | None = repair(proposal, snapshot, report, log)
     if repaired is None:
-        raise _failure(report, log, hint(proposal, snapshot, report, log))
+        failed = _failure(report, log, hint(proposal, snapshot, report, log))
+        if sure is not None:
+            failed.message += f"It ran before this: {taken_words(sure, proposal)}. "
+            failed.remedy += " --leave-out takes a path or a variable from runs."
+        elif words := absence_words(snapshot):
+            failed.message += f"{words}\n"
+        raise failed
     watch.said(f"{report.run}: {repaired.words}; trying again")
     return repaired.proposal
 

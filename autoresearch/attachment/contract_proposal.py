@@ -26,6 +26,9 @@ from autoresearch.attachment.metric_names import Number, candidates, direction_o
 from autoresearch.attachment.print_statements import printed_numbers
 from autoresearch.attachment.programs import Program, find_programs, program_of, tests_of
 from autoresearch.attachment.proposal_parts import Answers, Meter, Part, Proposal, Sureness
+from autoresearch.attachment.same_program.content_elsewhere import content_elsewhere
+from autoresearch.attachment.same_program.places import covers
+from autoresearch.attachment.same_program.variables import given_variables
 from autoresearch.attachment.surroundings import (
     Interpreter,
     choose_interpreter,
@@ -88,7 +91,7 @@ def propose(snapshot: Snapshot, answers: Answers, environ: Mapping[str, str]) ->
         inputs=_inputs(snapshot, answers, reach),
         network=Part(answers.network, "", SAID if answers.network else GUESSED),
         guards=guards,
-        env=_env(subject),
+        env=_env(subject, answers, environ),
         goal=Part(answers.goal, "", SAID) if answers.goal is not None else None,
         most=Part(_most(answers), "", SAID),
         text=_known(text, answers, interpreter) if text else None,
@@ -97,6 +100,7 @@ def propose(snapshot: Snapshot, answers: Answers, environ: Mapping[str, str]) ->
         submodules=submodules(snapshot),
         folder=snapshot.folder,
         notebooks=() if subject else tuple(p for p in snapshot.files if p.endswith(".ipynb")),
+        leave_out=answers.leave_out,
         device=_device(needed),
         choices=_choices(subject, programs),
     )
@@ -308,6 +312,9 @@ def _inputs(snapshot: Snapshot, answers: Answers, reach: Reach) -> Part[tuple[st
     for place in as_inputs(reach.beside):
         if not any(place == path or place.startswith(f"{path.rstrip('/')}/") for path in found):
             found[place] = "it is imported, but not in the commit"
+    found |= content_elsewhere(snapshot, answers.leave_out)
+    out = answers.leave_out
+    found = {path: why for path, why in found.items() if not any(covers(o, path) for o in out)}
     paths = tuple(dict.fromkeys([*answers.inputs, *found]))
     why = "; ".join(f"{path}: {why}" for path, why in found.items())
     return Part(paths, why, SAID if answers.inputs and not found else Sureness.FOUND)
@@ -335,11 +342,14 @@ def _guards(
     return Part({"tests": PYTEST}, f"{why}: a change that breaks them is never kept")
 
 
-def _env(subject: _Subject | None) -> Part[Mapping[str, str]]:
-    """Return variables typed before the command, and the path to its own modules."""
+def _env(
+    subject: _Subject | None, answers: Answers, environ: Mapping[str, str]
+) -> Part[Mapping[str, str]]:
+    """Return variables that were given, typed before the command, and the path to its modules."""
+    given = given_variables(answers.env, environ)
     if subject is None:
-        return Part({}, "")
-    env = dict(subject.env)
+        return Part(given, "")
+    env = {**subject.env, **given}
     own = PurePosixPath(subject.program).parent.as_posix() if subject.program else "."
     roots = [root or "." for root in subject.reach.roots]
     away = [root for root in roots if root != own and not (subject.suite and root == ".")]

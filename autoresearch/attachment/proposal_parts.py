@@ -67,6 +67,7 @@ class Proposal:
     submodules: tuple[str, ...] = ()  # of the repository
     notebooks: tuple[str, ...] = ()  # of the repository, where no program was found
     folder: str = ""  # of the repository in which the command starts; parts are relative to it
+    leave_out: tuple[str, ...] = ()  # paths and variables that runs are to lack, as the user said
     choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # by part, where several
 
     @property
@@ -105,3 +106,5 @@ class Answers:
     goal: float | None = None
     experiments: int | None = None
     hours: float | None = None
+    env: tuple[str, ...] = ()  # "NAME=value", or "NAME" for the user's own value
+    leave_out: tuple[str, ...] = ()  # paths and names of variables

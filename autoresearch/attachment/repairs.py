@@ -6,6 +6,7 @@ guess is amended, what the user said is not. Logs are the output of untrusted pr
 
 import re
 import shlex
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from autoresearch.attachment.metric_names import NUMBER
 from autoresearch.attachment.printed_numbers import said_numbers
 from autoresearch.attachment.programs import program_of
 from autoresearch.attachment.proposal_parts import Meter, Part, Proposal, Sureness
+from autoresearch.attachment.same_program.modules import installed
 from autoresearch.attachment.surroundings import (
     carried_around,
     declared,
@@ -28,6 +30,7 @@ from autoresearch.contract import DEFAULT_MEMORY_MB
 from autoresearch.git.snapshot import Snapshot
 from autoresearch.records import EndCause, RunReport
 from autoresearch.run_output.log_digest import clean_lines, true_exception
+from autoresearch.sandboxes.private_paths import private_in
 
 MOST_BUDGET_S = 300.0  # that is tried where nobody gave one
 _MORE_BUDGET = 5
@@ -36,6 +39,7 @@ _MEMORY_SHARE = 0.8  # of the machine's, beyond which no run is let
 _LAST_LINES = 6
 _ABSENT = re.compile(
     r"No such file|not found|does not exist|doesn't exist|[Cc]annot open|[Cc]an't open|missing"
+    r"|Permission denied"  # under Landlock what lies outside the run can be seen and not opened
 )
 _NO_MODULE = re.compile(r"No module named '?([\w.]+)")
 _RUN_FOLDER = re.compile(r"^.*/runs/[^/]+/(tree|scratch)/")
@@ -51,7 +55,7 @@ class Repaired:
 
 def repair(proposal: Proposal, snapshot: Snapshot, report: RunReport, log: str) -> Repaired | None:
     """The proposal without what made the run fail; None where that is not to be known."""
-    for known in (_file, _module, _metric, _memory, _budget):
+    for known in (_file, _editable, _module, _metric, _memory, _budget):
         mended = known(proposal, snapshot, report, log)
         if mended is not None:
             return mended
@@ -174,6 +178,30 @@ def _with_input(inputs: tuple[str, ...], place: str, snapshot: Snapshot) -> tupl
     if beside and carried_around(snapshot, folder.rstrip("/")):
         return (*(path for path in inputs if path not in beside), folder)
     return (*inputs, place)
+
+
+def _editable(proposal: Proposal, snapshot: Snapshot, _: RunReport, log: str) -> Repaired | None:
+    """A module that the interpreter finds in another folder of the user's, by an editable install.
+
+    One in the repository's own folder is none: a run has that of the commit.
+    """
+    found = _NO_MODULE.findall(log)
+    if not found or proposal.text is not None or proposal.packages or proposal.lock:
+        return None
+    module = found[-1].partition(".")[0]
+    place = installed(proposal.python.value or sys.executable, (module,)).get(module)
+    if place is None or str(place) in proposal.inputs.value or not place.exists():
+        return None
+    if place.is_relative_to(snapshot.root) or private_in(place.resolve()):
+        return None
+    why = f"{place}: {module} is installed from there in editable mode"
+    part = Part((*proposal.inputs.value, str(place)), _joined(proposal.inputs.why, why))
+    words = f"{module} is installed from {place.parent}: made an input"
+    return Repaired(replace(proposal, inputs=part), words)
+
+
+def _joined(*parts: str) -> str:
+    return "; ".join(filter(None, parts))
 
 
 def _module(proposal: Proposal, snapshot: Snapshot, _: RunReport, log: str) -> Repaired | None:

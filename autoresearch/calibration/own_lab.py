@@ -56,7 +56,7 @@ def measure_controls(lab: Lab, runs: int, watch: Watch) -> None:
     Raises:
         LabError: They failed more often than they were measured.
     """
-    incumbent = lab.history().incumbent
+    incumbent = lab.history().kept[-1]
     before = len(controls_of(lab.history(), incumbent))
     asked = 0
     while True:
@@ -87,7 +87,7 @@ def resolution(lab: Lab, *, seed: int = 1) -> Resolution:
         LabError: The lab has fewer than 6 control runs of its incumbent.
     """
     history, contract = lab.history(), lab.contract
-    found = values(history, controls_of(history, history.incumbent))
+    found = values(history, controls_of(history, history.kept[-1]))
     if len(found) < FEWEST_RUNS:
         raise LabError(
             f"{len(found)} control runs tell too little about the noise of {lab.name}.",
@@ -165,7 +165,7 @@ def _trials(
 
     def draw(number: int) -> list[float]:
         drawn = rng.choice(residuals, number) + jitter * rng.standard_normal(number)
-        return (shrink * drawn).tolist()
+        return [shrink * float(value) for value in drawn]
 
     beside = min(GATE.most_fresh, controls // 2) if drifts else 0
     for _ in range(candidates):

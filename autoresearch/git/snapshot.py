@@ -12,6 +12,8 @@ class Snapshot:
     root: Path  # the repository's top folder, or the folder below it that this is about
     files: tuple[str, ...]  # of the commit
     untracked: tuple[str, ...]  # also ignored ones; a folder without tracked files ends in /
+    submodules: tuple[str, ...] = ()  # their folders
+    lfs: tuple[str, ...] = ()  # files of which the commit holds a pointer alone
     read: Callable[[str], str]  # return a file of the commit as text, "" if there is none
     folder: str = ""  # root below the top; paths are relative to it
 

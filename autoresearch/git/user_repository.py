@@ -9,6 +9,7 @@ from shlex import quote
 
 from autoresearch.common.files import as_text
 from autoresearch.errors import GitError, InvalidStateError
+from autoresearch.git.content_elsewhere import lfs_pointers, submodules
 from autoresearch.git.plumbing import LONG_TIMEOUT_S, Git, output_text
 from autoresearch.git.snapshot import Snapshot
 
@@ -18,10 +19,10 @@ class Survey:
     """HEAD, and the names of what the repository holds besides it."""
 
     head: str
-    dirty: tuple[str, ...]  # changed or staged; not copied into the lab
+    dirty: tuple[str, ...]  # changed or staged, but Git LFS's; not copied into the lab
     untracked: tuple[str, ...]  # folders end in /
     submodules: tuple[str, ...]
-    lfs: tuple[str, ...]
+    lfs: tuple[str, ...]  # files of which git carries a pointer alone
     shallow: bool
 
 
@@ -86,13 +87,16 @@ class Source:
         """List what HEAD does not contain, so that nobody believes it was measured."""
         status = ("status", "--porcelain=v1", "-z", "--untracked-files=normal")
         listed = self._names(*status, "--no-renames", "--ignore-submodules=all")
-        tree = self._names("ls-tree", "-r", "-z", "--full-tree", self.head)
+        changed = (line[3:] for line in listed if not line.startswith("??"))
+        lfs = tuple(lfs_pointers(self.git, self.head))
+        # Without its filter, which writes, git compares content with pointers: all seem changed.
+        filtered = {*lfs, *self._names("ls-files", "-z", "--", ":(attr:filter=lfs)")}
         return Survey(
             head=self.head,
-            dirty=tuple(line[3:] for line in listed if not line.startswith("??")),
+            dirty=tuple(path for path in changed if path not in filtered),
             untracked=tuple(line[3:] for line in listed if line.startswith("??")),
-            submodules=tuple(e.split("\t", 1)[1] for e in tree if e.startswith("160000")),
-            lfs=self._names("ls-files", "-z", "--", ":(attr:filter=lfs)"),
+            submodules=submodules(self.git, self.head),
+            lfs=lfs,
             shallow=self.shallow_file() is not None,
         )
 
@@ -100,7 +104,14 @@ class Source:
         """Return the names in HEAD, the names around it, and a reader."""
         names = self._names("ls-tree", "-r", "-z", "--name-only", "--full-tree", self.head)
         around = self._names("ls-files", "-z", "--others", "--directory", "--no-empty-directory")
-        return Snapshot(root=self.path, files=names, untracked=around, read=self._read)
+        return Snapshot(
+            root=self.path,
+            files=names,
+            untracked=around,
+            read=self._read,
+            submodules=submodules(self.git, self.head),
+            lfs=tuple(lfs_pointers(self.git, self.head)),
+        )
 
     def shallow_file(self) -> Path | None:
         """Return the file that marks where a shallow clone's history ends; None if it is full."""

@@ -4,6 +4,7 @@ import time
 
 from autoresearch.errors import LabError
 from autoresearch.git.repository import survey
+from autoresearch.git.user_repository import Survey
 from autoresearch.ledger.history import History
 from autoresearch.loop.incumbent import incumbent_view
 from autoresearch.loop.open_lab import OpenLab
@@ -104,6 +105,7 @@ def _notices(lab: OpenLab) -> tuple[str, ...]:
             seen = survey(source)
             changed = (*seen.dirty, *seen.untracked)
             notices += _moved_on(lab, seen.head)
+            notices += _content_elsewhere(lab, seen)
         except LabError as error:
             notices.append(f"{source} can't be read now: {error.message}")
         if changed:
@@ -124,6 +126,26 @@ def _repetition(history: History) -> list[str]:
         "Any difference counts. If the code draws random numbers from a fixed seed, a change may "
         "win by other draws alone: let it take AUTORESEARCH_SEED, committed before a lab is opened."
     ]
+
+
+def _content_elsewhere(lab: OpenLab, seen: Survey) -> list[str]:
+    """Return sentences on Git LFS files and submodules of which runs have no content."""
+    opened = lab.history().opened
+    assert opened is not None
+    given = [place for place, _ in opened.inputs]
+    said = []
+    for names, words in (
+        (seen.lfs, "Runs read the text of Git LFS pointers in place of"),
+        (seen.submodules, "Runs have no files of the submodules"),
+    ):
+        lacking = [n for n in names if not any(f"{g}/".startswith(f"{n}/") for g in given)]
+        if lacking:
+            shown = ", ".join(lacking[:5]) + (", ..." if len(lacking) > 5 else "")
+            said.append(
+                f"{words} {shown}: name those that they need in [inputs] read_only of the "
+                "contract, and open a new lab."
+            )
+    return said
 
 
 def _moved_on(lab: OpenLab, head: str) -> list[str]:

@@ -18,6 +18,7 @@ from autoresearch.devices.leases import gpu_leases
 from autoresearch.devices.slots import Slot
 from autoresearch.errors import InvalidStateError, LabError
 from autoresearch.executors import Executor
+from autoresearch.git.content_elsewhere import as_glob
 from autoresearch.git.repository import Repository
 from autoresearch.ledger.history import History
 from autoresearch.ledger.ledger import Ledger
@@ -44,6 +45,7 @@ from autoresearch.views import RunView
 
 SEEDS = 2**31
 ORDERS = 2**62  # of a run's data: nobody who knows its seed can try them all
+_Spec = dict[str, Any] | None  # some of a spec's fields
 UNSEALED_OUT_MB = 256.0  # of a file that a run may leave, where no checkpoint is scored
 
 
@@ -102,25 +104,30 @@ class Runs:
         return run.id
 
     def start_outside(
-        self, run: Run, commit: str, directory: RunDir, ceilings: float = 1.0
+        self, run: Run, commit: str, directory: RunDir, ceilings: float = 1.0, changes: _Spec = None
     ) -> None:
         """Start a run that the ledger never records: a replay, a calibration run, a size.
 
         Same sandbox, same scorer, same held-out part, `ceilings` times the contract's ceilings;
-        only `executor.settle(directory)` tells how it ended. Raises InvalidStateError,
-        RunStartError or OSError.
+        `changes` go to its spec; only `executor.settle(directory)` tells how it ended. Raises
+        InvalidStateError, RunStartError or OSError.
         """
         self._refuse_changed()
         directory.path.mkdir(parents=True)
         self._prepare(run, commit, directory, ceilings)
+        if changes:
+            directory.write_spec(replace(directory.read_spec(), **changes))
         self.executor.submit(directory)
 
     def _prepare(self, run: Run, commit: str, directory: RunDir, ceilings: float = 1.0) -> None:
         # A number that the run is to leave in a file is none if it was there before the run.
-        left_out = (*self.contract.sealed_paths, *filter(None, [self.contract.metric.file]))
+        # Nor is a Git LFS pointer there where an input has its content.
+        committed = set(self.repository.list_files(commit))
+        pointers = (as_glob(place) for _, place in self._inputs if place in committed)
+        sealed = (*self.contract.sealed_paths, *pointers)
+        left_out = (*sealed, *filter(None, [self.contract.metric.file]))
         self.repository.export(commit, directory.tree, exclude=left_out)
         if self.contract.guards:
-            sealed = self.contract.sealed_paths
             self.repository.export(commit, directory.committed, exclude=sealed)
         directory.out.mkdir(exist_ok=True)
         spec = self._spec(run)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autoresearch.errors import ContractError
+from autoresearch.git.content_elsewhere import is_pointer
 from autoresearch.run_directory import write_json
 from autoresearch.sandboxes.private_paths import private_in
 
@@ -38,18 +39,21 @@ def find_inputs(
     repository: Path | None,
     committed: Collection[str],
     private: Collection[Path],
+    elsewhere: Collection[str] = (),
 ) -> tuple[Input, ...]:
     """Return the inputs that a contract names; raise ContractError with a fix for each mistake.
 
-    Of a folder that git carries in part, the rest is an input. `private` are the lab's home and
-    other places that no run may see, beside those that are always private.
+    Of a folder that git carries in part, the rest is an input; of a submodule, all but its `.git`.
+    `committed` are the files whose content the commit holds, `elsewhere` the submodules and Git LFS
+    pointers, of which it has names alone. `private` are the lab's home and other places that no run
+    may see, beside those that are always private.
     """
     found: list[Input] = []
     mistakes: list[str] = []
     reasons: set[str] = set()
     for name in names:
         try:
-            for one in _parts(_locate(name, repository), committed):
+            for one in _parts(_locate(name, repository), committed, elsewhere):
                 _refuse_private(one, private)
                 found.append(one)
         except (ContractError, OSError) as error:
@@ -70,7 +74,7 @@ def hash_inputs(inputs: Collection[Input], folder: Path) -> tuple[tuple[str, str
     """Return (place, hash) of each input, and store the file states in the lab's folder."""
     states = {one.place: read_states(one.source, {}) for one in inputs}
     write_json(folder / STATES, states)
-    return tuple((place, digest(found)) for place, found in states.items())
+    return tuple((place, digest(_without_bytecode(found))) for place, found in states.items())
 
 
 def changed_inputs(
@@ -88,7 +92,7 @@ def changed_inputs(
         except (OSError, ContractError) as error:
             said.append(f"The input {place} can no longer be read: {error}.")
             continue
-        if digest(now[place]) != sha256:
+        if sha256 not in (digest(now[place]), digest(_without_bytecode(now[place]))):
             change = _first_change(before, now[place])
             said.append(f"The input {place} has changed since the lab was opened{change}")
     if not said and now != known:
@@ -122,6 +126,11 @@ def digest(states: Mapping[str, State]) -> str:
     return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
 
 
+def _without_bytecode(states: States) -> States:
+    """Return the files but Python's bytecode in a folder, which changes as the user goes on."""
+    return {name: s for name, s in states.items() if not name.endswith(".pyc")}
+
+
 def _locate(name: str, repository: Path | None) -> Input:
     """Locate an input; raise ContractError if there is no such file or folder."""
     place = os.path.normpath(name)
@@ -142,6 +151,11 @@ def _locate(name: str, repository: Path | None) -> Input:
             "remove it from the contract",
             reason="input_absent",
         )
+    if is_pointer(source):
+        raise ContractError(
+            f"{name!r} is a Git LFS pointer, whose content is not here: run `git lfs pull`",
+            reason="input_is_pointer",
+        )
     return Input(source, place)
 
 
@@ -151,7 +165,7 @@ def _source(place: str, repository: Path | None) -> Path:
     return ((repository or Path("/")) / place).resolve()
 
 
-def _parts(found: Input, committed: Collection[str]) -> Iterator[Input]:
+def _parts(found: Input, committed: Collection[str], elsewhere: Collection[str]) -> Iterator[Input]:
     """Yield the input, or, if the commit holds a part of it, the rest."""
     place = found.place
     if place.startswith(("/", "~/")):
@@ -161,13 +175,23 @@ def _parts(found: Input, committed: Collection[str]) -> Iterator[Input]:
             f"{place!r} is already in the commit: remove it from the contract",
             reason="input_committed",
         )
-    elif not any(path.startswith(f"{place}/") for path in committed):
+    elif not (
+        any(path.startswith(f"{place}/") for path in (*committed, *elsewhere))
+        or _is_checkout(found.source)
+    ):
         yield found
     else:
         for path in sorted(found.source.iterdir()):
             one = f"{place}/{path.name}"
-            if one not in committed:
-                yield from _parts(Input(path.resolve(), one), committed)
+            if one not in committed and path.name != ".git":
+                yield from _parts(Input(path.resolve(), one), committed, elsewhere)
+
+
+def _is_checkout(folder: Path) -> bool:
+    """Return whether a submodule's files are checked out in a folder, or below it."""
+    return folder.is_dir() and any(
+        path.name == ".git" and path.is_file() for _, path in _files(folder)
+    )
 
 
 def _refuse_private(one: Input, private: Collection[Path]) -> None:

@@ -20,6 +20,7 @@ from autoresearch.contract import FILE_NAME, Contract, Sealed, parse_contract, s
 from autoresearch.data.corpora import open_corpus
 from autoresearch.data.packed_files import pack_files
 from autoresearch.errors import ContractError, InvalidStateError, NotFoundError
+from autoresearch.git.content_elsewhere import lfs_pointers, submodules
 from autoresearch.git.repository import Repository, snapshot
 from autoresearch.git.signatures import load_signer, prepare_signer
 from autoresearch.ledger.ledger import Ledger
@@ -249,11 +250,13 @@ def _build(target: FoundTarget, home: Path, folder: Path, key: Path | None, give
     text = given.encode() or repository.read_file(commit, FILE_NAME)
     contract = parse_contract(text)
     check_files(contract, repository, commit)
+    elsewhere = {*lfs_pointers(repository.git, commit), *submodules(repository.git, commit)}
     found_inputs = find_inputs(
         contract.inputs.read_only,
         origin.repository,
-        frozenset(repository.list_files(commit)),
+        frozenset(repository.list_files(commit)) - elsewhere,
         _never_inputs(contract, origin, home),
+        elsewhere,
     )
     documents = folder / "sealed" / "documents"
     documents.parent.mkdir(mode=0o700)

@@ -1,4 +1,4 @@
-"""Rates of false keeps of judge version 4, as scripts/simulate_gate.py wrote them: (controls, share).
+"""False keeps of judge version 4, as scripts/simulate_gate.py wrote them: (controls, share).
 
 60,000 simulated candidates without a gain a row, with normal runs and with
 the worst noise of autoresearch/calibration/noises.py.

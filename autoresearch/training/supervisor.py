@@ -38,6 +38,7 @@ from autoresearch.training.curve_watch import CurveWatch
 from autoresearch.training.end_reason import End, crash, failure_end, measured_end, scored_end
 from autoresearch.training.guards import make_room, run_guards
 from autoresearch.training.limits import EndKind
+from autoresearch.training.lookup_recording import keep_lookups
 from autoresearch.training.metric_source import MetricSource, metric_source_of
 from autoresearch.training.training_process import (
     POLL_S,
@@ -169,6 +170,8 @@ class _Supervisor:
         self._record_processes()
         self._write(RunState.TRAINING, "trains")
         end = training.run_to_end(self._training_is_over, self._on_progress)
+        if spec.records_lookups:
+            keep_lookups(self._rundir, recorded)
         end = replace(end, gpu_peak_mb=self._gpu.peak_mb if self._gpu else 0.0)
         self._taken, self._peak_mb = end.taken, end.peak_mb
         self._watch.look(end.taken)

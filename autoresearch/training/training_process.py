@@ -22,6 +22,7 @@ from autoresearch.sandboxes.base import Confinement, Sandbox
 from autoresearch.system.processes import Descendants, Usage
 from autoresearch.training.disk_usage import DiskUsage
 from autoresearch.training.limits import EndKind, LimitMet, exceeded_resource, spent_time
+from autoresearch.training.lookup_recording import recorder_environment
 from autoresearch.training.token_source import TokenSource, open_token_source
 
 POLL_S = 0.05
@@ -199,6 +200,8 @@ def training_confinement(
     if spec.guards:  # runs and guards alike, so that it tells neither from the other
         left = (rundir.left,)
         environment["AUTORESEARCH_RUN_OUT"] = str(rundir.left)
+    if spec.records_lookups:
+        environment |= recorder_environment(rundir, environment)
     return Confinement(
         argv=spec.command,
         cwd=rundir.tree,

@@ -22,6 +22,7 @@ from autoresearch.system.home import default_home, lab_folder, lab_names
 from autoresearch.targets import BESIDE, contract_for
 from server.commands.init.attempt import has_gpu, look_at, prove, remove_unproved
 from server.commands.init.endings import Ended, told_to_end
+from server.commands.init.own_number import Own, own_number
 from server.commands.init.tables import Working, baseline_words, rows_of, working
 from server.commands.labs import show_lab
 from server.commands.output import JsonOption, console, plain, print_json, say, table
@@ -90,6 +91,33 @@ Guards = Annotated[
         help='A command that must pass before a keep: "tests=pytest -q".', show_default=False
     ),
 ]
+Variables = Annotated[
+    tuple[str, ...],
+    Parameter(
+        help="A variable of runs: NAME=VALUE, or NAME for the value that you have set.",
+        show_default=False,
+    ),
+]
+LeftOut = Annotated[
+    tuple[str, ...],
+    Parameter(
+        help="A path or a variable that you have, the program looks for, and runs do without.",
+        show_default=False,
+    ),
+]
+Expected = Annotated[
+    float | None,
+    Parameter(
+        help="The number that your own run gives, to show beside the lab's.", show_default=False
+    ),
+]
+Yours = Annotated[
+    bool,
+    Parameter(
+        help="Also run the command once as you would, with your variables and home and without a "
+        "sandbox, in a copy of your folder; its number is shown beside the lab's."
+    ),
+]
 Key = Annotated[
     Path | None, Parameter(help="An SSH key that verdicts are signed with, such as id_ed25519.")
 ]
@@ -135,6 +163,10 @@ def init(
     goal: Goal = None,
     experiments: MostExperiments = None,
     hours: MostHours = None,
+    env: Variables = (),
+    leave_out: LeftOut = (),
+    expect: Expected = None,
+    run_yours: Yours = False,
     dry_run: Annotated[
         bool, Parameter(help="Print the contract; don't start or keep anything.")
     ] = False,
@@ -165,7 +197,10 @@ def init(
         goal=goal,
         experiments=experiments,
         hours=hours,
+        env=env,
+        leave_out=leave_out,
     )
+    own = Own(number=expect, run=run_yours)
     fresh = source in BESIDE and source not in lab_names(default_home())
     if fresh and python and not sign and answers == Answers(python=answers.python):
         return _open_known(source, None, json, contract_for(source, answers.python))
@@ -180,10 +215,10 @@ def init(
         return 0
     again = dry_run and folder is not None and not has_one  # whether or not there is a lab on it
     if _is_known(source) and not again:
-        if answers != Answers() or dry_run:
+        if answers != Answers() or dry_run or own != Own():
             raise ContractError(f"{source} already has a contract.", OPTIONS_ONLY, reason="exists")
         return _open_known(source, sign, json)
-    return attach(Path(source), answers, yes=yes, dry_run=dry_run, json=json, sign=sign)
+    return attach(Path(source), answers, yes=yes, dry_run=dry_run, json=json, sign=sign, own=own)
 
 
 def _is_folder(source: str) -> bool:
@@ -223,10 +258,12 @@ def attach(
     open_lab: "Opener | None" = None,
     sign: Path | None = None,
     has_gpu: Callable[[], bool] = has_gpu,
+    own: Own = Own(),  # noqa: B008 - frozen
 ) -> int:
     """Propose a contract for a repository, or a folder of one, prove it, and show the lab.
 
-    `open_lab` makes a lab of a contract's text, by default as `init` does.
+    `open_lab` makes a lab of a contract's text, by default as `init` does; `own` is the user's own
+    number.
     """
     from autoresearch.attachment.contract_text import contract_text
     from autoresearch.attachment.karpathy import refuse_unready
@@ -251,11 +288,12 @@ def attach(
             with working(json) as watch:
                 opener = open_lab or _opener(str(seen.top), sign, watch)
                 proven = prove(proposal, seen, opener, watch, choose)
+            yours = own_number(own, proven, seen, ask=not (yes or json))
     except (KeyboardInterrupt, Ended) as end:
         with contextlib.suppress(OSError):  # of a terminal that is gone
             print("Stopped: its runs were ended and its lab removed.", file=sys.stderr)
         return end.status if isinstance(end, Ended) else INTERRUPTED
-    _show_proven(proven, json)
+    _show_proven(proven, json, yours)
     return 0
 
 
@@ -320,7 +358,7 @@ def _show_proposal(proposal: "Proposal", on: Console = console) -> None:
     on.print()
 
 
-def _show_proven(proven: "Baseline", json: bool) -> None:
+def _show_proven(proven: "Baseline", json: bool, yours: float | None) -> None:
     view = proven.lab.overview()
     if json:
         print_json(
@@ -331,11 +369,16 @@ def _show_proven(proven: "Baseline", json: bool) -> None:
                     name: {"value": value, "why": why}
                     for name, value, why in rows_of(proven.proposal)
                 },
-                "baseline": {"values": proven.values, "seconds": proven.seconds},
+                "baseline": {
+                    "values": proven.values,
+                    "seconds": proven.seconds,
+                    "yours": yours,
+                    "differences": proven.differences,
+                },
             }
         )
         return
     show_lab(view)
-    for words in baseline_words(proven):
+    for words in baseline_words(proven, yours):
         say(words)
     say(f"Lab {view.lab} is ready. Next: autoresearch-mcp connect claude-code")

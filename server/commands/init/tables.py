@@ -3,6 +3,7 @@
 import statistics
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from autoresearch.attachment.proposal_parts import Part, Proposal
 
 SHORT_LINE = 100
+# Quantiles of Student's t, two-sided at one in 50, by degrees of freedom: runs less one.
+BEYOND = {1: 31.8, 2: 6.96, 3: 4.54, 4: 3.75}
 HELD = {
     "stdout": (
         "self-reported: the code under research prints its own number. Frozen files, hashes, "
@@ -140,7 +143,26 @@ def asked(name: str, proposal: "Proposal") -> str:
     return OPTIONS[name]
 
 
-def baseline_words(proven: "Baseline") -> Iterator[str]:
+def own_words(proven: "Baseline", yours: float) -> str:
+    """The user's own number beside the lab's, and whether it can be the same program's."""
+    values, metric = proven.values, proven.lab.contract.metric
+    sigma = statistics.stdev(values)
+    apart = abs(yours - statistics.fmean(values))
+    shown = f"Your own run: {metric.name} {yours:g}{' ' * bool(metric.unit)}{metric.unit}"
+    quantile = BEYOND.get(len(values) - 1, min(BEYOND.values()))
+    exponent = Decimal(repr(yours)).as_tuple().exponent
+    assert isinstance(exponent, int)
+    rounded = 0.5 * 10.0**exponent  # people give it as it was printed
+    if apart <= quantile * sigma * (1 + 1 / len(values)) ** 0.5 + 1.001 * rounded:
+        return f"{shown}, as in the lab"
+    how = f"{apart / sigma:.0f} times the spread" if sigma else "and all of them are the same"
+    return (
+        f"{shown}. THE LAB MEASURES SOMETHING ELSE: its runs are {apart:.4g} away, {how}. Find out "
+        "why before any research (docs/attach.md, The same program)"
+    )
+
+
+def baseline_words(proven: "Baseline", yours: float | None = None) -> Iterator[str]:
     """Yield the baseline's measurement, the cost of a verdict, and what the lab guarantees."""
     contract = proven.lab.contract
     values, unit = proven.values, contract.metric.unit
@@ -153,6 +175,9 @@ def baseline_words(proven: "Baseline") -> Iterator[str]:
         f"Baseline: {contract.metric.name} {mean}{spread}, "
         f"{figures.count(len(values), 'run')} of {proven.seconds:.1f} s each"
     )
+    if yours is not None:
+        yield own_words(proven, yours)
+    yield from proven.differences
     devices = proven.lab.runs.at_once()
     least, most = GATE.fewest_runs, GATE.most_runs
     yield (

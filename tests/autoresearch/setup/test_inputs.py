@@ -16,6 +16,7 @@ from tests.support.printed import CONTRACT, make_printed, quietly
 from tests.support.refusals import raises
 from tests.support.repositories import CONTRACT as SEALED
 from tests.support.repositories import git, make_repository
+from tests.support.same_programs import LARGE_FILE, POINTER, SUBMODULE
 
 HOME = Path("/nowhere/labs")
 
@@ -215,3 +216,53 @@ def test_held_out_data_are_no_input_by_any_path(tmp_path: Path) -> None:
         contract = SEALED.replace("[run]", f'[inputs]\nread_only = ["{path}"]\n[run]')
         with raises("contract.input_private", "names.txt"):
             Lab.open(str(source), home=tmp_path / "home", contract=contract)
+
+
+@pytest.mark.slow
+def test_the_content_of_git_lfs_takes_the_place_of_its_pointer_in_a_run(tmp_path: Path) -> None:
+    source = LARGE_FILE.make(tmp_path)
+    contract = wants("data").replace("work.py", "train.py")
+    lab = quietly(Lab.open(str(source), home=tmp_path / "home", contract=contract))
+    opened = lab.history().opened
+    assert opened is not None
+    assert [place for place, _ in opened.inputs] == ["data/sizes.csv"]
+    run = lab.start_run("e0").id
+    final_report(lab.runs.directory(run))
+    assert "val loss 0.06" in lab.runs.directory(run).log_file.read_text()
+    assert not [said for said in lab.overview().notices if "sizes.csv" in said]
+
+
+@pytest.mark.slow
+def test_content_that_runs_lack_is_named_when_a_lab_is_opened_and_is_never_called_uncommitted(
+    tmp_path: Path,
+) -> None:
+    source = LARGE_FILE.make(tmp_path)
+    contract = wants().replace("work.py", "train.py")
+    notices = Lab.open(str(source), home=tmp_path / "home", contract=contract).overview().notices
+    [said] = [said for said in notices if "data/sizes.csv" in said]
+    assert "LFS" in said
+    assert "ncommitted" not in said
+
+
+def test_a_pointer_in_the_users_folder_is_no_input(repository: Path) -> None:
+    (repository / "cache" / "a" / "b.bin").write_text(POINTER)
+    with raises("contract.input_is_pointer", "git lfs pull"):
+        found(repository, "cache/a/b.bin")
+
+
+def test_of_a_submodule_all_is_taken_but_its_git_file(tmp_path: Path) -> None:
+    source = SUBMODULE.make(tmp_path)
+    places = {one.place for one in find_inputs(["lib"], source, ("train.py",), (HOME,))}
+    assert places == {"lib/deep", "lib/table.py"}
+
+
+@pytest.mark.slow
+def test_bytecode_that_comes_and_goes_in_an_input_is_no_change(
+    repository: Path, tmp_path: Path
+) -> None:
+    lab = Lab.open(str(repository), home=tmp_path / "home", contract=wants("cache"))
+    (repository / "cache" / "__pycache__").mkdir()
+    (repository / "cache" / "__pycache__" / "b.cpython-311.pyc").touch()
+    assert lab.runs.changed_files() == ()
+    (repository / "cache" / "b.py").touch()
+    assert "b.py is new" in lab.runs.changed_files()[0]
