@@ -5,32 +5,18 @@ named files exist is checked when a lab is created, since they lie in a commit.
 """
 
 import hashlib
-import re
 import tomllib
 from typing import Annotated, Any, Literal, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from autoresearch.common.files import NotUtf8Error, person_text
 from autoresearch.errors import ContractError
 from autoresearch.guard_table import Command, Guard, GuardTable
+from autoresearch.metric_table import Metric, Section, measures_speed
 
 FILE_NAME = "autoresearch.toml"
 DEFAULT_MEMORY_MB = 4096  # for a run whose contract sets no limit
-_TIMES = {"s", "sec", "secs", "second", "seconds", "ms", "us", "µs", "ns", "min", "minutes"}
-_SPEEDS = frozenset(
-    re.findall(
-        r"\S+",
-        "time timing wall cpu latency duration elapsed runtime seconds secs sec ms us ns minutes "
-        "throughput speed speedup fps ips ops qps rps tps flops gflops tflops mfu bandwidth hz ",
-    )
-)
-
-
-class Section(BaseModel):
-    """A table of the contract; unknown keys are errors."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Target(Section):
@@ -125,7 +111,7 @@ class RunTable(Section):
 
     command: Annotated[tuple[str, ...], Field(min_length=1)]
     python: str = ""  # an interpreter; empty: the one this product runs on
-    env: dict[str, str] = {}
+    env: dict[str, str] = Field(default_factory=dict)
     startup_s: Annotated[float, Field(gt=0)] = 20.0
     memory_mb: Annotated[int, Field(ge=64)] = DEFAULT_MEMORY_MB
     device: Literal["cpu", "gpu", "any"] = "cpu"  # "any": a GPU where there is one
@@ -151,58 +137,6 @@ class RunTable(Section):
             return self.startup_s + self.budget.wall_s
         assert self.budget.cpu_s is not None
         return self.startup_s + 3 * self.budget.cpu_s
-
-
-class Metric(Section):
-    """The metric under research, and its source.
-
-    `sealed`: the lab computes it from a model that sees inputs only. `clock`: the lab's own clock
-    measures it, named wall_s or cpu_s. `stdout`: the run reports it itself.
-    """
-
-    name: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]*$")]
-    unit: str = ""
-    direction: Literal["min", "max"]
-    scoring: Literal["sealed", "stdout", "clock"]
-    # "log" for a time, a size or a rate, whose noise is relative; by default the unit tells.
-    scale: Literal["linear", "log"] | None = None
-    # At most one of these, with "stdout"; without any, one line `METRIC name=value` is expected.
-    pattern: str = ""  # a regular expression with one group, matched to each line of the output
-    file: str = ""  # a JSON file that the run leaves in its tree, with the metric's name as key
-    block: str = ""  # a line such as "---" before the one block of `key: value` lines
-    goal: float | None = None  # a value that is good enough, such as the best possible one
-
-    @model_validator(mode="after")
-    def _one_source(self) -> "Metric":
-        given = [name for name in ("pattern", "file", "block") if getattr(self, name)]
-        if given and self.scoring != "stdout":
-            raise ValueError(f'{given[0]} is for scoring = "stdout"')
-        if len(given) > 1:
-            raise ValueError(f"give one of {' and '.join(given)}")
-        if self.scoring == "clock" and self.name not in ("wall_s", "cpu_s"):
-            raise ValueError('scoring = "clock" measures name = "wall_s" or "cpu_s"')
-        return self
-
-    @field_validator("pattern")
-    @classmethod
-    def _has_one_group(cls, pattern: str) -> str:
-        try:
-            groups = re.compile(pattern).groups
-        except re.error as error:
-            raise ValueError(f"is not a regular expression: {error}") from error
-        if pattern and groups != 1:
-            raise ValueError(f"must have one group, for the number; it has {groups}")
-        return pattern
-
-    @property
-    def provenance(self) -> str:
-        """The source of the number, as every result words it."""
-        words = {"stdout": "self-reported", "clock": "measured by the lab's clock"}
-        return words.get(self.scoring, self.scoring)
-
-    def attributed(self, sentence: str) -> str:
-        """Return a sentence of the judge's with its numbers' source, unless they are sealed."""
-        return sentence if self.scoring == "sealed" else f"{sentence}; {self.provenance}"
 
 
 class Stop(Section):
@@ -288,8 +222,8 @@ class Contract(Section):
     metric: Metric
     stop: Stop | None = None
     sealed: Sealed | None = None
-    guards: dict[str, Guard] = {}  # each must exit with 0
-    knobs: dict[str, Knob] = {}
+    guards: dict[str, Guard] = Field(default_factory=dict)  # each must exit with 0
+    knobs: dict[str, Knob] = Field(default_factory=dict)
     scaling: Scaling | None = None
 
     @model_validator(mode="after")
@@ -343,25 +277,6 @@ class Contract(Section):
         if self.environment is None or not self.environment.lock:
             return ()
         return (self.environment.lock, "pyproject.toml")
-
-
-def measures_speed(metric: Metric) -> bool:
-    """Return whether a metric is a time, or a rate in time: by its source, its unit or its name."""
-    if metric.scoring == "clock" or metric.unit.lower() in _TIMES or _is_rate(metric.unit):
-        return True
-    words = [word for word in re.split(r"[^a-z0-9]+", metric.name.lower()) if word]
-    return bool(_SPEEDS & set(words)) or words[-1:] == ["s"] or _is_rate(metric.name)
-
-
-def _is_rate(name: str) -> bool:
-    return bool(
-        re.search(r"(?:/|\bper\W?)\s?(?:s|sec|second|ms|min|minute|hour|h)$", _spaced(name))
-    )
-
-
-def _spaced(name: str) -> str:
-    """Return a name's words between spaces: "tokens_per_s" is "tokens per s"."""
-    return name.lower().replace("_", " ")
 
 
 def parse_contract(text: bytes, origin: str = FILE_NAME) -> Contract:

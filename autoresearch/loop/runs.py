@@ -6,13 +6,12 @@ ended. `absorb` brings the second up to date with the first, at any time and by 
 
 import secrets
 import time
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from autoresearch.contract import Contract, Sealed
+from autoresearch.contract import Contract
 from autoresearch.devices.descriptions import describe_slots
 from autoresearch.devices.leases import gpu_leases
 from autoresearch.devices.slots import Slot
@@ -37,6 +36,7 @@ from autoresearch.run_output.log_digest import digest, true_exception
 from autoresearch.sandboxes.selection import current_sandbox
 from autoresearch.scheduling.scheduler import ActiveRun, Machine, Plan
 from autoresearch.setup.inputs import changed_inputs, input_at
+from autoresearch.setup.run_fields import filled, scored_by
 from autoresearch.system.hashes import file_sha256
 from autoresearch.training.curve_watch import write_controls
 from autoresearch.verdicts.evidence import ages, spare_part, stopped_beside, was_kept
@@ -46,7 +46,6 @@ from autoresearch.views import RunView
 SEEDS = 2**31
 ORDERS = 2**62  # of a run's data: nobody who knows its seed can try them all
 _Spec = dict[str, Any] | None  # some of a spec's fields
-UNSEALED_OUT_MB = 256.0  # of a file that a run may leave, where no checkpoint is scored
 
 
 @dataclass(frozen=True, slots=True)
@@ -349,7 +348,7 @@ class Runs:
     def _spec(self, run: Run) -> RunSpec:
         table, metric = self.contract.run, self.contract.metric
         python = table.python or self.python
-        fill = partial(_filled, python=python)
+        fill = partial(filled, python=python)
         slots = self._slots()
         return RunSpec(
             run=run.id,
@@ -370,7 +369,7 @@ class Runs:
             spare_part=run.spare_part,
             order=run.order,
             **asdict(scoring_limits(self.ledger.history(), run.experiment, self.contract)),
-            **_scored_by(self.contract.sealed),
+            **scored_by(self.contract.sealed),
             sandbox=current_sandbox(network=self.contract.inputs.network).name,
             hidden=(str(self.folder.parent.parent.parent),),
             scoring=metric.scoring,
@@ -390,24 +389,3 @@ class Runs:
             gpus=tuple((s.name, s.device.uuid, s.device.node) for s in slots if s.device.is_gpu),
             gpu_leases=str(gpu_leases()),
         )
-
-
-def _scored_by(sealed: Sealed | None) -> dict[str, Any]:
-    """Return the spec's fields for scoring a model; placeholders where none is scored."""
-    if sealed is None:
-        return {
-            "held_out": 0,
-            "entry": "",
-            "checkpoint": "",
-            "checkpoint_mb": UNSEALED_OUT_MB,
-            "score_s": 0.0,
-            "bulk": False,
-        }
-    names = ("held_out", "entry", "checkpoint", "checkpoint_mb", "score_s", "bulk")
-    of_kinds = ("vocab", "context", "samples", "tolerance", "function")
-    return {name: getattr(sealed, name) for name in (*names, *of_kinds)}
-
-
-def _filled(argv: Sequence[str], python: str) -> tuple[str, ...]:
-    """Return a command of the contract with its interpreter filled in."""
-    return tuple(part.replace("{python}", python) for part in argv)

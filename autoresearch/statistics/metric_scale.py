@@ -9,18 +9,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-# Units of metrics that are above 0 and whose noise grows with them.
-_TIMES = ("ns", "us", "µs", "ms", "s", "sec", "second", "seconds", "min", "minutes", "h", "hours")
-_SIZES = ("B", "kB", "KB", "MB", "GB", "TB", "KiB", "MiB", "GiB", "TiB", "byte", "bytes")
-_RATES = ("Hz", "kHz", "MHz", "GHz", "FLOPS", "GFLOPS", "TFLOPS")
-RATIO_UNITS = frozenset({*_TIMES, *_SIZES, *_RATES, "cycles", "instructions"})
-PER_TIME = ("/s", "/sec", "/second", "/min", "/h", " per second", " a second")
-
-
-def is_ratio_unit(unit: str) -> bool:
-    """Return whether a metric of this unit is a time, a size or a rate."""
-    return unit.strip() in RATIO_UNITS or unit.strip().endswith(PER_TIME)
-
 
 @dataclass(frozen=True, slots=True)
 class MetricScale:

@@ -58,30 +58,10 @@ def falls_behind(
     if look == 0 or noise is None or len(parent) < gate.fewest_controls:
         return None
     seen = fresh[:look]
-    if gate.version < NOISE_OF_ANY_SHAPE_SINCE:
-        all_noise = pooled(noise, seen)
-        effect = _difference(parent, seen, lower_is_better)
-        low, high = interval(effect, all_noise, look, len(parent))
-        behind = -effect / all_noise.sigma
-    else:
-        scale = scale_for([*seen, *parent], lower_is_better=lower_is_better, log=log)
-        older = [
-            scale.gains(group)
-            for group in noise_groups
-            if list(group) != list(parent) and scale.fits(group)
-        ]
-        base = base_level(scale.gains(parent), 0, older, gate)
-        gains = scale.gains(seen)
-        spread = math.sqrt(squares(gains) / (look - 1))
-        sigma = max(base.sigma, spread, NOISELESS * max(1.0, abs(base.level)))
-        difference = mean(gains) - base.level
-        one = Noise(sigma=sigma, freedom=base.freedom)
-        effect, low, high = (
-            scale.effect(base.level, at)
-            for at in (difference, *interval(difference, one, look, len(parent)))
-        )
-        all_noise = Noise(sigma=scale.width(base.level, sigma), freedom=base.freedom)
-        behind = -difference / sigma
+    compare = _compare_v3 if gate.version < NOISE_OF_ANY_SHAPE_SINCE else _compare
+    behind, all_noise, (effect, low, high) = compare(
+        seen, parent, noise_groups, gate, lower_is_better=lower_is_better, log=log
+    )
     if behind <= margin_sigmas:
         return None
     allowed = f", but only {margin_sigmas:g} is allowed" if margin_sigmas else ""
@@ -94,6 +74,52 @@ def falls_behind(
         controls=len(parent),
         reason=f"its {look} runs since it was kept are {behind:.1f} sigma behind its base{allowed}",
     )
+
+
+def _compare(
+    seen: Sequence[float],
+    parent: Sequence[float],
+    noise_groups: Sequence[Sequence[float]],
+    gate: Gate,
+    *,
+    lower_is_better: bool,
+    log: bool,
+) -> tuple[float, Noise, tuple[float, float, float]]:
+    """Return by how many sigma the runs are behind, the noise, and the effect with its interval."""
+    scale = scale_for([*seen, *parent], lower_is_better=lower_is_better, log=log)
+    older = [
+        scale.gains(group)
+        for group in noise_groups
+        if list(group) != list(parent) and scale.fits(group)
+    ]
+    base = base_level(scale.gains(parent), 0, older, gate)
+    gains = scale.gains(seen)
+    spread = math.sqrt(squares(gains) / (len(seen) - 1))
+    sigma = max(base.sigma, spread, NOISELESS * max(1.0, abs(base.level)))
+    difference = mean(gains) - base.level
+    one = Noise(sigma=sigma, freedom=base.freedom)
+    low, high = interval(difference, one, len(seen), len(parent))
+    noise = Noise(sigma=scale.width(base.level, sigma), freedom=base.freedom)
+    effect, low, high = (scale.effect(base.level, at) for at in (difference, low, high))
+    return -difference / sigma, noise, (effect, low, high)
+
+
+def _compare_v3(
+    seen: Sequence[float],
+    parent: Sequence[float],
+    noise_groups: Sequence[Sequence[float]],
+    gate: Gate,
+    *,
+    lower_is_better: bool,
+    log: bool,
+) -> tuple[float, Noise, tuple[float, float, float]]:
+    """Return the same as judge versions 2 and 3 had it."""
+    noise = measure_noise(noise_groups)
+    assert noise is not None
+    all_noise = pooled(noise, seen)
+    effect = _difference(parent, seen, lower_is_better)
+    low, high = interval(effect, all_noise, len(seen), len(parent))
+    return -effect / all_noise.sigma, all_noise, (effect, low, high)
 
 
 def _difference(base: Sequence[float], runs: Sequence[float], lower_is_better: bool) -> float:

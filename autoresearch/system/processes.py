@@ -220,3 +220,10 @@ def _children_of(pid: int) -> list[int]:
 def _reaped_cpu() -> float:
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
+
+
+def rss_mb(pid: int) -> float:
+    """Return the memory that a process has now, MB; 0 where it is gone."""
+    with contextlib.suppress(psutil.Error):
+        return psutil.Process(pid).memory_info().rss / 2**20
+    return 0.0

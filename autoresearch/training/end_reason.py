@@ -13,6 +13,7 @@ from autoresearch.run_output.out_of_memory import MemoryUsage, out_of_memory
 from autoresearch.training.limits import EndKind
 from autoresearch.training.metric_source import MetricSource
 from autoresearch.training.training_process import TrainingEnd
+from autoresearch.training.tree_integrity import TreeState, clean_tree, find_change
 
 _IDLE_SHARE = 0.1  # of its time on a CPU, below which a training hung rather than worked
 
@@ -161,3 +162,11 @@ def _signal_name(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         return f"signal {number}"
+
+
+def changed_end(rundir: RunDir, spec: RunSpec, recorded: TreeState) -> End | None:
+    """Return the end of a run that changed its own tree, else None; a sealed tree is cleaned."""
+    changed = (clean_tree if spec.sealed else find_change)(rundir.tree, recorded)
+    if changed is None:
+        return None
+    return End(EndCause.TREE_CHANGED, f"the training changed {changed} in its own tree")

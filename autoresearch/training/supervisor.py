@@ -5,7 +5,6 @@ descendant and is dead before it writes how the run ended. It needs nothing of t
 directory.
 """
 
-import contextlib
 import os
 import select
 import signal
@@ -18,7 +17,6 @@ from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
-import psutil
 from filelock import FileLock, Timeout
 
 from autoresearch.devices import Probe
@@ -33,9 +31,16 @@ from autoresearch.run_directory import RunDir, RunSpec, remove_tree, write_json
 from autoresearch.run_output.out_of_memory import on_host
 from autoresearch.sandboxes.base import Sandbox
 from autoresearch.sandboxes.selection import make_sandbox
-from autoresearch.system.processes import Descendants, become_subreaper, boot_id
+from autoresearch.system.processes import Descendants, become_subreaper, boot_id, rss_mb
 from autoresearch.training.curve_watch import CurveWatch
-from autoresearch.training.end_reason import End, crash, failure_end, measured_end, scored_end
+from autoresearch.training.end_reason import (
+    End,
+    changed_end,
+    crash,
+    failure_end,
+    measured_end,
+    scored_end,
+)
 from autoresearch.training.guards import make_room, run_guards
 from autoresearch.training.limits import EndKind
 from autoresearch.training.lookup_recording import keep_lookups
@@ -48,7 +53,7 @@ from autoresearch.training.training_process import (
     TrainingEnd,
     exit_signal,
 )
-from autoresearch.training.tree_integrity import TreeState, clean_tree, find_change, record_tree
+from autoresearch.training.tree_integrity import record_tree
 
 _LOCK_S = 5.0  # another process may be testing whether the lock is held
 _HEARTBEAT_S = 1.0
@@ -186,7 +191,7 @@ class _Supervisor:
             ended = self._tainted(end, before)  # a busy machine may be why it was not done in time
         ended = ended or self._crowded_out(spec, end)
         ended = ended or failure_end(self._rundir, spec, end, number)
-        ended = ended or _changed(self._rundir, spec, recorded)
+        ended = ended or changed_end(self._rundir, spec, recorded)
         ended = ended or self._tainted(end, before)  # decided before its score is known
         return ended or self._guarded(spec, grant) or self._measure(spec, end, number)
 
@@ -304,7 +309,7 @@ class _Supervisor:
             while (code := self._descendants.exit_code(scorer.pid)) is None:
                 if self._stop_asked() or time.monotonic() > deadline:
                     break
-                model_mb = self._descendants.look().rss_mb - _rss_mb(scorer.pid)
+                model_mb = self._descendants.look().rss_mb - rss_mb(scorer.pid)
                 if model_mb > _MODELS * spec.memory_mb:
                     break
                 self._record_processes()
@@ -392,16 +397,3 @@ class _Supervisor:
                 guard_numbers=self._guard_numbers,
             )
         )
-
-
-def _rss_mb(pid: int) -> float:
-    with contextlib.suppress(psutil.Error):
-        return psutil.Process(pid).memory_info().rss / 2**20
-    return 0.0
-
-
-def _changed(rundir: RunDir, spec: RunSpec, recorded: TreeState) -> End | None:
-    changed = (clean_tree if spec.sealed else find_change)(rundir.tree, recorded)
-    if changed is None:
-        return None
-    return End(EndCause.TREE_CHANGED, f"the training changed {changed} in its own tree")

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import fsum
 
-from autoresearch.contract import Contract, Metric, Stop
+from autoresearch.contract import Contract, Stop
 from autoresearch.ledger.history import History
+from autoresearch.metric_table import Metric
 from autoresearch.verdicts.evidence import controls_of, measured, values
 from autoresearch.verdicts.repetition import all_equal
 

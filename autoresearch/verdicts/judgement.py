@@ -2,9 +2,9 @@
 
 from autoresearch.contract import Contract
 from autoresearch.ledger.history import History
+from autoresearch.metric_table import is_ratio
 from autoresearch.records import Outcome
 from autoresearch.statistics.gates import GATES, JUDGE_VERSION, NON_INFERIORITY, Judgement
-from autoresearch.statistics.metric_scale import is_ratio_unit
 from autoresearch.statistics.sequential_test import judge
 from autoresearch.verdicts.evidence import Evidence, ages, older_controls, values
 
@@ -19,7 +19,7 @@ def log_scale(contract: Contract) -> bool:
     metric = contract.metric
     if metric.scale is not None:
         return metric.scale == "log"
-    return metric.scoring == "clock" or is_ratio_unit(metric.unit)
+    return is_ratio(metric)
 
 
 def judge_evidence(

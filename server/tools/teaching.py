@@ -55,17 +55,7 @@ def _add_lessons(server: FastMCP, school: TeachingCalls) -> None:
         """
         from server.views.teaching_views import lesson_result
 
-        where = Path(folder).expanduser() if folder else Path.cwd()
-        if not folder and os.environ.get(OWN_FOLDER):
-            raise bad_arguments(
-                f"The server runs in its own folder, {where}, so it does not know the learner's. "
-                "Give `folder`: the full path of theirs.",
-                "folder",
-            )
-        if not where.is_dir():
-            raise bad_arguments(
-                f"There is no folder {where}. Give `folder` one that exists.", "folder"
-            )
+        where = _learners_folder(folder)
 
         def start(teacher: Any) -> results.LessonResult:  # noqa: ANN401
             step = teacher.start(lesson, where, placement=placement)
@@ -95,6 +85,20 @@ def _add_lessons(server: FastMCP, school: TeachingCalls) -> None:
             course,
             lambda t: progress_result(t.course, t.progress(), t.last_check(""), t.record.notes),
         )
+
+
+def _learners_folder(folder: str) -> Path:
+    """Return where a workbook goes; refuse what can't be the learner's folder."""
+    where = Path(folder).expanduser() if folder else Path.cwd()
+    if not folder and os.environ.get(OWN_FOLDER):
+        raise bad_arguments(
+            f"The server runs in its own folder, {where}, so it does not know the learner's. "
+            "Give `folder`: the full path of theirs.",
+            "folder",
+        )
+    if not where.is_dir():
+        raise bad_arguments(f"There is no folder {where}. Give `folder` one that exists.", "folder")
+    return where
 
 
 def _add_submitting(server: FastMCP, school: TeachingCalls) -> None:

@@ -9,9 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
-from autoresearch.contract import Metric
 from autoresearch.errors import InvalidStateError, NotFoundError, PatchRefusedError
 from autoresearch.loop.scaling import ScalingView
+from autoresearch.metric_table import Metric
 from autoresearch.patches.code_sections import Knob, Span
 from autoresearch.records import (
     Entry,

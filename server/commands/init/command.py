@@ -201,8 +201,24 @@ def init(
         leave_out=leave_out,
     )
     own = Own(number=expect, run=run_yours)
+    return _opened(source, answers, own, yes=yes, dry_run=dry_run, sign=sign, json=json)
+
+
+def _opened(
+    source: str,
+    answers: "Answers",
+    own: Own,
+    *,
+    yes: bool,
+    dry_run: bool,
+    sign: Path | None,
+    json: bool,
+) -> int:
+    """Open what has a contract, and attach what has none."""
+    from autoresearch.attachment.proposal_parts import Answers
+
     fresh = source in BESIDE and source not in lab_names(default_home())
-    if fresh and python and not sign and answers == Answers(python=answers.python):
+    if fresh and answers.python and not sign and answers == Answers(python=answers.python):
         return _open_known(source, None, json, contract_for(source, answers.python))
     folder = Path(source).expanduser() if _is_folder(source) else None
     if folder is not None and not dry_run:
