@@ -1,4 +1,4 @@
-"""What a lab's own noise lets it tell apart, from its control runs and a budget of more of them.
+"""The gains that a lab can tell apart, by the noise of its control runs and a budget of more.
 
 Control runs of the incumbent are the lab's own: they are recorded, and sharpen later verdicts.
 Candidates are then drawn from their noise (a smoothed bootstrap, Efron 1979,
@@ -35,7 +35,7 @@ Watch = Callable[[int, int], None]  # (control runs that ended, of how many)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolution:
-    """What the lab can tell apart with as many control runs as it has."""
+    """The smallest gain that a lab finds, and the error rates there."""
 
     runs: int  # control runs of the incumbent
     sigma: float  # metric units; 0 where the metric repeats exactly

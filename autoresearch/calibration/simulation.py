@@ -63,7 +63,7 @@ class Setting:
 
     @property
     def beside(self) -> int:
-        """How many of the controls run beside the candidate."""
+        """Number of the controls that run beside the candidate."""
         return 0 if self.drift is None else min(GATE.most_fresh, self.controls // 2)
 
 

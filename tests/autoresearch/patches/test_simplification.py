@@ -5,7 +5,8 @@ import zlib
 
 import pytest
 
-from autoresearch.patches.payload_limits import check_seeds, measure
+from autoresearch.patches.payload_limits import measure
+from autoresearch.patches.seeds import check_seeds
 from autoresearch.patches.simplification import simpler
 from tests.support.paths import ROOT
 from tests.support.refusals import raises

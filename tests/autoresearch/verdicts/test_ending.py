@@ -32,14 +32,14 @@ def after(told: Told, *controls: float, by: Contract = AT_3, now: float = 1e6) -
 
 
 def test_a_contract_without_an_end_never_ends() -> None:
-    found = ending_of(kept(2.9, 2.91).history, contract(), 1e9)
+    found = ending_of(kept(2.9, 2.91, 2.9, 2.91).history, contract(), 1e9)
     assert not found.over
     assert not found.reached
     assert found.sentence == ""
 
 
 def test_runs_that_were_chosen_for_being_good_do_not_confirm_a_goal() -> None:
-    found = ending_of(kept(2.9, 2.91).history, AT_3, 0)
+    found = ending_of(kept(2.9, 2.91, 2.9, 2.91).history, AT_3, 0)
     assert found.unconfirmed
     assert (found.controls, found.missing) == (0, 3)
     assert not found.over
@@ -47,7 +47,7 @@ def test_runs_that_were_chosen_for_being_good_do_not_confirm_a_goal() -> None:
 
 
 def test_the_mean_of_three_control_runs_confirms_it() -> None:
-    told = kept(2.9, 2.91)
+    told = kept(2.9, 2.91, 2.9, 2.91)
     assert after(told, 2.9, 3.01).missing == 1
     found = after(told, 3.0)
     assert found.done
@@ -57,7 +57,7 @@ def test_the_mean_of_three_control_runs_confirms_it() -> None:
 
 
 def test_control_runs_that_fall_short_leave_the_goal_open() -> None:
-    found = after(kept(2.9, 2.91), 3.05)
+    found = after(kept(2.9, 2.91, 2.9, 2.91), 3.05)
     assert not found.reached
     assert not found.over
     assert found.sentence == ""
@@ -118,7 +118,7 @@ def test_hours_are_counted_from_the_first_experiment_on() -> None:
 
 def test_a_limit_is_said_beside_a_goal_that_waits_to_be_confirmed() -> None:
     both = contract("goal = 3.0", "[stop]\nexperiments = 1\n")
-    told = kept(2.9, 2.91)
+    told = kept(2.9, 2.91, 2.9, 2.91)
     found = ending_of(told.history, both, 0)
     assert found.unconfirmed
     assert found.over

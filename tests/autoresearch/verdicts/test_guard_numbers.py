@@ -15,7 +15,7 @@ metric = "peak_mb"
 may_grow = "5 %"
 """
 GUARDED = parse_contract((CONTRACT + MEMORY).encode())
-BETTER = (3.0, 3.01)
+BETTER = (3.0, 3.01, 3.0, 3.01)
 
 
 def verdict_on(
@@ -36,13 +36,13 @@ SAME = (100.0,) * 6
 
 
 def test_a_number_within_its_limit_leaves_a_keep_alone() -> None:
-    told, verdict = verdict_on(*BETTER, controls=SAME, candidate=(105.0, 105.0))
+    told, verdict = verdict_on(*BETTER, controls=SAME, candidate=(105.0,) * 4)
     assert verdict == due_verdict("e1", told.history, TINY)
     assert verdict.outcome is Outcome.KEEP
 
 
 def test_a_number_beyond_its_limit_is_no_keep_and_the_sentence_has_both_numbers() -> None:
-    told, verdict = verdict_on(*BETTER, controls=SAME, candidate=(106.0, 107.0))
+    told, verdict = verdict_on(*BETTER, controls=SAME, candidate=(106.0, 107.0) * 2)
     assert (verdict.outcome, verdict.moved_incumbent) == (Outcome.DISCARD, False)
     for part in ("guard memory", "self-reported peak_mb", "106.5", "100", "may grow 5 %"):
         assert part in verdict.sentence
@@ -51,9 +51,9 @@ def test_a_number_beyond_its_limit_is_no_keep_and_the_sentence_has_both_numbers(
 
 
 def test_one_odd_run_of_either_side_does_not_decide() -> None:
-    _, kept = verdict_on(*BETTER, controls=(*SAME[:5], 9.0), candidate=(104.0, 104.0))
+    _, kept = verdict_on(*BETTER, controls=(*SAME[:5], 9.0), candidate=(104.0,) * 4)
     assert kept.outcome is Outcome.KEEP
-    _, held = verdict_on(*BETTER, controls=(*SAME[:5], 900.0), candidate=(106.0, 106.0))
+    _, held = verdict_on(*BETTER, controls=(*SAME[:5], 900.0), candidate=(106.0,) * 4)
     assert held.outcome is Outcome.DISCARD
 
 
