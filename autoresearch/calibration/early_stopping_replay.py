@@ -13,6 +13,9 @@ from typing import Any
 from autoresearch.calibration.trials import follow
 from autoresearch.records import Outcome
 from autoresearch.statistics.early_stopping import Curve, EarlyStop, find_early_stop
+from autoresearch.statistics.gates import GATES
+
+RECORDED_BY = GATES[3]  # asked for the runs that were recorded; a later one wants more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +119,7 @@ def verdict(
     if not all(run.measured for run in runs):
         return Outcome.CRASHED
     values = [run.value for run in runs if run.value is not None]
-    return follow(values, controls, lower_is_better=lower_is_better).outcome
+    return follow(values, controls, lower_is_better=lower_is_better, gate=RECORDED_BY).outcome
 
 
 def read_recorded(path: Path) -> RecordedSet:

@@ -55,7 +55,7 @@ def follow(
     """Judge a candidate after each of its runs until there is a verdict.
 
     Args:
-        values: what its runs measure, in order, as many as the gate may ask for.
+        values: what its runs measure, in order; where the gate asks for more, it is inconclusive.
         controls: what the incumbent's runs measure; sigma is estimated from them.
         known: how many of the controls there are when it starts, where more come as the judge
             asks for them, as in a young lab; None: all of them.
@@ -79,8 +79,9 @@ def follow(
             old=old,
         )
         more = min(now.more_controls, len(controls) - seen) if known is not None else 0
-        if now.outcome is not None or not (now.more_runs or more):
-            ended = now.outcome or Outcome.INCONCLUSIVE  # where nobody could run more controls
+        spent = runs + now.more_runs > len(values) or not (now.more_runs or more)
+        if now.outcome is not None or spent:
+            ended = now.outcome or Outcome.INCONCLUSIVE  # where nobody could run more
             return Trial(outcome=ended, runs=runs, controls=seen, test=now.test)
         seen += more
         runs += now.more_runs
