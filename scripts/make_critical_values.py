@@ -28,7 +28,7 @@ def table(name: str, quantile: float) -> str:
 def main() -> None:
     """Write the module beside the judge."""
     target = Path(__file__).resolve().parent.parent / "autoresearch" / "statistics" / "t_table.py"
-    tables = (table("T_975", 0.975), table("T_999", 0.999), table("T_9997", 0.9997))
+    tables = (table("T_975", 0.975), table("T_999", 0.999), table("T_9998", 0.9998))
     target.write_text(HEADER + "\n".join(tables))
     print(f"{target.name}: 3 tables of {LAST + 1} values")
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from autoresearch.records import Outcome
 from autoresearch.statistics.noise import Noise
-from autoresearch.statistics.t_table import T_975, T_999, T_9997
+from autoresearch.statistics.t_table import T_975, T_999, T_9998
 
 GAIN = "gain"
 NON_INFERIORITY = "non-inferiority"
@@ -77,14 +77,14 @@ GATES: dict[int, Gate] = {
     4: replace(
         _SECOND,
         version=4,
-        gain=replace(_SECOND.gain, last_look=2.9, own_tail=T_9997),
+        gain=replace(_SECOND.gain, last_look=2.9, own_tail=T_9998),
         no_worse=replace(_NO_WORSE, own_tail=T_975),
         most_runs=14,
         alike_share=1e-3,
         alike_controls=3,
         prior_freedom=3.0,
         few_controls=8,
-        few_drop=0.1,
+        few_drop=0.15,
         fence=5.0,
         drift=0.7,
         most_fresh=10,

@@ -52,6 +52,7 @@ class _Comparison(NamedTuple):
     freedom: int  # degrees of freedom of the variance
     plain: float  # the effect beside all control runs alike, as if no level drifted
     plain_variance: float  # and the candidate had the incumbent's spread
+    spread: float  # of the candidate's runs, at least 1, in sigma
     own_error: float  # standard error of the candidate's mean by its own runs alone, in sigma
     runs: int
     controls: int
@@ -123,7 +124,7 @@ def judge(
     base = base_level(scale.gains(controls), old, older, gate)
     gains = scale.gains(candidate)
     if base.exact and _repeats(gains):
-        return _judge_exact(gains, base, scale, gate, simpler)
+        return _judge_exact(candidate, controls, base, scale, gate, simpler)
     return _judge_noisy(candidate, controls, gains, base, scale, gate, simpler, old)
 
 
@@ -183,6 +184,7 @@ def _compare(gains: Sequence[float], base: BaseLevel, sigma: float, gate: Gate) 
         freedom=max(1, int(freedom)),
         plain=(mean(gains) - base.plain_level) / sigma,
         plain_variance=1 / runs + 1 / base.runs,
+        spread=math.sqrt(own),
         own_error=own_error,
         runs=runs,
         controls=base.runs,
@@ -191,13 +193,18 @@ def _compare(gains: Sequence[float], base: BaseLevel, sigma: float, gate: Gate) 
 
 
 def _judge_exact(
-    gains: Sequence[float], base: BaseLevel, scale: MetricScale, gate: Gate, simpler: bool
+    candidate: Sequence[float],
+    controls: Sequence[float],
+    base: BaseLevel,
+    scale: MetricScale,
+    gate: Gate,
+    simpler: bool,
 ) -> Judgement:
     """Judge where all runs of either side repeat exactly: any difference counts."""
-    difference = gains[0] - base.level
-    if abs(difference) <= NOISELESS * max(1.0, abs(base.level)):
+    difference = controls[0] - candidate[0] if scale.lower_is_better else candidate[0] - controls[0]
+    if abs(difference) <= NOISELESS * max(1.0, abs(controls[0])):
         difference = 0.0
-    effect = scale.effect(base.level, difference)
+    effect = difference
     repeats = "the metric repeats exactly"
     test = GAIN
     outcome: Outcome | None = None
@@ -205,12 +212,12 @@ def _judge_exact(
         outcome, reason = Outcome.DISCARD, f"{repeats}, and it is worse"
     elif difference == 0 and not simpler:
         outcome, reason = Outcome.DISCARD, f"{repeats}, and nothing changed"
-    elif len(gains) < gate.fewest_runs:
+    elif len(candidate) < gate.fewest_runs:
         reason = f"{repeats}: needs one run more to confirm it"
     else:
         outcome = Outcome.KEEP
         test = GAIN if difference > 0 else NON_INFERIORITY
-        reason = f"{repeats}, and {len(gains)} runs confirm it"
+        reason = f"{repeats}, and {len(candidate)} runs confirm it"
     return Judgement(
         outcome=outcome,
         effect=effect,
@@ -242,7 +249,8 @@ def _apply_test(compared: _Comparison, test: Test, gate: Gate) -> _Answer:
     plain = compared.plain + test.shift
     price = quantile(test.tail, compared.freedom) / test.tail[-1]
     cautious = (compared.effect + test.shift) / price
-    kept_by = _evidence(cautious, compared.variance, test)
+    # By the spread of the side that spreads wider: what is large by both is a gain.
+    kept_by = _evidence(cautious / compared.spread, compared.variance / compared.spread**2, test)
     dropped_by = _evidence(plain, compared.plain_variance, test)
     if compared.runs < gate.fewest_runs:
         if plain >= test.screen:

@@ -22,7 +22,7 @@ def test_idle_time_finds_out_luck_and_the_base_is_the_incumbent_again(
     history = lab.history()
     base = values(history, controls_of(history, "e0"))
     lucky = propose(lab, BETTER)
-    pretend.measure(lucky, *[min(base) - 1.0 - by for by in (0.0, 0.01, 0.02)])
+    pretend.measure(lucky, *[min(base) - 1.0 - by for by in (0.0, 0.01, 0.02, 0.03)])
     kept = lab.evaluate(lucky)
     assert kept.incumbent.experiment == lucky
     on_top = propose(lab, ("np.zeros((vocab, vocab))", "np.ones((vocab, vocab))"), "built on luck")
@@ -42,7 +42,7 @@ def test_idle_time_finds_out_luck_and_the_base_is_the_incumbent_again(
     [above] = lab.recall(words="built on luck")
     assert above.built_on_taken_back == lucky
 
-    pretend.measure(on_top, *[min(base) - 5.0 - by for by in (0.0, 0.01, 0.02)])
+    pretend.measure(on_top, *[min(base) - 5.0 - by for by in (0.0, 0.01, 0.02, 0.03)])
     judged = lab.evaluate(on_top)
     assert judged.verdict is not None
     assert judged.verdict.outcome is Outcome.KEEP

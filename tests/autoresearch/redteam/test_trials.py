@@ -208,8 +208,11 @@ def test_what_the_door_should_refuse_is_refused_for_that_reason() -> None:
 
 @pytest.mark.slow
 def test_no_cheat_counts_as_a_simplification_and_honest_ones_do() -> None:
-    before = {"train.py": TRAIN}
-    less = {entry.name for entry in catalogue() if simpler(before, patched(entry))}
+    less = {
+        entry.name
+        for entry in catalogue()
+        if simpler({"train.py": TRAIN[entry.kind]}, patched(entry))
+    }
     assert less == {"lion", "no-finite-check", "sgd"}
 
 

@@ -9,7 +9,7 @@ from autoresearch.records import Outcome
 from autoresearch.statistics.gates import GATE, GATES, JUDGE_VERSION, NON_INFERIORITY, Judgement
 from autoresearch.statistics.noise import measure_noise
 from autoresearch.statistics.sequential_test import judge, luck_of_modes
-from autoresearch.statistics.t_table import T_975, T_999, T_9997
+from autoresearch.statistics.t_table import T_975, T_999, T_9998
 
 CONTROLS = [3.20, 3.21, 3.19, 3.20, 3.22, 3.18]  # sigma .0141
 STEPS = (-9, 7, -4, 10, -7, 3, -1, 5, -2, 8, -10, 6, 1, -7, 9, -5, 2, -8, 4, -2)
@@ -117,8 +117,8 @@ def test_a_candidate_in_doubt_asks_for_controls_until_there_are_twenty() -> None
 
 
 def test_a_candidates_wider_spread_is_no_lottery() -> None:
-    lucky = better(0.1, 4, spread=0.1)
-    assert verdict(better(0.1, 4), MANY).outcome is Outcome.KEEP
+    lucky = better(0.1, 5, spread=0.1)
+    assert verdict(better(0.1, 5), MANY).outcome is Outcome.KEEP
     wide = verdict(lucky, MANY)
     assert wide.outcome is None
     assert wide.low is not None
@@ -276,7 +276,7 @@ def test_the_present_gate_is_that_of_the_newest_version() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("controls", [3, 20])
+@pytest.mark.parametrize("controls", [6, 20])
 def test_unchanged_code_is_kept_less_than_once_in_two_hundred_and_a_real_gain_mostly(
     controls: int,
 ) -> None:
@@ -301,6 +301,6 @@ def test_the_table_of_critical_values_is_scipys() -> None:
     stats = pytest.importorskip("scipy.stats", reason="needs SciPy: uv sync --group dev")
     for df in (1, 5, 30, 120):
         assert T_975[df - 1] == pytest.approx(stats.t.ppf(0.975, df), abs=1e-5)
-        assert T_9997[df - 1] == pytest.approx(stats.t.ppf(0.9997, df), rel=1e-6)
+        assert T_9998[df - 1] == pytest.approx(stats.t.ppf(0.9998, df), abs=1e-3)
         assert T_999[df - 1] == pytest.approx(stats.t.ppf(0.999, df), abs=1e-4)
     assert T_999[-1] == pytest.approx(stats.norm.ppf(0.999), abs=1e-5)

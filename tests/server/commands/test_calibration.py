@@ -66,7 +66,7 @@ def test_aa_test_refuses_what_it_cannot_do_in_one_line(refused_command, argument
     assert named in said
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_aa_test_simulates_and_prints_the_same_table_for_the_same_seed(capsys):
     command = ["aa-test", "--simulate", "--candidates", "10", "--seed", "7"]
     printed = []
@@ -76,7 +76,7 @@ def test_aa_test_simulates_and_prints_the_same_table_for_the_same_seed(capsys):
     assert printed[0] == printed[1]
     words = " ".join(printed[0].split())
     assert "10 candidates" in words
-    assert "judge version 3" in words
+    assert "judge version 4" in words
     assert "seed 7" in words
 
 
@@ -95,7 +95,7 @@ def test_aa_test_on_real_runs_prints_how_they_ended_beside_the_rivals(tmp_path, 
     assert run(["aa-test", "--real", "3", "--target", str(repository)]) == 0
     words = " ".join(capsys.readouterr().out.split())
     assert "20 controls" in words
-    assert "judge version 3" in words
+    assert "judge version 4" in words
     assert "3 of unchanged code" in words
     assert "tiny" in words
     assert "in 3" in words

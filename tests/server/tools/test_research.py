@@ -169,8 +169,8 @@ async def test_open_lab_says_how_far_the_lab_can_be_trusted(connect, lab):
     async with connect(lab) as client:
         trust = (await call(client, "open_lab"))["trust"]
     assert trust["false_keeps"] == snapshot(
-        "at most 0.021 false keeps are expected among 14 candidates judged, if the noise "
-        "of runs is normal"
+        "at most 0.021 false keeps are expected among 14 candidates judged, at the worst noise "
+        "that was simulated, since this lab's is not known to be normal"
     )
     assert trust["overfitting"] == snapshot(
         "2 keeps claimed +0.0300 bpb on the judged part; on a spare part that no verdict used "

@@ -112,7 +112,7 @@ def test_the_proof_is_shown_with_what_a_verdict_will_cost_and_what_holds(home, t
     out = capsys.readouterr().out
     assert "e0-r2: accuracy 0.625" in out
     assert "Baseline: accuracy 0.625" in out
-    assert "2 to 10 runs" in out
+    assert "2 to 14 runs" in out
     assert "self-reported" in out
     assert "iris-like" in out.splitlines()[-1]
 
