@@ -31,9 +31,12 @@ settings.register_profile(
 )
 settings.load_profile("quick")
 
-# A shell that starts pytest in the background has it ignore Ctrl-C, which children would inherit.
+# A shell that starts pytest in the background has it ignore Ctrl-C, and nohup a closed terminal,
+# which children would inherit.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_collection(session: pytest.Session) -> None:

@@ -208,7 +208,7 @@ def test_two_servers_on_one_lab_give_one_verdict(lab: Lab, again: Callable[[], L
     assert lab.verify().ok
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.real_runs
 def test_a_patch_kept_against_an_old_incumbent_is_replayed_on_the_new_one(lab: Lab) -> None:
     first = propose(lab, BETTER)

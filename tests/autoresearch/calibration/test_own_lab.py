@@ -20,7 +20,7 @@ def runs(number: int, sigma: float = 0.01) -> list[float]:
     return [rng.gauss(3.2, sigma) for _ in range(number)]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_gain_that_is_found_follows_the_noise_and_the_number_of_controls() -> None:
     few, many, noisy = (resolve(one, LOWER) for one in (runs(6), runs(20), runs(20, 0.1)))
     assert 1.5 < many.gain_sigmas < 2.4
@@ -31,7 +31,7 @@ def test_the_gain_that_is_found_follows_the_noise_and_the_number_of_controls() -
     assert resolve(runs(20), LOWER) == many
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_where_the_level_may_drift_less_is_found() -> None:
     assert resolve(runs(20), LOWER, drifts=True).gain > resolve(runs(20), LOWER).gain
 

@@ -103,7 +103,7 @@ def test_every_bound_holds_on_ten_thousand_candidates_without_a_gain(seed: int) 
         assert row.at(-2).rate < 0.01
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_hardly_any_real_gain_is_taken_back() -> None:
     found = simulate_reversals(1.5, 20, 3000, seed=1)
     assert found.kept > 1000
@@ -168,7 +168,7 @@ def test_an_interrupted_calibration_leaves_no_process_and_no_folder(
     assert not processes_below(temporary)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_planted_patch_that_crashes_counts_against_the_candidate(
     tmp_path: Path, temporary: Path
 ) -> None:

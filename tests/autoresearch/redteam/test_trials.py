@@ -361,7 +361,7 @@ def test_on_this_machine_no_cheat_works_and_no_honest_patch_is_flagged() -> None
     assert_nothing_gets_through(entries)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @SANDBOXED
 def test_cheats_of_array_scoring_fail_and_an_honest_patch_of_it_passes() -> None:
     """All of them: a run takes half a second."""

@@ -46,7 +46,7 @@ def test_a_printed_number_is_judged_as_a_sealed_one_is(tmp_path: Path) -> None:
     assert {path: after[path] for path in before} == before
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_faster_command_is_kept_by_the_clock(tmp_path: Path) -> None:
     contract = CONTRACT.replace('name = "score"', 'name = "cpu_s"').replace(
         '"max"\nscoring = "stdout"', '"min"\nscoring = "clock"'

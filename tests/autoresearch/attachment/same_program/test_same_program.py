@@ -84,9 +84,17 @@ def labs_left(root: Path) -> list[str]:
     return [path.name for path in labs.iterdir()] if labs.exists() else [".lock"]
 
 
-@pytest.mark.slow
+IN_CI = ("a trainer's metadata beside its data", "a submodule", "an environment variable")
+
+
 @pytest.mark.usefixtures("few_runs")
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow if name in IN_CI else pytest.mark.long)
+        for name in CASES
+    ],
+)
 def test_the_labs_first_number_is_the_users(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -168,9 +176,14 @@ def test_secrets_and_what_the_program_writes_itself_are_named_and_not_taken(
     assert proven.lab.contract.inputs.read_only == ()
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("few_runs")
-@pytest.mark.parametrize("words", ["sh work.sh", "python -I train.py"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param("sh work.sh", marks=pytest.mark.slow),
+        pytest.param("python -I train.py", marks=pytest.mark.long),
+    ],
+)
 def test_a_program_whose_looks_cannot_be_seen_is_compared_with_all_files_of_the_user(
     words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -60,7 +60,7 @@ def test_a_folder_of_a_repository_is_attached_alone(home: Path, tmp_path: Path) 
         attach(top / "a", Answers(), yes=True, open_lab=open_lab)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_data_file_that_the_first_run_misses_is_found_in_the_folder(
     home: Path, tmp_path: Path
 ) -> None:
