@@ -15,8 +15,8 @@ import pytest
 
 from tests.support.stand_in_model import DONE, StandInModel
 
-CLAUDE = os.environ.get("CLAUDE_CLI") or shutil.which("claude")
-CODEX = os.environ.get("CODEX_CLI") or shutil.which("codex")
+CLAUDE = shutil.which(os.environ.get("CLAUDE_CLI") or "claude")
+CODEX = shutil.which(os.environ.get("CODEX_CLI") or "codex")
 NOWHERE = "http://127.0.0.1:9"
 LIMIT_S = 300  # against a client that hangs; machines are slow at times
 
