@@ -69,7 +69,7 @@ def ended(rundir: RunDir) -> RunReport:
     return report
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_run_learns_what_can_be_learned_and_reports_how_fast(
     tmp_path: Path, torch_python: str
 ) -> None:

@@ -95,7 +95,7 @@ def test_two_slots_and_four_experiments_are_never_two_on_one_slot(
             "strange_to_the_first",
             ON_GPU,
             "stranger (pid 1) computed on gpu-",
-            marks=pytest.mark.slow,
+            marks=pytest.mark.long,
         ),
     ],
 )

@@ -36,7 +36,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "home"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_folder_of_a_repository_is_attached_alone(home: Path, tmp_path: Path) -> None:
     top = MONOREPO.make(tmp_path)
     folder = top / "libs" / "b ü"
