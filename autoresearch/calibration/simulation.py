@@ -189,15 +189,15 @@ def _bounds_of_noise(row: Row) -> Iterator[tuple[str, float, float]]:
     """Yield what is promised of one kind of noise: a description, the value, and its bound."""
     setting = row.setting
     name = f"{setting.controls} controls, {setting.kind}"
-    normal = setting.noise == "normal" and setting.spread == 1 and not setting.drift
+    plain = setting.spread == 1 and not setting.drift and setting.earlier is None
+    normal = setting.noise == "normal" and plain
     yield f"{name}: false keeps", row.at(0).rate, 0.001 if normal else 0.002
     if setting.spread != 1:
         return
     if setting.earlier is not None:
         yield f"{name}: missed at 4 sigma", 1 - row.at(4).rate, 0.1
     if setting.drift is None:  # where it drifts, what looks like a gain takes some runs
-        few = normal or setting.controls == MOST
-        yield f"{name}: runs per null", row.at(0).runs_each, 2.5 if few else 3.0
+        yield f"{name}: runs per null", row.at(0).runs_each, 2.5 if normal else 3.0
     if setting.controls == MOST:
         yield f"{name}: missed at 2 sigma", 1 - row.at(2).rate, 0.1 if normal else 0.2
 

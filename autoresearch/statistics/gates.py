@@ -77,7 +77,7 @@ GATES: dict[int, Gate] = {
     4: replace(
         _SECOND,
         version=4,
-        gain=replace(_SECOND.gain, last_look=2.9, own_tail=T_9998),
+        gain=replace(_SECOND.gain, drop=-0.66, last_look=2.9, own_tail=T_9998),
         no_worse=replace(_NO_WORSE, own_tail=T_975),
         most_runs=14,
         alike_share=1e-3,

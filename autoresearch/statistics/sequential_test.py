@@ -7,7 +7,7 @@ number of runs). Its evidence is the log likelihood ratio, in nats, of "better b
 of its own (Welch 1947, https://doi.org/10.1093/biomet/34.1-2.28): the incumbent's is sigma, as
 statistics/base_level.py estimates it, and the candidate's is that of its own runs, shrunk towards
 sigma. For a keep the effect is divided by t(.999, df) / z(.999), the price of spreads estimated
-from few runs (Student's t); a discard pays no such price, for it claims nothing. 8 nats keep, -0.7
+from few runs (Student's t); a discard pays no such price, for it claims nothing. 8 nats keep, -0.66
 discard, and after the last run fewer standard errors keep.
 
 Nothing is kept on so few runs that luck could give them whatever the noise: all runs of a metric
