@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 
+from autoresearch.patches.syntax_trees import in_order
+
 SEED_VARIABLE = "AUTORESEARCH_SEED"
 
 
@@ -33,15 +35,6 @@ Kinds = frozenset[str]
 Value = tuple[str, ast.expr, str]  # how it is bound ("", "+=", "in"), to what, in which file
 Parameters = tuple[ast.arguments, bool, int]  # and whether it is a method, and its scope
 CONSTANT: Kinds = frozenset()
-
-
-def in_order(tree: ast.AST) -> Iterator[ast.AST]:
-    """Yield every node in source order, without recursion, however deep the tree is."""
-    stack = [tree]
-    while stack:
-        node = stack.pop()
-        yield node
-        stack += reversed(list(ast.iter_child_nodes(node)))
 
 
 def last_name(function: ast.expr) -> str:

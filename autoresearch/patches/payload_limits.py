@@ -15,14 +15,14 @@ import io
 import re
 import tokenize
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from autoresearch.errors import PatchRefusedError
 from autoresearch.patches.added_text import added_lines, longest_line, packed, size_of_added
-from autoresearch.patches.fingerprint import parse
 from autoresearch.patches.hidden_code import code_in
+from autoresearch.patches.syntax_trees import in_order, tree_of
 
 CONSTANT_BYTES = 400
 WORD_BYTES = 1_000
@@ -105,13 +105,13 @@ class _Parts:
 
 @lru_cache(maxsize=64)  # the base is read once for all patches on it
 def _parts(path: str, content: bytes) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    tree = _tree(path, content)
+    tree = tree_of(path, content)
     if tree is None:  # not code: every line is data
         return tuple(content.decode(errors="replace").splitlines()), ()
     constants: list[str] = []
     words: list[str] = []
     documented = _docstrings(tree)
-    for node in _in_order(tree):
+    for node in in_order(tree):
         if not isinstance(node, ast.Constant):
             words += _names(node)
         elif id(node) not in documented:
@@ -125,39 +125,21 @@ def _parts(path: str, content: bytes) -> tuple[tuple[str, ...], tuple[str, ...]]
 @lru_cache(maxsize=64)  # as above
 def names_of(path: str, content: bytes) -> frozenset[str]:
     """Return the identifiers of a file."""
-    tree = _tree(path, content)
-    return frozenset(name for node in (_in_order(tree) if tree else ()) for name in _names(node))
+    tree = tree_of(path, content)
+    return frozenset(name for node in (in_order(tree) if tree else ()) for name in _names(node))
 
 
 @lru_cache(maxsize=64)  # as above
 def texts_of(path: str, content: bytes) -> tuple[str, ...]:
     """Return what the nodes of a file's syntax tree do not count: literals, comments, blanks."""
-    tree = _tree(path, content)
+    tree = tree_of(path, content)
     texts: list[str] = []
-    for node in _in_order(tree) if tree else ():
+    for node in in_order(tree) if tree else ():
         if isinstance(node, ast.Constant):
             texts += _constant(node.value)
         elif isinstance(node, ast.Global | ast.Nonlocal):
             texts.append(" ".join(node.names))
     return (*texts, *_comments(content), *_gaps(content))
-
-
-def _tree(path: str, content: bytes) -> ast.Module | None:
-    if not path.endswith(".py"):
-        return None
-    try:
-        return parse(content, path)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
-
-
-def _in_order(tree: ast.AST) -> Iterator[ast.AST]:
-    """Yield every node in source order, without recursion, however deep the tree is."""
-    stack = [tree]
-    while stack:
-        node = stack.pop()
-        yield node
-        stack += reversed(list(ast.iter_child_nodes(node)))
 
 
 def _docstrings(tree: ast.Module) -> set[int]:
@@ -182,7 +164,7 @@ def _constant(value: object) -> list[str]:
 def _constants_within(value: object) -> list[str]:
     """Return the constants of code in a docstring, which `exec` could run."""
     tree = code_in(value)
-    nodes = _in_order(tree) if tree else ()
+    nodes = in_order(tree) if tree else ()
     return [
         text for node in nodes if isinstance(node, ast.Constant) for text in _constant(node.value)
     ]

@@ -22,15 +22,14 @@ from autoresearch.patches.constant_values import (
     bindings_of,
     defaults_of,
     entries_of,
-    in_order,
     last_name,
     options_of,
     text_of,
     words,
 )
-from autoresearch.patches.fingerprint import parse
 from autoresearch.patches.hidden_code import code_in
 from autoresearch.patches.seed_values import never_varies
+from autoresearch.patches.syntax_trees import in_order, tree_of
 
 Files = Mapping[str, bytes]
 
@@ -119,7 +118,7 @@ def _frozen(files: Files) -> tuple[tuple[str, bytes], ...]:
 def _mentions_seed(files: Files) -> bool:
     """Return whether any code names the variable; a comment does not count."""
     for path, content in files.items():
-        tree = _tree(path, content)
+        tree = tree_of(path, content)
         if tree is None:
             if SEED_VARIABLE.encode() in content:
                 return True
@@ -129,18 +128,9 @@ def _mentions_seed(files: Files) -> bool:
     return False
 
 
-def _tree(path: str, content: bytes) -> ast.Module | None:
-    if not path.endswith(".py"):
-        return None
-    try:
-        return parse(content, path)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
-
-
 @lru_cache(maxsize=8)  # the base is read once for all patches on it
 def _findings(files: tuple[tuple[str, bytes], ...]) -> tuple[_Finding, ...]:
-    trees = {path: tree for path, content in files if (tree := _tree(path, content)) is not None}
+    trees = {path: tree for path, content in files if (tree := tree_of(path, content)) is not None}
     found = [one for path, content in files if path not in trees for one in _in_text(path, content)]
     waiting = list(trees.items())
     for path, tree in waiting:  # code in a string waits in the same line, whatever holds it
