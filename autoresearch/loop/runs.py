@@ -121,8 +121,9 @@ class Runs:
     def _prepare(self, run: Run, commit: str, directory: RunDir, ceilings: float = 1.0) -> None:
         # A number that the run is to leave in a file is none if it was there before the run.
         # Nor is a Git LFS pointer there where an input has its content.
-        committed = set(self.repository.list_files(commit))
-        pointers = (as_glob(place) for _, place in self._inputs if place in committed)
+        places = [place for _, place in self._inputs]
+        committed = set(self.repository.list_files(commit)) if places else set()
+        pointers = (as_glob(place) for place in places if place in committed)
         sealed = (*self.contract.sealed_paths, *pointers)
         left_out = (*sealed, *filter(None, [self.contract.metric.file]))
         self.repository.export(commit, directory.tree, exclude=left_out)
