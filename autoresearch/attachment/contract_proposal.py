@@ -33,7 +33,6 @@ from autoresearch.attachment.surroundings import (
     Interpreter,
     choose_interpreter,
     read_inputs,
-    submodules,
     text_beside,
 )
 from autoresearch.errors import ContractError
@@ -97,7 +96,7 @@ def propose(snapshot: Snapshot, answers: Answers, environ: Mapping[str, str]) ->
         text=_known(text, answers, interpreter) if text else None,
         needed=needed,
         unknown=interpreter.unknown,
-        submodules=submodules(snapshot),
+        submodules=snapshot.submodules,
         folder=snapshot.folder,
         notebooks=() if subject else tuple(p for p in snapshot.files if p.endswith(".ipynb")),
         leave_out=answers.leave_out,
@@ -168,7 +167,7 @@ def _of_command(
 
 
 def _reach(path: str, snapshot: Snapshot) -> Reach:
-    beside = partial(text_beside, snapshot, submodules(snapshot))
+    beside = partial(text_beside, snapshot, snapshot.submodules)
     return reach_of(path, snapshot.files, snapshot.read, beside)
 
 

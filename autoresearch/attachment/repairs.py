@@ -24,7 +24,6 @@ from autoresearch.attachment.surroundings import (
     carried_around,
     declared,
     may_install,
-    submodules,
 )
 from autoresearch.contract import DEFAULT_MEMORY_MB
 from autoresearch.git.snapshot import Snapshot
@@ -68,7 +67,7 @@ def hint(proposal: Proposal, snapshot: Snapshot, report: RunReport, log: str) ->
     if report.cause in (EndCause.OVER_TIME, EndCause.HUNG) or too_long:
         return _never_ended(proposal, snapshot)
     found = _NO_MODULE.findall(log)
-    return unknown_module(found[-1].partition(".")[0], submodules(snapshot)) if found else ""
+    return unknown_module(found[-1].partition(".")[0], snapshot.submodules) if found else ""
 
 
 def unknown_module(module: str, folders: tuple[str, ...]) -> str:

@@ -13,6 +13,7 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from autoresearch.attachment.clues.package_names import (
     declared_names,
@@ -108,11 +109,6 @@ def text_beside(snapshot: Snapshot, folders: tuple[str, ...], place: str) -> str
         return None
 
 
-def submodules(snapshot: Snapshot) -> tuple[str, ...]:
-    """Return the folders of the repository that are git submodules."""
-    return tuple(re.findall(r"^\s*path\s*=\s*(.+?)\s*$", snapshot.read(".gitmodules"), re.M))
-
-
 def interpreters(snapshot: Snapshot, environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """Interpreters of environments that belong to the repository or are active: (path, why)."""
     roots = dict.fromkeys([snapshot.root, snapshot.top])
@@ -129,11 +125,18 @@ def interpreters(snapshot: Snapshot, environ: Mapping[str, str]) -> Iterator[tup
 
 def lacking(python: str, modules: tuple[str, ...]) -> tuple[str, ...]:
     """Return the modules that an interpreter can't find; all of them if it does not start."""
-    if not modules:
-        return ()
+    answer = ask(python, _ASK, modules) if modules else ()
+    return modules if answer is None else tuple(answer)
+
+
+def ask(python: str, program: str, names: tuple[str, ...]) -> Any:  # noqa: ANN401 - JSON
+    """Return what a program of ours prints as JSON in an interpreter; None if it prints none.
+
+    The interpreter is isolated, and no module of the names it is given is imported.
+    """
     try:
-        asked = subprocess.run(
-            [python, "-I", "-c", _ASK, *modules],
+        done = subprocess.run(
+            [python, "-I", "-c", program, *names],
             cwd="/",
             env=clean_environment(Path("/"), {}),
             stdin=subprocess.DEVNULL,
@@ -142,9 +145,9 @@ def lacking(python: str, modules: tuple[str, ...]) -> tuple[str, ...]:
             check=False,
             timeout=_ASK_S,
         )
-        return tuple(json.loads(asked.stdout))
+        return json.loads(done.stdout)
     except (OSError, ValueError, subprocess.TimeoutExpired):
-        return modules
+        return None
 
 
 def declared(snapshot: Snapshot) -> tuple[tuple[str, ...], str]:

@@ -33,6 +33,8 @@ class Snapshot:
             root=self.root / folder,
             files=inside(self.files),
             untracked=inside(self.untracked),
+            submodules=inside(self.submodules),
+            lfs=inside(self.lfs),
             read=lambda path: self.read(f"{folder}/{path}"),
             folder=folder,
         )

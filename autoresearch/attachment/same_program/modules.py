@@ -3,18 +3,14 @@
 Names are looked up, and the run's own interpreter is asked, isolated; no module is imported.
 """
 
-import json
-import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from autoresearch.attachment.same_program.places import Places
-from autoresearch.attachment.surroundings import carried_around
-from autoresearch.sandboxes.base import clean_environment
+from autoresearch.attachment.surroundings import ask, carried_around
 
 MOST_ASKED = 500
-_ASK_S = 30.0
 _ASK = """
 import importlib.util, json, sys
 found = {}
@@ -70,22 +66,7 @@ def find_modules(
 
 def installed(python: str, names: tuple[str, ...]) -> dict[str, Path]:
     """Return where an interpreter finds modules that lie outside its own environment."""
-    if not names:
-        return {}
-    try:
-        done = subprocess.run(
-            [python, "-I", "-c", _ASK, *names],
-            cwd="/",
-            env=clean_environment(Path("/"), {}),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=_ASK_S,
-        )
-        answer: dict[str, list[str]] = json.loads(done.stdout)
-    except (OSError, ValueError, subprocess.TimeoutExpired):
-        return {}
+    answer: dict[str, list[str]] = (ask(python, _ASK, names) if names else None) or {}
     return {
         name: Path(where)
         for name, (where, *prefixes) in answer.items()
