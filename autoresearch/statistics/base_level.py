@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from autoresearch.statistics.gates import Gate
+from autoresearch.statistics.metric_scale import MetricScale
 from autoresearch.statistics.noise import mean, squares
 
 MAD_TO_SIGMA = 1.4826  # of a normal distribution
@@ -42,6 +43,23 @@ class BaseLevel:
     def exact(self) -> bool:
         """Return whether all control runs agree, so that the metric seems to have no noise."""
         return self.sigma == 0.0
+
+
+def measured_base(
+    controls: Sequence[float],
+    noise_groups: Sequence[Sequence[float]],
+    scale: MetricScale,
+    gate: Gate,
+    *,
+    old: int = 0,
+) -> BaseLevel:
+    """Estimate the incumbent from measurements: on a scale, beside what older versions measured."""
+    older = [
+        scale.gains(group)
+        for group in noise_groups
+        if list(group) != list(controls) and scale.fits(group)
+    ]
+    return base_level(scale.gains(controls), old, older, gate)
 
 
 def base_level(

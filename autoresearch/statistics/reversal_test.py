@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from autoresearch.statistics.base_level import NOISELESS, base_level
+from autoresearch.statistics.base_level import NOISELESS, measured_base
 from autoresearch.statistics.gates import GATE, NOISE_OF_ANY_SHAPE_SINCE, Gate
 from autoresearch.statistics.metric_scale import scale_for
 from autoresearch.statistics.noise import Noise, interval, mean, measure_noise, pooled, squares
@@ -58,10 +58,13 @@ def falls_behind(
     if look == 0 or noise is None or len(parent) < gate.fewest_controls:
         return None
     seen = fresh[:look]
-    compare = _compare_v3 if gate.version < NOISE_OF_ANY_SHAPE_SINCE else _compare
-    behind, all_noise, (effect, low, high) = compare(
-        seen, parent, noise_groups, gate, lower_is_better=lower_is_better, log=log
-    )
+    if gate.version < NOISE_OF_ANY_SHAPE_SINCE:
+        compared = _compare_v3(seen, parent, noise, lower_is_better=lower_is_better)
+    else:
+        compared = _compare(
+            seen, parent, noise_groups, gate, lower_is_better=lower_is_better, log=log
+        )
+    behind, all_noise, (effect, low, high) = compared
     if behind <= margin_sigmas:
         return None
     allowed = f", but only {margin_sigmas:g} is allowed" if margin_sigmas else ""
@@ -87,12 +90,7 @@ def _compare(
 ) -> tuple[float, Noise, tuple[float, float, float]]:
     """Return by how many sigma the runs are behind, the noise, and the effect with its interval."""
     scale = scale_for([*seen, *parent], lower_is_better=lower_is_better, log=log)
-    older = [
-        scale.gains(group)
-        for group in noise_groups
-        if list(group) != list(parent) and scale.fits(group)
-    ]
-    base = base_level(scale.gains(parent), 0, older, gate)
+    base = measured_base(parent, noise_groups, scale, gate)
     gains = scale.gains(seen)
     spread = math.sqrt(squares(gains) / (len(seen) - 1))
     sigma = max(base.sigma, spread, NOISELESS * max(1.0, abs(base.level)))
@@ -105,17 +103,9 @@ def _compare(
 
 
 def _compare_v3(
-    seen: Sequence[float],
-    parent: Sequence[float],
-    noise_groups: Sequence[Sequence[float]],
-    gate: Gate,
-    *,
-    lower_is_better: bool,
-    log: bool,
+    seen: Sequence[float], parent: Sequence[float], noise: Noise, *, lower_is_better: bool
 ) -> tuple[float, Noise, tuple[float, float, float]]:
     """Return the same as judge versions 2 and 3 had it."""
-    noise = measure_noise(noise_groups)
-    assert noise is not None
     all_noise = pooled(noise, seen)
     effect = _difference(parent, seen, lower_is_better)
     low, high = interval(effect, all_noise, len(seen), len(parent))

@@ -22,7 +22,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from autoresearch.records import Outcome
-from autoresearch.statistics.base_level import NOISELESS, BaseLevel, base_level
+from autoresearch.statistics.base_level import NOISELESS, BaseLevel, measured_base
 from autoresearch.statistics.gates import (
     GAIN,
     GATE,
@@ -116,12 +116,7 @@ def judge(
     if short > 0 or not candidate:
         return undecided(candidate, max(short, 0), measure_noise(noise_groups))
     scale = scale_for([*candidate, *controls], lower_is_better=lower_is_better, log=log)
-    older = [
-        scale.gains(group)
-        for group in noise_groups
-        if list(group) != list(controls) and scale.fits(group)
-    ]
-    base = base_level(scale.gains(controls), old, older, gate)
+    base = measured_base(controls, noise_groups, scale, gate, old=old)
     gains = scale.gains(candidate)
     if base.exact and _repeats(gains):
         return _judge_exact(candidate, controls, base, scale, gate, simpler)
@@ -140,7 +135,7 @@ def _judge_noisy(
 ) -> Judgement:
     sigma = base.sigma or math.sqrt(squares(gains) / (len(gains) - 1))
     fresh_left = max(0, gate.most_fresh - base.fresh) if old else 0
-    compared = _compare(gains, base, sigma, gate)._replace(fresh_left=fresh_left)
+    compared = _compare(gains, base, sigma, gate, fresh_left)
     test, answer = _combine_tests(compared, gate, simpler)
     seedless = answer.outcome is Outcome.KEEP and _are_alike(candidate, gains, sigma, scale, gate)
     if seedless and not _ignore_seeds(controls, sigma, scale, gate):
@@ -169,7 +164,9 @@ def _judge_noisy(
     )
 
 
-def _compare(gains: Sequence[float], base: BaseLevel, sigma: float, gate: Gate) -> _Comparison:
+def _compare(
+    gains: Sequence[float], base: BaseLevel, sigma: float, gate: Gate, fresh_left: int
+) -> _Comparison:
     """Compare a candidate's gains with the incumbent, by Welch's standard error."""
     runs = len(gains)
     own_freedom = gate.prior_freedom + runs - 1
@@ -188,7 +185,7 @@ def _compare(gains: Sequence[float], base: BaseLevel, sigma: float, gate: Gate) 
         own_error=own_error,
         runs=runs,
         controls=base.runs,
-        fresh_left=0,
+        fresh_left=fresh_left,
     )
 
 
