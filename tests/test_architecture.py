@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import grimp
+import pytest
 
 from tests.support.paths import ROOT
 
@@ -27,6 +28,7 @@ def test_the_arrows_of_the_picture_are_the_imports_in_the_code() -> None:
     assert arrows == imports, "run `uv run python scripts/draw_architecture.py`"
 
 
+@pytest.mark.slow
 def test_the_tables_of_rooms_and_the_contract_in_agents_are_fresh() -> None:
     done = subprocess.run(
         [sys.executable, "scripts/draw_architecture.py", "--check"],

@@ -94,6 +94,7 @@ def test_the_glossary_has_words_to_look_for() -> None:
     assert any(word.search("Mend it, then call again.") for word in banned())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("top", ["autoresearch", "server", "curricula", "docs", "skills", ""])
 def test_no_file_has_a_word_that_the_glossary_rules_out(top: str) -> None:
     mine = [name for name in READ if name.rpartition("/")[0].partition("/")[0] == top]

@@ -8,6 +8,8 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from tests.support.paths import ROOT
 
 ROOMS = ("microgpt", "autoresearch", "curricula", "server")
@@ -38,6 +40,7 @@ def imported(path: Path) -> set[str]:
     return names
 
 
+@pytest.mark.slow
 def test_imports_keep_the_contracts_of_pyproject() -> None:
     linter = Path(sys.executable).with_name("lint-imports")
     found = subprocess.run(
@@ -75,10 +78,12 @@ def test_nothing_is_named_like_a_module_that_it_would_hide() -> None:
     assert not [path for path in modules() if path.name in {"mcp.py", "types.py", "fastmcp.py"}]
 
 
+@pytest.mark.slow
 def test_every_module_says_its_purpose_at_its_top() -> None:
     assert not [path for path in modules() if not ast.get_docstring(ast.parse(path.read_text()))]
 
 
+@pytest.mark.slow
 def test_no_docstring_begins_with_a_clause() -> None:
     documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
     found = [
@@ -138,6 +143,7 @@ def branches_on_prose(tree: ast.AST) -> Iterator[ast.expr]:
             yield node  # type: ignore[misc]
 
 
+@pytest.mark.slow
 def test_no_code_branches_on_a_sentence() -> None:
     """A reworded message must change nothing but what people read: there are causes and codes."""
     found = {

@@ -226,6 +226,7 @@ def test_a_patch_kept_against_an_old_incumbent_is_replayed_on_the_new_one(lab: L
     assert "min(SMOOTHING, 0.05)" in lab.diff("e3")
 
 
+@pytest.mark.slow
 def test_conclusions_need_evidence_and_are_recalled(lab: Lab) -> None:
     experiment = propose(lab, WORSE, "drown the counts")
     with raises("invalid_state.no_verdict"):

@@ -48,6 +48,7 @@ def test_only_the_standard_library_is_imported():
     assert names <= sys.stdlib_module_names
 
 
+@pytest.mark.slow
 def test_losses_equal_the_originals_digits_on_its_own_data(original_names):
     _, documents, weights, _ = start(original_names)
     losses = itertools.islice(gpt.train(weights, documents, 1000), 3)

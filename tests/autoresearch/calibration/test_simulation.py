@@ -55,17 +55,20 @@ def test_an_underestimated_sigma_is_too_low_by_so_much_in_what_the_judge_sees() 
     assert sum(spreads) / len(spreads) == pytest.approx(1 / 1.5, rel=0.02)
 
 
+@pytest.mark.slow
 def test_progress_counts_every_candidate() -> None:
     told: list[int] = []
     simulate.simulate(seed=1, nulls=10, done=told.append)
     assert sum(told) == simulate.candidates_of(10)
 
 
+@pytest.mark.slow
 def test_a_careless_gate_breaks_what_is_promised() -> None:
     found = simulate.simulate(seed=1, nulls=10, gate=CARELESS)
     assert any("false keeps" in words for words in simulate.broken_promises(found))
 
 
+@pytest.mark.slow
 def test_few_nulls_are_kept_and_real_gains_mostly() -> None:
     setting = Setting(controls=60)
     assert simulate_cell(setting, 0.0, 1000, seed=2).kept <= 4
@@ -83,6 +86,7 @@ def test_pi_autoresearchs_confidence_is_the_best_gain_by_the_median_deviation() 
     assert rivals.confidence([5.0, 5.0, 5.0]) == 0.0
 
 
+@pytest.mark.slow
 def test_rivals_keep_in_unchanged_code_what_the_theory_says() -> None:
     found = simulate.simulate_rivals(6000, seed=1)
     assert (found.sessions, found.candidates) == (100, 60)

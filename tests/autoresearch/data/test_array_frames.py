@@ -28,6 +28,7 @@ def test_an_array_arrives_as_it_was(shape, dtype, seed):
     assert np.array_equal(np.frombuffer(content, found).reshape(shape_found), array)
 
 
+@pytest.mark.slow
 @given(
     st.sampled_from([b"f", b"i", b"O", b"\0"]),
     st.integers(0, 255),

@@ -30,6 +30,7 @@ def old_lab(tmp_path: Path) -> Lab:
     return Lab.reopen(home=tmp_path)
 
 
+@pytest.mark.slow
 def test_an_old_ledger_verifies_with_every_verdict_derived_again(old_lab: Lab) -> None:
     found = old_lab.verify(HEAD)
     assert found.findings == ()

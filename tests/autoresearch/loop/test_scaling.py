@@ -112,6 +112,7 @@ def test_where_a_larger_metric_is_better_the_signs_turn() -> None:
     assert found.gain.low < found.gain.value < found.gain.high
 
 
+@pytest.mark.slow
 def test_a_dearer_candidate_is_compared_at_equal_compute_beyond_the_sizes() -> None:
     pytest.importorskip("scipy", reason="needs autoresearch-mcp[scaling]")
     draw = random.Random(1)

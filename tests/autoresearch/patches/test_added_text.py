@@ -20,7 +20,7 @@ from tests.support.refusals import raises
 
 TRAIN = (ROOT / "autoresearch/targets/microgpt/train.py").read_bytes()
 BASE = {"train.py": TRAIN}
-NAMES = random.Random(1).sample((ROOT / "microgpt/data/surnames.txt").read_text().split(), 800)
+NAMES = random.Random(1).sample((ROOT / "microgpt/data/surnames.txt").read_text().split(), 500)
 LETTERS = [letter for name in NAMES for letter in name]
 BITS = [bit == "1" for letter in LETTERS for bit in f"{ord(letter) - 97:05b}"]
 
@@ -39,7 +39,7 @@ def numbered(word: str) -> list[int]:
     return [ord(letter) - 96 for letter in word]
 
 
-# Each carries the 800 names in an order of what is known already.
+# Each carries the 500 names in an order of what is known already.
 ORDERS = {
     "variables": listed(LETTERS),
     "brackets": listed(["()" if bit else "[]" for bit in BITS]),
@@ -68,7 +68,16 @@ ORDERS = {
 }
 
 
-@pytest.mark.parametrize("code", ORDERS.values(), ids=ORDERS)
+QUICK = ("variables", "indents", "docstrings")  # names, white space, text
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        pytest.param(code, id=name, marks=() if name in QUICK else pytest.mark.long)
+        for name, code in ORDERS.items()
+    ],
+)
 def test_known_words_in_a_new_order_are_refused(code: str) -> None:
     after = with_code(code)
     ast.parse(after["train.py"])
@@ -102,11 +111,13 @@ LINES = [f"step_{n} = WIDTH\n".encode() for n in range(3_000)]
 LONG = {"train.py": b"".join(LINES)}
 
 
+@pytest.mark.slow
 def test_the_order_of_lines_that_are_moved_counts() -> None:
     moved = random.Random(2).sample(LINES[:1_000], 1_000)
     assert size(LONG, {"train.py": b"".join([*moved, *LINES[1_000:]])}) > TEXT_BYTES
 
 
+@pytest.mark.slow
 def test_which_lines_are_deleted_counts() -> None:
     draw = random.Random(3)
     left = [line for line in LINES[:2_000] if draw.random() < 0.5]
@@ -115,7 +126,7 @@ def test_which_lines_are_deleted_counts() -> None:
 
 
 def test_names_of_files_that_are_added_or_deleted_count() -> None:
-    paths = {f"{'_'.join(NAMES[n : n + 20])}.py": b"" for n in range(0, 800, 20)}
+    paths = {f"{'_'.join(NAMES[n : n + 20])}.py": b"" for n in range(0, 500, 20)}
     assert size(BASE, {**BASE, **paths}) > TEXT_BYTES
     assert size({**BASE, **paths}, BASE) > TEXT_BYTES
 

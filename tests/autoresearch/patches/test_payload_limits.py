@@ -60,6 +60,7 @@ DISGUISES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", DISGUISES.values(), ids=DISGUISES)
 def test_pasted_names_are_refused_in_every_disguise(code: str) -> None:
     assert "learn" in refusal(code) or "one idea" in refusal(code)

@@ -325,6 +325,7 @@ def ended(chunks: list[bytes], folder: Path, source: dict[str, str]) -> Measurem
         return refused.message
 
 
+@pytest.mark.slow
 @same_folder
 @given(NOISE, SOURCES, st.lists(st.integers(0, 60), max_size=6))
 def test_how_the_output_is_cut_into_chunks_does_not_count(tmp_path, output, source, cuts):

@@ -414,6 +414,7 @@ print(json.dumps({"bytes": words, "there": there}))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WALLS)
 def test_a_run_with_held_out_data_finds_no_dictionary_manual_or_test_data_of_the_system(
     tmp_path: Path, name: str

@@ -58,6 +58,7 @@ def test_it_has_neither_the_products_packages_nor_its_environment(worker):
     assert ran["output"] == "[]"
 
 
+@pytest.mark.slow
 def test_what_fails_says_its_exit_code(worker):
     assert worker.run("raise SystemExit(7)")["exit_code"] == 7
 

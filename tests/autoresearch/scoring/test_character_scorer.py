@@ -43,6 +43,7 @@ def failure(folder: Path, train: str, **changes: object) -> str:
     return caught.value.message
 
 
+@pytest.mark.slow
 def test_a_uniform_model_costs_the_logarithm_of_the_vocabulary(tmp_path: Path) -> None:
     (tmp_path / "documents.txt").write_text("\n".join([*NAMES, "ö", "öl"] * 2))
     found = measure(tmp_path, model_target("return np.zeros((len(tokens), vocab))"))

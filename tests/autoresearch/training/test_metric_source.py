@@ -40,6 +40,7 @@ def crash(report: RunReport, cause: EndCause) -> str:
     return report.reason
 
 
+@pytest.mark.slow
 def test_the_number_that_a_run_prints_is_its_measurement(tmp_path: Path) -> None:
     report = run(tmp_path)
     assert value(report) == 2.5

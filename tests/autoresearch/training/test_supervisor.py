@@ -63,6 +63,7 @@ def training(rundir: RunDir) -> RunReport | None:
     return report if report is not None and report.state is RunState.TRAINING else None
 
 
+@pytest.mark.slow
 def test_a_good_training_is_scored_and_reported(tmp_path: Path) -> None:
     rundir, report = run_to_end(tmp_path)
     assert report.cut == ""

@@ -75,6 +75,7 @@ def test_a_starter_that_passes_is_found(tmp_path):
     assert (first.answer, first.passed) == (STARTER, True)
 
 
+@pytest.mark.slow
 def test_the_taught_function_pasted_whole_must_not_pass(tmp_path):
     pays = TOTALS_PY.replace('return p["gain"] * SUMS.total(values)', "return SUMS.total(values)")
     one = tried(tmp_path, TOTALS_PY=pays)

@@ -217,6 +217,7 @@ def test_answers_leave_no_descriptor_behind(wall, instance):
     assert worker.num_fds() == before
 
 
+@pytest.mark.slow
 def test_an_answer_is_graded_from_end_to_end_in_the_real_child(instance):
     with SandboxRunner() as runner:
         assert grade(instance, right(instance), "cases", runner).passed

@@ -212,6 +212,7 @@ def live(record: Record, clock: Now, days: int) -> None:
                 record.append(attempt(clock.now, number, passed, seed, author=author))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("days", [20, pytest.param(DAYS, marks=pytest.mark.long)])
 def test_an_export_taken_in_elsewhere_gives_the_same_standing(tmp_path: Path, days: int) -> None:
     clock = Now()

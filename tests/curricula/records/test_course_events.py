@@ -35,6 +35,7 @@ def in_copy(room: Class, course: Course) -> Teacher:
     return Teacher(course, room.teacher.record, room.runner, room.clock)
 
 
+@pytest.mark.slow
 def test_a_course_that_ships_is_known_by_its_id_wherever_the_product_lies() -> None:
     shipped = [find_course(folder.name) for folder in SHIPPED.iterdir()]
     assert [course.identity for course in shipped] == [course.id for course in shipped]

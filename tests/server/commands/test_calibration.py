@@ -80,6 +80,7 @@ def test_aa_test_simulates_and_prints_the_same_table_for_the_same_seed(capsys):
     assert "seed 7" in words
 
 
+@pytest.mark.slow
 def test_aa_test_as_json_counts_every_cell(capsys):
     assert run(["aa-test", "--simulate", "--candidates", "10", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)

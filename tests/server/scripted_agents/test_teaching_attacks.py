@@ -58,6 +58,7 @@ def test_a_doctored_copy_reaches_nothing(folder: Path, tmp_path: Path) -> None:
     assert not teacher.progress().skills["total"].passes
 
 
+@pytest.mark.slow
 def test_a_copy_taken_for_the_course_would_be_found(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -70,6 +71,7 @@ def test_a_copy_taken_for_the_course_would_be_found(
     assert [words.partition(":")[0] for words in found] == ["total"]
 
 
+@pytest.mark.slow
 def test_what_the_agent_wrote_masters_nothing(course: Course, tmp_path: Path) -> None:
     found = second_hand(course, tmp_path / "home", (), (), Instant())
     assert list(found) == []

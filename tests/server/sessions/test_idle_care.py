@@ -60,6 +60,7 @@ async def test_nothing_is_done_before_a_lab_is_asked_for(mode, lab):
     assert lab.calls["tend"] == 0
 
 
+@pytest.mark.slow
 async def test_a_server_that_only_reads_tends_nothing(mode, lab):
     async with serving(mode, lab, tend_s=0.001, toolset="read-only") as client:
         await call(client, "recall_experiments")

@@ -21,6 +21,7 @@ pytestmark = pytest.mark.anyio
 EDIT = {"path": "train.py", "find": "LEARNING_RATE = 0.01", "replace": "LEARNING_RATE = 0.02"}
 
 
+@pytest.mark.slow
 async def test_open_lab_without_arguments_opens_the_shipped_target(connect, lab):
     async with connect(lab) as client:
         seen = await call(client, "open_lab")
@@ -453,6 +454,7 @@ async def test_with_a_lab_in_use_the_lookup_says_which_file_it_took_and_how_to_a
         assert "`example`" not in summary
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lab_open", [False, True])
 async def test_no_argument_of_explain_code_section_is_ignored(connect, lab, lab_open):
     tool = "explain_code_section"
@@ -466,6 +468,7 @@ async def test_no_argument_of_explain_code_section_is_ignored(connect, lab, lab_
             assert said.code == "arguments.one_of"
 
 
+@pytest.mark.slow
 async def test_what_neither_side_has_is_refused_by_the_lab(connect, lab):
     async with connect(lab) as client:
         await call(client, "open_lab")

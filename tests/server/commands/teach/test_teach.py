@@ -208,6 +208,7 @@ def test_mutate_fails_where_a_wrong_answer_passes(course, home, capsys):
     assert "1 wrong" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "code", "named"),
     [
