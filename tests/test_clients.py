@@ -130,7 +130,7 @@ def test_codex_hands_on_home_proxies_and_what_uv_is_told(env, folder):
     assert "OTHER=1" not in lines  # it does clear the environment
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @needs_claude
 def test_claude_code_offers_its_model_the_resources_that_answers_name(env, folder):
     options = connect_claude(folder, env)
@@ -142,7 +142,7 @@ def test_claude_code_offers_its_model_the_resources_that_answers_name(env, folde
     assert "[target]" in model.texts(1)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @needs_codex
 def test_codex_offers_its_model_the_resources_that_answers_name(env, folder):
     connect_codex(env)
@@ -255,7 +255,7 @@ def in_home(env: dict[str, str], client: str, folder: Path):
         return installed(client, folder)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @needs_claude
 def test_claude_code_takes_up_files_that_had_a_byte_order_mark(env, folder):
     (folder / ".mcp.json").write_bytes(b'\xef\xbb\xbf{"mcpServers": {}}')
@@ -266,7 +266,7 @@ def test_claude_code_takes_up_files_that_had_a_byte_order_mark(env, folder):
     assert "summary" in model.texts()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @needs_codex
 def test_codex_takes_up_a_config_that_had_a_byte_order_mark_and_keeps_what_its_user_set(
     env, folder

@@ -34,7 +34,7 @@ from tests.support.repositories import (
 )
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.real_runs
 def test_a_gain_is_kept_over_several_runs_and_moves_the_incumbent(lab: Lab) -> None:
     experiment = propose(lab, BETTER)
@@ -185,7 +185,7 @@ def test_a_run_needs_the_memory_that_runs_of_its_base_took_and_no_ceiling(judged
     assert needed_mb("e3", InstantExecutor()) == 700.0
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.real_runs
 def test_two_servers_on_one_lab_give_one_verdict(lab: Lab, again: Callable[[], Lab]) -> None:
     experiment = propose(lab, BETTER)

@@ -18,7 +18,7 @@ def test_make_names_without_its_package_says_what_to_run():
     assert done.stderr.startswith("make_names: the package `names` is missing")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_benchmark_ends_with_one_line_of_figures():
     done = run("benchmarks/microgpt.py", "--rounds", "1", "--steps", "1", "--batch", "2")
     assert done.returncode == 0, done.stderr

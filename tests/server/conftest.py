@@ -16,7 +16,8 @@ from server.errors import CODE
 from server.sessions.teaching_calls import TeachingCalls
 from tests.support.fake_lab import FakeLab, FakeLabs
 
-MODES = ("auto", pytest.param("legacy", marks=pytest.mark.slow))  # CI runs both
+# CI runs the surface and every tool over stdio in both, the rest in the newer one.
+MODES = ("auto", pytest.param("legacy", marks=pytest.mark.long))
 
 
 @pytest.fixture

@@ -85,7 +85,7 @@ def test_nothing_but_protocol_goes_to_stdout(tmp_path):
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_dotenv_file_in_the_clients_folder_does_not_configure_the_server(tmp_path):
     (tmp_path / ".env").write_text("FASTMCP_LOG_LEVEL=NONSENSE\n")
     done = subprocess.run(

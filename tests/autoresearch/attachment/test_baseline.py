@@ -121,7 +121,7 @@ def test_a_file_that_is_missing_in_the_run_names_itself_and_becomes_an_input(
     assert list(lab_names(tmp_path / "home")) == ["iris-like"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_second_missing_file_of_a_folder_brings_the_whole_folder(tmp_path: Path) -> None:
     work = "import os\nfor n in range(3):\n    open(os.path.join('data', str(n) + '.txt'))\n"
     work += "print(f'loss: {n}')"
@@ -149,7 +149,7 @@ print("loss: 7")
 """
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_metric_is_read_in_the_file_that_a_run_writes_and_not_in_one_that_lay_there(
     tmp_path: Path,
 ) -> None:
@@ -181,7 +181,7 @@ def test_where_two_numbers_could_be_the_metric_the_options_are_named_and_no_lab_
     assert [path.name for path in (tmp_path / "home" / "labs").iterdir()] == [".lock"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_person_can_choose_among_what_was_printed(tmp_path: Path) -> None:
     root = make(tmp_path, "print('apples:', 3)\nprint('pears:', 4)")
     seen = snapshot(root)

@@ -43,7 +43,7 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
     return opened[-1]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.real_runs
 def test_a_clone_is_driven_and_written_out_and_stays_as_it_was(lab: Lab, tmp_path: Path) -> None:
     clone = tmp_path / "clone"

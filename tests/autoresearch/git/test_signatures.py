@@ -152,7 +152,7 @@ def test_a_lab_that_is_there_keeps_what_it_was_opened_with(tmp_path: Path, judge
         open_signed("tiny", lab.home, tmp_path / "other")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_key_that_is_gone_costs_a_verdict_and_nothing_else(tmp_path: Path) -> None:
     key = make_key(tmp_path)
     lab = make_judged_lab(tmp_path / "repository", tmp_path / "home", key)

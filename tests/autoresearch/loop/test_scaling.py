@@ -294,7 +294,7 @@ def test_each_run_has_the_size_in_its_code_a_seed_of_its_own_and_higher_ceilings
     assert "SMOOTHING = 20.0\n" in texts["e1/8-r3"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_lost_run_is_run_again_but_not_for_ever(scaled: Lab) -> None:
     pytest.importorskip("scipy", reason="needs autoresearch-mcp[scaling]")
     executor = scaled.runs.executor

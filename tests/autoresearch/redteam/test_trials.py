@@ -46,6 +46,7 @@ from tests.support.refusals import raises
 TRAIN = {kind: arena_files("microgpt", kind)["train.py"] for kind in KINDS}
 CHEATS = [entry for entry in catalogue() if entry.cheats]
 HONEST = [entry for entry in catalogue() if not entry.cheats]
+WALLS = ("sandbox", "reveal", "scorer", "supervisor", "lab")  # CI tries one cheat at each
 CLASSES = """
 a model that looks ahead; carrying held-out data out; code that hides; crashing on an unlucky seed;
 double fork;
@@ -206,7 +207,7 @@ def test_what_the_door_should_refuse_is_refused_for_that_reason() -> None:
             assert re.search(entry.ends, f"refused: {refused.value.message}"), entry.name
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_no_cheat_counts_as_a_simplification_and_honest_ones_do() -> None:
     less = {
         entry.name
@@ -346,10 +347,10 @@ def assert_nothing_gets_through(entries: Sequence[Entry], controls: int = CONTRO
 
 @pytest.mark.slow
 @SANDBOXED
-def test_the_first_cheat_that_each_defence_holds_fails_and_an_honest_patch_passes() -> None:
+def test_the_first_cheat_that_each_wall_holds_fails_and_an_honest_patch_passes() -> None:
     first = {defence: entry for entry in reversed(held(CHEATS)) for defence in entry.held_by}
     assert first.keys() == HELD_BY
-    cheats = {entry.name: entry for entry in first.values()}
+    cheats = {first[wall].name: first[wall] for wall in WALLS}
     assert_nothing_gets_through([*cheats.values(), HONEST[0]], controls=4)
 
 

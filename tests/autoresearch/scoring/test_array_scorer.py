@@ -284,7 +284,7 @@ def test_the_function_runs_without_any_researched_code(tmp_path: Path) -> None:
     assert scored(tmp_path, evaluate=looks).value == 1
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_lab_judges_by_the_targets_own_function(tmp_path: Path) -> None:
     source = make_printed(tmp_path / "repository", FILES, contract=CONTRACT)
     lab = quietly(Lab.open(str(source), home=tmp_path / "home"))

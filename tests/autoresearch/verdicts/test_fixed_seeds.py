@@ -47,7 +47,7 @@ def test_a_metric_without_noise_keeps_a_byte_and_nothing_that_changes_none(tmp_p
     assert lab.verify().ok, lab.verify().findings
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_code_with_a_fixed_seed_can_still_be_improved(tmp_path: Path) -> None:
     lab = open_printed(tmp_path, contract=SIZE, work=SEEDED)
     to_verdict(lab, "e0")

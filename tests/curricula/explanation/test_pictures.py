@@ -143,7 +143,7 @@ def test_every_picture_is_a_png_of_readable_size(kind: str) -> None:
     assert picture(kind) == drawn  # nothing random, no date
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_another_example_and_another_expression_give_another_picture() -> None:
     assert picture("attention", "ada") != picture("attention", "bob")
     assert picture("graph", expression="1 + 2") != picture("graph", expression="1 + 3")

@@ -59,7 +59,7 @@ def test_a_replay_speaks_json(measured, capsys):
     assert found["runs"][0]["sigmas"] == pytest.approx(0, abs=1e-6)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_an_interrupt_ends_the_replay_and_says_so(measured):
     name = measured.start_run(propose(measured, HANGING)).id
     wait_for(lambda: measured.view_run(name).state is RunState.TRAINING)

@@ -76,7 +76,7 @@ def server_processes():
 
 
 @pytest.mark.usefixtures("measured")
-@pytest.mark.slow
+@pytest.mark.long
 async def test_an_agents_loop_keeps_a_gain_and_remembers_why(serve, repository, tmp_path):
     before = every_byte(repository)
     async with serve("auto") as client:

@@ -100,7 +100,7 @@ def test_what_is_no_repository_is_said_as_ever(home, tmp_path, refused_command):
     assert str(tmp_path / "empty") in said
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_proof_is_shown_with_what_a_verdict_will_cost_and_what_holds(home, tmp_path, capsys):
     root = SCORE.make(tmp_path)
     here = Answers(inputs=("data/points.csv",))

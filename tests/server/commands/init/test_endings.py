@@ -100,7 +100,7 @@ def test_a_lab_whose_init_was_killed_says_what_it_lacks_and_is_replaced(
     assert not any("not measured" in notice for notice in opened[-1].overview().notices)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_on_a_busy_machine_a_program_that_ends_by_itself_is_attached(
     home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -132,7 +132,7 @@ def test_a_program_without_an_end_is_said_to_be_one_beside_any_load(
     assert list(lab_names(home)) == []
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_what_a_failed_init_had_found_is_offered_again(
     home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -194,7 +194,7 @@ def test_a_kept_input_that_is_gone_is_not_offered(tmp_path: Path) -> None:
     assert recall(tmp_path, root, look(files), Answers()).inputs.value == ("there.txt",)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_dry_run_prints_a_contract_once_a_lab_exists_too(
     home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -77,7 +77,7 @@ def test_a_rebuilt_model_becomes_a_lab_with_a_baseline_and_a_judged_experiment(t
     assert lab.verify().ok
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_file_whose_gradients_are_wrong_is_refused_and_leaves_nothing(tmp_path) -> None:
     wrong = REBUILT.replace("parent.grad += slope", "parent.grad = slope")
     refused = own(tmp_path, wrong)
@@ -87,7 +87,7 @@ def test_a_file_whose_gradients_are_wrong_is_refused_and_leaves_nothing(tmp_path
     assert sorted(path.name for path in tmp_path.iterdir()) == ["names.txt", "rebuilt.py"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_model_that_stops_while_it_learns_is_refused_and_leaves_nothing(tmp_path) -> None:
     stops = REBUILT.replace(
         "        yield loss.data", "        yield loss.data if step < 9 else 1 / 0"

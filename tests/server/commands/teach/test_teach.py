@@ -304,7 +304,7 @@ def test_an_agents_shell_is_no_terminal(workbook, teacher):
     assert [attempt.via for attempt in attempts(teacher)] == ["agent"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_picture_is_written_where_asked_and_never_over_a_file(home, capsys, refused_command):
     pytest.importorskip("matplotlib", reason="needs pip install 'autoresearch-mcp[plots]'")
     assert run(["teach", "picture", "attention", "--example", "ada"]) == 0
