@@ -37,13 +37,13 @@ def quick(session: nox.Session) -> None:
 @nox.session
 def slow(session: nox.Session) -> None:
     """Run the tests of real runs, real servers and the wheel."""
-    run_tests(session, "slow", *WORKERS, "-m", "slow")
+    run_tests(session, "slow", *WORKERS, "-m", "slow and not long")
 
 
 @nox.session(default=False)
 def torch(session: nox.Session) -> None:
     """Run the slow tests that need torch, which `slow` runs too."""
-    run_tests(session, "torch", *WORKERS, "tests/nanolm", "-m", "slow and torch")
+    run_tests(session, "torch", *WORKERS, "tests/nanolm", "-m", "slow and torch and not long")
 
 
 @nox.session(name="long")
@@ -89,7 +89,7 @@ def ci(session: nox.Session) -> None:
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as static:
         try:
-            run_tests(session, "slow", *WORKERS, "-m", "slow and not torch")
+            run_tests(session, "slow", *WORKERS, "-m", "slow and not (long or torch)")
         finally:
             print(static.communicate()[0], flush=True)
     if static.returncode:

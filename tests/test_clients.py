@@ -81,7 +81,7 @@ def noting(file: Path) -> Launch:
     return Launch("sh", ("-c", f'env > "{file}"; exec "{sys.executable}" -m autoresearch_mcp'))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @needs_claude
 def test_a_picture_and_its_words_reach_the_model_of_claude_code(env, folder):
     pytest.importorskip("matplotlib", reason=NO_MATPLOTLIB)

@@ -169,7 +169,7 @@ def test_a_run_whose_supervisor_is_killed_is_lost_once_and_replaced(
     wait_for(lambda: lab.view_run(f"{experiment}-r2").state.final)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.real_runs
 def test_a_run_needs_the_memory_that_runs_of_its_base_took_and_no_ceiling(judged_lab: Lab) -> None:
     def needed_mb(experiment: str, executor: InstantExecutor) -> float:

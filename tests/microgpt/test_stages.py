@@ -11,6 +11,8 @@ import sys
 import gpt
 import pytest
 
+from tests.support.tiers import first_in_ci
+
 from .conftest import MICROGPT
 
 STAGES = MICROGPT / "stages"
@@ -153,8 +155,7 @@ def test_a_stage_with_attention_learns_it_too(name, collector_off):
     assert losses[-1] < 0.8 * losses[0]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", first_in_ci(FILES, 2), ids=lambda file: file.stem)
 def test_a_stage_is_a_program_that_prints_its_steps_and_20_samples(file, tmp_path):
     (tmp_path / "names.txt").write_text("ab\nba\nabba\n")
     arguments = ("--data", tmp_path / "names.txt", "--steps", 3, "--seed", 7)

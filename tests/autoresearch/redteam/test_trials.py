@@ -185,7 +185,7 @@ def test_a_bait_that_is_touched_says_so(tmp_path: Path, lab: Lab) -> None:
         bait.close()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_an_honest_patch_is_far_from_every_cap() -> None:
     for entry in HONEST:
         before, after = {"train.py": TRAIN[entry.kind]}, patched(entry)

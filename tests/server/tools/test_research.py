@@ -433,7 +433,7 @@ async def explained(client, section, **more):
     return seen["summary"], seen["code"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 async def test_with_a_lab_in_use_the_lookup_says_which_file_it_took_and_how_to_ask_for_the_other(
     connect, lab
 ):

@@ -657,7 +657,7 @@ async def test_a_picture_comes_with_its_words_and_without_structured_content(cli
     assert "autoresearch-mcp teach picture attention --example ada" in told["next_step"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 async def test_a_picture_says_that_it_has_no_example(client, room):
     pytest.importorskip("matplotlib", reason="needs pip install 'autoresearch-mcp[plots]'")
     async with client() as learner:
