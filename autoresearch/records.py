@@ -133,6 +133,7 @@ class Proposer:
     client: str
     client_version: str = ""
     model: str = ""
+    worker: str = ""  # of a campaign, such as c1/w2; "": nobody's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -317,16 +318,3 @@ class Concluded:
     experiment: str
     lesson: str
     proposer: Proposer
-
-
-Event = LabOpened | Proposed | RunStarted | RunFinished | Judged | Concluded | Reverted
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """One event in the ledger: its place in the chain, its time and its commit."""
-
-    n: int  # 0 for the first
-    at: float
-    commit: str
-    event: Event

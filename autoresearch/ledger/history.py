@@ -6,10 +6,13 @@ An event that contradicts what came before it raises LedgerDamagedError before a
 from dataclasses import dataclass, field
 
 from autoresearch.errors import LedgerDamagedError, NotFoundError
+from autoresearch.ledger import campaign_state
+from autoresearch.ledger.campaign_records import IdeaClaimed
+from autoresearch.ledger.campaign_state import CampaignState, Timed
+from autoresearch.ledger.contradiction import Contradiction
+from autoresearch.ledger.events import Entry, Event
 from autoresearch.records import (
     Concluded,
-    Entry,
-    Event,
     Experiment,
     Judged,
     LabOpened,
@@ -26,14 +29,6 @@ from autoresearch.records import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Contradiction:
-    """Why an event cannot come next: for programs, and as a sentence."""
-
-    reason: str
-    text: str
-
-
 @dataclass(slots=True)
 class History:
     """The state after `entries`. Treat its contents as read-only."""
@@ -48,6 +43,8 @@ class History:
     kept: tuple[str, ...] = ()  # the kept line, e0 first
     reversals: dict[str, Reversal] = field(default_factory=dict)  # of experiments once kept
     proposed_at: dict[str, float] = field(default_factory=dict)
+    campaigns: dict[str, CampaignState] = field(default_factory=dict)
+    claims: tuple[Timed[IdeaClaimed], ...] = ()
     _runs_of: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
@@ -119,6 +116,8 @@ class History:
             kept=self.kept,
             reversals=dict(self.reversals),
             proposed_at=dict(self.proposed_at),
+            campaigns=dict(self.campaigns),
+            claims=self.claims,
             _runs_of=dict(self._runs_of),
         )
 
@@ -163,6 +162,10 @@ class History:
                 return self._unknown(name)
             case Reverted(reversal=reversal):
                 return self._wrong_reversal(reversal)
+            case IdeaClaimed():
+                return None
+            case _:
+                return campaign_state.contradiction(event, self.campaigns)
 
     def _wrong_experiment(self, experiment: Experiment) -> Contradiction | None:
         if experiment.id != self.next_experiment:
@@ -269,6 +272,11 @@ class History:
             case Reverted(reversal=reversal):
                 self.kept = self.kept[:-1]
                 self.reversals[reversal.experiment] = reversal
+            case IdeaClaimed():
+                self.claims = (*self.claims, Timed(at, event))
+            case _:
+                n = len(self.entries)
+                self.campaigns = campaign_state.folded(event, self.campaigns, at, n)
 
     def _ids(self, what: str) -> str:
         names = list(self.experiments if what == "experiments" else self.runs)

@@ -14,7 +14,8 @@ from typing import TypeVar
 from filelock import FileLock
 
 from autoresearch.ledger import serialization
-from autoresearch.records import Concluded, Entry, Experiment, Judged, Outcome, Proposed
+from autoresearch.ledger.events import Entry
+from autoresearch.records import Concluded, Experiment, Judged, Outcome, Proposed
 
 SCHEMA = 2  # increase it when a table changes
 BUSY_S = 10.0

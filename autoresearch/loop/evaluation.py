@@ -7,6 +7,7 @@ import time
 from dataclasses import replace
 
 from autoresearch.errors import InvalidStateError
+from autoresearch.ledger.events import Event
 from autoresearch.ledger.history import History
 from autoresearch.ledger.ledger import Ledger
 from autoresearch.loop.arguments import checked
@@ -17,7 +18,7 @@ from autoresearch.loop.proposals import repropose
 from autoresearch.loop.recall import verdicts_without_keep
 from autoresearch.loop.runs import Runs
 from autoresearch.loop.touched_lines import stackable
-from autoresearch.records import Concluded, Event, Judged, Proposer, Verdict
+from autoresearch.records import Concluded, Judged, Proposer, Verdict
 from autoresearch.scheduling.demands import (
     broken_baseline,
     confirming_demands,

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 from autoresearch.contract import Contract, sha256
 from autoresearch.errors import InvalidStateError, LabError, PatchRefusedError
+from autoresearch.ledger.events import Event
 from autoresearch.ledger.history import History
 from autoresearch.loop.arguments import checked
 from autoresearch.loop.open_lab import OpenLab
 from autoresearch.loop.stacking import reapplied_tree, stacked_tree
 from autoresearch.patches.patch import Edit, PreparedPatch, prepare
 from autoresearch.patches.simplification import VERSION as SIMPLER_VERSION
-from autoresearch.records import Event, Experiment, Outcome, Prediction, Proposed, Proposer
+from autoresearch.records import Experiment, Outcome, Prediction, Proposed, Proposer
 from autoresearch.verdicts.ending import ending_of
 from autoresearch.verdicts.evidence import overtaken
 
