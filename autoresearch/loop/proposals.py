@@ -9,6 +9,7 @@ from autoresearch.errors import InvalidStateError, LabError, PatchRefusedError
 from autoresearch.ledger.events import Event
 from autoresearch.ledger.history import History
 from autoresearch.loop.arguments import checked
+from autoresearch.loop.campaign_rules import refuse_beyond_campaign, refuse_vetoed
 from autoresearch.loop.open_lab import OpenLab
 from autoresearch.loop.stacking import reapplied_tree, stacked_tree
 from autoresearch.patches.patch import Edit, PreparedPatch, prepare
@@ -65,6 +66,7 @@ def propose(
         )
     history = lab.history()
     refuse_at_the_end(history, lab.contract, time.time())
+    refuse_beyond_campaign(history, proposer)
     patch = _prepare(
         lab,
         history,
@@ -72,6 +74,7 @@ def propose(
         diff=diff,
         tree=stacked_tree(lab, stack) if stack else None,
     )
+    refuse_vetoed(history, patch.changes)
     idea = _Idea(
         hypothesis=hypothesis,
         prediction=prediction,

@@ -12,6 +12,7 @@ from curricula.errors import CourseError
 from server.app import Toolset
 from server.commands import (
     calibration,
+    campaign,
     connect,
     demo,
     doctor,
@@ -60,6 +61,7 @@ def build_app() -> App:
     app.command(connect.connect)
     for command in (init.init, labs.status, labs.log, labs.verify, labs.branch):
         app.command(command)
+    app.command(campaign.build_campaign())
     app.command(replay.replay)
     app.command(scaling.scale)
     app.command(redteam.redteam)

@@ -4,6 +4,7 @@ No research logic: the lab decides, `shaping` words it. Names, descriptions and 
 all that a model sees of this file, and together stay under 8,000 bytes.
 """
 
+import os
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from fastmcp import Context, FastMCP
@@ -11,6 +12,7 @@ from mcp_types import ToolAnnotations
 from pydantic import BaseModel, ConfigDict, Field
 
 from autoresearch.records import Outcome, Prediction, Proposer
+from autoresearch.system.agent_marks import WORKER
 from autoresearch.views import Evaluation, RunView
 from server.errors import bad_arguments
 from server.sessions.lab_calls import LabCalls
@@ -324,11 +326,11 @@ def _runs_meant(lab: "Lab", run: str) -> tuple[str | None, ...]:
 
 def _proposer(context: Context, model: str) -> Proposer:
     """The client as it named itself: at the handshake, or with each request in the newer era."""
-    given = context.session.client_params
+    given, worker = context.session.client_params, os.environ.get(WORKER, "")
     if given is None:
-        return Proposer(client="unknown", model=model)
+        return Proposer(client="unknown", model=model, worker=worker)
     info = given.client_info
-    return Proposer(client=info.name, client_version=info.version, model=model)
+    return Proposer(client=info.name, client_version=info.version, model=model, worker=worker)
 
 
 def _prediction(effect: float | None, confidence: float | None) -> Prediction | None:

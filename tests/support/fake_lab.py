@@ -340,7 +340,7 @@ class FakeLab:
             product_version="0",
         )
         entries = [Entry(n=0, at=1.0, commit="c0", event=opened)]
-        return SimpleNamespace(experiments=proposals, entries=entries)
+        return SimpleNamespace(experiments=proposals, entries=entries, campaigns={}, claims=())
 
     def diff(self, experiment):
         return "--- a/train.py\n+++ b/train.py\n"
