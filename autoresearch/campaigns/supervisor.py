@@ -242,10 +242,12 @@ class Supervisor:
 
     def _finish(self, cause: CampaignEnd, sentence: str) -> None:
         """End the agents, bring open verdicts to their end within the grace, and close."""
-        for slot in self.workers:
-            slot.end(WorkerEnd.ENDED, "The campaign ended.", now=time.monotonic())
         grace_s = self.lab.history().campaigns[self.name].started.grace_s
         deadline = time.monotonic() + grace_s
+        if cause is CampaignEnd.EXPERIMENTS:
+            self._let_conclude(deadline)
+        for slot in self.workers:
+            slot.end(WorkerEnd.ENDED, "The campaign ended.", now=time.monotonic())
         while self._open_experiments(set()) and time.monotonic() < deadline:
             for name in self._open_experiments(set()):
                 with contextlib.suppress(LabError):  # a base that fails is said in the report
@@ -257,6 +259,21 @@ class Supervisor:
         self.workers[0].recorder.closed(cause, f"{sentence}{more}")
         write_report(self.lab, self.folder, self.name, self.worked_s)
         self._notify(Notice.ENDED, f"{sentence}{more}")
+
+    def _let_conclude(self, deadline: float) -> None:
+        """Wait until agents that can propose nothing more have concluded what they proposed."""
+        while time.monotonic() < deadline:
+            for slot in self.workers:
+                slot.tend(time.monotonic())
+            history = self.lab.history()
+            mine = history.proposed_in(history.campaigns[self.name])
+            running = any(slot.process is not None for slot in self.workers)
+            if not running or all(e.id in history.lessons for e in mine):
+                return
+            if history.campaigns[self.name].stop_wanted:
+                return
+            self._care(time.monotonic())
+            self.pause(TICK_S)
 
     def _notify(self, notice: Notice, words: str, about: str = "") -> None:
         if self._notifier is not None:
