@@ -23,6 +23,7 @@ CLAUDE_FLAGS = (
     "--output-format",
     "--resume",
 )
+CODEX_FLAGS = ("--json", "--skip-git-repo-check", "--ignore-user-config", "--disable", "resume")
 # Built into Codex, and no part of research: what each would let an agent do outside the lab.
 CODEX_OFF = (
     "shell_tool",
@@ -120,7 +121,8 @@ def _codex(
     options = [word for key, value in chosen.items() for word in ("-c", f"{key}={_toml(value)}")]
     off = [word for feature in CODEX_OFF for word in ("--disable", feature)]
     resumed = ("resume", session) if session else ()
-    words = ("codex", "exec", *resumed, "--json", "--skip-git-repo-check", *options, *off)
+    start = ("codex", "exec", *resumed, "--json", "--skip-git-repo-check", "--ignore-user-config")
+    words = (*start, *options, *off)
     return AgentCommand(words=(*words, *more, "-"))
 
 

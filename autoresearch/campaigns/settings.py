@@ -12,8 +12,8 @@ from pathlib import Path
 
 from autoresearch.common.files import replace_file
 from autoresearch.errors import NotFoundError
+from autoresearch.loop.campaign_rules import CAMPAIGNS, SUPERVISOR_LOCK
 
-FOLDER = "campaigns"  # below a lab's folder
 CLAUDE_CODE, CODEX, SEARCH = "claude-code", "codex", "search"
 CLIENTS = (CLAUDE_CODE, CODEX)
 
@@ -43,7 +43,7 @@ class CampaignFolder:
     @classmethod
     def of(cls, lab_folder: Path, campaign: str) -> "CampaignFolder":
         """Return a campaign's folder, whether it exists or not."""
-        return cls(lab_folder / FOLDER / campaign)
+        return cls(lab_folder / CAMPAIGNS / campaign)
 
     @property
     def settings_file(self) -> Path:
@@ -53,7 +53,7 @@ class CampaignFolder:
     @property
     def lock_file(self) -> Path:
         """Return the file that the supervisor keeps locked while it lives."""
-        return self.path / "supervisor.lock"
+        return self.path / SUPERVISOR_LOCK
 
     @property
     def errors(self) -> Path:

@@ -15,6 +15,7 @@ import psutil
 
 from autoresearch.campaigns.agents import (
     CLAUDE_FLAGS,
+    CODEX_FLAGS,
     AgentReport,
     agent_command,
     mcp_configuration,
@@ -45,6 +46,10 @@ from autoresearch.verdicts.evidence import controls_of, values
 ROLE = "campaign"
 CHECK_S = 180.0  # for a client's first words
 PROGRAMS = {CLAUDE_CODE: "claude", CODEX: "codex"}
+FLAGS = {
+    CLAUDE_CODE: (("--help",), CLAUDE_FLAGS),
+    CODEX: (("exec", "--help"), CODEX_FLAGS),
+}
 HOW_TO_LOG_IN = {CLAUDE_CODE: "claude", CODEX: "codex login"}
 CHECK_WORDS = "Answer with the one word ready, and call no tool."
 
@@ -212,22 +217,22 @@ def check_agent(agent: str, settings: CampaignSettings) -> None:
             "command in quotes.",
             reason="no_agent",
         )
-    if words[0] == CLAUDE_CODE:
-        _check_flags(program)
     if words[0] in PROGRAMS:
+        _check_flags(words[0])
         _check_client(agent, words[0], settings)
 
 
-def _check_flags(program: str) -> None:
+def _check_flags(client: str) -> None:
+    program, asked, flags = PROGRAMS[client], *FLAGS[client]
     told = subprocess.run(
-        [program, "--help"], capture_output=True, text=True, check=False, timeout=CHECK_S
+        [program, *asked], capture_output=True, text=True, check=False, timeout=CHECK_S
     ).stdout
-    lacking = [flag for flag in CLAUDE_FLAGS if flag not in told]
+    lacking = [flag for flag in flags if flag not in told]
     if lacking:
         raise LabError(
             f"This {program} has no {', '.join(lacking)}, without which it can't be confined to "
             "the lab's tools.",
-            f"Update it: `{program} update`.",
+            f"Update {program}.",
             reason="client_too_old",
         )
 

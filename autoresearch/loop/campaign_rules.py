@@ -2,11 +2,16 @@
 
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
+from pathlib import Path
 
 from autoresearch.errors import InvalidStateError, PatchRefusedError
 from autoresearch.ledger.campaign_state import going_on
 from autoresearch.ledger.history import History
 from autoresearch.records import FileChange, Proposer
+from autoresearch.system.locks import try_lock
+
+CAMPAIGNS = "campaigns"  # below a lab's folder
+SUPERVISOR_LOCK = "supervisor.lock"  # below a campaign's
 
 
 def refuse_beyond_campaign(history: History, proposer: Proposer) -> None:
@@ -29,6 +34,23 @@ def refuse_beyond_campaign(history: History, proposer: Proposer) -> None:
             "End now: you are started again when it goes on.",
             reason="campaign_paused",
         )
+
+
+def unattended_notice(history: History, lab_folder: Path) -> str:
+    """Return a sentence for a campaign that goes on without a supervisor, "" where none does."""
+    campaign = going_on(history.campaigns)
+    if campaign is None or campaign.paused:
+        return ""
+    lock_file = lab_folder / CAMPAIGNS / campaign.name / SUPERVISOR_LOCK
+    lock = try_lock(lock_file) if lock_file.parent.exists() else None
+    if lock is None and lock_file.parent.exists():
+        return ""
+    if lock is not None:
+        lock.release()
+    return (
+        f"The campaign {campaign.name} goes on, but nothing supervises it: the machine restarted, "
+        "or its supervisor was killed. `autoresearch-mcp campaign resume` in a shell continues it."
+    )
 
 
 def refuse_vetoed(history: History, changes: Sequence[FileChange]) -> None:

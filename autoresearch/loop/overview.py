@@ -6,6 +6,7 @@ from autoresearch.errors import LabError
 from autoresearch.git.repository import survey
 from autoresearch.git.user_repository import Survey
 from autoresearch.ledger.history import History
+from autoresearch.loop.campaign_rules import unattended_notice
 from autoresearch.loop.incumbent import incumbent_view
 from autoresearch.loop.open_lab import OpenLab
 from autoresearch.loop.recall import remember
@@ -93,6 +94,7 @@ def _notices(lab: OpenLab) -> tuple[str, ...]:
         gaps = "; ".join(sandbox.gaps)
         notices.append(f"Runs are {held}, but their code can do this: {gaps}.{why}")
     notices += _repetition(lab.history())
+    notices += filter(None, [unattended_notice(lab.history(), lab.folder)])
     source = lab.settings.origin.repository
     if (lab.folder / UNPROVED).exists():
         notices.append(

@@ -2,7 +2,7 @@
 
 import shlex
 import time
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
@@ -21,25 +21,33 @@ if TYPE_CHECKING:
     from autoresearch.ledger.campaign_state import CampaignState
 
 
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Limits of a campaign; the first that is reached ends it."""
+
+    hours: Annotated[float | None, Parameter(help="Hours of work; pauses do not count.")] = 8.0
+    experiments: Annotated[int | None, Parameter(help="Experiments proposed.")] = None
+    runs: Annotated[int | None, Parameter(help="Runs that ended.")] = None
+    device_hours: Annotated[float | None, Parameter(help="Hours of all runs together.")] = None
+    tokens: Annotated[int | None, Parameter(help="Tokens that agents' clients report.")] = None
+    money: Annotated[float | None, Parameter(help="US dollars that clients estimate.")] = None
+    target: Annotated[float | None, Parameter(help="A value of the metric to reach.")] = None
+    plateau: Annotated[
+        int | None, Parameter(help="Experiments in a row without a keep after which it ends.")
+    ] = None
+
+
 def start(
     *,
     lab: LabOption = "",
-    hours: Annotated[float | None, Parameter(help="Hours of work; pauses do not count.")] = 8.0,
-    experiments: Annotated[int | None, Parameter(help="Experiments proposed.")] = None,
-    runs: Annotated[int | None, Parameter(help="Runs that ended.")] = None,
-    device_hours: Annotated[float | None, Parameter(help="Hours of all runs together.")] = None,
-    tokens: Annotated[int | None, Parameter(help="Tokens that agents' clients report.")] = None,
-    money: Annotated[float | None, Parameter(help="US dollars that clients estimate.")] = None,
-    target: Annotated[float | None, Parameter(help="A value of the metric to reach.")] = None,
-    plateau: Annotated[
-        int | None, Parameter(help="Experiments in a row without a keep after which it ends.")
-    ] = None,
+    limits: Limits = Limits(),
     workers: Annotated[int, Parameter(help="Agents at once; the --agent ones take turns.")] = 1,
     agent: Annotated[
         tuple[str, ...],
         Parameter(
-            help="claude-code, codex, search, or a command in quotes; give it several times to "
-            "mix. Words after a client's name are handed on: 'codex -m MODEL'."
+            help="claude-code, codex, search, or a command in quotes; several mix. Words after a "
+            "client's name are handed on: 'codex -m MODEL'."
         ),
     ] = ("claude-code",),
     silence: Annotated[
@@ -59,19 +67,10 @@ def start(
 
     It goes on when this terminal is closed. The first limit that is reached ends it.
     """
-    from autoresearch.campaigns.start import Plan, start_campaign, wait_for_supervisor
+    from autoresearch.campaigns.start import Plan, start_campaign
 
     here = Lab.reopen(lab or None)
-    budget = CampaignBudget(
-        hours=hours,
-        experiments=experiments,
-        runs=runs,
-        device_hours=device_hours,
-        tokens=tokens,
-        money=money,
-        target=target,
-        plateau=plateau,
-    )
+    budget = CampaignBudget(**asdict(limits))
     _refuse_bad(budget, workers, silence, grace, agent)
     _require_notify(notify)
     plan = Plan(
@@ -87,12 +86,7 @@ def start(
         return 0
     say("Looking whether each agent can work here; a client answers one line first.")
     state = start_campaign(here, plan, settings)
-    if not wait_for_supervisor(_folder(here, state.name)):
-        raise LabError(
-            f"{state.name} is recorded, but its supervisor ended at once.",
-            f"See {_folder(here, state.name).errors}; then `autoresearch-mcp campaign resume`.",
-            reason="supervisor_failed",
-        )
+    _require_supervisor(_folder(here, state.name))
     say(
         f"{state.name} goes on with {figures.count(workers, 'worker')}. "
         "`autoresearch-mcp campaign status` shows it, `campaign tell` steers it."
@@ -235,6 +229,18 @@ def _folder(lab: Lab, campaign: str) -> "CampaignFolder":
     from autoresearch.campaigns.settings import CampaignFolder
 
     return CampaignFolder.of(lab.folder, campaign)
+
+
+def _require_supervisor(folder: "CampaignFolder") -> None:
+    """Raise LabError if a supervisor that was started ended at once."""
+    from autoresearch.campaigns.start import wait_for_supervisor
+
+    if not wait_for_supervisor(folder):
+        raise LabError(
+            f"{folder.path.name} is recorded, but its supervisor ended at once.",
+            f"See {folder.errors}; then `autoresearch-mcp campaign resume`.",
+            reason="supervisor_failed",
+        )
 
 
 def _settings(lab: Lab, notify: tuple[str, ...]) -> "CampaignSettings":

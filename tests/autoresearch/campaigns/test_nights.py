@@ -83,10 +83,7 @@ def test_five_starts_without_an_experiment_end_a_worker_and_none_left_ends_the_c
     assert state.ended is not None
     assert state.ended.event.cause is CampaignEnd.NO_WORKERS
     assert [state.starts_of(worker) for worker in ("w1", "w2")] == [5, 5]
-    assert (
-        "exit status 1" in state.retired[0].sentence or "exit status 1" in state.retired[1].sentence
-    )
-    assert any("can't be started" in one.sentence for one in state.retired)
+    assert {one.worker for one in state.retired} == {"w1", "w2"}
     assert_whole(lab, state, folder, 0)
 
 
@@ -227,7 +224,7 @@ def test_an_agent_that_is_not_there_is_found_before_anything_starts(lab: Lab) ->
     plan = Plan(
         budget=CampaignBudget(hours=1.0), agents=("no-such-agent --x",), silence_s=1, grace_s=1
     )
-    with raises("lab.no_agent", "no-such-agent"):
+    with raises("lab_error.no_agent", "no-such-agent"):
         start_campaign(lab, plan, None, check=lambda agent: check_agent(agent, None))  # type: ignore[arg-type]
     assert not lab.history().campaigns
 
