@@ -132,7 +132,7 @@ def _toml(value: object) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentReport:
-    """What an agent's output says of it so far."""
+    """Report of an agent, read off its output so far."""
 
     session: str = ""
     tokens: int = 0

@@ -19,7 +19,7 @@ CONFIRMING = 3  # control runs before a target counts as reached
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Used:
-    """What a campaign has used so far."""
+    """Use of a campaign so far."""
 
     hours: float
     experiments: int

@@ -24,7 +24,7 @@ STEPS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What a step can point at, gathered by the caller."""
+    """Places that a step can point at, gathered by the caller."""
 
     untouched: tuple[str, ...] = ()  # definitions that no experiment touched, as "train.py: Adam"
     reopened: tuple[str, ...] = ()  # experiments worth another look

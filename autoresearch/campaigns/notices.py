@@ -12,7 +12,7 @@ logger = logging.getLogger(__name__)
 
 
 class Notice(StrEnum):
-    """What a user is told of; the text is the title."""
+    """Notice to a user; the text is its title."""
 
     KEPT = "kept an experiment"
     GAVE_UP = "gave up a worker"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from autoresearch.common.files import replace_file
 from autoresearch.errors import NotFoundError
-from autoresearch.loop.campaign_rules import CAMPAIGNS, SUPERVISOR_LOCK
+from autoresearch.ledger.campaign_rules import CAMPAIGNS, SUPERVISOR_LOCK
 
 CLAUDE_CODE, CODEX, SEARCH = "claude-code", "codex", "search"
 CLIENTS = (CLAUDE_CODE, CODEX)
@@ -20,7 +20,7 @@ CLIENTS = (CLAUDE_CODE, CODEX)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CampaignSettings:
-    """How a campaign's agents are started, and who is told what happens."""
+    """Settings of one machine: its commands, and the addresses for notices."""
 
     home: str
     lab: str

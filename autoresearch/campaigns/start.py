@@ -199,7 +199,7 @@ def _refuse_second(history: History) -> None:
 
 
 def check_agent(agent: str, settings: CampaignSettings) -> None:
-    """Raise LabError, with what mends it, for an agent that can't work here.
+    """Raise LabError, with what to do about it, for an agent that can't work here.
 
     A client is started once with the tools of this lab and a prompt of one line: that finds a
     client that is not logged in, lacks a flag, or does not connect to the server.

@@ -5,8 +5,8 @@ import time
 from autoresearch.errors import LabError
 from autoresearch.git.repository import survey
 from autoresearch.git.user_repository import Survey
+from autoresearch.ledger.campaign_rules import unattended_notice
 from autoresearch.ledger.history import History
-from autoresearch.loop.campaign_rules import unattended_notice
 from autoresearch.loop.incumbent import incumbent_view
 from autoresearch.loop.open_lab import OpenLab
 from autoresearch.loop.recall import remember

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from autoresearch.contract import Contract, sha256
 from autoresearch.errors import InvalidStateError, LabError, PatchRefusedError
+from autoresearch.ledger.campaign_rules import refuse_beyond_campaign, refuse_vetoed
 from autoresearch.ledger.events import Event
 from autoresearch.ledger.history import History
 from autoresearch.loop.arguments import checked
-from autoresearch.loop.campaign_rules import refuse_beyond_campaign, refuse_vetoed
 from autoresearch.loop.open_lab import OpenLab
 from autoresearch.loop.stacking import reapplied_tree, stacked_tree
 from autoresearch.patches.patch import Edit, PreparedPatch, prepare

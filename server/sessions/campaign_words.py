@@ -44,7 +44,7 @@ class AgentPlace:
 
 @dataclass(slots=True)
 class _Heard:
-    """How far a session has heard each lab's ledger."""
+    """Place in each lab's ledger up to which a session was told."""
 
     entries: dict[str, int] = field(default_factory=dict)
 
