@@ -5,6 +5,7 @@ proposes one change after another, and brings each to its verdict.
 """
 
 import json
+import os
 import shutil
 import sys
 import time
@@ -90,6 +91,8 @@ def _object_in(answer: str) -> dict[str, Any]:
 def lab(measured_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
     """A measured lab, and an environment in which the clients know no login and no network."""
     shutil.copytree(measured_home, tmp_path / "home", symlinks=True)
+    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+        monkeypatch.delenv(name)
     for name, value in bare_environment(tmp_path / "person").items():
         monkeypatch.setenv(name, value)
     for program in filter(None, (CLAUDE, CODEX)):

@@ -168,6 +168,9 @@ def _read_claude(report: AgentReport, event: Mapping[str, object]) -> AgentRepor
             states = [one for one in listed if isinstance(one, dict)]
             ours = [one.get("status") for one in states if one.get("name") == SERVER]
             return _with(report, session=known, connected="connected" in ours)
+        case "system", "api_retry":
+            tries = f"{event.get('attempt')} of {event.get('max_retries')}"
+            return _with(report, error=f"its model could not be reached (attempt {tries})")
         case "result", subtype:
             failed = bool(event.get("is_error")) or subtype != "success"
             words = event.get("result")
@@ -182,7 +185,8 @@ def _read_claude(report: AgentReport, event: Mapping[str, object]) -> AgentRepor
         case "assistant", _:
             message = event.get("message")
             usage = message.get("usage") if isinstance(message, dict) else None
-            return _with(report, session=known, tokens=report.tokens + _tokens(usage))
+            spent = report.tokens + _tokens(usage)
+            return _with(report, session=known, tokens=spent, error="")
     return _with(report, session=known)
 
 

@@ -279,10 +279,10 @@ def _first_words(
     try:
         output, _ = process.communicate(CHECK_WORDS.encode(), timeout=CHECK_S)
     except subprocess.TimeoutExpired:
-        output = b""
+        _kill_session(process.pid)
+        output, _ = process.communicate()
     finally:
         _kill_session(process.pid)
-        process.wait()
     report, last = AgentReport(), ""
     for line in output.splitlines():
         report = read_line(agent, report, line)

@@ -39,6 +39,7 @@ from autoresearch.system.locks import try_lock
 TICK_S = 1.0
 CARE_S = 5.0  # between two looks at experiments that nobody looks after
 SAVE_S = 10.0  # between two writings of the seconds worked
+LAST_WORDS_S = 60.0  # for agents that have concluded everything
 WAVE = 8  # experiments that a search takes when the ladder says so
 FEWEST_MB = 500.0  # free on the lab's disk; below it no agent is started
 
@@ -261,17 +262,24 @@ class Supervisor:
         self._notify(Notice.ENDED, f"{sentence}{more}")
 
     def _let_conclude(self, deadline: float) -> None:
-        """Wait until agents that can propose nothing more have concluded what they proposed."""
+        """Wait until agents that can propose nothing more have concluded what they proposed.
+
+        They are told at their next proposal, and have a moment to end by themselves: a client says
+        what it cost only then.
+        """
+        concluded_at = 0.0
         while time.monotonic() < deadline:
             for slot in self.workers:
                 slot.tend(time.monotonic())
             history = self.lab.history()
             mine = history.proposed_in(history.campaigns[self.name])
             running = any(slot.process is not None for slot in self.workers)
-            if not running or all(e.id in history.lessons for e in mine):
+            if not running or history.campaigns[self.name].stop_wanted:
                 return
-            if history.campaigns[self.name].stop_wanted:
-                return
+            if all(e.id in history.lessons for e in mine):
+                concluded_at = concluded_at or time.monotonic()
+                if time.monotonic() - concluded_at > LAST_WORDS_S:
+                    return
             self._care(time.monotonic())
             self.pause(TICK_S)
 

@@ -129,3 +129,10 @@ def test_garbage_changes_nothing(agent: str, line: bytes) -> None:
 def test_a_cost_that_is_none_counts_nothing(cost: object) -> None:
     line = json.dumps({"type": "result", "subtype": "success", "total_cost_usd": cost}).encode()
     assert read_line("claude-code", AgentReport(), line).money in (0.0, 1.0 if cost is True else 0)
+
+
+def test_a_model_that_is_not_reached_is_said_until_it_is() -> None:
+    retry = {"type": "system", "subtype": "api_retry", "attempt": 3, "max_retries": 10}
+    assert "attempt 3 of 10" in read("claude-code", INIT, retry).error
+    spoken = {"type": "assistant", "message": {"usage": {"input_tokens": 1}}}
+    assert read("claude-code", INIT, retry, spoken).error == ""
