@@ -91,8 +91,8 @@ def _object_in(answer: str) -> dict[str, Any]:
 def lab(measured_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
     """A measured lab, and an environment in which the clients know no login and no network."""
     shutil.copytree(measured_home, tmp_path / "home", symlinks=True)
-    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
-        monkeypatch.delenv(name)
+    for name in [name for name in os.environ if not name.startswith(("PATH", "LANG", "PYTEST"))]:
+        monkeypatch.delenv(name)  # certificates and proxies of this machine would be used
     for name, value in bare_environment(tmp_path / "person").items():
         monkeypatch.setenv(name, value)
     for program in filter(None, (CLAUDE, CODEX)):

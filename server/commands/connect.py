@@ -79,9 +79,9 @@ def connect(
 
     That start also downloads what is missing and writes the server's bytecode. Claude Code is
     configured for this folder, Codex for this user. The skills are copied to where the client looks
-    for them; a file that you changed is left alone. Of an entry that is there, command, arguments and the lab's own variables
-    are set; all else in it stays. Where the client has the plugin, which brings server and skills,
-    no second server is added.
+    for them; a file that you changed is left alone. Of an entry that is there, command, arguments
+    and the lab's own variables are set; all else in it stays. Where the client has the plugin,
+    which brings server and skills, no second server is added.
     """
     launch = launch_command(toolset)
     answer = anyio.run(lambda: _try(launch, unattended=unattended))
