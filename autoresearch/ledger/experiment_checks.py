@@ -15,7 +15,7 @@ from autoresearch.git.bulk_reads import changes_of, outside_of, read_commits
 from autoresearch.git.raw_diff import ABSENT, RawChange
 from autoresearch.git.repository import Repository
 from autoresearch.ledger.history import History
-from autoresearch.patches.fingerprint import fingerprint
+from autoresearch.equivalence.fingerprint import fingerprint
 from autoresearch.records import Experiment, FileChange
 
 Files = Mapping[str, bytes]  # editable files by path

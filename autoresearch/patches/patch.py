@@ -14,7 +14,7 @@ from autoresearch.git.repository import Repository
 from autoresearch.git.unified_diff import unquoted
 from autoresearch.patches import edits as edit_texts
 from autoresearch.patches.edits import Edit
-from autoresearch.patches.fingerprint import fingerprint
+from autoresearch.equivalence.fingerprint import fingerprint
 from autoresearch.patches.payload_limits import check_payload
 from autoresearch.patches.seeds import check_seeds
 from autoresearch.patches.simplification import simpler

@@ -24,7 +24,7 @@ from autoresearch.git.content_elsewhere import lfs_pointers, submodules
 from autoresearch.git.repository import Repository, snapshot
 from autoresearch.git.signatures import load_signer, prepare_signer
 from autoresearch.ledger.ledger import Ledger
-from autoresearch.patches.patch import fingerprint
+from autoresearch.equivalence.fingerprint import fingerprint
 from autoresearch.records import Experiment, LabOpened, Proposed, Proposer
 from autoresearch.setup.environment import Recipe, Tell, build, python_of, recipe_for
 from autoresearch.setup.inputs import find_inputs, hash_inputs

@@ -6,7 +6,7 @@ import pytest
 
 from autoresearch.errors import PatchRefusedError
 from autoresearch.git.repository import Repository
-from autoresearch.patches.fingerprint import fingerprint
+from autoresearch.equivalence.fingerprint import fingerprint
 from autoresearch.patches.patch import Edit, Limits, PreparedPatch, prepare
 from tests.support.refusals import raises
 
