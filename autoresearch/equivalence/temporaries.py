@@ -103,12 +103,12 @@ def inline(tree: ast.Module, scope: Scope) -> None:
     _replace_constants(tree, scope)
     for _ in range(_MOST_ROUNDS):
         scope.count_loads(tree)
-        if not any([_inline_in(block, scope) for block in blocks(tree)]):  # noqa: C419 (all of them)
+        if not any([_inline_in(block, scope, block is tree.body) for block in blocks(tree)]):  # noqa: C419 (all of them)
             return
 
 
 def blocks(tree: ast.AST) -> Iterator[list[ast.stmt]]:
-    """Yield each list of statements outside the bodies of classes."""
+    """Yield each list of statements outside the bodies of classes, the module's own first."""
     for node in ast.walk(tree):
         if isinstance(node, ast.ClassDef):
             continue
@@ -132,7 +132,8 @@ def _replace_constants(tree: ast.Module, scope: Scope) -> None:
         for node in owner.body:
             name = _own_target(node, scope)
             value = node.value if isinstance(node, ast.Assign) else None
-            if name and isinstance(value, ast.Constant) and (owner is tree or name not in seen):
+            used = scope.loads[name] > 0 if owner is tree else name not in seen
+            if name and isinstance(value, ast.Constant) and used:
                 known[name] = value
             seen |= {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
     if not known:
@@ -159,12 +160,15 @@ def _own_target(node: ast.stmt, scope: Scope) -> str:
     return ""
 
 
-def _inline_in(block: list[ast.stmt], scope: Scope) -> bool:
-    """Inline or drop what can be in one block; say whether anything was."""
+def _inline_in(block: list[ast.stmt], scope: Scope, is_module: bool) -> bool:
+    """Inline or drop what can be in one block; say whether anything was.
+
+    What a module defines and does not use stays: other code may ask for it by its name.
+    """
     effects, changed, place = [scope.of(node) for node in block], False, 0
     while place < len(block):
         node = block[place]
-        if _is_unused(node, scope) and len(block) > 1:
+        if not is_module and len(block) > 1 and _is_unused(node, scope):
             scope.loads.subtract(n.id for n in ast.walk(node) if isinstance(n, ast.Name))
         elif not _inlined(block, place, effects, scope):
             place += 1
