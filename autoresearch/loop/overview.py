@@ -10,7 +10,8 @@ from autoresearch.ledger.history import History
 from autoresearch.loop.incumbent import incumbent_view
 from autoresearch.loop.open_lab import OpenLab
 from autoresearch.loop.recall import remember
-from autoresearch.loop.touched_lines import stackable, touched_lines
+from autoresearch.loop.touched_lines import reopened_dead_ends, stackable, touched_lines
+from autoresearch.memory.claims import held
 from autoresearch.patches.code_sections import definitions
 from autoresearch.sandboxes.selection import current_sandbox, missing
 from autoresearch.setup.settings import UNPROVED
@@ -22,6 +23,7 @@ from autoresearch.views import Overview, Region
 
 MOST_REMEMBERED = 8
 MOST_REGIONS = 8
+MOST_REOPENED = 3
 
 
 def overview(lab: OpenLab) -> Overview:
@@ -62,6 +64,8 @@ def overview(lab: OpenLab) -> Overview:
         stackable=stackable(lab, history),
         record=track_record(history, contract),
         ending=ending_of(history, contract, time.time()),
+        reopened=reopened_dead_ends(lab, history)[:MOST_REOPENED],
+        claims=held(history, time.time()),
     )
 
 
