@@ -9,6 +9,7 @@ of the user's: its branch is one of the lab's own repository.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
 from autoresearch.errors import InvalidStateError
 from autoresearch.finalization.ablation import Ablation, KeepAnswer
@@ -51,9 +52,10 @@ class Published:
     @property
     def look(self) -> str:
         """Return the command that shows it, or that brings it to the user."""
+        where = quote(str(self.repository))
         if self.shipped:
-            return f"git clone -b {self.branch} {self.repository}"
-        return f"git -C {self.repository} log -p {self.branch}"
+            return f"git clone -b {self.branch} {where}"
+        return f"git -C {where} log -p {self.branch}"
 
 
 def idea_commits(lab: Lab, line: KeptLine, ablation: Ablation) -> tuple[IdeaCommit, ...]:

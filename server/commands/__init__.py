@@ -15,7 +15,9 @@ from server.commands import (
     connect,
     demo,
     doctor,
+    finalize,
     labs,
+    league,
     redteam,
     replay,
     scaling,
@@ -60,6 +62,8 @@ def build_app() -> App:
     app.command(connect.connect)
     for command in (init.init, labs.status, labs.log, labs.verify, labs.branch):
         app.command(command)
+    app.command(finalize.finalize)
+    app.command(league.league)
     app.command(replay.replay)
     app.command(scaling.scale)
     app.command(redteam.redteam)

@@ -1,6 +1,8 @@
 """A lab that kept three real gains and, by luck injected where runs are started, two passengers."""
 
+import json
 import re
+import shutil
 from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
@@ -10,8 +12,8 @@ from autoresearch.devices.slots import Slot
 from autoresearch.executors import Executor
 from autoresearch.lab import Lab
 from autoresearch.patches.patch import Edit
-from autoresearch.records import Outcome, Proposer, RunReport
-from autoresearch.run_directory import RunDir
+from autoresearch.records import EndCause, Outcome, Proposer, RunReport
+from autoresearch.run_directory import RunDir, with_end
 from tests.support.instant import InstantExecutor, with_executor
 from tests.support.repositories import TRAIN, make_repository, to_verdict
 
@@ -66,21 +68,29 @@ class LuckyInstantExecutor(InstantExecutor):
 
     apart: float | None = 0.1
     started: list[str] = field(default_factory=list)  # outside the ledger
-    fails: tuple[str, ...] = ()  # runs outside the ledger, by their folder's name
+    twins: bool = False  # either passenger alone is worth .02, both together no more
+    crashing: tuple[str, ...] = ()  # variants whose runs crash
     dies_after: int = 10**9  # runs outside the ledger, after which Ctrl-C is pressed
 
     def value(self, rundir: RunDir) -> float:
         text = (rundir.tree / "train.py").read_text()
         knobs = dict(re.findall(r"^([A-Z]+) = (\S+)$", text, re.M))
+        twin = any(line in text for line in LUCKY) if self.twins else False
         level = sum(float(knobs[name]) for name in ("SMOOTHING", "PRIOR", "FLOOR")) / 2000
-        return 2.0 + level - 0.02 * _luck(rundir) + (_number(rundir) * 377 % 997) / 997 * self.noise
+        noise = (_number(rundir) * 377 % 997) / 997 * self.noise
+        return 2.0 + level - 0.02 * (twin + _luck(rundir)) + noise
 
     def submit(self, rundir: RunDir) -> None:
         if not _of_ledger(rundir):
-            if len(self.started) >= self.dies_after:
-                raise KeyboardInterrupt
             self.started.append(f"{rundir.path.parent.name}/{rundir.path.name}")
         super().submit(rundir)
+        if rundir.path.parent.name in self.crashing:
+            report = rundir.read_status()
+            assert report is not None
+            ended = with_end(report, EndCause.EXCEPTION, "NameError: SALT")
+            rundir.write_status(replace(ended, measurement=None))
+        if len(self.started) >= self.dies_after:
+            raise KeyboardInterrupt
 
 
 def make_lab_with_passengers(folder: Path, home: Path, *, instant: bool = True) -> Lab:
@@ -96,6 +106,17 @@ def make_lab_with_passengers(folder: Path, home: Path, *, instant: bool = True) 
         assert verdict.outcome is Outcome.KEEP, verdict.sentence
     assert lab.history().kept == ("e0", "e1", "e2", "e3", "e4", "e5")
     return lab
+
+
+def copied_lab(made: Path, folder: Path, *, executor: InstantExecutor | None = None) -> Lab:
+    """The lab of such a home, copied with its repository, so that a test may change both."""
+    shutil.copytree(made / "repository", folder / "repository", symlinks=True)
+    shutil.copytree(made / "home", folder / "home")
+    settings = folder / "home" / "labs" / "tiny" / "lab.json"
+    fields = json.loads(settings.read_text())
+    settings.write_text(json.dumps({**fields, "source": str(folder / "repository")}))
+    lab = Lab.reopen("tiny", home=folder / "home")
+    return with_executor(lab, executor or LuckyInstantExecutor())
 
 
 def lucky(lab: Lab, *, instant: bool = True) -> Lab:
