@@ -6,7 +6,7 @@ repository; no branch of theirs moves, and nothing is pushed. A target that ship
 of the user's: its branch is one of the lab's own repository.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
@@ -31,13 +31,14 @@ class IdeaCommit:
     """One commit of the branch: a surviving idea, or several that can't be told apart."""
 
     keeps: tuple[str, ...]
-    message: str
+    subject: str  # the message's first line
+    body: str  # the rest of it
     tree: str
 
     @property
-    def subject(self) -> str:
-        """Return the message's first line."""
-        return self.message.partition("\n")[0]
+    def message(self) -> str:
+        """Return the whole message."""
+        return f"{self.subject}\n\n{self.body}\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,8 +75,10 @@ def idea_commits(lab: Lab, line: KeptLine, ablation: Ablation) -> tuple[IdeaComm
         tree = _tree(line, ablation.dropped, None if last else keep)
         if tree is None or tree == before:
             continue
-        message = _message(lab, line, waiting, answers)
-        commits.append(IdeaCommit(keeps=tuple(waiting), message=message, tree=tree))
+        body = "\n\n".join(_paragraphs(lab, line, answers[one]) for one in waiting)
+        commits.append(
+            IdeaCommit(keeps=tuple(waiting), subject=_subject(line, waiting), body=body, tree=tree)
+        )
         before, waiting = tree, []
     return tuple(commits)
 
@@ -148,14 +151,9 @@ def _tree(line: KeptLine, dropped: Sequence[str], upto: str | None) -> str | Non
         return None
 
 
-def _message(
-    lab: Lab, line: KeptLine, keeps: Sequence[str], answers: Mapping[str, KeepAnswer]
-) -> str:
+def _subject(line: KeptLine, keeps: Sequence[str]) -> str:
     subject = subject_of(line.history.experiments[keeps[-1]])
-    if len(keeps) > 1:
-        subject = f"{', '.join(keeps)}: {subject}"
-    parts = [_paragraphs(lab, line, answers[keep]) for keep in keeps]
-    return "\n\n".join((subject, *parts)) + "\n"
+    return f"{', '.join(keeps)}: {subject}" if len(keeps) > 1 else subject
 
 
 def _paragraphs(lab: Lab, line: KeptLine, answer: KeepAnswer) -> str:

@@ -29,7 +29,12 @@ from autoresearch.finalization.branch import (
 )
 from autoresearch.finalization.confirmation import PAIRS, Confirmation, confirm
 from autoresearch.finalization.fresh_runs import LOOK_S, Allowance, FreshRuns, Variant, Watch
-from autoresearch.finalization.near_misses import NearMisses, StackAnswer, runs_of_stacks
+from autoresearch.finalization.near_misses import (
+    NearMisses,
+    StackAnswer,
+    runs_of_stacks,
+    stacks_left,
+)
 from autoresearch.finalization.passenger_test import FIRST_CONTROLS, FIRST_RUNS
 from autoresearch.finalization.removal import KeptLine, variant_name
 from autoresearch.lab import Lab
@@ -95,6 +100,8 @@ def finalize(
         allowance = _allowance(lab, options, began)
         stacks = NearMisses(lab, _half(allowance, began), watch, now).try_all()
         line = KeptLine(lab.repository, lab.history())
+        if not line.keeps:
+            raise _nothing_kept(lab)
         incumbent = line.history.kept[-1]
         fresh = FreshRuns(lab, folder_of(lab, incumbent), watch)
         ablation = Ablator(lab, line, fresh, _left(allowance, lab), now).ablate()
@@ -129,12 +136,8 @@ def refuse_early(lab: Lab, options: Options) -> None:
             "Wait for its end, or stop it: autoresearch-mcp campaign stop",
             reason="campaign_goes_on",
         )
-    if len(history.kept) < 2:
-        raise InvalidStateError(
-            f"The lab {lab.name} has kept nothing yet, so there is nothing to finalize.",
-            "Go on with the research; `autoresearch-mcp log` shows what was tried.",
-            reason="nothing_kept",
-        )
+    if len(history.kept) < 2 and not stacks_left(lab):
+        raise _nothing_kept(lab)
     if options.runs is not None and options.runs < FEWEST_RUNS:
         raise InvalidStateError(
             f"With {options.runs} runs nothing can be told.",
@@ -147,6 +150,14 @@ def refuse_early(lab: Lab, options: Options) -> None:
     there = existing_tip(lab, options.branch) if options.branch else None
     if there is not None and there not in _published_before(lab):
         raise branch_exists(lab, options.branch)
+
+
+def _nothing_kept(lab: Lab) -> InvalidStateError:
+    return InvalidStateError(
+        f"The lab {lab.name} has kept nothing, so there is nothing to finalize.",
+        "Go on with the research; `autoresearch-mcp log` shows what was tried.",
+        reason="nothing_kept",
+    )
 
 
 def folder_of(lab: Lab, incumbent: str) -> Path:

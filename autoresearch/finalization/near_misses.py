@@ -86,6 +86,12 @@ class NearMisses:
         return self._allowance.covers(runs_of_stacks(self._lab), 1, self._now())
 
 
+def stacks_left(lab: Lab) -> bool:
+    """Return whether a stack could be tried, or has no verdict yet."""
+    history = lab.history()
+    return bool(offered(lab)) or any(name not in history.verdicts for name in _stacks(history))
+
+
 def runs_of_stacks(lab: Lab) -> int:
     """Return how many runs the stacks of every finalize have had."""
     history = lab.history()

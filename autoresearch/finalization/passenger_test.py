@@ -37,7 +37,7 @@ REMOVAL: Gate = replace(
 
 
 class Standing(StrEnum):
-    """How a keep stands at the end."""
+    """Standing of a keep at the end."""
 
     GAIN = "gain"  # the code is worse without it
     SIMPLER = "simpler"  # it was kept for being simpler, and the code is not better without it

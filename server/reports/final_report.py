@@ -1,6 +1,6 @@
 """The report of a finalize: one page of markdown, out of its template, and its charts beside it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from autoresearch.finalization.wording import (
 from autoresearch.lab import Lab
 from autoresearch.verdicts.league import LeagueRow
 from server.clients.launch import how_to_install
-from server.reports.final_charts import ChartPoint, draw_final, draw_history, points_of
+from server.reports.final_charts import draw_final, draw_history, points_of
 from server.reports.league_table import LEAGUE_COLUMNS, LEAGUE_NOTE, league_cells
 from server.views import figures
 from server.views.attribution import who_says
@@ -27,6 +27,7 @@ from server.views.trust import loudly, trust_rows
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 NAME = "report.md"
 CHARTS = ("final.png", "history.png")
+Draw = Callable[[Lab, Finalized, Path], tuple[Path, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,10 +38,27 @@ class Report:
     charts: tuple[Path, ...]  # none without matplotlib
 
 
-def write_report(lab: Lab, found: Finalized, rows: Sequence[LeagueRow], folder: Path) -> Report:
+def draw_charts(lab: Lab, found: Finalized, folder: Path) -> tuple[Path, ...]:
+    """Draw the charts into a folder; raise ImportError without matplotlib."""
+    metric = lab.contract.metric
+    draw_final(found, metric.name, metric.unit, folder / CHARTS[0])
+    draw_history(points_of(lab.history()), lab.name, metric.unit, folder / CHARTS[1])
+    return tuple(folder / name for name in CHARTS)
+
+
+def write_report(
+    lab: Lab,
+    found: Finalized,
+    rows: Sequence[LeagueRow],
+    folder: Path,
+    draw: Draw = draw_charts,
+) -> Report:
     """Write the page and, where matplotlib is installed, its charts into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    charts = _draw(lab, found, folder)
+    try:
+        charts = draw(lab, found, folder)
+    except ImportError:
+        charts = ()
     page = folder / NAME
     page.write_text(render(lab, found, rows, [chart.name for chart in charts]))
     return Report(page=page, charts=charts)
@@ -146,14 +164,3 @@ def _scaling(found: Finalized) -> str:
     if carried.view is None:
         return f"Not known: {carried.why_not}"
     return scaling_sentence(carried.view)
-
-
-def _draw(lab: Lab, found: Finalized, folder: Path) -> tuple[Path, ...]:
-    history, unit = lab.history(), lab.contract.metric.unit
-    points: list[ChartPoint] = points_of(history)
-    try:
-        draw_final(found, lab.contract.metric.name, unit, folder / CHARTS[0])
-        draw_history(points, lab.name, unit, folder / CHARTS[1])
-    except ImportError:
-        return ()
-    return tuple(folder / name for name in CHARTS)

@@ -38,7 +38,7 @@ LUCKY = ("SALT = 2.0", "PEPPER = 3.0")
 
 @dataclass
 class LuckyExecutor:
-    """Real runs, and each passenger in a run of the ledger's doubles its training tokens.
+    """Real runs; in the ledger's, each passenger gives the training four times the tokens.
 
     Runs of the same number get their data in the same order, so that two versions of the code
     differ by what the code does.

@@ -29,7 +29,14 @@ from tests.support.passengers import (
     make_lab_with_passengers,
 )
 from tests.support.refusals import raises
-from tests.support.repositories import every_byte, git, plant_work_in_progress
+from tests.support.repositories import (
+    BETTER,
+    every_byte,
+    git,
+    plant_work_in_progress,
+    propose,
+    to_verdict,
+)
 from tests.support.told import Told
 
 ALL = Options()
@@ -121,6 +128,33 @@ def test_real_runs_drop_exactly_the_passengers_too(tmp_path: Path) -> None:
     hold_what_must_hold(lab, tmp_path / "repository", tmp_path)
     assert lab.verify().ok
     assert not processes_with(str(lab.folder / "finalization"))
+
+
+@pytest.mark.slow
+@pytest.mark.real_runs
+def test_ctrl_c_leaves_no_process_and_what_had_ended_is_not_run_again(lab: Lab) -> None:
+    assert to_verdict(lab, propose(lab, BETTER)).verdict is not None
+    folder = lab.folder / "finalization"
+
+    def ended() -> int:
+        reports = (RunDir(file.parent).read_status() for file in folder.glob("*/*/*/status.json"))
+        return sum(report is not None and report.state.final for report in reports)
+
+    def watch(_what: str, _runs: int) -> None:
+        if ended() >= 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        finalize(lab, ALL, watch)
+    wait_for(lambda: not processes_with(str(folder)))
+    kept = {file: file.read_bytes() for file in folder.glob("*/*/*/status.json")}
+    assert len(kept) == ended() >= 3  # those that were going on are removed
+    found = finalized(lab, Options(runs=FEWEST_RUNS))
+    assert {file: file.read_bytes() for file in kept} == kept
+    assert standings(found) == {"e1": Standing.GAIN}
+    assert found.confirmation is not None
+    assert found.confirmation.parts == ()  # this lab's held-out documents have no spare part
+    assert found.confirmation.holds
 
 
 @pytest.mark.slow
