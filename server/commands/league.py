@@ -25,6 +25,8 @@ def league(*, json: JsonOption = False) -> int:
         print_json({"proposers": [league_figures(row) for row in rows], "broken": broken})
         return 1 if broken else 0
     shown = table(*LEAGUE_COLUMNS)
+    for column in shown.columns[2:]:
+        column.no_wrap = True  # a narrow terminal folds names and no number
     for row in rows:
         shown.add_row(*map(Text, league_cells(row)))
     console.print(shown)

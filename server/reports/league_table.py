@@ -8,19 +8,20 @@ from server.views.figures import shorten
 LEAGUE_COLUMNS = (
     "proposer",
     "kind",
-    "experiments",
+    "tried",
     "keeps",
     "stand",
-    "keeps an hour",
-    "keeps a million tokens",
+    "an hour",
+    "a M tokens",
     "Brier",
     "log score",
     "repeats",
 )
 LEAGUE_NOTE = (
-    "stand: keeps that were neither reversed nor dropped by finalize; keeps an hour: those that "
-    "stand, by the device time of the proposer's own runs; tokens: as clients report them of "
-    "campaigns' workers; Brier: 0.25 for a coin, lower is better; log score: in brackets that of "
+    "tried: experiments; stand: keeps that were neither reversed nor dropped by finalize; an hour: "
+    "keeps that stand for an hour of device, by the proposer's own runs; a M tokens: keeps for a "
+    "million tokens, as clients report them of campaigns' workers; Brier: of so many predictions, "
+    "0.25 for a coin, lower is better; log score: in brackets that of "
     "knowing nothing, higher is better; repeats: without those that were refused, which leave no "
     "trace"
 )
