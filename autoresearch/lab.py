@@ -198,10 +198,13 @@ class Lab:
         with self._lock:
             return evaluation.evaluate(self, experiment)
 
-    def scale(self, experiment: str) -> scaling.ScalingView:
-        """Take one step towards whether its gain holds at other sizes; no verdict rests on it."""
+    def scale(self, experiment: str, base: str = "") -> scaling.ScalingView:
+        """Take one step towards whether its gain holds at other sizes; no verdict rests on it.
+
+        The gain is over what it was built on, or over another `base`.
+        """
         with self._lock:
-            return scaling.scale(self, experiment)
+            return scaling.scale(self, experiment, base)
 
     def tend(self) -> None:
         """Record what ended and give idle devices to control runs; cheap if nothing is due.

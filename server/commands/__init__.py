@@ -16,7 +16,9 @@ from server.commands import (
     connect,
     demo,
     doctor,
+    finalize,
     labs,
+    league,
     redteam,
     replay,
     scaling,
@@ -62,6 +64,8 @@ def build_app() -> App:
     for command in (init.init, labs.status, labs.log, labs.verify, labs.branch):
         app.command(command)
     app.command(campaign.build_campaign())
+    app.command(finalize.finalize)
+    app.command(league.league)
     app.command(replay.replay)
     app.command(scaling.scale)
     app.command(redteam.redteam)
