@@ -95,6 +95,7 @@ def lab(measured_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         monkeypatch.delenv(name)  # certificates and proxies of this machine would be used
     for name, value in bare_environment(tmp_path / "person").items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")  # where the model is
     for program in filter(None, (CLAUDE, CODEX)):
         monkeypatch.setenv("PATH", str(Path(program).parent), prepend=":")
     return Lab.reopen("tiny", home=tmp_path / "home")
