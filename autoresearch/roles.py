@@ -28,11 +28,20 @@ def run_role(name: str, arguments: Sequence[str]) -> int:
         from autoresearch.setup.background_build import build_environment
 
         return build_environment(folder)
+    if name in ("score", "search"):
+        return _attached(name, folder)
+    raise ValueError(f"no role is named {name!r}")
+
+
+def _attached(name: str, path: Path) -> int:
+    """Run a role that ends with whoever started it."""
     if name == "score":
         from autoresearch.scoring.scorer import score_run
 
-        return score_run(folder)
-    raise ValueError(f"no role is named {name!r}")
+        return score_run(path)
+    from autoresearch.search.process import search_process
+
+    return search_process(path)
 
 
 def _without_folder(name: str) -> int:
