@@ -260,8 +260,8 @@ class _Search:
     def _commit(self, standing: Standing, suggestion: Suggestion, edits: "list[Edit]") -> str:
         from autoresearch.search.surrogate import Surrogate  # numpy
 
-        surrogate = Surrogate(standing.space, standing.seen, standing.now)
-        prediction = surrogate.predict(suggestion.settings, standing.now)
+        surrogate = Surrogate(standing)
+        prediction = surrogate.predict(suggestion.settings)
         turned = ", ".join(
             f"{knob.name} {written(knob.value)} → {written(suggestion.settings[knob.name])}"
             for knob in standing.space

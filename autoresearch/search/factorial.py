@@ -140,7 +140,9 @@ class FactorialSearcher:
             way = -way
         step = STEP / (1 + self._waves[knob.name] // 2)
         for share in (here + way * step, here - way * step):
-            if 0.0 <= share <= 1.0 and (value := knob.at(share)) != knob.value:
+            inside = min(max(share, 0.0), 1.0)
+            value = knob.at(inside)
+            if abs(inside - here) >= step / 3 and value != knob.value:
                 return value
         return knob.at(1.0 if here < 0.5 else 0.0)
 

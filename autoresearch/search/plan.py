@@ -56,7 +56,7 @@ def plan_search(lab: Lab, settings: SearchSettings) -> SearchPlan:
         near=knobs.near(history, space),
         level=gain_over_start(history, history.kept[-1], lower=lower),
     )
-    surrogate = Surrogate(space, seen, standing.now)
+    surrogate = Surrogate(standing)
     first: list[First] = []
     for _ in range(SHOWN):
         suggestion = searcher.ask(standing)
@@ -69,7 +69,7 @@ def plan_search(lab: Lab, settings: SearchSettings) -> SearchPlan:
             if value != standing.now[name]
         )
         if turned:
-            prediction = surrogate.predict(suggestion.settings, standing.now)
+            prediction = surrogate.predict(suggestion.settings)
             first.append(First(turned=turned, prediction=prediction))
     return SearchPlan(
         incumbent=history.kept[-1],

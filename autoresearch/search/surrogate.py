@@ -1,9 +1,9 @@
 """The surrogate: what a search expects of settings that it has not tried.
 
-A Gaussian process whose kernel is a sum over knobs (Duvenaud, Nickisch & Rasmussen 2011,
-https://arxiv.org/abs/1112.4394): gains add up until measured otherwise, so that a dozen
-experiments say something about a dozen knobs. Where it knows little, it answers with what changes
-of this lab have been worth so far.
+A Gaussian process of the gain over the incumbent, whose kernel is a sum over knobs (Duvenaud,
+Nickisch & Rasmussen 2011, https://arxiv.org/abs/1112.4394): gains add up until measured otherwise,
+so that a dozen experiments say something about a dozen knobs. Where it knows little, it answers
+with what changes of this lab have been worth so far.
 """
 
 import math
@@ -15,11 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoresearch.records import Prediction
-from autoresearch.search.knobs import Knob, Settings, Space
+from autoresearch.search.knobs import Settings
 from autoresearch.search.observations import End, Observation
+from autoresearch.search.searchers import Standing
 
 LENGTH = 0.3  # of the kernel, in shares of a knob's range
 FARTHEST = 20.0  # sigma: a loss beyond it says no more than one of it
+CONTROLS = 6  # runs behind the incumbent's own level, at least
+PLACES = 9  # of a knob's range that are looked at for its promise
 PRIOR_BETTER, PRIOR_TRIED = 1.0, 5.0  # one change in five improves, before any was tried
 
 Floats = NDArray[Any]
@@ -27,7 +30,7 @@ Floats = NDArray[Any]
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """The gain of some settings over others."""
+    """The gain of some settings over the incumbent's."""
 
     mean: float  # metric units
     deviation: float
@@ -35,90 +38,96 @@ class Expected:
 
 
 class Surrogate:
-    """Fitted to the trials of one lab; ask it about settings of the same knobs."""
+    """Fitted to the trials of one lab, as they stand beside its incumbent."""
 
-    def __init__(self, space: Space, seen: Sequence[Observation], now: Settings) -> None:
-        """Fit it; `now` are the incumbent's settings, with which missing ones are filled in."""
-        self._space, self._now = space, now
+    def __init__(self, standing: Standing) -> None:
+        """Fit it; a knob that a trial did not have counts as set as the incumbent has it."""
+        self._space, self._now = standing.space, standing.now
+        seen = standing.seen
         told = [one for one in seen if one.end is End.MEASURED and one.gain is not None]
         sigmas = sorted(one.sigma for one in told if one.sigma)
-        self._sigma = sigmas[len(sigmas) // 2] if sigmas else 1.0
-        self._effects = sorted(one.effect for one in told if one.effect is not None)
-        self._better = sum(effect > 0 for effect in self._effects)
-        self._tried = sum(one.end not in (End.UNTRIED, End.INFEASIBLE) for one in seen)
-        self._inputs = np.array([self._shares(one.settings) for one in told])
-        gains = np.array([one.gain for one in told], dtype=float)
-        self._fit(gains, np.array([1 / max(1, one.runs) for one in told]))
+        sigma = sigmas[len(sigmas) // 2] if sigmas else 1.0
+        effects = sorted(one.effect for one in told if one.effect is not None)
+        better, tried = sum(e > 0 for e in effects), sum(_says_much(one) for one in seen)
+        self._rate = (better + PRIOR_BETTER) / (tried + PRIOR_TRIED)
+        self._usual = effects[len(effects) // 2] if effects else 0.0
+        self._origin = self._shares([self._now])
+        self._inputs = self._shares([one.settings for one in told])
+        gains = np.array([one.gain for one in told], dtype=float) - standing.level
+        gains = np.maximum(gains, -FARTHEST * sigma)
+        self._variance = max(float(np.mean(gains**2)) / 2 if told else 0.0, sigma**2)
+        # The incumbent's own error is in all gains alike.
+        noise = sigma**2 / CONTROLS + np.diag([sigma**2 / max(1, one.runs) for one in told])
+        self._inverse: Floats = np.linalg.inv(self._kernel(self._inputs, self._inputs) + noise)
+        self._weights: Floats = self._inverse @ gains
 
-    def _fit(self, gains: Floats, shares: Floats) -> None:
-        self._weights: Floats = np.zeros(0)
-        self._inverse: Floats = np.zeros((0, 0))
-        self._variance = self._sigma**2
-        if not len(gains):
-            return
-        middle = float(np.median(gains))
-        bound = FARTHEST * self._sigma
-        clipped = np.clip(gains - middle, -bound, bound)
-        self._variance = max(float(np.var(clipped)), self._sigma**2)
-        # The level that all share is one more unknown, as wide as the gains themselves.
-        covariance = self._kernel(self._inputs, self._inputs) + self._variance
-        covariance[np.diag_indices(len(gains))] += self._sigma**2 * shares
-        self._inverse = np.linalg.inv(covariance)
-        self._weights = self._inverse @ clipped
+    def expect(self, settings: Settings) -> Expected:
+        """Return the gain of settings over the incumbent's."""
+        [mean], [deviation], [known] = self._expect(self._shares([settings]))
+        return Expected(float(mean), float(deviation), float(known))
 
-    def expect(self, settings: Settings, instead_of: Settings) -> Expected:
-        """Return the gain of settings over others; with no trial, nothing but the prior."""
-        both = np.array([self._shares(settings), self._shares(instead_of)])
-        prior = self._kernel(both, both)
-        before = max(float(prior[0, 0] + prior[1, 1] - 2 * prior[0, 1]), 0.0)
-        if not len(self._weights) or before == 0.0:
-            return Expected(0.0, math.sqrt(before), 0.0)
-        across = self._kernel(both, self._inputs)
-        slope = across[0] - across[1]
-        after = min(max(before - float(slope @ self._inverse @ slope), 0.0), before)
-        return Expected(float(slope @ self._weights), math.sqrt(after), 1 - after / before)
-
-    def predict(self, settings: Settings, instead_of: Settings) -> Prediction:
+    def predict(self, settings: Settings) -> Prediction:
         """Return the effect and the chance of a gain, as a proposer states them before any run.
 
         Both are the process's own where the trials speak, and the lab's record where they don't.
         """
-        found = self.expect(settings, instead_of)
+        found = self.expect(settings)
         chance = 0.5
         if found.deviation > 0:
             chance = 0.5 * (1 + math.erf(found.mean / found.deviation / math.sqrt(2)))
-        rate = (self._better + PRIOR_BETTER) / (self._tried + PRIOR_TRIED)
-        usual = self._effects[len(self._effects) // 2] if self._effects else 0.0
-        confidence = found.known * chance + (1 - found.known) * rate
+        confidence = found.known * chance + (1 - found.known) * self._rate
         return Prediction(
-            effect=float(f"{found.known * found.mean + (1 - found.known) * usual:.3g}"),
+            effect=float(f"{found.known * found.mean + (1 - found.known) * self._usual:.3g}"),
             confidence=round(min(max(confidence, 0.02), 0.98), 2),
         )
 
-    def promise(self, knob: Knob, places: int = 9) -> float:
-        """Return the most that turning one knob alone may bring: its mean and one deviation."""
-        best = 0.0
-        for place in range(places):
-            value = knob.at(place / (places - 1))
-            if value != self._now.get(knob.name, knob.value):
-                found = self.expect({**self._now, knob.name: value}, self._now)
-                best = max(best, found.mean + found.deviation)
+    def promises(self) -> dict[str, float]:
+        """Return the most that turning each knob alone may bring: its mean and one deviation."""
+        tried = []
+        for knob in self._space:
+            values = {knob.at(place / (PLACES - 1)) for place in range(PLACES)} - {knob.value}
+            tried += [(knob.name, value) for value in values]
+        best = {knob.name: 0.0 for knob in self._space}
+        if tried:
+            settings = [{**self._now, name: value} for name, value in tried]
+            mean, deviation, _ = self._expect(self._shares(settings))
+            for (name, _), most in zip(tried, (mean + deviation).tolist(), strict=True):
+                best[name] = max(best[name], most)
         return best
 
-    def _shares(self, settings: Settings) -> list[float]:
-        return [
-            knob.share(settings.get(knob.name, self._now.get(knob.name, knob.value)))
-            for knob in self._space
+    def _expect(self, places: Floats) -> tuple[Floats, Floats, Floats]:
+        """Return means, deviations, and the shares of the prior variance that are explained."""
+        across = self._kernel(places, self._inputs)
+        before = np.array([self._kernel(place[None], place[None])[0, 0] for place in places])
+        explained = np.einsum("ij,jk,ik->i", across, self._inverse, across)
+        after = np.clip(before - explained, 0.0, before)
+        known = np.where(before > 0, 1 - after / np.where(before > 0, before, 1.0), 1.0)
+        return across @ self._weights, np.sqrt(after), known
+
+    def _shares(self, settings: Sequence[Settings]) -> Floats:
+        rows = [
+            [k.share(one.get(k.name, self._now[k.name])) for k in self._space] for one in settings
         ]
+        return np.array(rows).reshape(len(rows), len(self._space))
 
     def _kernel(self, left: Floats, right: Floats) -> Floats:
+        """Return the covariance of gains over the incumbent, whose own gain is 0."""
+        here = self._origin
+        total: Floats = self._plain(left, right) - self._plain(left, here)
+        return total - self._plain(here, right) + self._plain(here, here)
+
+    def _plain(self, left: Floats, right: Floats) -> Floats:
         apart = (left[:, None, :] - right[None, :, :]) / LENGTH
         for column, knob in enumerate(self._space):
             if knob.nominal:
-                apart[:, :, column] = 10.0 * (apart[:, :, column] != 0)  # no choice is near another
+                apart[:, :, column] = 10.0 * (apart[:, :, column] != 0)  # none is near another
         each: Floats = np.exp(-0.5 * apart**2)
-        total: Floats = self._variance * each.mean(axis=2)
+        total: Floats = self._variance * each.sum(axis=2)
         return total
+
+
+def _says_much(one: Observation) -> bool:
+    return one.end not in (End.UNTRIED, End.INFEASIBLE)
 
 
 def noise_of(seen: Sequence[Observation]) -> float | None:

@@ -18,7 +18,7 @@ TIE = 1e-3  # of the best promise: within it chance decides
 
 def promising_turn(standing: Standing, rng: random.Random) -> tuple[str, ...]:
     """Return the knobs of the most promising trial: near a structural keep, or by the surrogate."""
-    surrogate = Surrogate(standing.space, standing.seen, standing.now)
+    promises = Surrogate(standing).promises()
     names = [knob.name for knob in standing.space]
     busy = {name for one in standing.pending for name in changed(one, standing.now)}
     free = [name for name in names if name not in busy] or names
@@ -26,11 +26,7 @@ def promising_turn(standing: Standing, rng: random.Random) -> tuple[str, ...]:
     due = [name for name in free if name in standing.near and tries[name] < NEAR_TRIES]
     if due:
         return (min(due, key=lambda name: (tries[name], rng.random())),)
-    promise = {
-        knob.name: surrogate.promise(knob) / (1 + sum(knob.name in p for p in standing.pending))
-        for knob in standing.space
-        if knob.name in free
-    }
+    promise = {name: promises[name] for name in free}
     best = max(promise.values())
     first = rng.choice([name for name in free if promise[name] >= best * (1 - TIE)])
     if all(tries[name] for name in names) and rng.random() < PAIRS and len(free) > 1:

@@ -176,7 +176,8 @@ def _show(lab: Lab, found: SearchResult) -> None:
 def _say_interrupted(lab: Lab) -> None:
     history = lab.history()
     open_ = [e.id for e in history.experiments.values() if e.base and e.id not in history.verdicts]
-    words = f"{', '.join(open_)} stay open" if open_ else "nothing is open"
-    Console(stderr=True).print(
-        f"Stopped: {words}. Started runs continue, and the same command goes on where it was."
+    words = ", ".join(open_) or "nothing"
+    Console(stderr=True, soft_wrap=True, highlight=False).print(
+        f"Stopped, with {words} open. Started runs continue, and the same command goes on where "
+        "it was."
     )
