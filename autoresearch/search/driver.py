@@ -203,8 +203,7 @@ class _Search:
 
     def _take_in(self, name: str, ticket: int | None) -> None:
         history = self._lab.history()
-        settings = self._knobs.settings_at(history.experiments[name].commit)
-        observation = observe(history, name, settings, lower=self._lower)
+        observation = observe(history, name, self._knobs.settings_at, lower=self._lower)
         self._seen.append(observation)
         if ticket is None:
             self._searcher.learn(observation)
@@ -267,7 +266,9 @@ class _Search:
             for knob in standing.space
             if suggestion.settings[knob.name] != knob.value
         )
-        hypothesis = f"{turned}: {suggestion.why}, after {len(self._seen)} trials"
+        hypothesis = (
+            f"{turned}: {suggestion.why}, after {len(self._seen) - 1} trials"  # e0 is seen, too
+        )
         proposal = self._lab.propose(
             hypothesis, edits=edits, prediction=prediction, proposer=self._me
         )

@@ -5,7 +5,7 @@ after a crash, and learns from an agent's experiments too.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from autoresearch.ledger.history import History
@@ -14,6 +14,9 @@ from autoresearch.search.knobs import Settings
 from autoresearch.verdicts.evidence import controls_of, measured, values
 
 MEMORY = {EndCause.OUT_OF_MEMORY, EndCause.OUT_OF_GPU_MEMORY, EndCause.OVER_MEMORY}
+
+
+SettingsAt = Callable[[str], Settings]  # by commit
 
 
 class End(StrEnum):
@@ -36,18 +39,23 @@ class Observation:
     effect: float | None = None  # over its base
     sigma: float | None = None  # of single runs
     runs: int = 0
+    turned: Settings = field(default_factory=dict)  # knobs set otherwise than its base: as it had
 
 
-def observe(history: History, experiment: str, settings: Settings, *, lower: bool) -> Observation:
+def observe(
+    history: History, experiment: str, settings_at: SettingsAt, *, lower: bool
+) -> Observation:
     """Return what the verdict on an experiment says of its settings.
 
     Args:
         history: The lab's, with that verdict.
         experiment: An experiment on any base.
-        settings: The knobs of its code.
+        settings_at: Gives the knobs of a commit's code.
         lower: Whether a smaller metric is a gain.
     """
     verdict = history.verdicts[experiment]
+    settings = settings_at(history.experiments[experiment].commit)
+    before = settings_at(history.experiments[verdict.base].commit)
     end = end_of(history, verdict)
     gain = None
     if end is End.MEASURED:
@@ -59,6 +67,18 @@ def observe(history: History, experiment: str, settings: Settings, *, lower: boo
         effect=verdict.effect if end is End.MEASURED else None,
         sigma=verdict.sigma,
         runs=len(verdict.candidate_runs),
+        turned={n: before[n] for n, v in settings.items() if n in before and before[n] != v},
+    )
+
+
+def as_it_was(history: History, settings_at: SettingsAt) -> Observation:
+    """Return e0 as a trial that gained nothing, so that a search knows the way back."""
+    runs = controls_of(history, "e0")
+    return Observation(
+        settings=settings_at(history.experiments["e0"].commit),
+        end=End.MEASURED,
+        gain=0.0,
+        runs=len(runs),
     )
 
 
@@ -88,19 +108,19 @@ def gain_over_start(history: History, experiment: str, *, lower: bool) -> float:
 
 def observations(
     history: History,
-    settings_at: Callable[[str], Settings],
+    settings_at: SettingsAt,
     *,
     lower: bool,
     most: int = 300,
 ) -> Iterator[tuple[str, Observation]]:
-    """Yield what every judged experiment showed, the newest `most` of them, the oldest first.
+    """Yield what e0 and the newest `most` judged experiments showed, the oldest first.
 
     `settings_at` gives the knobs of a commit's code.
     """
+    yield "e0", as_it_was(history, settings_at)
     judged = [name for name in history.verdicts if history.experiments[name].base is not None]
     for name in judged[-most:]:
-        settings = settings_at(history.experiments[name].commit)
-        yield name, observe(history, name, settings, lower=lower)
+        yield name, observe(history, name, settings_at, lower=lower)
 
 
 def _level(history: History, experiment: str) -> float:

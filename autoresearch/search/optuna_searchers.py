@@ -18,7 +18,7 @@ from autoresearch.search.knobs import Settings, Space
 from autoresearch.search.observations import End, Observation
 from autoresearch.search.searchers import Method, Standing, Suggestion
 from autoresearch.search.sites import Value
-from autoresearch.search.turns import promising_turn, random_turn
+from autoresearch.search.turns import first_steps, promising_turn, random_turn
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -69,18 +69,20 @@ class OptunaSearcher:
         study = self._study_of(standing)
         now = standing.now
         chosen = self._turn(standing, self._rng) if self._turn else tuple(now)
+        steps = first_steps(standing, chosen) if self._method is Method.TPE else {}
         with _quiet():
-            if len(chosen) < len(now):
-                pinned = _params(now, standing.space)
-                study.enqueue_trial({n: v for n, v in pinned.items() if n not in chosen})
+            pinned = _params(now | steps, standing.space)
+            left = [n for n in chosen if n not in steps]
+            if len(left) < len(now):
+                study.enqueue_trial({n: v for n, v in pinned.items() if n not in left})
             trial = study.ask(_distributions(standing.space))
-        values = _values(trial.params, standing.space)
+        values = _values(trial.params, standing.space) | steps
         ticket = next(self._tickets)
         self._trials[ticket] = (study, trial)
         return Suggestion(
             ticket=ticket,
             settings=now | {name: values[name] for name in chosen},
-            why=f"{self._method} drew it",
+            why="a first step that way" if steps else f"{self._method} drew it",
         )
 
     def tell(self, ticket: int, observation: Observation) -> None:

@@ -75,7 +75,7 @@ def plan_search(lab: Lab, settings: SearchSettings) -> SearchPlan:
         incumbent=history.kept[-1],
         knobs=space,
         near=tuple(sorted(standing.near)),
-        trials=len(seen),
+        trials=len(seen) - 1,  # e0 is none
         first=tuple(first),
         early_stop=lab.contract.run.early_stop,
     )

@@ -55,7 +55,7 @@ class Surrogate:
         self._inputs = self._shares([one.settings for one in told])
         gains = np.array([one.gain for one in told], dtype=float) - standing.level
         gains = np.maximum(gains, -FARTHEST * sigma)
-        self._variance = max(float(np.mean(gains**2)) / 2 if told else 0.0, sigma**2)
+        self._variances = np.array([self._variance(k.name, told, sigma) for k in self._space])
         # The incumbent's own error is in all gains alike.
         noise = sigma**2 / CONTROLS + np.diag([sigma**2 / max(1, one.runs) for one in told])
         self._inverse: Floats = np.linalg.inv(self._kernel(self._inputs, self._inputs) + noise)
@@ -122,8 +122,16 @@ class Surrogate:
             if knob.nominal:
                 apart[:, :, column] = 10.0 * (apart[:, :, column] != 0)  # none is near another
         each: Floats = np.exp(-0.5 * apart**2)
-        total: Floats = self._variance * each.sum(axis=2)
+        total: Floats = each @ self._variances
         return total
+
+    def _variance(self, knob: str, told: Sequence[Observation], sigma: float) -> float:
+        """Return how much turning a knob matters: as any knob's, until its own trials tell."""
+        bound = FARTHEST * sigma
+        every = [(one, min(abs(one.effect), bound)) for one in told if one.effect is not None]
+        usual = sum(size**2 for _, size in every) / max(1, len(every))
+        own = [size**2 / len(one.turned) for one, size in every if knob in one.turned]
+        return max((usual + sum(own)) / (1 + len(own)), sigma**2 / 4)
 
 
 def _says_much(one: Observation) -> bool:

@@ -6,13 +6,17 @@ passenger. So most trials turn one.
 
 import random
 from collections import Counter
+from collections.abc import Sequence
 
 from autoresearch.search.observations import End
 from autoresearch.search.searchers import Standing
+from autoresearch.search.sites import Value
 from autoresearch.search.surrogate import Surrogate, changed
 
 PAIRS = 0.2  # share of trials that turn two knobs, once each was turned alone
 NEAR_TRIES = 2  # of a knob near a structural keep, before any other is turned
+MOST_TOGETHER = 3  # knobs of a trial that still says something about each
+LEAST_ROOM = 0.1  # of a range, for a step that way
 TIE = 1e-3  # of the best promise: within it chance decides
 
 
@@ -35,6 +39,35 @@ def promising_turn(standing: Standing, rng: random.Random) -> tuple[str, ...]:
     return (first,)
 
 
+def first_steps(standing: Standing, chosen: Sequence[str]) -> dict[str, Value]:
+    """Return values for those of the chosen knobs that were not turned both ways yet.
+
+    The first step goes half the way to the farther end of the range, the second half the way to
+    the nearer one; after them, a sampler has something to go by.
+    """
+    steps: dict[str, Value] = {}
+    for knob in standing.space:
+        if knob.name not in chosen or knob.nominal:
+            continue
+        here = knob.share(knob.value)
+        tried = [
+            knob.share(value) - here
+            for one in standing.seen
+            if one.end is not End.UNTRIED
+            and knob.name in one.turned
+            and len(one.turned) <= MOST_TOGETHER
+            for value in (one.settings[knob.name], one.turned[knob.name])  # if kept, here and back
+        ]
+        for end in sorted((0.0, 1.0), key=lambda end: -abs(end - here)):
+            room = end - here
+            value = knob.at(here + room / 2)
+            untried = not any(step * room > 0 for step in tried)
+            if abs(room) >= LEAST_ROOM and untried and value != knob.value:
+                steps[knob.name] = value
+                break
+    return steps
+
+
 def random_turn(standing: Standing, rng: random.Random) -> tuple[str, ...]:
     """Return one to three knobs, drawn by lot."""
     names = [knob.name for knob in standing.space]
@@ -42,10 +75,9 @@ def random_turn(standing: Standing, rng: random.Random) -> tuple[str, ...]:
 
 
 def tried_alone(standing: Standing) -> Counter[str]:
-    """Count for each knob how often a trial set it to another value than the incumbent has now."""
+    """Count for each knob how many trials turned it, alone or with a few others."""
     tried: Counter[str] = Counter()
     for one in standing.seen:
-        if one.end is not End.UNTRIED:
-            turned = [n for n in changed(one.settings, standing.now) if n in standing.now]
-            tried.update(turned if len(turned) <= 2 else ())
+        if one.end is not End.UNTRIED and len(one.turned) <= MOST_TOGETHER:
+            tried.update(name for name in one.turned if name in standing.now)
     return tried

@@ -17,18 +17,20 @@ LAYERS = 1  # blocks of attention and MLP
 HEADS = 4  # attention heads; WIDTH must be a multiple
 CONTEXT = 16  # positions the model can tell apart; of a longer document it sees the last ones
 MLP_WIDTH = 4 * WIDTH  # numbers inside the MLP
-INIT_STD = 0.3  # spread of all weights at the start
+TABLE_STD = 0.08  # spread of the weights of a table at the start
+MATRIX_STD = 1.0  # the same for the matrices inside the blocks
 BATCH = 64  # documents a step
-LEARNING_RATE = 0.03  # Adam's, at its highest
+LEARNING_RATE = 0.01  # Adam's, at its highest
 WARMUP = 0.0  # share of the budget over which the rate climbs to its highest
 FINAL_RATE = 1.0  # share of the rate that is left when the budget is spent
-BETA1 = 0.99  # what Adam keeps of its mean of gradients, a step
+BETA1 = 0.5  # what Adam keeps of its mean of gradients, a step
 BETA2 = 0.99  # what Adam keeps of its mean of squared gradients, a step
-EPSILON = 1e-6  # keeps Adam from dividing by 0
+EPSILON = 1e-8  # keeps Adam from dividing by 0
 LONGEST_GRADIENT = 50.0  # over all weights together; a longer one is shortened to it
-DECAY_TABLES = 6.0  # share of each weight of a table, times the rate, that is taken off a step
+DECAY_TABLES = 5.0  # share of each weight of a table, times the rate, that is taken off a step
 DECAY_MATRICES = 0.0  # the same for the matrices inside the blocks
 
+TABLES = ("token", "position", "head")  # the weights that stand for letters and places
 CURVE_LINES = 80  # points of the loss curve in a run
 CHECKPOINT_EVERY = 8  # lines of the curve from one saving of the weights to the next
 
@@ -36,13 +38,15 @@ CHECKPOINT_EVERY = 8  # lines of the curve from one saving of the weights to the
 # ---- Model --------------------------------------------------------------------------------------
 def initial_weights(vocab, rng):
     """Return the weights by name: tables, and matrices as (inputs, outputs)."""
-    shapes = {"token": (vocab, WIDTH), "position": (CONTEXT, WIDTH), "head": (WIDTH, vocab)}
+    shapes = {"token": (vocab, WIDTH), "head": (WIDTH, vocab)}
     for layer in range(LAYERS):
         for name in ("query", "key", "value", "mix"):
             shapes[f"{layer}.{name}"] = (WIDTH, WIDTH)
         shapes[f"{layer}.expand"] = (WIDTH, MLP_WIDTH)
         shapes[f"{layer}.shrink"] = (MLP_WIDTH, WIDTH)
-    return {name: parameter(rng.normal(0, INIT_STD, shape)) for name, shape in shapes.items()}
+    shapes["position"] = (CONTEXT, WIDTH)
+    spreads = {name: TABLE_STD if name in TABLES else MATRIX_STD for name in shapes}
+    return {name: parameter(rng.normal(0, spreads[name], shapes[name])) for name in shapes}
 
 
 def parameter(array):
@@ -95,8 +99,7 @@ class Adam:
 
     def __init__(self, weights):
         self.parameters = list(weights.values())
-        tables = ("token", "position", "head")
-        self.decays = [DECAY_TABLES if name in tables else DECAY_MATRICES for name in weights]
+        self.decays = [DECAY_TABLES if name in TABLES else DECAY_MATRICES for name in weights]
         self.means = [np.zeros_like(p.data) for p in self.parameters]
         self.squares = [np.zeros_like(p.data) for p in self.parameters]
         self.steps = 0

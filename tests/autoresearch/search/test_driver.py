@@ -139,7 +139,9 @@ def test_told_to_end_it_leaves_what_is_open_and_the_next_search_takes_it_up(
     found = run_search(reopened, SearchSettings(), searcher=listed, wait=lambda: None)
     assert found.kept == ("e1",)
     assert found.proposed == ()
-    assert [one.end for one in listed.learned] == [End.MEASURED]
+    e0, kept = listed.learned
+    assert (e0.gain, kept.end) == (0.0, End.MEASURED)
+    assert kept.turned == {"SMOOTHING": 30.0}
 
 
 def test_what_others_tried_is_learned_and_their_open_experiments_are_left_alone(
@@ -147,7 +149,7 @@ def test_what_others_tried_is_learned_and_their_open_experiments_are_left_alone(
 ) -> None:
     listed = Listed()
     search(judged_lab, listed)
-    assert [one.settings["SMOOTHING"] for one in listed.learned] == [0.5, 900.0]
+    assert [one.settings["SMOOTHING"] for one in listed.learned] == [30.0, 0.5, 900.0]
     assert "e3" not in judged_lab.history().verdicts
 
 

@@ -15,7 +15,7 @@ from autoresearch.search.optuna_searchers import OptunaSearcher, require_optuna
 from autoresearch.search.searchers import Method, Searcher, Standing
 from autoresearch.search.sites import Value
 from autoresearch.search.surrogate import Surrogate, changed
-from autoresearch.search.turns import promising_turn, tried_alone
+from autoresearch.search.turns import first_steps, promising_turn, tried_alone
 
 Make = Callable[[int], Searcher]
 SPACE: Space = (
@@ -158,11 +158,37 @@ def test_a_trial_out_of_memory_is_a_violated_constraint_and_no_bad_value() -> No
 def test_knobs_near_a_structural_keep_come_first() -> None:
     standing = Standing(space=SPACE, near=frozenset(["DEPTH"]))
     assert promising_turn(standing, random.Random(1)) == ("DEPTH",)
-    tried = tuple(measured(standing.now | {"DEPTH": n}, -2.0) for n in (4, 5))
+    tried = tuple(
+        replace(measured(standing.now | {"DEPTH": n}, -2.0), turned={"DEPTH": 2}) for n in (4, 5)
+    )
     again = replace(standing, seen=tried)
     assert tried_alone(again)["DEPTH"] == 2
     turns = {promising_turn(again, random.Random(seed)) for seed in range(9)}
     assert any(turn[0] != "DEPTH" for turn in turns)
+
+
+class TestFirstSteps:
+    def steps(self, *seen: Observation, rate: float = 0.01) -> Mapping[str, Value]:
+        space = (replace(SPACE[0], value=rate), *SPACE[1:])
+        return first_steps(Standing(space=space, seen=seen), ("RATE", "KIND"))
+
+    def tried(self, rate: float, before: float = 0.01) -> Observation:
+        now = Standing(space=SPACE).now
+        return replace(measured(now | {"RATE": rate}, 0.0), turned={"RATE": before})
+
+    def test_the_first_goes_half_the_way_to_the_farther_end(self) -> None:
+        assert self.steps() == {"RATE": 0.001}  # both are as far; the lower is first
+        assert self.steps(rate=0.1) == {"RATE": 0.003162}
+
+    def test_the_second_goes_the_other_way_and_then_a_sampler_has_the_word(self) -> None:
+        assert self.steps(self.tried(0.001)) == {"RATE": 0.1}
+        assert self.steps(self.tried(0.001), self.tried(0.3)) == {}
+
+    def test_a_step_that_was_kept_is_not_taken_back(self) -> None:
+        assert self.steps(self.tried(0.1, before=0.01), rate=0.1) == {"RATE": 0.3162}
+
+    def test_near_the_end_of_a_range_there_is_no_room_for_one(self) -> None:
+        assert self.steps(self.tried(0.01, before=0.8), rate=0.8) == {}
 
 
 class TestFeasibility:
