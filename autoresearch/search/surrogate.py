@@ -135,7 +135,10 @@ class Surrogate:
 
 
 def _says_much(one: Observation) -> bool:
-    return one.end not in (End.UNTRIED, End.INFEASIBLE)
+    """Return whether it is a change that was tried; e0 is measured, but has no effect."""
+    if one.end is End.MEASURED:
+        return one.effect is not None
+    return one.end in (End.STOPPED, End.FAILED)
 
 
 def noise_of(seen: Sequence[Observation]) -> float | None:
