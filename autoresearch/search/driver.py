@@ -70,10 +70,10 @@ def run_search(
 def make_searcher(settings: SearchSettings) -> Searcher:
     """Return the searcher of the settings' method; raise LabError without optuna."""
     if settings.method is Method.FACTORIAL:
-        from autoresearch.search.factorial import FactorialSearcher
+        from autoresearch.search.methods.factorial import FactorialSearcher
 
         return FactorialSearcher(settings.seed)
-    from autoresearch.search.optuna_searchers import OptunaSearcher
+    from autoresearch.search.methods.optuna_searchers import OptunaSearcher
 
     return OptunaSearcher(settings.method, settings.seed)
 
@@ -222,7 +222,7 @@ class _Search:
 
     def _propose(self) -> bool:
         """Propose one experiment and start its first run; return whether there was one to make."""
-        from autoresearch.search.feasibility import Feasibility  # numpy
+        from autoresearch.search.methods.feasibility import Feasibility  # numpy
 
         for _ in range(MOST_REFUSED):
             history = self._lab.history()
@@ -257,7 +257,7 @@ class _Search:
         return False
 
     def _commit(self, standing: Standing, suggestion: Suggestion, edits: "list[Edit]") -> str:
-        from autoresearch.search.surrogate import Surrogate  # numpy
+        from autoresearch.search.methods.surrogate import Surrogate  # numpy
 
         surrogate = Surrogate(standing)
         prediction = surrogate.predict(suggestion.settings)

@@ -41,7 +41,7 @@ def plan_search(lab: Lab, settings: SearchSettings) -> SearchPlan:
 
     Raises what `run_search` raises before it starts.
     """
-    from autoresearch.search.surrogate import Surrogate  # numpy
+    from autoresearch.search.methods.surrogate import Surrogate  # numpy
 
     searcher, knobs, history = make_searcher(settings), LabKnobs(lab, settings.knobs), lab.history()
     lower = lower_is_better(lab.contract)

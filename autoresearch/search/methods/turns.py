@@ -8,10 +8,10 @@ import random
 from collections import Counter
 from collections.abc import Sequence
 
+from autoresearch.search.methods.surrogate import Surrogate, changed
 from autoresearch.search.observations import End
 from autoresearch.search.searchers import Standing
 from autoresearch.search.sites import Value
-from autoresearch.search.surrogate import Surrogate, changed
 
 PAIRS = 0.2  # share of trials that turn two knobs, once each was turned alone
 NEAR_TRIES = 2  # of a knob near a structural keep, before any other is turned

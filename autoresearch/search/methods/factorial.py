@@ -12,12 +12,12 @@ from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from autoresearch.search.designs import MOST_KNOBS, design, estimate
 from autoresearch.search.knobs import Knob
+from autoresearch.search.methods.designs import MOST_KNOBS, design, estimate
+from autoresearch.search.methods.surrogate import noise_of
 from autoresearch.search.observations import End, Observation
 from autoresearch.search.searchers import Standing, Suggestion
 from autoresearch.search.sites import Value
-from autoresearch.search.surrogate import noise_of
 
 STEP = 0.3  # of a knob's range, in shares
 CONTROLS = 6  # runs that the incumbent has at least

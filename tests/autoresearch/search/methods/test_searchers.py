@@ -7,15 +7,15 @@ from dataclasses import replace
 
 import pytest
 
-from autoresearch.search.factorial import FactorialSearcher
-from autoresearch.search.feasibility import Feasibility
 from autoresearch.search.knobs import Knob, Space
+from autoresearch.search.methods.factorial import FactorialSearcher
+from autoresearch.search.methods.feasibility import Feasibility
+from autoresearch.search.methods.optuna_searchers import OptunaSearcher, require_optuna
+from autoresearch.search.methods.surrogate import Surrogate, changed
+from autoresearch.search.methods.turns import first_steps, promising_turn, tried_alone
 from autoresearch.search.observations import End, Observation
-from autoresearch.search.optuna_searchers import OptunaSearcher, require_optuna
 from autoresearch.search.searchers import Method, Searcher, Standing
 from autoresearch.search.sites import Value
-from autoresearch.search.surrogate import Surrogate, changed
-from autoresearch.search.turns import first_steps, promising_turn, tried_alone
 
 Make = Callable[[int], Searcher]
 SPACE: Space = (

@@ -5,9 +5,9 @@ from itertools import combinations
 
 import pytest
 
-from autoresearch.search.designs import design, estimate
-from autoresearch.search.factorial import FactorialSearcher
 from autoresearch.search.knobs import Knob
+from autoresearch.search.methods.designs import design, estimate
+from autoresearch.search.methods.factorial import FactorialSearcher
 from autoresearch.search.observations import End, Observation
 from autoresearch.search.searchers import Standing, Suggestion
 

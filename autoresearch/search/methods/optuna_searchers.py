@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from autoresearch.errors import LabError
 from autoresearch.search.knobs import Settings, Space
+from autoresearch.search.methods.turns import first_steps, promising_turn, random_turn
 from autoresearch.search.observations import End, Observation
 from autoresearch.search.searchers import Method, Standing, Suggestion
 from autoresearch.search.sites import Value
-from autoresearch.search.turns import first_steps, promising_turn, random_turn
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution

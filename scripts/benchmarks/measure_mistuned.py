@@ -1,7 +1,7 @@
 """Measure what mending each flaw of microgpt-mistuned is worth, and each decoy: many paired runs.
 
-uv run python scripts/measure_mistuned.py --pairs 24
-uv run python scripts/measure_mistuned.py --show           the table of what was measured
+uv run python scripts/benchmarks/measure_mistuned.py --pairs 24
+uv run python scripts/benchmarks/measure_mistuned.py --show           the table of what was measured
 
 Which they are stands in tests/data/mistuned.json. Every variant of the code is run in a lab, in its
 sandbox and scored on its held-out names, with the same seeds and the same orders of the data; none
@@ -21,7 +21,7 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT))
 
 from autoresearch.lab import Lab  # noqa: E402
