@@ -46,6 +46,12 @@ def _score(folder: Path) -> int:
     return score_run(folder)
 
 
+def _search(settings: Path) -> int:
+    from autoresearch.search.process import search_process
+
+    return search_process(settings)
+
+
 def _campaign(folder: Path) -> int:
     from autoresearch.campaigns.guardian import guard
 
@@ -75,6 +81,7 @@ _IN_FOLDER: Mapping[str, Callable[[Path], int]] = {
     "supervise_undisturbed": _supervise_undisturbed,
     "environment": _environment,
     "score": _score,
+    "search": _search,
     "campaign": _campaign,
 }
 

@@ -22,6 +22,7 @@ from server.commands import (
     redteam,
     replay,
     scaling,
+    search,
 )
 from server.commands.init import command as init
 from server.commands.teach import authoring, learning, own_model
@@ -68,6 +69,7 @@ def build_app() -> App:
     app.command(league.league)
     app.command(replay.replay)
     app.command(scaling.scale)
+    app.command(search.search)
     app.command(redteam.redteam)
     app.command(calibration.aa_test)
     app.command(calibration.replay_log_command, name="replay-log")

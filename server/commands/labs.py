@@ -5,11 +5,11 @@ from typing import Annotated
 from cyclopts import Parameter
 from rich.text import Text
 
+from autoresearch.contract_tables.metric import Metric
 from autoresearch.errors import LabError
 from autoresearch.lab import Lab
 from autoresearch.ledger.history import History
 from autoresearch.memory.idea_tree import idea_tree
-from autoresearch.metric_table import Metric
 from autoresearch.records import Experiment, Verdict
 from autoresearch.run_output.log_digest import clean_lines
 from autoresearch.system.home import default_home, lab_names

@@ -7,7 +7,7 @@ in quotes.
 from collections.abc import Iterable, Sequence
 
 from autoresearch.common.text import cut
-from autoresearch.metric_table import Metric
+from autoresearch.contract_tables.metric import Metric
 from autoresearch.records import EndCause, Outcome, Prediction, RunState, Verdict
 from autoresearch.run_output.curve import CurvePoint
 from autoresearch.verdicts.ending import Ending

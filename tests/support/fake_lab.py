@@ -9,11 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+from autoresearch.contract_tables.metric import Metric
 from autoresearch.errors import InvalidStateError, NotFoundError, PatchRefusedError
 from autoresearch.ledger.events import Entry
 from autoresearch.loop.scaling import ScalingView
 from autoresearch.memory.claims import Claim
-from autoresearch.metric_table import Metric
 from autoresearch.patches.code_sections import Knob, Span
 from autoresearch.records import (
     Experiment,

@@ -441,6 +441,8 @@ def test_from_uvs_cache_the_command_is_uvx_from_the_same_source(monkeypatch, tmp
     [
         ("/d", ("scipy", "matplotlib"), "/d[scaling]"),
         ("/d", ("matplotlib",), "/d[plots]"),
+        ("/d", ("optuna",), "/d[search]"),
+        ("/d", ("scipy", "matplotlib", "optuna"), "/d[scaling,search]"),
         (None, ("scipy",), "autoresearch-mcp[scaling]"),
         ("git+https://x/y@abc", ("scipy",), "autoresearch-mcp[scaling] @ git+https://x/y@abc"),
     ],
