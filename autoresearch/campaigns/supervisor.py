@@ -39,7 +39,7 @@ from autoresearch.system.locks import try_lock
 TICK_S = 1.0
 CARE_S = 5.0  # between two looks at experiments that nobody looks after
 SAVE_S = 10.0  # between two writings of the seconds worked
-LAST_WORDS_S = 60.0  # for agents that have concluded everything
+LAST_WORDS_S = 120.0  # for agents that have concluded everything
 WAVE = 8  # experiments that a search takes when the ladder says so
 FEWEST_MB = 500.0  # free on the lab's disk; below it no agent is started
 
