@@ -110,7 +110,12 @@ class Ledger:
         marks = self.lab.folder / "marks"
         said = b"".join(stream) + b"done\n"
         self.lab.repository.git.run(
-            "fast-import", "--quiet", "--done", f"--export-marks={marks}", stdin=said
+            "fast-import",
+            "--quiet",
+            "--done",
+            f"--export-marks={marks}",
+            stdin=said,
+            timeout_s=3600,
         )
         found = [""] * (count + 1)
         for line in marks.read_text().splitlines():
