@@ -9,7 +9,7 @@ from autoresearch.loop.open_lab import OpenLab
 from autoresearch.loop.stacking import Spans, near_misses
 from autoresearch.memory.dead_ends import ReopenedDeadEnd, reopened
 from autoresearch.patches.code_sections import LineMap
-from autoresearch.records import Experiment, Outcome
+from autoresearch.records import Experiment, FileChange, Outcome
 
 Maps = dict[str, LineMap]  # from a base's lines, by its commit
 KnownSpans = dict[str, list[tuple[int, int]]]  # by an experiment's commit
@@ -62,13 +62,31 @@ def stackable(lab: OpenLab, history: History) -> tuple[str, ...]:
     return near_misses(history, all_touched(lab, history))
 
 
-def reopened_dead_ends(lab: OpenLab, history: History) -> tuple[ReopenedDeadEnd, ...]:
-    """Return the dead ends that are worth another look, the most promising first."""
+def reopened_dead_ends(
+    lab: OpenLab, history: History, changes: Sequence[FileChange] | None = None
+) -> tuple[ReopenedDeadEnd, ...]:
+    """Return the dead ends that are worth another look, the most promising first.
+
+    `changes` are those of a patch on the incumbent; then only dead ends on its lines are returned.
+    """
     if not any(v.outcome is Outcome.DISCARD for v in history.verdicts.values()):
         return ()
     if len(history.kept) == 1 and not history.reversals:
         return ()  # all are on e0, which is the incumbent
-    return reopened(history, all_touched(lab, history))
+    touched = all_touched(lab, history)
+    if changes is None:
+        return reopened(history, touched)
+    on_lines = [
+        name
+        for name, spans in touched.items()
+        if any(
+            a <= last and first <= b
+            for change in changes
+            for a, b in spans.get(change.path, ())
+            for first, last in change.spans
+        )
+    ]
+    return reopened(history, touched, among=on_lines)
 
 
 def all_touched(lab: OpenLab, history: History) -> dict[str, Spans]:

@@ -43,22 +43,27 @@ class ReopenedDeadEnd:
 
 
 def reopened(
-    history: History, touched: Mapping[str, Spans], most: int = MOST
+    history: History,
+    touched: Mapping[str, Spans],
+    *,
+    among: Iterable[str] | None = None,
+    most: int = MOST,
 ) -> tuple[ReopenedDeadEnd, ...]:
     """Return the dead ends that reopen, the most promising first.
 
     Args:
         history: The lab's history.
         touched: By experiment, the lines of the incumbent's files that it changed.
+        among: The experiments that are looked at; None looks at all.
         most: How many are returned.
     """
     again = {e.reopened_from for e in history.experiments.values()}
     stacked = {name for e in history.experiments.values() for name in e.stack}
     since = _Since(history, touched)
     found = [
-        (name, verdict.effect, reason)
-        for name, verdict in history.verdicts.items()
-        if verdict.outcome is Outcome.DISCARD and name not in again and name not in stacked
+        (name, history.verdicts[name].effect, reason)
+        for name in (history.verdicts if among is None else among)
+        if _failed(history, name) and name not in again and name not in stacked
         for reason in [since.reason(name)]
         if reason is not None
     ]
@@ -76,6 +81,11 @@ def reopened(
         )
         for name, effect, (why, lines) in found[:most]
     )
+
+
+def _failed(history: History, name: str) -> bool:
+    verdict = history.verdicts.get(name)
+    return verdict is not None and verdict.outcome is Outcome.DISCARD
 
 
 class _Since:
