@@ -18,6 +18,7 @@ from autoresearch.equivalence.harmless_calls import (
     USING_UP,
 )
 from autoresearch.equivalence.local_names import parameters_of
+from autoresearch.equivalence.walking import children, walk
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 _IDLE = (
@@ -74,7 +75,7 @@ class Scope:
     """Names of one module whose bindings have names of their own, and what they are known to be."""
 
     def __init__(self, tree: ast.Module) -> None:
-        nodes = list(ast.walk(tree))
+        nodes = list(walk(tree))
         stores = Counter(name for node in nodes for name in _stores(node))
         self.stores = stores
         self.modules = _module_aliases(nodes, stores)
@@ -98,7 +99,7 @@ class Scope:
         """Count anew how often each name is used."""
         self.loads = Counter(
             node.id
-            for node in ast.walk(tree)
+            for node in walk(tree)
             if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
         )
 
@@ -136,7 +137,7 @@ class Scope:
     def names(self, node: ast.stmt) -> frozenset[str]:
         """Return all names in a statement."""
         if node not in self._names:
-            found = {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
+            found = {one.id for one in walk(node) if isinstance(one, ast.Name)}
             self._names[node] = frozenset(found)
         return self._names[node]
 
@@ -176,7 +177,7 @@ class Scope:
         return found
 
     def _children(self, node: ast.AST, least: Touch) -> Effects:
-        found = Effects(touch=least) | self.all(ast.iter_child_nodes(node))
+        found = Effects(touch=least) | self.all(children(node))
         if found.touch is Touch.ACTS:  # whatever it calls may use what functions share
             return found | Effects(reads=self.shared, writes=self.rebound)
         return found
@@ -218,7 +219,7 @@ class Scope:
         parts: list[ast.AST] = [call.func, *call.keywords]
         for given in call.args:  # a generator is used up by the call
             lazy = isinstance(given, ast.GeneratorExp)
-            parts += ast.iter_child_nodes(given) if lazy else [given]
+            parts += children(given) if lazy else [given]
         return self.all(parts) | Effects(touch=Touch.LOOKS, writes=_used_up(call))
 
     def _is_pure(self, call: ast.Call) -> bool:
@@ -286,7 +287,7 @@ def _used_up(call: ast.Call) -> frozenset[str]:
 
 def _may_use_up(function: ast.FunctionDef) -> bool:
     """Return whether a function may use up an iterator, or hands out values one by one."""
-    for node in ast.walk(function):
+    for node in walk(function):
         match node:
             case ast.For(iter=given) | ast.comprehension(iter=given):
                 called = given.func if isinstance(given, ast.Call) else None
@@ -369,10 +370,10 @@ def _shared(nodes: Iterable[ast.AST]) -> frozenset[str]:
     found: set[str] = set()
     for node in nodes:
         if isinstance(node, _FUNCTIONS):
-            used = {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
+            used = {one.id for one in walk(node) if isinstance(one, ast.Name)}
             found |= used - set(_bound_inside(node))
         elif isinstance(node, ast.GeneratorExp):
-            found |= {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
+            found |= {one.id for one in walk(node) if isinstance(one, ast.Name)}
     return frozenset(found)
 
 
@@ -386,4 +387,4 @@ def _bound_inside(function: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
         if not isinstance(node, ast.Global | ast.Nonlocal):
             yield from _stores(node)
         if not isinstance(node, (*_FUNCTIONS, ast.ClassDef)):
-            stack += ast.iter_child_nodes(node)
+            stack += children(node)

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from autoresearch.equivalence.local_names import bound_names, parameters_of
+from autoresearch.equivalence.walking import walk
 
 Interface = frozenset[str]  # "train.py:load", and "train.py:load(path)" for a parameter
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -28,13 +29,13 @@ def interface(trees: Mapping[str, ast.Module]) -> Interface:
 def free_names(trees: Mapping[str, ast.Module], path: str, fixed: Interface) -> set[str]:
     """Return the module-level names of one file that may be called anything."""
     tree = trees[path]
-    if any(isinstance(node, ast.Name) and node.id in _LOOKS for node in ast.walk(tree)):
+    if any(isinstance(node, ast.Name) and node.id in _LOOKS for node in walk(tree)):
         return set()
     bound = {name for name in bound_names(tree.body) if name.isidentifier()}
-    taken = _texts(tree) | {name for node in ast.walk(tree) for name in _global_names(node)}
+    taken = _texts(tree) | {name for node in walk(tree) for name in _global_names(node)}
     for other, code in trees.items():
         if other != path:
-            taken |= _texts(code) | {n.id for n in ast.walk(code) if isinstance(n, ast.Name)}
+            taken |= _texts(code) | {n.id for n in walk(code) if isinstance(n, ast.Name)}
     return {
         name
         for name in bound - taken
@@ -54,7 +55,7 @@ def free_parameters(
     }.union(*(_texts(tree) for tree in trees.values()))
     qualified = {function: name for name, function in _functions(trees[path].body, f"{path}:")}
     free: dict[ast.AST, frozenset[str]] = {}
-    for node in ast.walk(trees[path]):
+    for node in walk(trees[path]):
         if not isinstance(node, _Function | ast.Lambda):
             continue
         if isinstance(node, _Function) and node.decorator_list:
@@ -79,7 +80,7 @@ def _functions(body: list[ast.stmt], prefix: str) -> Iterator[tuple[str, _Functi
 
 
 def _keywords(tree: ast.Module) -> Iterator[ast.keyword]:
-    return (node for node in ast.walk(tree) if isinstance(node, ast.keyword))
+    return (node for node in walk(tree) if isinstance(node, ast.keyword))
 
 
 def _global_names(node: ast.AST) -> list[str]:
@@ -89,7 +90,7 @@ def _global_names(node: ast.AST) -> list[str]:
 def _texts(tree: ast.Module) -> set[str]:
     """Return the attributes of a file, and its texts that could be names."""
     found: set[str] = set()
-    for node in ast.walk(tree):
+    for node in walk(tree):
         if isinstance(node, ast.Attribute):
             found.add(node.attr)
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):

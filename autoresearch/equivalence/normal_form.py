@@ -23,6 +23,7 @@ from autoresearch.equivalence.local_names import rename_locals
 from autoresearch.equivalence.rewrites import rewrite
 from autoresearch.equivalence.statement_order import put_in_order, text_of
 from autoresearch.equivalence.temporaries import inline, plain_assignments, split_loop_variables
+from autoresearch.equivalence.walking import walk
 
 VERSION = 1  # a ledger has it beside each hash: hashes of two versions are not compared
 _UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
@@ -73,7 +74,7 @@ def _parsed(files: Files) -> dict[str, ast.Module]:
 
 def _fill(tree: ast.Module) -> None:
     """Put a `pass` where nothing is left of a body."""
-    for node in ast.walk(tree):
+    for node in walk(tree):
         if getattr(node, "body", None) == []:
             node.body = [ast.Pass()]  # type: ignore[attr-defined]
 
@@ -84,8 +85,8 @@ def _normal_text(
     """Return one file's normal form, None if it is nested too deeply."""
     try:
         rename_locals(tree, names, parameters)
-        split_loop_variables(tree, Scope(tree))
         scope = Scope(tree)
+        split_loop_variables(tree, scope)
         for _ in range(_ROUNDS):
             fold_constants(tree)
             rewrite(tree, scope)

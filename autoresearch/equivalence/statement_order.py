@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
 from autoresearch.equivalence.effects import Scope
+from autoresearch.equivalence.walking import children, walk
 
 _ROUNDS = 4
 _MOST_STATEMENTS = 500  # of one block; more stay in their order
@@ -84,7 +85,7 @@ def _colours(tree: ast.Module) -> Mapping[str, str]:
     """Return the colour of each free name."""
     items = [
         list(tokens(node, whole=False))
-        for node in ast.walk(tree)
+        for node in walk(tree)
         if isinstance(node, ast.stmt | ast.ExceptHandler | ast.match_case)
     ]
     items = [item for item in items if any(is_name for is_name, _ in item)]
@@ -105,7 +106,7 @@ def _colours(tree: ast.Module) -> Mapping[str, str]:
 
 def _sort_all(node: ast.AST, scope: Scope, keys: "_Keys") -> None:
     """Sort the innermost blocks first, since the keys of statements contain their blocks."""
-    for child in ast.iter_child_nodes(node):
+    for child in children(node):
         _sort_all(child, scope, keys)
     if isinstance(node, ast.ClassDef):
         _sort_methods(node, keys)

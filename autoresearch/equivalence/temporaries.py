@@ -8,6 +8,7 @@ import ast
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from autoresearch.equivalence.effects import Effects, Scope, Touch
+from autoresearch.equivalence.walking import children, walk
 
 _MOST_ROUNDS = 20
 _GIVING = (
@@ -20,9 +21,9 @@ _FRESH = (ast.Constant, ast.BinOp, ast.UnaryOp, ast.Compare)
 def split_loop_variables(tree: ast.Module, scope: Scope) -> None:
     """Give each loop's variable a name of its own, where no loop uses what another one left."""
     loops: dict[str, list[ast.For]] = {}
-    for node in ast.walk(tree):
+    for node in walk(tree):
         if isinstance(node, ast.For):
-            for name in {n.id for n in ast.walk(node.target) if isinstance(n, ast.Name)}:
+            for name in {n.id for n in walk(node.target) if isinstance(n, ast.Name)}:
                 loops.setdefault(name, []).append(node)
     for name, found in loops.items():
         if len(found) < 2 or not _is_own(name) or name in scope.shared:
@@ -36,7 +37,7 @@ def split_loop_variables(tree: ast.Module, scope: Scope) -> None:
 
 
 def _named(name: str, within: Sequence[ast.AST]) -> list[ast.Name]:
-    nodes = [node for part in within for node in ast.walk(part)]
+    nodes = [node for part in within for node in walk(part)]
     return [node for node in nodes if isinstance(node, ast.Name) and node.id == name]
 
 
@@ -61,7 +62,7 @@ def plain_assignments(tree: ast.Module, scope: Scope) -> None:
 def _aliased(tree: ast.Module) -> set[str]:
     """Return the names whose objects may be held elsewhere: not made here, or given away."""
     found: set[str] = set()
-    for node in ast.walk(tree):
+    for node in walk(tree):
         match node:
             case ast.Assign(targets=targets, value=value):
                 fresh = isinstance(value, _FRESH)
@@ -77,12 +78,12 @@ def _aliased(tree: ast.Module) -> set[str]:
             case ast.arg():
                 found.add(node.arg)
         if isinstance(node, _GIVING):
-            found |= _given(ast.iter_child_nodes(node))
+            found |= _given(children(node))
     return found
 
 
 def _held(target: ast.expr) -> set[str]:
-    return {node.id for node in ast.walk(target) if isinstance(node, ast.Name)}
+    return {node.id for node in walk(target) if isinstance(node, ast.Name)}
 
 
 def _given(nodes: Iterable[ast.AST]) -> set[str]:
@@ -93,7 +94,7 @@ def _looked_into(value: ast.expr) -> set[str]:
     """Return the names of objects of which a part, perhaps a view, is in a value."""
     return {
         node.value.id
-        for node in ast.walk(value)
+        for node in walk(value)
         if isinstance(node, ast.Subscript | ast.Attribute) and isinstance(node.value, ast.Name)
     }
 
@@ -101,15 +102,15 @@ def _looked_into(value: ast.expr) -> set[str]:
 def inline(tree: ast.Module, scope: Scope) -> None:
     """Put constants and values that are used once where they are used, and drop what is unused."""
     _replace_constants(tree, scope)
+    scope.count_loads(tree)
     for _ in range(_MOST_ROUNDS):
-        scope.count_loads(tree)
         if not any([_inline_in(block, scope, block is tree.body) for block in blocks(tree)]):  # noqa: C419 (all of them)
             return
 
 
 def blocks(tree: ast.AST) -> Iterator[list[ast.stmt]]:
     """Yield each list of statements outside the bodies of classes, the module's own first."""
-    for node in ast.walk(tree):
+    for node in walk(tree):
         if isinstance(node, ast.ClassDef):
             continue
         for name in ("body", "orelse", "finalbody"):
@@ -125,7 +126,7 @@ def _is_own(name: str) -> bool:
 def _replace_constants(tree: ast.Module, scope: Scope) -> None:
     """Replace own names that are bound once to a literal, before any use, by the literal."""
     known: dict[str, ast.Constant] = {}
-    inner = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    inner = [node for node in walk(tree) if isinstance(node, ast.FunctionDef)]
     owners: list[ast.Module | ast.FunctionDef] = [tree, *inner]
     for owner in owners:
         seen: set[str] = set()
@@ -135,7 +136,7 @@ def _replace_constants(tree: ast.Module, scope: Scope) -> None:
             used = scope.loads[name] > 0 if owner is tree else name not in seen
             if name and isinstance(value, ast.Constant) and used:
                 known[name] = value
-            seen |= {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+            seen |= {n.id for n in walk(node) if isinstance(n, ast.Name)}
     if not known:
         return
     _Literals(known).visit(tree)
@@ -169,7 +170,7 @@ def _inline_in(block: list[ast.stmt], scope: Scope, is_module: bool) -> bool:
     while place < len(block):
         node = block[place]
         if not is_module and len(block) > 1 and _is_unused(node, scope):
-            scope.loads.subtract(n.id for n in ast.walk(node) if isinstance(n, ast.Name))
+            scope.loads.subtract(n.id for n in walk(node) if isinstance(n, ast.Name))
         elif not _inlined(block, place, effects, scope):
             place += 1
             continue
@@ -197,7 +198,7 @@ def _inlined(block: list[ast.stmt], place: int, effects: list[Effects], scope: S
 
 
 def _uses(node: ast.AST, name: str) -> bool:
-    return any(isinstance(one, ast.Name) and one.id == name for one in ast.walk(node))
+    return any(isinstance(one, ast.Name) and one.id == name for one in walk(node))
 
 
 def _is_unused(node: ast.stmt, scope: Scope) -> bool:
@@ -221,8 +222,8 @@ def _put(name: str, value: ast.expr, into: ast.stmt, effects: Effects, scope: Sc
             return False
     before = Effects()
     if isinstance(into, ast.AugAssign):
-        before = scope.all(ast.iter_child_nodes(into.target))  # it is looked into first
-        names = {node.id for node in ast.walk(into.target) if isinstance(node, ast.Name)}
+        before = scope.all(children(into.target))  # it is looked into first
+        names = {node.id for node in walk(into.target) if isinstance(node, ast.Name)}
         before |= Effects(reads=frozenset(names), touch=Touch.LOOKS)
     root = getattr(into, field)
     if root is None:
@@ -277,4 +278,4 @@ def _parts(node: ast.expr) -> list[ast.expr]:  # noqa: PLR0911 (one a kind)
             return [part for pair in pairs for part in pair if part is not None]
         case ast.Lambda() | ast.NamedExpr():
             return []
-    return [part for part in ast.iter_child_nodes(node) if isinstance(part, ast.expr)]
+    return [part for part in children(node) if isinstance(part, ast.expr)]

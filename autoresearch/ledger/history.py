@@ -213,7 +213,8 @@ class History:
                 f"{verdict.experiment} is judged against {verdict.base}, but its base is {base}."
             )
             return Contradiction("wrong_base", words)
-        newest = max((v.judge_version for v in self.verdicts.values()), default=0)
+        last = next(reversed(self.verdicts.values()), None)
+        newest = last.judge_version if last else 0  # versions never fall
         if verdict.judge_version < newest:
             return Contradiction(
                 "older_judge",

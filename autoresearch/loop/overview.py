@@ -76,10 +76,7 @@ def _regions(lab: OpenLab, history: History) -> tuple[Region, ...]:
     for path in lab.repository.matching(commit, lab.contract.edit.allow):
         touched = touched_lines(lab, history, path).values()
         for span in definitions(lab.read_file(path, commit)):
-            count = sum(
-                any(a <= span.last and span.first <= b for a, b in spans) for spans in touched
-            )
-            if count == 0:
+            if not any(a <= span.last and span.first <= b for spans in touched for a, b in spans):
                 found.append(
                     Region(
                         path=path, name=span.name, first=span.first, last=span.last, experiments=0

@@ -49,6 +49,7 @@ class _Checked:
 
     patch: PreparedPatch
     normal_form: str
+    dead_ends: tuple[ReopenedDeadEnd, ...] = ()  # on its lines, that reopened
 
 
 def propose(
@@ -88,14 +89,13 @@ def propose(
     history = lab.history()
     refuse_at_the_end(history, lab.contract, time.time())
     refuse_beyond_campaign(history, proposer)
-    dead_ends = () if stack else reopened_dead_ends(lab, history)
     found = _prepare(
         lab,
         history,
         edits=edits,
         diff=diff,
         tree=stacked_tree(lab, stack) if stack else None,
-        again=[one.experiment for one in dead_ends],
+        again=not stack,
     )
     refuse_vetoed(history, found.patch.changes)
     idea = _Idea(
@@ -103,7 +103,7 @@ def propose(
         prediction=prediction,
         proposer=proposer,
         stack=tuple(stack),
-        reopened_from=_dead_end_of(lab, history, found.patch, dead_ends),
+        reopened_from=_dead_end_of(lab, history, found),
     )
     return _record(lab, history.kept[-1], found, idea)
 
@@ -209,11 +209,11 @@ def _prepare(
     edits: Sequence[Edit] = (),
     diff: str = "",
     tree: str | None = None,
-    again: Collection[str] = (),
+    again: bool = False,
 ) -> _Checked:
     """Prepare a patch on the incumbent; raise PatchRefusedError if it may not be proposed.
 
-    `again` are the experiments whose code may be proposed once more.
+    With `again`, the code of a reopened dead end may be proposed once more.
     """
     allow = lab.contract.edit.allow
     patch = prepare(
@@ -224,14 +224,16 @@ def _prepare(
         tree=tree,
         allow=allow,
     )
+    dead_ends = reopened_dead_ends(lab, history, patch.changes) if again else ()
+    open_again = [one.experiment for one in dead_ends]
     form = form_of(lab.repository, history, dict(patch.files), allow)
     for known in history.experiments.values():
         if known.fingerprint == patch.fingerprint:
-            _refuse_repeat(history, known, again, disguised=False)
+            _refuse_repeat(history, known, open_again, disguised=False)
     for known in same_code(lab.repository, history, form, allow):
         if patch.simpler <= known.simpler:  # else it is a simplification, which has its own test
-            _refuse_repeat(history, known, again, disguised=True)
-    return _Checked(patch=patch, normal_form=form)
+            _refuse_repeat(history, known, open_again, disguised=True)
+    return _Checked(patch=patch, normal_form=form, dead_ends=dead_ends)
 
 
 def _refuse_repeat(
@@ -257,17 +259,15 @@ def _refuse_repeat(
     )
 
 
-def _dead_end_of(
-    lab: OpenLab, history: History, patch: PreparedPatch, dead_ends: Sequence[ReopenedDeadEnd]
-) -> str | None:
+def _dead_end_of(lab: OpenLab, history: History, found: _Checked) -> str | None:
     """Return the reopened dead end that this patch tries again, None if it is none."""
-    paths = {change.path for change in patch.changes}
-    known = [history.experiments[one.experiment] for one in dead_ends]
+    paths = {change.path for change in found.patch.changes}
+    known = [history.experiments[one.experiment] for one in found.dead_ends]
     near_by = [e for e in known if {change.path for change in e.changes} == paths]
     if not near_by:
         return None
     base = history.experiments[history.kept[-1]].commit
-    mine = read_change(lab.repository.diff(base, patch.tree))
+    mine = read_change(lab.repository.diff(base, found.patch.tree))
     for earlier in near_by[:MOST_COMPARED]:
         if near(change_of(lab.repository, history, earlier), mine):
             return earlier.id

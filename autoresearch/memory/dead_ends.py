@@ -6,6 +6,7 @@ kept since that its verdict is about another program. Pure: a history, and which
 incumbent's files each experiment touched.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -17,6 +18,7 @@ from autoresearch.verdicts.evidence import lineage
 NEAR_LINES = 8  # so far from its own lines a later change still is around them
 FEWEST_LINES = 3  # of later keeps, around its own
 FEWEST_KEEPS = 5  # later ones, wherever they are
+MOST = 200  # that are looked for at once
 
 Spans = Mapping[str, Sequence[tuple[int, int]]]  # path: lines of the incumbent's file
 
@@ -40,67 +42,122 @@ class ReopenedDeadEnd:
     effect: float | None = None  # that it had
 
 
-def reopened(history: History, touched: Mapping[str, Spans]) -> tuple[ReopenedDeadEnd, ...]:
+def reopened(
+    history: History,
+    touched: Mapping[str, Spans],
+    *,
+    among: Iterable[str] | None = None,
+    most: int = MOST,
+) -> tuple[ReopenedDeadEnd, ...]:
     """Return the dead ends that reopen, the most promising first.
 
     Args:
         history: The lab's history.
         touched: By experiment, the lines of the incumbent's files that it changed.
+        among: The experiments that are looked at; None looks at all.
+        most: How many are returned.
     """
     again = {e.reopened_from for e in history.experiments.values()}
     stacked = {name for e in history.experiments.values() for name in e.stack}
-    found = []
-    for name, verdict in history.verdicts.items():
-        if verdict.outcome is not Outcome.DISCARD or name in again | stacked:
-            continue
-        one = _reason(history, touched, name, verdict.effect)
-        if one is not None:
-            found.append(one)
+    since = _Since(history, touched)
+    found = [
+        (name, history.verdicts[name].effect, reason)
+        for name in (history.verdicts if among is None else among)
+        if _failed(history, name) and name not in again and name not in stacked
+        for reason in [since.reason(name)]
+        if reason is not None
+    ]
     order = list(Reopening)
-    return tuple(
-        sorted(
-            found,
-            key=lambda one: (
-                order.index(one.why),
-                -one.lines,
-                -len(one.keeps),
-                -(one.effect if one.effect is not None else float("-inf")),
-            ),
+    found.sort(
+        key=lambda one: (
+            order.index(one[2][0]),
+            -one[2][1],
+            -(one[1] if one[1] is not None else float("inf")),
         )
+    )
+    return tuple(
+        ReopenedDeadEnd(
+            experiment=name, why=why, keeps=since.keeps(name, why), lines=lines, effect=effect
+        )
+        for name, effect, (why, lines) in found[:most]
     )
 
 
-def _reason(
-    history: History, touched: Mapping[str, Spans], name: str, effect: float | None
-) -> ReopenedDeadEnd | None:
-    below = lineage(history, name)[:-1]
-    gone = tuple(base for base in below if base in history.reversals)
-    if gone:
-        return ReopenedDeadEnd(
-            experiment=name, why=Reopening.BASE_REVERSED, keeps=gone, effect=effect
+def _failed(history: History, name: str) -> bool:
+    verdict = history.verdicts.get(name)
+    return verdict is not None and verdict.outcome is Outcome.DISCARD
+
+
+class _Since:
+    """What happened to the kept line since each base, kept by base: many fail on one."""
+
+    def __init__(self, history: History, touched: Mapping[str, Spans]) -> None:
+        self.history, self.touched = history, touched
+        self.places = {name: place for place, name in enumerate(history.kept)}
+        self.counts: dict[tuple[int, str], list[int]] = {}
+
+    def reason(self, name: str) -> tuple[Reopening, int] | None:
+        """Return why a discarded experiment reopens, and how many lines changed around its own."""
+        base = self.history.experiments[name].base
+        place = self.places.get(base or "")
+        if place is None:
+            return (Reopening.BASE_REVERSED, 0) if self._reversed(name) else None
+        lines = sum(
+            self._changed(place, path, around)
+            for path, spans in self.touched.get(name, {}).items()
+            for around in _around(spans)
         )
-    since = history.kept[len(below) :]  # all below stands, so the kept line begins with it
-    around = {keep: _lines_around(touched.get(name, {}), touched.get(keep, {})) for keep in since}
-    changed = tuple(keep for keep, lines in around.items() if lines)
-    lines = sum(around.values())
-    if lines >= FEWEST_LINES:
-        return ReopenedDeadEnd(
-            experiment=name, why=Reopening.LINES_CHANGED, keeps=changed, lines=lines, effect=effect
+        if lines >= FEWEST_LINES:
+            return Reopening.LINES_CHANGED, lines
+        much = len(self.history.kept) - 1 - place >= FEWEST_KEEPS
+        return (Reopening.MUCH_KEPT, lines) if much else None
+
+    def keeps(self, name: str, why: Reopening) -> tuple[str, ...]:
+        """Return the keeps that are the reason."""
+        if why is Reopening.BASE_REVERSED:
+            return self._reversed(name)
+        later = self._later(self.places[self.history.experiments[name].base or ""])
+        if why is Reopening.MUCH_KEPT:
+            return later
+        mine = self.touched.get(name, {})
+        return tuple(
+            keep
+            for keep in later
+            if any(
+                max(first, a) <= min(last, b)
+                for path, spans in mine.items()
+                for first, last in _around(spans)
+                for a, b in self.touched.get(keep, {}).get(path, ())
+            )
         )
-    if len(since) >= FEWEST_KEEPS:
-        return ReopenedDeadEnd(
-            experiment=name, why=Reopening.MUCH_KEPT, keeps=since, lines=lines, effect=effect
-        )
-    return None
+
+    def _reversed(self, name: str) -> tuple[str, ...]:
+        below = lineage(self.history, name)[:-1]
+        return tuple(base for base in below if base in self.history.reversals)
+
+    def _later(self, place: int) -> tuple[str, ...]:
+        return self.history.kept[place + 1 :]
+
+    def _changed(self, place: int, path: str, around: tuple[int, int]) -> int:
+        """Return how many lines the keeps after a base changed in a stretch of a file."""
+        if (place, path) not in self.counts:
+            changed = [
+                line
+                for keep in self._later(place)
+                for first, last in self.touched.get(keep, {}).get(path, ())
+                for line in range(first, last + 1)
+            ]
+            self.counts[place, path] = sorted(changed)
+        lines = self.counts[place, path]
+        return bisect_right(lines, around[1]) - bisect_left(lines, around[0])
 
 
-def _lines_around(mine: Spans, others: Spans) -> int:
-    """Return how many lines of the other's are among mine or within NEAR_LINES of them."""
-    return sum(len(_covered(spans, others.get(path, ()))) for path, spans in mine.items())
-
-
-def _covered(mine: Iterable[tuple[int, int]], others: Iterable[tuple[int, int]]) -> set[int]:
-    around = {
-        line for first, last in mine for line in range(first - NEAR_LINES, last + NEAR_LINES + 1)
-    }
-    return {line for first, last in others for line in range(first, last + 1) if line in around}
+def _around(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return the spans with NEAR_LINES on both sides, those that meet joined to one."""
+    found: list[tuple[int, int]] = []
+    for first, last in sorted(spans):
+        if found and first - NEAR_LINES <= found[-1][1] + 1:
+            found[-1] = (found[-1][0], max(found[-1][1], last + NEAR_LINES))
+        else:
+            found.append((first - NEAR_LINES, last + NEAR_LINES))
+    return found

@@ -1,7 +1,8 @@
 """Code that was tried before, however it is written: experiments by their normal form.
 
 A ledger has each experiment's normal form with the version that made it. Where it has none, or an
-older version's, the form is made again from the commit, for the newest experiments.
+older version's, the form is made again from the commit, for the newest experiments on the
+incumbent: on another base the whole code is hardly ever the same.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,7 +15,7 @@ from autoresearch.git.repository import Repository
 from autoresearch.ledger.history import History
 from autoresearch.records import Experiment
 
-MOST_MADE_AGAIN = 40  # forms that one proposal makes of older experiments
+MOST_MADE_AGAIN = 12  # forms that one proposal makes of older experiments
 
 
 def form_of(
@@ -29,8 +30,13 @@ def same_code(
     repository: Repository, history: History, form: str, allow: Sequence[str]
 ) -> Iterator[Experiment]:
     """Yield the experiments whose code has this normal form, the oldest first."""
-    without = [e for e in history.experiments.values() if e.normal_form_version != VERSION]
-    again = {e.id for e in without[-MOST_MADE_AGAIN:]} | {"e0"}
+    tip = history.kept[-1]
+    without = [
+        e.id
+        for e in history.experiments.values()
+        if e.normal_form_version != VERSION and tip in (e.base, e.id)
+    ]
+    again = {*without[-MOST_MADE_AGAIN:], tip}
     first = history.experiments["e0"].commit
     for known in history.experiments.values():
         if known.normal_form_version == VERSION:
