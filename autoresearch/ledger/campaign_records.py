@@ -25,7 +25,7 @@ class CampaignEnd(StrEnum):
 
 
 class Steering(StrEnum):
-    """What a user tells a campaign that goes on."""
+    """Instruction of a user to a campaign that goes on."""
 
     TELL = "tell"  # words for its agents
     VETO = "veto"  # a glob of files that no patch may touch any more
@@ -61,7 +61,7 @@ class WorkerEnd(StrEnum):
 
 
 class LadderStep(StrEnum):
-    """What a campaign does when nothing is kept; in this order."""
+    """Step of the ladder when nothing is kept; in this order."""
 
     REGION = "region"  # look at other code
     REVISIT = "revisit"  # a reopened dead end, or a stack of near misses

@@ -43,6 +43,7 @@ class History:
     kept: tuple[str, ...] = ()  # the kept line, e0 first
     reversals: dict[str, Reversal] = field(default_factory=dict)  # of experiments once kept
     proposed_at: dict[str, float] = field(default_factory=dict)
+    entry_of: dict[str, int] = field(default_factory=dict)  # of experiments and runs, where begun
     campaigns: dict[str, CampaignState] = field(default_factory=dict)
     claims: tuple[Timed[IdeaClaimed], ...] = ()
     _runs_of: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -99,6 +100,14 @@ class History:
         reports = self.reports_of(experiment)
         return max((r.peak_mb for r in reports if r.state is RunState.FINISHED), default=0.0)
 
+    def proposed_in(self, campaign: CampaignState) -> tuple[Experiment, ...]:
+        """Return the experiments proposed since a campaign began, without the lab's replays."""
+        return tuple(
+            experiment
+            for name, experiment in self.experiments.items()
+            if experiment.replay_of is None and self.entry_of[name] > campaign.entry
+        )
+
     def unfinished(self) -> tuple[Run, ...]:
         """Return the runs that were started and have no report yet."""
         return tuple(run for name, run in self.runs.items() if name not in self.reports)
@@ -116,6 +125,7 @@ class History:
             kept=self.kept,
             reversals=dict(self.reversals),
             proposed_at=dict(self.proposed_at),
+            entry_of=dict(self.entry_of),
             campaigns=dict(self.campaigns),
             claims=self.claims,
             _runs_of=dict(self._runs_of),
@@ -256,10 +266,12 @@ class History:
             case Proposed(experiment=experiment):
                 self.experiments[experiment.id] = experiment
                 self.proposed_at[experiment.id] = at
+                self.entry_of[experiment.id] = len(self.entries)
                 if experiment.base is None:
                     self.kept = (experiment.id,)
             case RunStarted(run=run):
                 self.runs[run.id] = run
+                self.entry_of[run.id] = len(self.entries)
                 self._runs_of[run.experiment] = (*self._runs_of.get(run.experiment, ()), run.id)
             case RunFinished(report=report):
                 self.reports[report.run] = report

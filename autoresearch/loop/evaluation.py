@@ -18,6 +18,7 @@ from autoresearch.loop.proposals import repropose
 from autoresearch.loop.recall import verdicts_without_keep
 from autoresearch.loop.runs import Runs
 from autoresearch.loop.touched_lines import stackable
+from autoresearch.memory.lesson_claims import doubt_about
 from autoresearch.records import Concluded, Judged, Proposer, Verdict
 from autoresearch.scheduling.demands import (
     broken_baseline,
@@ -89,6 +90,7 @@ def conclude(lab: OpenLab, experiment: str, lesson: str, proposer: Proposer) -> 
         stackable=stackable(lab, history),
         sandbox=sandbox_names(history, verdict.candidate_runs if verdict else ()),
         ending=ending_of(history, lab.contract, time.time()),
+        doubt=doubt_about(lesson, verdict, reversed_since=experiment in history.reversals),
     )
 
 

@@ -3,7 +3,7 @@
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from autoresearch.patches.fingerprint import fingerprint
+from autoresearch.equivalence.fingerprint import fingerprint
 
 NAMES = ("a", "b", "c", "total", "i", "_", "größe", "x1")
 CODE = """\
