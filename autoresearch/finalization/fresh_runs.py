@@ -117,9 +117,15 @@ class FreshRuns:
             self._lab.runs.start_outside(run, one.variant.commit, directory)
 
     def _is_due(self, one: Wanted) -> bool:
-        """Return whether it is to be started, for the first time or again."""
+        """Return whether it is to be started, for the first time or again.
+
+        One that ended since its caller looked is not: it counts at the next look.
+        """
         tries = self._tries(one)
-        return not tries or self._settled(tries[-1]) is not None
+        if not tries:
+            return True
+        report = self._settled(tries[-1])
+        return report is not None and report.state.repeated and len(tries) <= MOST_REPEATS
 
     def _report(self, one: Wanted) -> RunReport | None:
         """Return how it ended, if its last try counts or was the last one allowed."""

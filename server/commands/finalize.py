@@ -190,7 +190,7 @@ def _show(lab: Lab, found: Finalized, report: "Report") -> None:
 
 
 def _figures(lab: Lab, found: Finalized, report: "Report") -> dict[str, Any]:
-    from server.reports.final_report import headline
+    from server.reports.final_report import headline, scaling_words
 
     published = found.published
     return {
@@ -203,6 +203,7 @@ def _figures(lab: Lab, found: Finalized, report: "Report") -> dict[str, Any]:
         "near_misses": [asdict(one) for one in found.stacks],
         "commits": [{"keeps": list(one.keeps), "message": one.message} for one in found.commits],
         "confirmation": asdict(found.confirmation) if found.confirmation else None,
+        "sizes": scaling_words(found) or None,
         "branch": published.branch if published else None,
         "commit": published.commit if published else None,
         "look": published.look if published else None,

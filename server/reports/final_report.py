@@ -121,7 +121,7 @@ def render(lab: Lab, found: Finalized, rows: Sequence[LeagueRow], charts: Sequen
         ],
         outcomes=overview.outcomes,
         tried=len(experiments) - 1,
-        scaling=_scaling(found),
+        scaling=scaling_words(found),
         trust=trust_rows(overview),
         charts=charts,
         install=how_to_install("plots"),
@@ -157,7 +157,8 @@ def _interval(gain: float | None, low: float | None, high: float | None, unit: s
     return "not measured" if gain is None else interval_words(gain, low, high, unit)
 
 
-def _scaling(found: Finalized) -> str:
+def scaling_words(found: Finalized) -> str:
+    """Say whether the gain over e0 carries over to other sizes; "" if the contract has none."""
     carried = found.carried_over
     if carried is None:
         return ""

@@ -1,6 +1,9 @@
 """A whole finalize: passengers dropped, the rest confirmed, one branch, nothing else touched."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -19,7 +22,7 @@ from autoresearch.lab import Lab
 from autoresearch.records import Run
 from autoresearch.run_directory import RunDir
 from tests.support.fakes import processes_with, wait_for
-from tests.support.instant import with_executor
+from tests.support.instant import judge, with_executor
 from tests.support.passengers import (
     GAINS,
     PASSENGERS,
@@ -33,10 +36,12 @@ from tests.support.repositories import (
     BETTER,
     every_byte,
     git,
+    make_repository,
     plant_work_in_progress,
     propose,
     to_verdict,
 )
+from tests.support.sized import SCALED, Sized
 from tests.support.told import Told
 
 ALL = Options()
@@ -214,6 +219,68 @@ def test_with_few_runs_what_is_undecided_stays_and_the_rest_is_confirmed(
     assert found.confirmation is not None
     assert found.confirmation.gain is not None
     assert len(found.commits) == 5
+
+
+@pytest.mark.slow
+def test_when_the_hours_are_over_no_keep_is_tested_further_and_the_rest_is_confirmed(
+    passengers_folder: Path, tmp_path: Path
+) -> None:
+    executor = LuckyInstantExecutor()
+    lab = copied_lab(passengers_folder, tmp_path, executor=executor)
+    clock = iter((0.0, 3000.0, 3000.0, *(3597.0,) * 99))  # 4 s are set aside for the last runs
+    found = finalize(lab, Options(hours=1.0), unwatched, now=lambda: next(clock))
+    assert Standing.UNDECIDED in standings(found).values()
+    assert Standing.GAIN in standings(found).values()
+    assert found.confirmation is not None
+    assert found.confirmation.holds
+
+
+@pytest.mark.slow
+def test_the_gain_over_the_original_code_is_measured_at_the_contracts_sizes(
+    tmp_path: Path,
+) -> None:
+    pytest.importorskip("scipy", reason="needs autoresearch-mcp[scaling]")
+    repository = make_repository(tmp_path / "mine", SCALED)
+    lab = with_executor(Lab.open(str(repository), home=tmp_path / "home"), Sized())
+    while lab.evaluate("e0").needs:
+        pass
+    judge(lab, propose(lab, BETTER))
+    found = finalized(lab, Options(runs=60))
+    assert found.carried_over is not None
+    assert found.carried_over.view is not None
+    assert (found.carried_over.view.base, found.carried_over.view.missing) == ("e0", 0)
+    few = finalized(lab, Options(runs=FEWEST_RUNS))
+    assert few.carried_over is not None
+    assert (few.carried_over.view, "24 runs" in few.carried_over.why_not) == (None, True)
+
+
+@pytest.mark.long
+@pytest.mark.real_runs
+def test_a_killed_finalize_goes_on_where_it_was(lab: Lab) -> None:
+    assert to_verdict(lab, propose(lab, BETTER)).verdict is not None
+    folder = lab.folder / "finalization"
+
+    def ended() -> dict[Path, bytes]:
+        files = {file: file.read_bytes() for file in folder.glob("*/*/*/status.json")}
+        return {file: text for file, text in files.items() if json.loads(text)["measurement"]}
+
+    with subprocess.Popen(
+        [sys.executable, "-m", "autoresearch_mcp", "finalize", "--json"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "AUTORESEARCH_HOME": str(lab.home)},
+    ) as child:
+        wait_for(lambda: len(ended()) >= 3)
+        child.kill()
+    before = ended()
+    found = finalized(lab)
+    after = ended()
+    assert {file: after[file] for file in before} == before
+    assert standings(found) == {"e1": Standing.GAIN}
+    names = sorted(str(file.parent.relative_to(folder)) for file in after)
+    assert len(names) == 8 + 4 + 16 == found.runs, names  # nothing was lost, nothing doubled
+    assert not processes_with(str(folder))
+    assert lab.verify().ok
 
 
 @pytest.mark.slow
