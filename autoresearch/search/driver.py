@@ -28,7 +28,7 @@ from autoresearch.verdicts.judgement import lower_is_better
 if TYPE_CHECKING:
     from autoresearch.patches.patch import Edit
 
-LOOK_S = 0.2  # between two looks at what runs
+LOOK_S = 0.5  # between two looks at what runs
 MOST_REFUSED = 20  # suggestions in a row that were tried before, do nothing, or lack memory
 HOUR_S = 3600.0
 FOR_NOW = {"incumbent_moved", "lab_locked"}  # refusals that another try may not meet
