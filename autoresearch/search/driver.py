@@ -31,7 +31,11 @@ if TYPE_CHECKING:
 LOOK_S = 0.5  # between two looks at what runs
 MOST_REFUSED = 20  # suggestions in a row that were tried before, do nothing, or lack memory
 HOUR_S = 3600.0
-FOR_NOW = {"incumbent_moved", "lab_locked"}  # refusals that another try may not meet
+# Codes of refusals that another try may not meet.
+FOR_NOW = {"invalid_state.incumbent_moved", "invalid_state.lab_locked"}
+    "invalid_state.incumbent_moved",
+    "invalid_state.lab_locked",
+}  # codes that another try may not meet
 
 
 def run_search(
@@ -178,7 +182,7 @@ class _Search:
             try:
                 found = self._lab.evaluate(name)
             except InvalidStateError as error:
-                if error.reason not in FOR_NOW:
+                if error.code not in FOR_NOW:
                     raise
                 continue
             if found.verdict is None:
@@ -243,7 +247,7 @@ class _Search:
                 continue
             except InvalidStateError as error:
                 self._drop(suggestion)
-                if error.reason in FOR_NOW:
+                if error.code in FOR_NOW:
                     continue
                 if self._lab.ending().over:
                     return False

@@ -48,7 +48,7 @@ COMMANDS = {
 SCALING = {"fit_scaling", "scale"}  # many runs: tests/autoresearch/loop/test_scaling.py asks these
 OTHERS = {
     *("demo", "connect", "init", "redteam", "aa-test", "replay-log", "doctor", "teach", "serve"),
-    "league",
+    *("league", "search", "campaign"),
 }
 
 
