@@ -23,11 +23,11 @@ BATCH = 64  # documents a step
 LEARNING_RATE = 0.01  # Adam's, at its highest
 WARMUP = 0.0  # share of the budget over which the rate climbs to its highest
 FINAL_RATE = 1.0  # share of the rate that is left when the budget is spent
-BETA1 = 0.7  # what Adam keeps of its mean of gradients, a step
+BETA1 = 0.5  # what Adam keeps of its mean of gradients, a step
 BETA2 = 0.99  # what Adam keeps of its mean of squared gradients, a step
 EPSILON = 1e-8  # keeps Adam from dividing by 0
 LONGEST_GRADIENT = 50.0  # over all weights together; a longer one is shortened to it
-DECAY_TABLES = 3.0  # share of each weight of a table, times the rate, that is taken off a step
+DECAY_TABLES = 5.0  # share of each weight of a table, times the rate, that is taken off a step
 DECAY_MATRICES = 0.0  # the same for the matrices inside the blocks
 
 TABLES = ("token", "position", "head")  # the weights that stand for letters and places
