@@ -33,9 +33,6 @@ MOST_REFUSED = 20  # suggestions in a row that were tried before, do nothing, or
 HOUR_S = 3600.0
 # Codes of refusals that another try may not meet.
 FOR_NOW = {"invalid_state.incumbent_moved", "invalid_state.lab_locked"}
-    "invalid_state.incumbent_moved",
-    "invalid_state.lab_locked",
-}  # codes that another try may not meet
 
 
 def run_search(
