@@ -54,6 +54,8 @@ def play(searcher: Searcher, trials: int, space: Space = SPACE) -> Standing:
         suggestion = searcher.ask(standing)
         assert suggestion is not None
         one = measured(suggestion.settings, gain(suggestion.settings), standing.level)
+        names = changed(suggestion.settings, standing.now)
+        one = replace(one, turned={name: standing.now[name] for name in names})
         searcher.tell(suggestion.ticket, one)
         standing = replace(standing, seen=(*standing.seen, one))
         if one.gain is not None and one.gain > standing.level + 0.01:
