@@ -40,6 +40,7 @@ def test_every_declared_knob_is_one():
         assert knob.value in table.choices or table.low <= knob.value <= table.high
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["flaws", "decoys"])
 def test_each_flaw_and_decoy_can_be_mended_by_one_knob_and_is_not_yet(kind):
     space = shipped_space()

@@ -213,6 +213,7 @@ def test_a_lab_that_is_deleted_under_a_campaign_leaves_no_process(lab: Lab) -> N
     until(lambda: not [p for p in psutil.process_iter() if is_supervisor(p, folder)])
 
 
+@pytest.mark.slow
 def test_a_lab_without_a_measured_baseline_is_refused(lab: Lab) -> None:
     fresh = Told()
     lab.__dict__["history"] = lambda: fresh.history
@@ -220,6 +221,7 @@ def test_a_lab_without_a_measured_baseline_is_refused(lab: Lab) -> None:
         require_ready(lab)
 
 
+@pytest.mark.slow
 def test_an_agent_that_is_not_there_is_found_before_anything_starts(lab: Lab) -> None:
     plan = Plan(
         budget=CampaignBudget(hours=1.0), agents=("no-such-agent --x",), silence_s=1, grace_s=1
@@ -229,6 +231,7 @@ def test_an_agent_that_is_not_there_is_found_before_anything_starts(lab: Lab) ->
     assert not lab.history().campaigns
 
 
+@pytest.mark.slow
 def test_another_machine_may_not_resume_it(lab: Lab) -> None:
     night = Night(hours=1.0)
     lab.__dict__["history"] = lambda: night.history

@@ -41,6 +41,7 @@ def text(line: KeptLine, *left_out: str, upto: str | None = None) -> str:
     return line.repository.read_many([f"{tree}:t.py"])[0].decode()  # type: ignore[union-attr]
 
 
+@pytest.mark.slow
 def test_a_keep_that_stands_alone_is_left_out_and_all_else_stays(line: KeptLine) -> None:
     whole = text(line)
     assert text(line, "e1") == whole.replace("a = 2", "a = 1")
@@ -50,6 +51,7 @@ def test_a_keep_that_stands_alone_is_left_out_and_all_else_stays(line: KeptLine)
     )
 
 
+@pytest.mark.slow
 def test_a_keep_that_another_is_built_on_can_go_only_with_it(line: KeptLine) -> None:
     assert not line.removable("e2")
     assert line.built_on("e2") == "e3"
@@ -60,10 +62,12 @@ def test_a_keep_that_another_is_built_on_can_go_only_with_it(line: KeptLine) -> 
     assert "for" not in text(line, "e2", "e3")
 
 
+@pytest.mark.slow
 def test_leaving_all_out_is_the_original_code(line: KeptLine) -> None:
     assert text(line, "e1", "e2", "e3", "e4") == ORIGINAL
 
 
+@pytest.mark.slow
 def test_the_same_keeps_left_out_are_the_same_commit(line: KeptLine) -> None:
     assert line.commit_without(["e4", "e1"]) == line.commit_without(["e1", "e4"])
     assert line.commit_without([]) == line.commit_of("e4")

@@ -49,6 +49,7 @@ def test_a_build_that_gives_nothing_appends_nothing(small: Small) -> None:
     assert ledger.history().head == before
 
 
+@pytest.mark.slow
 def test_history_is_read_again_only_when_the_branch_moved(small: Small) -> None:
     one_server, other = small.ledger(), small.ledger()
     before = one_server.history()

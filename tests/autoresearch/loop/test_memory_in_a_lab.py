@@ -34,6 +34,7 @@ def reverse_incumbent(lab: Lab) -> None:
     reverse(told)
 
 
+@pytest.mark.slow
 def test_a_patch_in_disguise_is_refused_with_the_result_of_the_first(lab: Lab) -> None:
     first = propose(lab, ("SCALE = 1.0", "SCALE = 1.0\nFACTOR = 0.5"), "a factor of it")
     with pytest.raises(PatchRefusedError, match=f"same code as {first}, written another") as no:
@@ -139,6 +140,7 @@ def test_recall_narrows_by_effect_and_by_who(lab: Lab) -> None:
     assert found(limit=1) == [worse]
 
 
+@pytest.mark.slow
 def test_a_lesson_that_the_verdict_does_not_bear_out_is_marked(judged_lab: Lab) -> None:
     done = judged_lab.conclude("e2", "More smoothing helped.", TESTER)
     assert done.doubt is Doubt.HELPED
@@ -146,6 +148,7 @@ def test_a_lesson_that_the_verdict_does_not_bear_out_is_marked(judged_lab: Lab) 
     assert shown.doubt is Doubt.HELPED
 
 
+@pytest.mark.slow
 def test_an_idea_that_somebody_holds_is_refused_to_others_and_shown_to_them(lab: Lab) -> None:
     one = Proposer(client="claude-code", worker="c1/w1")
     other = Proposer(client="codex")

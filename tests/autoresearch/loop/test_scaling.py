@@ -126,6 +126,7 @@ def test_a_dearer_candidate_is_compared_at_equal_compute_beyond_the_sizes() -> N
     assert found.reach.gain.high < 0
 
 
+@pytest.mark.slow
 def test_too_few_sizes_or_seeds_are_refused_with_what_is_missing() -> None:
     pytest.importorskip("scipy", reason="needs autoresearch-mcp[scaling]")
     draw = random.Random(1)

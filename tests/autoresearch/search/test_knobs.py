@@ -72,6 +72,7 @@ def test_a_zero_has_no_factors() -> None:
     assert (knob.low, knob.log) == (0.0, False)
 
 
+@pytest.mark.slow
 @given(st.floats(0, 1))
 def test_a_share_leads_to_a_value_and_back(share: float) -> None:
     for knob in (

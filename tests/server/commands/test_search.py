@@ -42,6 +42,7 @@ def test_a_dry_run_speaks_json(home, capsys):
     assert plan["first"][0]["prediction"]["confidence"] == 0.2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
