@@ -11,9 +11,10 @@ from typing import Annotated, Any, Literal, get_origin
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from autoresearch.common.files import NotUtf8Error, person_text
+from autoresearch.contract_tables.guards import Command, Guard, GuardTable
+from autoresearch.contract_tables.knobs import KNOB_NAME, KnobTable
+from autoresearch.contract_tables.metric import Metric, Section, measures_speed
 from autoresearch.errors import ContractError
-from autoresearch.guard_table import Command, Guard, GuardTable
-from autoresearch.metric_table import Metric, Section, measures_speed
 
 FILE_NAME = "autoresearch.toml"
 DEFAULT_MEMORY_MB = 4096  # for a run whose contract sets no limit
@@ -195,14 +196,6 @@ class Sealed(Section):
         return self.data.startswith(("/", "~"))
 
 
-class Knob(Section):
-    """The range in which a search may set one named value."""
-
-    low: float
-    high: float
-    log: bool = False
-
-
 class Scaling(Section):
     """The constant in an editable file that sets the model size, and the sizes to fit a law to."""
 
@@ -223,7 +216,7 @@ class Contract(Section):
     stop: Stop | None = None
     sealed: Sealed | None = None
     guards: dict[str, Guard] = Field(default_factory=dict)  # each must exit with 0
-    knobs: dict[str, Knob] = Field(default_factory=dict)
+    knobs: dict[Annotated[str, Field(pattern=KNOB_NAME)], KnobTable] = Field(default_factory=dict)
     scaling: Scaling | None = None
 
     @model_validator(mode="after")

@@ -28,9 +28,10 @@ from autoresearch.loop.arguments import choose_run
 from autoresearch.loop.explanation import explain
 from autoresearch.loop.lab_verification import verify_lab
 from autoresearch.loop.overview import overview
-from autoresearch.loop.proposals import propose
+from autoresearch.loop.proposals import claim_idea, propose
 from autoresearch.loop.recall import similar
 from autoresearch.loop.runs import Runs
+from autoresearch.memory.claims import held_by_others
 from autoresearch.patches.code_sections import Reader
 from autoresearch.patches.patch import Edit
 from autoresearch.records import Outcome, Prediction, Proposer, Ruling
@@ -44,6 +45,7 @@ from autoresearch.verdicts.ending import Ending, ending_of
 from autoresearch.verdicts.evidence import was_kept
 from autoresearch.verdicts.verdicts import judge_again
 from autoresearch.views import (
+    Claimed,
     CodeSection,
     Conclusion,
     Evaluation,
@@ -151,7 +153,12 @@ class Lab:
                 prediction=prediction,
                 proposer=proposer,
             )
-        return Proposal(experiment=experiment, similar=similar(self, experiment))
+        claims = held_by_others(self.history(), time.time(), proposer)
+        return Proposal(experiment=experiment, similar=similar(self, experiment), claims=claims)
+
+    def claim(self, idea: str, area: str, proposer: Proposer) -> Claimed:
+        """Hold an idea for a while; raise InvalidStateError if somebody else holds it."""
+        return claim_idea(self, idea, area, proposer, time.time())
 
     def start_run(self, experiment: str) -> RunView:
         """Start one more run of an experiment; it continues whatever happens to this process.
@@ -191,10 +198,13 @@ class Lab:
         with self._lock:
             return evaluation.evaluate(self, experiment)
 
-    def scale(self, experiment: str) -> scaling.ScalingView:
-        """Take one step towards whether its gain holds at other sizes; no verdict rests on it."""
+    def scale(self, experiment: str, base: str = "") -> scaling.ScalingView:
+        """Take one step towards whether its gain holds at other sizes; no verdict rests on it.
+
+        The gain is over what it was built on, or over another `base`.
+        """
         with self._lock:
-            return scaling.scale(self, experiment)
+            return scaling.scale(self, experiment, base)
 
     def tend(self) -> None:
         """Record what ended and give idle devices to control runs; cheap if nothing is due.
@@ -227,12 +237,22 @@ class Lab:
         path: str = "",
         lines: tuple[int, int] | None = None,
         outcome: Outcome | None = None,
+        min_effect: float | None = None,
+        max_effect: float | None = None,
+        by: str = "",
         limit: int = 10,
     ) -> tuple[Remembered, ...]:
         """Return earlier experiments that match, the best match first."""
-        everything = len(self.history().experiments)
-        question = Question(words=words, path=path, outcome=outcome, limit=everything)
-        return recall.recall(self, question, lines)[:limit]
+        question = Question(
+            words=words,
+            path=path,
+            outcome=outcome,
+            min_effect=min_effect,
+            max_effect=max_effect,
+            by=by,
+            limit=limit,
+        )
+        return recall.recall(self, question, lines)
 
     def explain(self, section: str) -> CodeSection:
         """Return lines of a file at the incumbent, with what is known about them."""

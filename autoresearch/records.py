@@ -133,6 +133,7 @@ class Proposer:
     client: str
     client_version: str = ""
     model: str = ""
+    worker: str = ""  # of a campaign, such as c1/w2; "": nobody's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,6 +163,9 @@ class Experiment:
     stack: tuple[str, ...] = ()  # the near misses whose patches this one puts together
     simpler: int = 0  # syntax nodes fewer than its base, where that makes it a simplification
     simpler_version: int = 1  # of the measure that found it
+    normal_form: str = ""  # of the editable files: the same for all ways to write them
+    normal_form_version: int = 0  # of what is known to be the same; 0: none was recorded
+    reopened_from: str | None = None  # the dead end that it tries again on newer code
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -317,16 +321,3 @@ class Concluded:
     experiment: str
     lesson: str
     proposer: Proposer
-
-
-Event = LabOpened | Proposed | RunStarted | RunFinished | Judged | Concluded | Reverted
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """One event in the ledger: its place in the chain, its time and its commit."""
-
-    n: int  # 0 for the first
-    at: float
-    commit: str
-    event: Event

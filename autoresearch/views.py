@@ -5,6 +5,9 @@ Effects are in metric units and positive is better, whatever the metric's direct
 
 from dataclasses import dataclass
 
+from autoresearch.memory.claims import Claim
+from autoresearch.memory.dead_ends import ReopenedDeadEnd
+from autoresearch.memory.lesson_claims import Doubt
 from autoresearch.patches.code_sections import Knob, Span
 from autoresearch.records import (
     EndCause,
@@ -12,6 +15,7 @@ from autoresearch.records import (
     FileChange,
     Outcome,
     Prediction,
+    Proposer,
     Reversal,
     RunState,
     Verdict,
@@ -86,6 +90,9 @@ class Remembered:
     built_on_taken_back: str | None  # what was below it and is kept no longer
     overtaken: bool = False  # better than its base, which was the incumbent no more
     sandbox: str  # of the runs that the effect rests on
+    near_duplicate: bool = False  # of the patch that it is shown beside
+    doubt: Doubt | None = None  # what its lesson claims and its verdict does not bear out
+    proposer: Proposer | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +134,8 @@ class Overview:
     stackable: tuple[str, ...]  # near misses on lines of their own, in no stack yet
     record: TrackRecord
     ending: Ending | None = None
+    reopened: tuple[ReopenedDeadEnd, ...] = ()  # dead ends worth another look
+    claims: tuple[Claim, ...] = ()  # ideas that somebody holds now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +144,16 @@ class Proposal:
 
     experiment: Experiment
     similar: tuple[Remembered, ...]
+    claims: tuple[Claim, ...] = ()  # ideas that others hold now
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """An idea that was claimed."""
+
+    claim: Claim
+    others: tuple[Claim, ...]  # that others hold
+    similar: tuple[Remembered, ...]  # experiments with a similar hypothesis
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,6 +226,7 @@ class Conclusion:
     stackable: tuple[str, ...]  # near misses that could be tried together
     sandbox: str  # of the runs it rests on
     ending: Ending | None = None
+    doubt: Doubt | None = None  # what the lesson claims and the verdict does not bear out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,7 +27,7 @@ from autoresearch.calibration.early_stopping_replay import (
     stopped_controls,
 )
 from autoresearch.calibration.unrecorded_runs import UnrecordedRuns
-from autoresearch.contract import Knob
+from autoresearch.contract_tables.knobs import KnobTable
 from autoresearch.lab import Lab
 from autoresearch.patches.patch import Edit, prepare
 from autoresearch.records import Outcome, RunReport
@@ -131,7 +131,7 @@ def candidates(lab: Lab, seed: int, draws: int, *, wide: bool) -> list[tuple[str
     return [(named(kind, fit(text, settings)), fit(text, settings)) for kind, settings in found]
 
 
-def drawn(draw: random.Random, knob: Knob, old: str) -> str:
+def drawn(draw: random.Random, knob: KnobTable, old: str) -> str:
     """A value anywhere in the knob's range."""
     share = draw.random()
     if knob.log:

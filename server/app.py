@@ -12,6 +12,7 @@ os.environ.setdefault("FASTMCP_ENV_FILE", os.devnull)
 from fastmcp import FastMCP
 
 from server.errors import PlainErrors
+from server.sessions.campaign_words import CampaignWords
 from server.sessions.idle_care import TEND_S, IdleCare
 from server.sessions.lab_calls import LOOK_S, LabCalls
 from server.sessions.open_labs import HomeLabs, Labs
@@ -83,7 +84,7 @@ def build_server(
         WORDS[toolset],
         version=product_version(),
         mask_error_details=True,
-        middleware=[PlainErrors(), *([tender] if tender else [])],
+        middleware=[CampaignWords(desk), PlainErrors(), *([tender] if tender else [])],
         lifespan=tender.lifespan if tender else None,
         on_duplicate="error",
     )

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, settings
 
 from autoresearch.lab import Lab
 from tests.support.instant import make_judged_lab, make_measured_lab
+from tests.support.passengers import make_lab_with_passengers
 from tests.support.paths import ROOT
 from tests.support.repositories import make_repository, to_verdict
 
@@ -109,3 +110,13 @@ def judged_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         make_judged_lab(folder / "repository", folder / "home")
 
     return once(tmp_path_factory, "judged", make) / "home"
+
+
+@pytest.fixture(scope="session")
+def passengers_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home and its repository, with three real gains kept and two passengers; instant runs."""
+
+    def make(folder: Path) -> None:
+        make_lab_with_passengers(folder / "repository", folder / "home")
+
+    return once(tmp_path_factory, "passengers", make)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from autoresearch.data.held_out_split import split_corpus
+from autoresearch.data.held_out_split import hidden_tenth, spare_starts, split_corpus
 from autoresearch.data.token_feed import Corpus, read_corpus, token_stream
 from autoresearch.data.token_file import read_token_file
 
@@ -24,6 +24,9 @@ class ServedCorpus(Protocol):
     @property
     def problem(self) -> str:
         """Reason why it can't be used, or ""; checked once, when a lab is created."""
+
+    def count_spare_parts(self, held_out: int) -> int:
+        """Return how many spare parts a split has that scores so many documents."""
 
     def stream(
         self, *, split_seed: int, held_out: int, seed: int, budget: int | None
@@ -47,6 +50,10 @@ class LineCorpus:
     def different(self) -> int:
         """Number of distinct lines."""
         return len(set(self.corpus.documents))
+
+    def count_spare_parts(self, held_out: int) -> int:
+        """Return how many spare parts a split has that scores so many documents."""
+        return len(spare_starts(hidden_tenth(self.different), held_out))
 
     def stream(
         self, *, split_seed: int, held_out: int, seed: int, budget: int | None

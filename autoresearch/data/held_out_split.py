@@ -36,9 +36,25 @@ def split_corpus(corpus: Corpus, *, split_seed: int, held_out: int) -> Split[str
     """
     drawn = list(dict.fromkeys(corpus.documents))
     random.Random(split_seed).shuffle(drawn)
-    drawn = drawn[: max(1, round(len(drawn) * HELD_OUT_SHARE))]
+    drawn = drawn[: hidden_tenth(len(drawn))]
     hidden = frozenset(drawn)
     training = tuple(d for d in corpus.documents if d not in hidden)
-    size = max(1, held_out // 4)
-    spare = (tuple(drawn[i : i + size]) for i in range(held_out, len(drawn) - size + 1, size))
+    size = spare_size(held_out)
+    spare = (tuple(drawn[i : i + size]) for i in spare_starts(len(drawn), held_out))
     return Split(training=training, held_out=tuple(drawn[:held_out]), spare=tuple(spare))
+
+
+def hidden_tenth(different: int) -> int:
+    """Return how many of so many different documents are held out."""
+    return max(1, round(different * HELD_OUT_SHARE))
+
+
+def spare_starts(hidden: int, held_out: int) -> range:
+    """Return where each spare part begins among the documents that are held out."""
+    size = spare_size(held_out)
+    return range(held_out, hidden - size + 1, size)
+
+
+def spare_size(held_out: int) -> int:
+    """Return how many documents a spare part has."""
+    return max(1, held_out // 4)

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 
-from autoresearch.data.held_out_split import HELD_OUT_SHARE, Split
+from autoresearch.data.held_out_split import Split, hidden_tenth, spare_size, spare_starts
 
 FORMAT = "autoresearch tokens 1"
 _HEADER = 4096
@@ -71,15 +71,20 @@ class TokenFile:
         """
         drawn = list(self._places)
         random.Random(split_seed).shuffle(drawn)
-        tenth = max(1, round(len(drawn) * HELD_OUT_SHARE))
-        hidden = min(tenth, _SPARE_PARTS * held_out)
-        size = max(1, held_out // 4)
-        spare = (tuple(drawn[i : i + size]) for i in range(held_out, hidden - size + 1, size))
+        hidden, size = self._hidden(held_out), spare_size(held_out)
+        spare = (tuple(drawn[i : i + size]) for i in spare_starts(hidden, held_out))
         return Split(
             training=tuple(sorted(drawn[hidden:])),
             held_out=tuple(drawn[: min(held_out, hidden)]),
             spare=tuple(spare),
         )
+
+    def count_spare_parts(self, held_out: int) -> int:
+        """Return how many spare parts a split has that scores so many documents."""
+        return len(spare_starts(self._hidden(held_out), held_out))
+
+    def _hidden(self, held_out: int) -> int:
+        return min(hidden_tenth(len(self._places)), _SPARE_PARTS * held_out)
 
     def stream(
         self, *, split_seed: int, held_out: int, seed: int, budget: int | None

@@ -21,6 +21,7 @@ from autoresearch.errors import RunStartError
 from autoresearch.records import EndCause, RunReport
 from autoresearch.run_directory import RunDir, ended_report, with_end
 from autoresearch.run_output.log_digest import last_line
+from autoresearch.system.agent_marks import without_marks
 from autoresearch.system.locks import try_lock
 from autoresearch.system.processes import boot_id
 
@@ -64,6 +65,7 @@ class LocalExecutor:
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
                     stderr=errors,
+                    env=without_marks(os.environ),
                     start_new_session=True,
                 )
             except OSError as error:

@@ -131,18 +131,18 @@ class Source:
 
     def check_new_branch(self, branch: str) -> None:
         """Raise InvalidStateError if git rejects the name or the branch exists."""
-        if self.git.attempt("check-ref-format", "--branch", branch).returncode:
-            raise InvalidStateError(
-                f"{branch!r} is not a branch name that git accepts.",
-                "Give one, such as autoresearch/best.",
-                reason="bad_branch_name",
-            )
-        if not self.git.attempt("rev-parse", "--verify", "-q", f"refs/heads/{branch}").returncode:
+        check_branch_name(self.git, branch)
+        if self.tip(branch) is not None:
             raise InvalidStateError(
                 f"{self.path} already has a branch {branch!r}.",
                 "Give a new name; the lab never moves a branch of yours.",
                 reason="branch_exists",
             )
+
+    def tip(self, branch: str) -> str | None:
+        """Return the commit that a branch points at, None if there is no such branch."""
+        done = self.git.attempt("rev-parse", "--verify", "-q", f"refs/heads/{branch}")
+        return None if done.returncode else done.stdout.decode().strip()
 
     def has(self, commits: list[str]) -> list[str]:
         """Return the commits that this repository contains, in the order given."""
@@ -177,6 +177,16 @@ class Source:
     def _names(self, *args: str) -> tuple[str, ...]:
         out = self.git.run(*args, timeout_s=LONG_TIMEOUT_S)
         return tuple(name for name in out.decode(errors="surrogateescape").split("\0") if name)
+
+
+def check_branch_name(git: Git, branch: str) -> None:
+    """Raise InvalidStateError if git rejects the name."""
+    if git.attempt("check-ref-format", "--branch", branch).returncode:
+        raise InvalidStateError(
+            f"{branch!r} is not a branch name that git accepts.",
+            "Give one, such as autoresearch/best.",
+            reason="bad_branch_name",
+        )
 
 
 def top_of(path: Path) -> Path:

@@ -10,12 +10,12 @@ from importlib.metadata import version
 
 from autoresearch.contract import FILE_NAME, Contract, parse_contract, sha256
 from autoresearch.data.packed_files import pack_files
+from autoresearch.equivalence.fingerprint import fingerprint
 from autoresearch.errors import ContractError
 from autoresearch.git.bulk_reads import changes_of, outside_of, read_commits
 from autoresearch.git.raw_diff import ABSENT, RawChange
 from autoresearch.git.repository import Repository
 from autoresearch.ledger.history import History
-from autoresearch.patches.fingerprint import fingerprint
 from autoresearch.records import Experiment, FileChange
 
 Files = Mapping[str, bytes]  # editable files by path

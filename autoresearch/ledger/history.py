@@ -6,10 +6,13 @@ An event that contradicts what came before it raises LedgerDamagedError before a
 from dataclasses import dataclass, field
 
 from autoresearch.errors import LedgerDamagedError, NotFoundError
+from autoresearch.ledger import campaign_state
+from autoresearch.ledger.campaign_records import IdeaClaimed
+from autoresearch.ledger.campaign_state import CampaignState, Timed
+from autoresearch.ledger.contradiction import Contradiction
+from autoresearch.ledger.events import Entry, Event
 from autoresearch.records import (
     Concluded,
-    Entry,
-    Event,
     Experiment,
     Judged,
     LabOpened,
@@ -26,14 +29,6 @@ from autoresearch.records import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Contradiction:
-    """Why an event cannot come next: for programs, and as a sentence."""
-
-    reason: str
-    text: str
-
-
 @dataclass(slots=True)
 class History:
     """The state after `entries`. Treat its contents as read-only."""
@@ -48,6 +43,9 @@ class History:
     kept: tuple[str, ...] = ()  # the kept line, e0 first
     reversals: dict[str, Reversal] = field(default_factory=dict)  # of experiments once kept
     proposed_at: dict[str, float] = field(default_factory=dict)
+    entry_of: dict[str, int] = field(default_factory=dict)  # of experiments and runs, where begun
+    campaigns: dict[str, CampaignState] = field(default_factory=dict)
+    claims: tuple[Timed[IdeaClaimed], ...] = ()
     _runs_of: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
@@ -102,6 +100,14 @@ class History:
         reports = self.reports_of(experiment)
         return max((r.peak_mb for r in reports if r.state is RunState.FINISHED), default=0.0)
 
+    def proposed_in(self, campaign: CampaignState) -> tuple[Experiment, ...]:
+        """Return the experiments proposed since a campaign began, without the lab's replays."""
+        return tuple(
+            experiment
+            for name, experiment in self.experiments.items()
+            if experiment.replay_of is None and self.entry_of[name] > campaign.entry
+        )
+
     def unfinished(self) -> tuple[Run, ...]:
         """Return the runs that were started and have no report yet."""
         return tuple(run for name, run in self.runs.items() if name not in self.reports)
@@ -119,6 +125,9 @@ class History:
             kept=self.kept,
             reversals=dict(self.reversals),
             proposed_at=dict(self.proposed_at),
+            entry_of=dict(self.entry_of),
+            campaigns=dict(self.campaigns),
+            claims=self.claims,
             _runs_of=dict(self._runs_of),
         )
 
@@ -163,6 +172,10 @@ class History:
                 return self._unknown(name)
             case Reverted(reversal=reversal):
                 return self._wrong_reversal(reversal)
+            case IdeaClaimed():
+                return None
+            case _:
+                return campaign_state.contradiction(event, self.campaigns)
 
     def _wrong_experiment(self, experiment: Experiment) -> Contradiction | None:
         if experiment.id != self.next_experiment:
@@ -200,7 +213,8 @@ class History:
                 f"{verdict.experiment} is judged against {verdict.base}, but its base is {base}."
             )
             return Contradiction("wrong_base", words)
-        newest = max((v.judge_version for v in self.verdicts.values()), default=0)
+        last = next(reversed(self.verdicts.values()), None)
+        newest = last.judge_version if last else 0  # versions never fall
         if verdict.judge_version < newest:
             return Contradiction(
                 "older_judge",
@@ -253,10 +267,12 @@ class History:
             case Proposed(experiment=experiment):
                 self.experiments[experiment.id] = experiment
                 self.proposed_at[experiment.id] = at
+                self.entry_of[experiment.id] = len(self.entries)
                 if experiment.base is None:
                     self.kept = (experiment.id,)
             case RunStarted(run=run):
                 self.runs[run.id] = run
+                self.entry_of[run.id] = len(self.entries)
                 self._runs_of[run.experiment] = (*self._runs_of.get(run.experiment, ()), run.id)
             case RunFinished(report=report):
                 self.reports[report.run] = report
@@ -269,6 +285,11 @@ class History:
             case Reverted(reversal=reversal):
                 self.kept = self.kept[:-1]
                 self.reversals[reversal.experiment] = reversal
+            case IdeaClaimed():
+                self.claims = (*self.claims, Timed(at, event))
+            case _:
+                n = len(self.entries)
+                self.campaigns = campaign_state.folded(event, self.campaigns, at, n)
 
     def _ids(self, what: str) -> str:
         names = list(self.experiments if what == "experiments" else self.runs)

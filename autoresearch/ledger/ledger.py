@@ -16,9 +16,10 @@ from autoresearch.git.repository import Moves, Repository
 from autoresearch.git.signatures import Signer
 from autoresearch.ledger import serialization
 from autoresearch.ledger.anchor import Anchor, read_anchor, write_anchor
+from autoresearch.ledger.events import Entry, Event
 from autoresearch.ledger.history import History
 from autoresearch.ledger.search_index import SearchIndex
-from autoresearch.records import Entry, Event, Judged, LabOpened, Proposed, Reverted
+from autoresearch.records import Judged, LabOpened, Proposed, Reverted
 
 LEDGER_REF = "refs/heads/autoresearch/ledger"
 INCUMBENT_REF = "refs/heads/autoresearch/incumbent"

@@ -14,13 +14,16 @@ from typing import TypeVar
 from filelock import FileLock
 
 from autoresearch.ledger import serialization
-from autoresearch.records import Concluded, Entry, Experiment, Judged, Outcome, Proposed
+from autoresearch.ledger.events import Entry
+from autoresearch.records import Concluded, Experiment, Judged, Outcome, Proposed
 
-SCHEMA = 2  # increase it when a table changes
+SCHEMA = 3  # increase it when a table changes
 BUSY_S = 10.0
 _TABLES = """
 CREATE TABLE events (n INTEGER PRIMARY KEY, hash TEXT NOT NULL, record TEXT NOT NULL);
-CREATE TABLE experiments (id TEXT PRIMARY KEY, n INTEGER NOT NULL, outcome TEXT);
+CREATE TABLE experiments (
+    id TEXT PRIMARY KEY, n INTEGER NOT NULL, outcome TEXT, effect REAL, who TEXT NOT NULL
+);
 CREATE TABLE touched (experiment TEXT NOT NULL, path TEXT NOT NULL);
 CREATE INDEX touched_by ON touched (experiment);
 """
@@ -40,6 +43,9 @@ class Question:
     words: str = ""  # searched in hypotheses, lessons and paths
     path: str = ""  # a file or a folder
     outcome: Outcome | None = None  # of the last verdict
+    min_effect: float | None = None  # of the last verdict, in metric units
+    max_effect: float | None = None
+    by: str = ""  # a part of the client's, the model's or the worker's name
     limit: int = 10  # experiments
 
 
@@ -142,8 +148,8 @@ def _add(db: sqlite3.Connection, entry: Entry) -> None:
         case Proposed(experiment=experiment):
             _add_experiment(db, entry.n, experiment)
         case Judged(verdict=verdict):
-            found = (verdict.outcome.value, verdict.experiment)
-            db.execute("UPDATE experiments SET outcome = ? WHERE id = ?", found)
+            found = (verdict.outcome.value, verdict.effect, verdict.experiment)
+            db.execute("UPDATE experiments SET outcome = ?, effect = ? WHERE id = ?", found)
         case Concluded(experiment=name, lesson=lesson):
             db.execute("INSERT INTO words VALUES (?, ?)", (name, lesson))
         case _:
@@ -151,7 +157,9 @@ def _add(db: sqlite3.Connection, entry: Entry) -> None:
 
 
 def _add_experiment(db: sqlite3.Connection, n: int, experiment: Experiment) -> None:
-    db.execute("INSERT INTO experiments VALUES (?, ?, NULL)", (experiment.id, n))
+    proposer = experiment.proposer
+    who = "\n".join((proposer.client, proposer.model, proposer.worker)).lower()
+    db.execute("INSERT INTO experiments VALUES (?, ?, NULL, NULL, ?)", (experiment.id, n, who))
     text = "\n".join([experiment.hypothesis, *(change.path for change in experiment.changes)])
     db.execute("INSERT INTO words VALUES (?, ?)", (experiment.id, text))
     for change in experiment.changes:
@@ -161,7 +169,7 @@ def _add_experiment(db: sqlite3.Connection, n: int, experiment: Experiment) -> N
 def _search(db: sqlite3.Connection, question: Question) -> tuple[str, ...]:
     terms = re.findall(r"\w+", question.words)
     joined, order = "", "e.n DESC"
-    conditions, given = ["1"], list[str]()
+    conditions, given = ["1"], list[str | float]()
     if terms and _full_text(db):
         joined, order = "JOIN words ON words.experiment = e.id", "words.rank, e.n DESC"
         conditions.append("words MATCH ?")
@@ -175,6 +183,13 @@ def _search(db: sqlite3.Connection, question: Question) -> tuple[str, ...]:
     if question.outcome is not None:
         conditions.append("e.outcome = ?")
         given.append(question.outcome.value)
+    for limit, comparison in ((question.min_effect, ">="), (question.max_effect, "<=")):
+        if limit is not None:
+            conditions.append(f"e.effect {comparison} ?")
+            given.append(limit)
+    if question.by:
+        conditions.append("instr(e.who, ?)")
+        given.append(question.by.lower())
     if question.path:
         folder = question.path.rstrip("/") + "/"
         conditions.append(_TOUCHING)

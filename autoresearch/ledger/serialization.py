@@ -3,24 +3,16 @@
 import json
 from dataclasses import asdict, replace
 from functools import cache
-from typing import Any, get_args
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_jsonable_python
 
 from autoresearch.errors import LedgerDamagedError
+from autoresearch.ledger.events import KINDS, Entry, Event
 from autoresearch.old_records import with_cause
-from autoresearch.records import Entry, Event, RunFinished
+from autoresearch.records import RunFinished
 
-KINDS: dict[str, type[Any]] = {
-    "lab_opened": get_args(Event)[0],
-    "proposed": get_args(Event)[1],
-    "run_started": get_args(Event)[2],
-    "run_finished": get_args(Event)[3],
-    "judged": get_args(Event)[4],
-    "concluded": get_args(Event)[5],
-    "reverted": get_args(Event)[6],
-}
 _NAMES = {record: kind for kind, record in KINDS.items()}
 _KEYS = {"n", "at", "kind", "event"}
 

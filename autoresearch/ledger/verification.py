@@ -12,10 +12,11 @@ from autoresearch.git.bulk_reads import find_foreign_config, read_commits, signa
 from autoresearch.git.signatures import ALLOWED
 from autoresearch.ledger import serialization
 from autoresearch.ledger.anchor import Anchor, RecordedHead
+from autoresearch.ledger.events import Entry
 from autoresearch.ledger.experiment_checks import Note
 from autoresearch.ledger.history import History
 from autoresearch.ledger.ledger import FILE, INCUMBENT_REF, LEDGER_REF, SIGNED, Ledger
-from autoresearch.records import Entry, Judged, Proposed, Reversal, Reverted, Ruling, Verdict
+from autoresearch.records import Judged, Proposed, Reversal, Reverted, Ruling, Verdict
 
 Check = Callable[[History], Iterable[str]]  # yields findings, a sentence each, and Notes
 GOOD = "G"  # git's letter for a signature by a key that is allowed

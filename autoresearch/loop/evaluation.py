@@ -7,6 +7,7 @@ import time
 from dataclasses import replace
 
 from autoresearch.errors import InvalidStateError
+from autoresearch.ledger.events import Event
 from autoresearch.ledger.history import History
 from autoresearch.ledger.ledger import Ledger
 from autoresearch.loop.arguments import checked
@@ -17,7 +18,8 @@ from autoresearch.loop.proposals import repropose
 from autoresearch.loop.recall import verdicts_without_keep
 from autoresearch.loop.runs import Runs
 from autoresearch.loop.touched_lines import stackable
-from autoresearch.records import Concluded, Event, Judged, Proposer, Verdict
+from autoresearch.memory.lesson_claims import doubt_about
+from autoresearch.records import Concluded, Judged, Proposer, Verdict
 from autoresearch.scheduling.demands import (
     broken_baseline,
     confirming_demands,
@@ -88,6 +90,7 @@ def conclude(lab: OpenLab, experiment: str, lesson: str, proposer: Proposer) -> 
         stackable=stackable(lab, history),
         sandbox=sandbox_names(history, verdict.candidate_runs if verdict else ()),
         ending=ending_of(history, lab.contract, time.time()),
+        doubt=doubt_about(lesson, verdict, reversed_since=experiment in history.reversals),
     )
 
 

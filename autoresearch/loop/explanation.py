@@ -24,7 +24,7 @@ def explain(lab: OpenLab, section: str) -> CodeSection:
     place = find_section(section, files, reader)
     text = reader(place.path)
     last = min(place.last, place.first + LONGEST_SECTION - 1)
-    ranges = {name: (knob.low, knob.high) for name, knob in lab.contract.knobs.items()}
+    ranges = {name: knob.range for name, knob in lab.contract.knobs.items()}
     touched = touching(lab, history, place.path, place.first, last)
     editable = place.path in lab.repository.matching(commit, lab.contract.edit.allow)
     return CodeSection(

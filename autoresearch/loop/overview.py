@@ -5,11 +5,13 @@ import time
 from autoresearch.errors import LabError
 from autoresearch.git.repository import survey
 from autoresearch.git.user_repository import Survey
+from autoresearch.ledger.campaign_rules import unattended_notice
 from autoresearch.ledger.history import History
 from autoresearch.loop.incumbent import incumbent_view
 from autoresearch.loop.open_lab import OpenLab
 from autoresearch.loop.recall import remember
-from autoresearch.loop.touched_lines import stackable, touched_lines
+from autoresearch.loop.touched_lines import reopened_dead_ends, stackable, touched_lines
+from autoresearch.memory.claims import held
 from autoresearch.patches.code_sections import definitions
 from autoresearch.sandboxes.selection import current_sandbox, missing
 from autoresearch.setup.settings import UNPROVED
@@ -21,6 +23,7 @@ from autoresearch.views import Overview, Region
 
 MOST_REMEMBERED = 8
 MOST_REGIONS = 8
+MOST_REOPENED = 3
 
 
 def overview(lab: OpenLab) -> Overview:
@@ -61,6 +64,8 @@ def overview(lab: OpenLab) -> Overview:
         stackable=stackable(lab, history),
         record=track_record(history, contract),
         ending=ending_of(history, contract, time.time()),
+        reopened=reopened_dead_ends(lab, history)[:MOST_REOPENED],
+        claims=held(history, time.time()),
     )
 
 
@@ -71,10 +76,7 @@ def _regions(lab: OpenLab, history: History) -> tuple[Region, ...]:
     for path in lab.repository.matching(commit, lab.contract.edit.allow):
         touched = touched_lines(lab, history, path).values()
         for span in definitions(lab.read_file(path, commit)):
-            count = sum(
-                any(a <= span.last and span.first <= b for a, b in spans) for spans in touched
-            )
-            if count == 0:
+            if not any(a <= span.last and span.first <= b for spans in touched for a, b in spans):
                 found.append(
                     Region(
                         path=path, name=span.name, first=span.first, last=span.last, experiments=0
@@ -93,6 +95,7 @@ def _notices(lab: OpenLab) -> tuple[str, ...]:
         gaps = "; ".join(sandbox.gaps)
         notices.append(f"Runs are {held}, but their code can do this: {gaps}.{why}")
     notices += _repetition(lab.history())
+    notices += filter(None, [unattended_notice(lab.history(), lab.folder)])
     source = lab.settings.origin.repository
     if (lab.folder / UNPROVED).exists():
         notices.append(

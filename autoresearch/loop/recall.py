@@ -1,28 +1,25 @@
 """Recall: earlier experiments that match a question, or resemble a new one."""
 
-import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import takewhile
 
+from autoresearch.equivalence.near_duplicates import near
 from autoresearch.errors import NotFoundError
 from autoresearch.ledger.history import History
 from autoresearch.ledger.search_index import Question
 from autoresearch.loop.incumbent import sandbox_names
 from autoresearch.loop.open_lab import OpenLab
 from autoresearch.loop.touched_lines import touching
+from autoresearch.memory.known_code import change_of
+from autoresearch.memory.lesson_claims import doubt_about
+from autoresearch.memory.wording import alike
 from autoresearch.records import Experiment, Outcome
 from autoresearch.verdicts.evidence import built_on_reversed, overtaken
 from autoresearch.views import Remembered
 
 MOST_SIMILAR = 3
-EMPTY_WORDS = set(  # as `alike` sees them: without a final s
-    re.findall(
-        r"\w+",
-        "and are but can could for from help how into it ha have may more much not should so than "
-        "that the their them then there these thi those too very wa what when where which while "
-        "will with would better change fewer higher improve le longer lower make smaller larger",
-    )
-)
+MOST_COMPARED = 20  # earlier patches on the same lines whose text is compared
 
 
 def recall(
@@ -30,8 +27,10 @@ def recall(
 ) -> tuple[Remembered, ...]:
     """Return earlier experiments that match; `lines` are those of the incumbent's file."""
     history = lab.history()
-    found = lab.ledger.cache.recall(history.entries, question)
-    if lines is not None:
+    if lines is None:
+        one_more = replace(question, limit=question.limit + 1)  # e0 is not shown
+        found = lab.ledger.cache.recall(history.entries, one_more)
+    else:
         first, last = lines
         if first > last:
             raise NotFoundError(
@@ -39,13 +38,16 @@ def recall(
                 "Give them as 10-40.",
                 reason="lines",
             )
-        touched = touching(lab, history, question.path, first, last)
-        found = tuple(experiment for experiment in found if experiment in touched)
-    return remember(history, [experiment for experiment in found if experiment != "e0"])
+        everything = replace(question, limit=len(history.experiments))
+        touched = set(touching(lab, history, question.path, first, last))
+        matching = lab.ledger.cache.recall(history.entries, everything)
+        found = tuple(experiment for experiment in matching if experiment in touched)
+    shown = [experiment for experiment in found if experiment != "e0"]
+    return remember(history, shown[: question.limit])
 
 
 def similar(lab: OpenLab, experiment: Experiment) -> tuple[Remembered, ...]:
-    """Return earlier experiments on the same lines, then those with a similar hypothesis."""
+    """Return near-duplicates, then experiments on the same lines, then similar hypotheses."""
     history = lab.history()
     found = [
         earlier
@@ -53,25 +55,50 @@ def similar(lab: OpenLab, experiment: Experiment) -> tuple[Remembered, ...]:
         for first, last in change.spans
         for earlier in reversed(touching(lab, history, change.path, first, last))
     ]
-    found += [
+    on_lines = [e for e in dict.fromkeys(found) if e not in (experiment.id, "e0")]
+    near = near_duplicates(lab, history, experiment, on_lines)
+    if len(near) + len(on_lines) < MOST_SIMILAR:
+        found += [
+            earlier.id
+            for earlier in reversed(history.experiments.values())
+            if alike(earlier.hypothesis, experiment.hypothesis)
+        ]
+    others = [e for e in dict.fromkeys([*near, *found]) if e not in (experiment.id, "e0")]
+    shown = remember(history, others[:MOST_SIMILAR])
+    return tuple(replace(one, near_duplicate=one.experiment in near) for one in shown)
+
+
+def with_similar_hypothesis(history: History, idea: str) -> tuple[Remembered, ...]:
+    """Return the newest experiments with a similar hypothesis."""
+    found = [
         earlier.id
         for earlier in reversed(history.experiments.values())
-        if alike(earlier.hypothesis, experiment.hypothesis)
+        if earlier.base is not None and alike(earlier.hypothesis, idea)
     ]
-    others = [e for e in dict.fromkeys(found) if e not in (experiment.id, "e0")]
-    return remember(history, others[:MOST_SIMILAR])
+    return remember(history, found[:MOST_SIMILAR])
 
 
-def alike(one: str, other: str) -> bool:
-    """Return whether two hypotheses share half of the shorter one's words, and at least two words.
-
-    Words without a subject, such as "better", numbers, and the ends of words do not count.
-    """
-    both = [
-        {word.rstrip("s") for word in re.findall(r"[a-z]{3,}", text.lower())} - EMPTY_WORDS
-        for text in (one, other)
+def near_duplicates(
+    lab: OpenLab, history: History, experiment: Experiment, candidates: Sequence[str]
+) -> tuple[str, ...]:
+    """Return those whose patches say the same but for numbers that are not far away."""
+    sized = [
+        history.experiments[name]
+        for name in candidates
+        if _sizes(history.experiments[name]) == _sizes(experiment)
     ]
-    return len(both[0] & both[1]) >= max(2, min(map(len, both)) / 2)
+    if not sized:
+        return ()
+    mine = change_of(lab.repository, history, experiment)
+    return tuple(
+        other.id
+        for other in sized[:MOST_COMPARED]
+        if near(change_of(lab.repository, history, other), mine)
+    )
+
+
+def _sizes(experiment: Experiment) -> list[tuple[str, int, int]]:
+    return sorted((change.path, change.added, change.removed) for change in experiment.changes)
 
 
 def remember(history: History, experiments: Iterable[str]) -> tuple[Remembered, ...]:
@@ -101,5 +128,11 @@ def _remember(history: History, experiment: Experiment) -> Remembered:
         taken_back=experiment.id in history.reversals,
         built_on_taken_back=built_on_reversed(history, experiment.id),
         overtaken=overtaken(history, experiment.id),
+        proposer=experiment.proposer,
+        doubt=doubt_about(
+            lessons[-1].lesson if lessons else "",
+            verdict,
+            reversed_since=experiment.id in history.reversals,
+        ),
         sandbox=sandbox_names(history, verdict.candidate_runs if verdict else ()),
     )

@@ -19,17 +19,10 @@ from autoresearch.errors import InvalidStateError, LabError
 from autoresearch.executors import Executor
 from autoresearch.git.content_elsewhere import as_glob
 from autoresearch.git.repository import Repository
+from autoresearch.ledger.events import Event
 from autoresearch.ledger.history import History
 from autoresearch.ledger.ledger import Ledger
-from autoresearch.records import (
-    EndCause,
-    Event,
-    Run,
-    RunFinished,
-    RunReport,
-    RunStarted,
-    RunState,
-)
+from autoresearch.records import EndCause, Run, RunFinished, RunReport, RunStarted, RunState
 from autoresearch.run_directory import RunDir, RunSpec, empty_report, ended_report, with_end
 from autoresearch.run_output.curve import read_curve
 from autoresearch.run_output.log_digest import digest, true_exception

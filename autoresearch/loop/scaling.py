@@ -89,14 +89,15 @@ class _Planned:
         return not self.report.state.repeated or len(self.tries) > MOST_REPEATS
 
 
-def scale(lab: OpenLab, experiment: str) -> ScalingView:
+def scale(lab: OpenLab, experiment: str, base: str = "") -> ScalingView:
     """Collect what ended, start what is missing as far as slots are free, and fit if all is there.
 
-    Raises NotFoundError, InvalidStateError where the experiment can't be scaled, or LabError
+    Compares with what it was built on, or with another `base`, such as e0. Raises
+    NotFoundError, InvalidStateError where the experiment can't be scaled, or LabError
     without scipy.
     """
     require_scipy()
-    sizes, base = _scalable(lab, experiment)
+    sizes, base = _scalable(lab, experiment, base)
     planned = list(_planned(lab, sizes, (base, experiment)))
     active = [ActiveRun(id=one.name) for one in planned if one.tries and one.report is None]
     due = [one for one in planned if one.due]
@@ -109,9 +110,10 @@ def scale(lab: OpenLab, experiment: str) -> ScalingView:
     return _view(lab, sizes, base, experiment, planned, len(active) + started)
 
 
-def _scalable(lab: OpenLab, experiment: str) -> tuple[Sizes, str]:
+def _scalable(lab: OpenLab, experiment: str, other: str) -> tuple[Sizes, str]:
     """Return the sizes and the base; raise InvalidStateError if there is nothing to compare."""
     sizes, base = lab.contract.scaling, lab.history().experiment(experiment).base
+    base = base and (other or base)
     if sizes is None:
         raise InvalidStateError(
             "The contract gives no sizes: it has no table [scaling].",

@@ -1,1 +1,1 @@
-"""Patches before they cost anything: applied, checked, fingerprinted, located in the code."""
+"""Patches before they cost anything: applied, checked, located in the code."""

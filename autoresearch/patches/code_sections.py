@@ -5,7 +5,7 @@ Pure functions on text. Knows no git and no ledger.
 
 import ast
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher, get_close_matches
 
@@ -114,7 +114,7 @@ def covering_spans(text: str, first: int, last: int) -> tuple[Span, ...]:
 
 
 def find_knobs(
-    text: str, first: int, last: int, ranges: dict[str, tuple[float, float]]
+    text: str, first: int, last: int, ranges: Mapping[str, tuple[float | None, float | None]]
 ) -> tuple[Knob, ...]:
     """Return the names bound to literals on these lines: assignments and parameters' defaults.
 

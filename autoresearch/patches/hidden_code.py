@@ -8,7 +8,7 @@ import ast
 import inspect
 import re
 
-from autoresearch.patches.fingerprint import parse
+from autoresearch.equivalence.fingerprint import parse
 
 _MAY_ACT = re.compile(r"[(=]|\b(?:import|del|def|class|lambda)\b")
 _ACTS = (

@@ -6,15 +6,15 @@ The caller checks, by the fingerprint, whether the same code was tried before.
 import re
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from autoresearch.equivalence.fingerprint import fingerprint
 from autoresearch.errors import PatchRefusedError
 from autoresearch.git.raw_diff import ABSENT, RawChange
 from autoresearch.git.repository import Repository
 from autoresearch.git.unified_diff import unquoted
 from autoresearch.patches import edits as edit_texts
 from autoresearch.patches.edits import Edit
-from autoresearch.patches.fingerprint import fingerprint
 from autoresearch.patches.payload_limits import check_payload
 from autoresearch.patches.seeds import check_seeds
 from autoresearch.patches.simplification import simpler
@@ -46,6 +46,7 @@ class PreparedPatch:
     changes: tuple[FileChange, ...]
     fingerprint: str
     simpler: int = 0  # syntax nodes fewer than the base, where that makes it a simplification
+    files: Files = field(default_factory=dict, repr=False)  # the editable ones, with the patch
 
 
 def prepare(
@@ -106,6 +107,7 @@ def prepare(
         changes=tuple(map(_summary, changes)),
         fingerprint=mark,
         simpler=simpler(before, after),
+        files=after,
     )
 
 

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from itertools import pairwise
 
-from autoresearch.patches.fingerprint import count_nodes, parse, size_of_code
+from autoresearch.equivalence.fingerprint import count_nodes, parse, size_of_code
 from autoresearch.patches.hidden_code import uses_of_text
 from autoresearch.patches.payload_limits import names_of, texts_of
 

@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Iterator
 
-from autoresearch.patches.fingerprint import parse
+from autoresearch.equivalence.fingerprint import parse
 
 
 def tree_of(path: str, content: bytes) -> ast.Module | None:

@@ -19,12 +19,14 @@ from autoresearch.common.files import NotUtf8Error, as_text, person_text
 from autoresearch.contract import FILE_NAME, Contract, Sealed, parse_contract, sha256
 from autoresearch.data.corpora import open_corpus
 from autoresearch.data.packed_files import pack_files
+from autoresearch.equivalence.fingerprint import fingerprint
+from autoresearch.equivalence.normal_form import VERSION as FORM_VERSION
+from autoresearch.equivalence.normal_form import interface_of, normal_form
 from autoresearch.errors import ContractError, InvalidStateError, NotFoundError
 from autoresearch.git.content_elsewhere import lfs_pointers, submodules
 from autoresearch.git.repository import Repository, snapshot
 from autoresearch.git.signatures import load_signer, prepare_signer
 from autoresearch.ledger.ledger import Ledger
-from autoresearch.patches.patch import fingerprint
 from autoresearch.records import Experiment, LabOpened, Proposed, Proposer
 from autoresearch.setup.environment import Recipe, Tell, build, python_of, recipe_for
 from autoresearch.setup.inputs import find_inputs, hash_inputs
@@ -316,6 +318,8 @@ def _write_first_events(
         brief_sha256=sha256(brief),
         prediction=None,
         proposer=Proposer(client="autoresearch-mcp", client_version=opened.product_version),
+        normal_form=normal_form(editable, interface_of(editable)),
+        normal_form_version=FORM_VERSION,
     )
     ledger.append_all(lambda _: (opened, Proposed(experiment=baseline)))
 

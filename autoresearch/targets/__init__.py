@@ -8,11 +8,13 @@ HERE = Path(__file__).resolve().parent
 MICROGPT = HERE.parent.parent / "microgpt"
 
 # What lies beside a target's own files in its repository, taken from elsewhere in the product.
+_SURNAMES = {
+    "tensor.py": MICROGPT / "tensor.py",
+    "data/surnames.txt": MICROGPT / "data" / "surnames.txt",
+}
 BESIDE: dict[str, dict[str, Path]] = {
-    "microgpt": {
-        "tensor.py": MICROGPT / "tensor.py",
-        "data/surnames.txt": MICROGPT / "data" / "surnames.txt",
-    },
+    "microgpt": _SURNAMES,
+    "microgpt-mistuned": _SURNAMES,
     "nanolm": {},
 }
 

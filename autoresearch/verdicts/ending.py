@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from math import fsum
 
 from autoresearch.contract import Contract, Stop
+from autoresearch.contract_tables.metric import Metric
 from autoresearch.ledger.history import History
-from autoresearch.metric_table import Metric
 from autoresearch.verdicts.evidence import controls_of, measured, values
 from autoresearch.verdicts.repetition import all_equal
 

@@ -1,8 +1,8 @@
 """The judge's answer on chosen runs of a history; the judge itself sees arrays alone."""
 
 from autoresearch.contract import Contract
+from autoresearch.contract_tables.metric import is_ratio
 from autoresearch.ledger.history import History
-from autoresearch.metric_table import is_ratio
 from autoresearch.records import Outcome
 from autoresearch.statistics.gates import GATES, JUDGE_VERSION, NON_INFERIORITY, Judgement
 from autoresearch.statistics.sequential_test import judge

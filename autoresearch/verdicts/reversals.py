@@ -1,9 +1,10 @@
 """Reverse a keep that its own further runs do not support."""
 
 from autoresearch.contract import Contract
+from autoresearch.ledger.events import Event
 from autoresearch.ledger.history import History
 from autoresearch.ledger.ledger import Ledger
-from autoresearch.records import Event, Reversal, Reverted
+from autoresearch.records import Reversal, Reverted
 from autoresearch.statistics.gates import GATES, JUDGE_VERSION
 from autoresearch.statistics.reversal_test import ReversalEvidence, falls_behind
 from autoresearch.statistics.rounding import decimals

@@ -36,7 +36,8 @@ PASSED_ON = (
 )
 # What uv tells its own children, or where a project of the user's keeps its environment.
 NOT_PASSED_ON = ("UV_INTERNAL", "UV_PROJECT", "UV_RUN_RECURSION_DEPTH", "UV_WORKING_DIR")
-EXTRAS = {"scaling": "scipy", "plots": "matplotlib"}  # extra: what it brings; the largest first
+# Extra: what it brings; `scaling` brings what `plots` does.
+EXTRAS = {"scaling": "scipy", "plots": "matplotlib", "search": "optuna"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +85,9 @@ def source_named(direct_url: dict[str, object]) -> str:
 
 
 def installed_extra() -> str:
-    """The extra whose packages are here: the client's server needs them too; "" for none."""
-    return next((name for name, package in EXTRAS.items() if find_spec(package)), "")
+    """The extras whose packages are here, with commas: the client's server needs them too."""
+    here = [name for name, package in EXTRAS.items() if find_spec(package)]
+    return ",".join(name for name in here if name != "plots" or "scaling" not in here)
 
 
 def with_extra(source: str, extra: str) -> str:

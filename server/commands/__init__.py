@@ -12,13 +12,17 @@ from curricula.errors import CourseError
 from server.app import Toolset
 from server.commands import (
     calibration,
+    campaign,
     connect,
     demo,
     doctor,
+    finalize,
     labs,
+    league,
     redteam,
     replay,
     scaling,
+    search,
 )
 from server.commands.init import command as init
 from server.commands.teach import authoring, learning, own_model
@@ -60,8 +64,12 @@ def build_app() -> App:
     app.command(connect.connect)
     for command in (init.init, labs.status, labs.log, labs.verify, labs.branch):
         app.command(command)
+    app.command(campaign.build_campaign())
+    app.command(finalize.finalize)
+    app.command(league.league)
     app.command(replay.replay)
     app.command(scaling.scale)
+    app.command(search.search)
     app.command(redteam.redteam)
     app.command(calibration.aa_test)
     app.command(calibration.replay_log_command, name="replay-log")

@@ -44,7 +44,7 @@ class Answer:
     """The server's answer when started as the client will start it."""
 
     tools: int
-    readers: tuple[str, ...]
+    allowed: tuple[str, ...]  # tools that the client need not ask about
     seconds: float
     compiled: bool = True  # its bytecode is there, so that the next start is quick
 
@@ -69,19 +69,22 @@ def connect(
     force: Annotated[
         bool, Parameter(help="Also replace skills that you changed; yours are backed up.")
     ] = False,
+    unattended: Annotated[
+        bool,
+        Parameter(help="Have the client ask about none of the tools, as in a night by itself."),
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Print the client's configuration, or write it; start the server once to check that it works.
 
-    That first start also downloads what is missing and writes the server's bytecode, so that the
-    client's own does not time out. Claude Code is configured for this folder, Codex for this user.
-    The skills that go with the tools are copied to where the client looks for them; a file that you
-    changed is left alone. Of an entry that is there, command, arguments and the lab's own variables
-    are set; all else in it stays. Where the client has the plugin, which brings server and skills,
-    no second server is added.
+    That start also downloads what is missing and writes the server's bytecode. Claude Code is
+    configured for this folder, Codex for this user. The skills are copied to where the client looks
+    for them; a file that you changed is left alone. Of an entry that is there, command, arguments
+    and the lab's own variables are set; all else in it stays. Where the client has the plugin,
+    which brings server and skills, no second server is added.
     """
     launch = launch_command(toolset)
-    answer = anyio.run(_try, launch)
+    answer = anyio.run(lambda: _try(launch, unattended=unattended))
     there = installed(client, Path.cwd())
     plans = _plan(client, launch, answer, there)
     copies = _plan_copies(client, toolset, force=force) if skills and not there.plugin else None
@@ -113,12 +116,12 @@ def _plan(client: Client, launch: Launch, answer: Answer, there: Installed) -> l
     if there.plugin and client == "codex":
         return []  # it asks about tools that write alone, and takes that from their annotations
     if there.plugin:
-        return [plan_claude_rules(Path.cwd(), [PLUGIN_TOOLS + name for name in answer.readers])]
+        return [plan_claude_rules(Path.cwd(), [PLUGIN_TOOLS + name for name in answer.allowed])]
     env, home = {**environment(), **_courses()}, str(default_home().resolve())
     if client == "codex":
         names = passed_on()
-        return plan_codex(codex_home(), launch, env, answer.readers, home=home, names=names)
-    return plan_claude_code(Path.cwd(), launch, env, answer.readers, home=home)
+        return plan_codex(codex_home(), launch, env, answer.allowed, home=home, names=names)
+    return plan_claude_code(Path.cwd(), launch, env, answer.allowed, home=home)
 
 
 def _notes(plans: list[Plan], there: Installed, answer: Answer) -> list[str]:
@@ -154,7 +157,7 @@ def _courses() -> dict[str, str]:
     return {COURSES: os.pathsep.join(folders)} if folders else {}
 
 
-async def _try(launch: Launch) -> Answer:
+async def _try(launch: Launch, *, unattended: bool) -> Answer:
     from fastmcp import Client
     from fastmcp.client.transports import StdioTransport
 
@@ -180,8 +183,12 @@ async def _try(launch: Launch) -> Answer:
                 "Run that command by itself to see why; `autoresearch-mcp doctor` may help.",
                 reason="no_answer",
             ) from error
-    readers = [tool.name for tool in tools if tool.annotations and tool.annotations.read_only_hint]
-    return Answer(len(tools), tuple(readers), time.monotonic() - started, compiled)
+    allowed = [
+        tool.name
+        for tool in tools
+        if unattended or (tool.annotations and tool.annotations.read_only_hint)
+    ]
+    return Answer(len(tools), tuple(allowed), time.monotonic() - started, compiled)
 
 
 async def _compile(launch: Launch) -> bool:

@@ -33,7 +33,17 @@ class Check:
 
 def doctor(*, json: JsonOption = False) -> int:
     """Check Python, git, home folder, sandbox, devices and clients; exit 1 if a lab cannot work."""
-    checks = [_python(), _git(), _home(), _devices(), _sandbox(), _plots(), _scaling(), _clients()]
+    checks = [
+        _python(),
+        _git(),
+        _home(),
+        _devices(),
+        _sandbox(),
+        _plots(),
+        _scaling(),
+        _search(),
+        _clients(),
+    ]
     bad = [check for check in checks if check.good is False]
     if json:
         print_json(checks)
@@ -119,6 +129,13 @@ def _scaling() -> Check:
         return Check("scaling", True, "SciPy is installed, so fit_scaling can fit")
     found = "no SciPy, so the tool fit_scaling and the command scale refuse"
     return Check("scaling", None, found, f"{how_to_install('scaling')} brings it.")
+
+
+def _search() -> Check:
+    if find_spec("optuna") is not None and find_spec("cmaes") is not None:
+        return Check("search", True, "optuna is installed, so the command search has all methods")
+    found = "no optuna, so the command search has --method factorial alone"
+    return Check("search", None, found, f"{how_to_install('search')} brings it.")
 
 
 def _clients() -> Check:

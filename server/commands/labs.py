@@ -5,10 +5,11 @@ from typing import Annotated
 from cyclopts import Parameter
 from rich.text import Text
 
+from autoresearch.contract_tables.metric import Metric
 from autoresearch.errors import LabError
 from autoresearch.lab import Lab
 from autoresearch.ledger.history import History
-from autoresearch.metric_table import Metric
+from autoresearch.memory.idea_tree import idea_tree
 from autoresearch.records import Experiment, Verdict
 from autoresearch.run_output.log_digest import clean_lines
 from autoresearch.system.home import default_home, lab_names
@@ -27,6 +28,7 @@ from server.commands.output import (
 )
 from server.views import figures
 from server.views.ending_rows import ending_rows
+from server.views.memory_words import tree_lines
 from server.views.research_views import incumbent_words
 from server.views.results_tsv import results_tsv
 from server.views.trust import after_verdict, trust_rows, unseen_words
@@ -77,6 +79,9 @@ def log(
     tsv: Annotated[
         bool, Parameter(name="--tsv", help="Print karpathy/autoresearch's results.tsv.")
     ] = False,
+    tree: Annotated[
+        bool, Parameter(name="--tree", help="Print each experiment below the one it came from.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """List the experiments with their verdicts, or show a run's log."""
@@ -94,6 +99,13 @@ def log(
     history = here.history()
     if tsv:
         print(results_tsv(history, metric), end="")
+        return
+    if tree:
+        if json:
+            print_json({"scoring": metric.provenance, "ideas": plain(idea_tree(history))})
+        else:
+            say("\n".join(tree_lines(history)))
+            say_who(metric)
         return
     if json:
         print_json([_entry(history, name, metric) for name in history.experiments])

@@ -8,7 +8,7 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.table import Table
 
-from autoresearch.metric_table import Metric
+from autoresearch.contract_tables.metric import Metric
 from server.views.attribution import who_says
 
 LabOption = Annotated[str, Parameter(name="--lab", help="A lab's name, if there are several.")]

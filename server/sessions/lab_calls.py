@@ -14,11 +14,12 @@ import anyio
 import anyio.to_thread
 
 from autoresearch.errors import LabError
-from server.errors import refusal
+from server.errors import Refusal, refusal
 from server.sessions.open_labs import Labs
 
 if TYPE_CHECKING:
     from autoresearch.lab import Lab
+    from autoresearch.ledger.history import History
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
@@ -45,6 +46,17 @@ class LabCalls:
         """The lab that the caller means."""
         lab = await self._in_thread("", lambda: self._labs.get(name))
         return self._used.setdefault(lab.name, lab)
+
+    async def read_in_use(self, read: Callable[[str, "History"], T]) -> list[T]:
+        """Read the ledger of each lab of this session; one that can't be read now is left out."""
+        found = []
+        for lab in tuple(self._used.values()):
+            try:
+                history = await self._in_thread(lab.name, lab.history)
+            except Refusal:
+                continue  # the tool's own answer says what is wrong
+            found.append(read(lab.name, history))
+        return found
 
     @property
     def in_use(self) -> bool:

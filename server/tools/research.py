@@ -4,6 +4,7 @@ No research logic: the lab decides, `shaping` words it. Names, descriptions and 
 all that a model sees of this file, and together stay under 8,000 bytes.
 """
 
+import os
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from fastmcp import Context, FastMCP
@@ -11,6 +12,7 @@ from mcp_types import ToolAnnotations
 from pydantic import BaseModel, ConfigDict, Field
 
 from autoresearch.records import Outcome, Prediction, Proposer
+from autoresearch.system.agent_marks import WORKER
 from autoresearch.views import Evaluation, RunView
 from server.errors import bad_arguments
 from server.sessions.lab_calls import LabCalls
@@ -18,6 +20,7 @@ from server.tools.answers import naming, resource
 from server.views import research_results as results
 from server.views import research_views as shaping
 from server.views.attribution import attributed
+from server.views.memory_words import claim_result
 
 if TYPE_CHECKING:
     from autoresearch.lab import Lab
@@ -108,6 +111,13 @@ def _add_proposing(server: FastMCP, desk: LabCalls) -> None:
         stack: Annotated[
             list[str] | None, Field(description="or near misses to try together: e3, e7")
         ] = None,
+        claim: Annotated[
+            str,
+            Field(
+                description="or no patch yet: hold the idea for 30 min; its place, as "
+                "train.py:lr_at, or *"
+            ),
+        ] = "",
         predicted_effect: Annotated[
             float | None,
             Field(description="gain in metric units; positive = better", allow_inf_nan=False),
@@ -126,25 +136,19 @@ def _add_proposing(server: FastMCP, desk: LabCalls) -> None:
         """
         from autoresearch.patches.patch import Edit
 
-        given = edits or []
-        came = [
-            f"`{name}`"
-            for name, value in (("edits", given), ("diff", diff), ("stack", stack))
-            if value
-        ]
-        if len(came) != 1:
-            said = " and ".join(came) or "none"
-            raise bad_arguments(
-                f"Give `edits`, `diff` or `stack`; got {said}. Nothing was done.", "one_of"
-            )
+        _refuse_unless_one(edits=edits, diff=diff, stack=stack, claim=claim)
         here = await desk.lab(lab)
         proposer = _proposer(context, model)
         prediction = _prediction(predicted_effect, confidence)
+        if claim:
+            area = "" if claim == "*" else claim
+            claimed = await desk.call(here, lambda: here.claim(hypothesis, area, proposer))
+            return attributed(here.contract.metric, claim_result(claimed))
         proposal = await desk.call(
             here,
             lambda: here.propose(
                 hypothesis,
-                edits=[Edit(path=e.path, find=e.find, replace=e.replace) for e in given],
+                edits=[Edit(path=e.path, find=e.find, replace=e.replace) for e in edits or ()],
                 diff=diff,
                 stack=stack or (),
                 prediction=prediction,
@@ -258,6 +262,8 @@ def _add_reading(server: FastMCP, desk: LabCalls) -> None:
             str, Field(pattern=r"^(\d+(-\d+)?)?$", description="of path, as 10-40")
         ] = "",
         outcome: Literal["", "keep", "discard", "inconclusive", "crashed", "tainted"] = "",
+        min_effect: Annotated[float | None, Field(allow_inf_nan=False)] = None,
+        by: Annotated[str, Field(description="client, model or worker")] = "",
         limit: Annotated[int, Field(ge=1, le=50)] = 10,
         lab: LabName = "",
     ) -> results.RecallResult:
@@ -274,12 +280,23 @@ def _add_reading(server: FastMCP, desk: LabCalls) -> None:
                 path=path,
                 lines=_line_range(lines),
                 outcome=Outcome(outcome) if outcome else None,
+                min_effect=min_effect,
+                by=by,
                 limit=limit,
             ),
         )
         ending = await desk.call(here, here.ending)
         shown = attributed(here.contract.metric, shaping.recall_result(found, ending))
         return naming(shown, *(_diff(here, one.experiment) for one in found[:MOST_DIFFS]))
+
+
+def _refuse_unless_one(**given: object) -> None:
+    came = [f"`{name}`" for name, value in given.items() if value]
+    if len(came) != 1:
+        said = " and ".join(came) or "none"
+        raise bad_arguments(
+            f"Give `edits`, `diff`, `stack` or `claim`; got {said}. Nothing was done.", "one_of"
+        )
 
 
 def _diff(lab: "Lab", experiment: str) -> str:
@@ -324,11 +341,11 @@ def _runs_meant(lab: "Lab", run: str) -> tuple[str | None, ...]:
 
 def _proposer(context: Context, model: str) -> Proposer:
     """The client as it named itself: at the handshake, or with each request in the newer era."""
-    given = context.session.client_params
+    given, worker = context.session.client_params, os.environ.get(WORKER, "")
     if given is None:
-        return Proposer(client="unknown", model=model)
+        return Proposer(client="unknown", model=model, worker=worker)
     info = given.client_info
-    return Proposer(client=info.name, client_version=info.version, model=model)
+    return Proposer(client=info.name, client_version=info.version, model=model, worker=worker)
 
 
 def _prediction(effect: float | None, confidence: float | None) -> Prediction | None:

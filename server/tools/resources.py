@@ -8,6 +8,8 @@ from fastmcp import FastMCP
 from autoresearch.ledger.serialization import encode
 from autoresearch.run_output.log_digest import clean_lines
 from server.sessions.lab_calls import LabCalls
+from server.views.attribution import who_says
+from server.views.memory_words import tree_lines
 
 PLAIN = "text/plain"
 JSON_LINES = "application/jsonl"
@@ -38,6 +40,14 @@ def _add_lab_resources(server: FastMCP, desk: LabCalls) -> None:
         """The human's own words on where to look and what to leave."""
         here = await desk.lab(lab)
         return await desk.call(here, lambda: here.brief)
+
+    @server.resource("lab://{lab}/ideas", mime_type=PLAIN)
+    async def ideas(lab: str) -> str:
+        """The tree of ideas: each experiment below the one that it came from."""
+        here = await desk.lab(lab)
+        history = await desk.call(here, here.history)
+        lines = [*tree_lines(history), who_says(here.contract.metric)]
+        return "".join(f"{line}\n" for line in lines if line)
 
     @server.resource("lab://{lab}/experiments/{experiment}/diff", mime_type="text/x-diff")
     async def diff(lab: str, experiment: str) -> str:

@@ -8,8 +8,8 @@ from fastmcp import Context, FastMCP
 from fastmcp.tools.base import ToolResult
 from fastmcp.utilities.types import Image
 
+from autoresearch.contract_tables.metric import Metric
 from autoresearch.loop.scaling import RUNS, ScalingView
-from autoresearch.metric_table import Metric
 from server.clients.launch import how_to_install
 from server.errors import Refusal
 from server.sessions.lab_calls import LabCalls

@@ -5,7 +5,7 @@ One place for the words: tools send their answers through `attributed`, commands
 
 from typing import TypeVar
 
-from autoresearch.metric_table import Metric
+from autoresearch.contract_tables.metric import Metric
 from server.views.research_results import Result
 
 R = TypeVar("R", bound=Result)

@@ -10,6 +10,7 @@ from autoresearch.loop.scaling import ScalingView
 from autoresearch.records import Outcome, Prediction, RunState, Verdict
 from autoresearch.verdicts.ending import Ending
 from autoresearch.views import (
+    Claimed,
     CodeSection,
     Conclusion,
     Evaluation,
@@ -65,6 +66,8 @@ def after_open(view: Overview) -> str:
     if view.stackable:
         return f"{news}{_stack(view.stackable)}."
     look = _look_somewhere(view.untouched)
+    if view.reopened:
+        look += f", or at {view.reopened[0].experiment} in `reopened`"
     return f"{news}{look}; then call propose_patch with one change and a prediction."
 
 
@@ -78,6 +81,12 @@ def after_propose(view: Proposal, asked_prediction: bool) -> str:
     hint = f" {PREDICT}" if asked_prediction else ""
     run = _call("run_training", experiment=name, wait_s=20)
     return f"{warned}{run} starts its first run.{hint}"
+
+
+def after_claim(view: Claimed) -> str:
+    """Suggest reading what is alike, then proposing the patch."""
+    read = f"read what {view.similar[0].experiment} showed, then " if view.similar else ""
+    return f"{read}propose_patch with the change and a prediction, before the claim ends."
 
 
 def after_run(view: RunView, ending: Ending | None = None) -> str:

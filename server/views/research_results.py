@@ -119,6 +119,8 @@ class LabResult(Result):
     untouched: list[str]  # "train.py:31-40 lr_at"
     taken_back: list[str]  # keeps that did not hold
     stackable: list[str]  # near misses to try together
+    reopened: list[str] | None = None  # dead ends worth another look, and why
+    claims: list[str] | None = None  # who holds which idea, and for how long
     trust: TrustShown
 
 
@@ -132,12 +134,13 @@ class FileShown(Shown):
 
 
 class ProposalResult(Result):
-    """An accepted patch."""
+    """An accepted patch, or a claimed idea, which has no experiment yet."""
 
-    experiment: str
+    experiment: str | None = None
     base: str | None = None
-    files: list[FileShown]
+    files: list[FileShown] | None = None
     similar: list[Memory]
+    claims: list[str] | None = None  # ideas that others hold
 
 
 class RunResult(Result):

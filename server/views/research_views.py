@@ -7,8 +7,8 @@ in quotes.
 from collections.abc import Iterable, Sequence
 
 from autoresearch.common.text import cut
-from autoresearch.metric_table import Metric
-from autoresearch.records import EndCause, FileChange, Outcome, Prediction, RunState, Verdict
+from autoresearch.contract_tables.metric import Metric
+from autoresearch.records import EndCause, Outcome, Prediction, RunState, Verdict
 from autoresearch.run_output.curve import CurvePoint
 from autoresearch.verdicts.ending import Ending
 from autoresearch.views import (
@@ -26,6 +26,15 @@ from autoresearch.views import (
 from server.views import next_steps
 from server.views import research_results as results
 from server.views.figures import count, effect, measured, quote, shorten
+from server.views.memory_words import (
+    DOUBTS,
+    claims_shown,
+    lines_of,
+    memory,
+    near_words,
+    outcome_of,
+    reopened_words,
+)
 from server.views.trust import (
     loudly,
     note,
@@ -78,6 +87,8 @@ def lab_result(view: Overview) -> results.LabResult:
         untouched=[f"{one.path}:{one.first}-{one.last} {one.name}" for one in view.untouched],
         taken_back=[reversal_words(one) for one in view.taken_back],
         stackable=list(view.stackable),
+        reopened=[reopened_words(one) for one in view.reopened] or None,
+        claims=claims_shown(view.claims),
         trust=trust_shown(view.record, view.unit, tip.sigma),
     )
 
@@ -89,6 +100,7 @@ def proposal_result(view: Proposal) -> results.ProposalResult:
     removed = sum(change.removed for change in experiment.changes)
     files = ", ".join(change.path for change in experiment.changes)
     alike = f"; {count(len(view.similar), 'similar earlier experiment')}" if view.similar else ""
+    again = f", {experiment.reopened_from} again" if experiment.reopened_from else ""
     stacked = f", {', '.join(experiment.stack)} stacked" if experiment.stack else ""
     simpler = (
         f"; simpler by {experiment.simpler} syntax nodes, "
@@ -98,19 +110,20 @@ def proposal_result(view: Proposal) -> results.ProposalResult:
     )
     return results.ProposalResult(
         summary=(
-            f"{experiment.id} on {experiment.base}{stacked}: +{added} -{removed} lines in "
-            f"{files}{simpler}{alike}."
+            f"{experiment.id} on {experiment.base}{stacked}{again}: +{added} -{removed} lines in "
+            f"{files}{simpler}{alike}{near_words(view)}."
         ),
         next_step=next_steps.after_propose(view, asked_prediction=experiment.prediction is None),
         experiment=experiment.id,
         base=experiment.base,
         files=[
             results.FileShown(
-                path=change.path, added=change.added, removed=change.removed, lines=_lines(change)
+                path=change.path, added=change.added, removed=change.removed, lines=lines_of(change)
             )
             for change in experiment.changes
         ],
         similar=[memory(one) for one in view.similar],
+        claims=claims_shown(view.claims),
     )
 
 
@@ -175,13 +188,14 @@ def conclusion_result(view: Conclusion, unit: str) -> results.ConclusionResult:
     """Return conclude_experiment's answer."""
     tip = view.incumbent
     outcome = f"{view.outcome} " if view.outcome else ""
+    doubt = f" ({DOUBTS[view.doubt]})" if view.doubt else ""
     forecast = next_steps.prediction_clause(view.prediction, view.effect, view.low, view.high)
     if view.outcome is Outcome.KEEP and view.experiment not in tip.kept:
         outcome = "keep, but not on the kept line: "
     return results.ConclusionResult(
         summary=(
             f"{view.experiment}: {outcome}{effect(view.effect, view.low, view.high, tip.sigma)}"
-            f"{forecast}; the lesson is recorded; incumbent "
+            f"{forecast}; the lesson is recorded{doubt}; incumbent "
             f"{incumbent_words(tip, unit)}.{loudly(view.sandbox)}"
         ),
         next_step=next_steps.after_conclude(view),
@@ -202,7 +216,7 @@ def recall_result(
     """Return recall_experiments' answer."""
     outcomes: dict[str, int] = {}
     for one in found:
-        outcomes[_outcome(one)] = outcomes.get(_outcome(one), 0) + 1
+        outcomes[outcome_of(one)] = outcomes.get(outcome_of(one), 0) + 1
     tally = f" ({_tally(outcomes)})" if outcomes else ""
     return results.RecallResult(
         summary=f"{count(len(found), 'matching experiment')}{tally}.{loudly(_sandboxes(found))}",
@@ -243,22 +257,6 @@ def section_result(view: CodeSection, ending: Ending | None = None) -> results.S
         experiments=[memory(one) for one in view.experiments],
         sandbox=_sandboxes(view.experiments),
         base=view.commit[:12],
-    )
-
-
-def memory(one: Remembered) -> results.Memory:
-    """Return an earlier experiment, for a list."""
-    return results.Memory(
-        experiment=one.experiment,
-        base=one.base,
-        hypothesis=cut(one.hypothesis, 300),
-        outcome=_outcome(one),
-        effect=shorten(one.effect, 4),
-        low=shorten(one.low, 4),
-        high=shorten(one.high, 4),
-        lesson=cut(one.lesson, 400),
-        touched=[f"{change.path}:{span}" for change in one.changes for span in _lines(change)],
-        note=note(one.taken_back, one.built_on_taken_back, one.overtaken),
     )
 
 
@@ -381,18 +379,6 @@ def _curve(points: Sequence[CurvePoint], most: int) -> list[tuple[float, float]]
         last = len(points) - 1
         points = [points[round(i * last / (most - 1))] for i in range(most)]
     return [(point.at, float(f"{point.loss:.4g}")) for point in points]
-
-
-def _lines(change: FileChange) -> list[str]:
-    return [f"{first}-{last}" for first, last in change.spans]
-
-
-def _outcome(one: Remembered) -> str:
-    if one.overtaken:
-        return "overtaken"
-    if one.outcome is not None:
-        return one.outcome
-    return "open" if one.changes else "baseline"
 
 
 def _tally(outcomes: dict[str, int]) -> str:

@@ -4,8 +4,8 @@ Its convention has three statuses and writes a crash as 0.000000; the ledger doe
 the record.
 """
 
+from autoresearch.contract_tables.metric import Metric
 from autoresearch.ledger.history import History
-from autoresearch.metric_table import Metric
 from autoresearch.records import Experiment, Outcome, RunReport
 from autoresearch.verdicts.evidence import measured, values
 from server.views.trust import after_verdict

@@ -55,6 +55,36 @@ def test_a_whole_contract_is_read() -> None:
             "guards.tests: Tuple should have at least 1",
         ),
         ('name = "tiny"', 'name = "Tiny Target"', "target.name: String should match"),
+        ("[edit]", "[knobs]\nA = {}\n[edit]", "knobs.A: give low and high, or choices"),
+        ("[edit]", "[knobs]\nA = { low = 1, high = 1 }\n[edit]", "low must be below high, and 1"),
+        (
+            "[edit]",
+            "[knobs]\nA = { low = 0, high = 1, log = true }\n[edit]",
+            "knobs.A: log = true needs low above 0, not 0",
+        ),
+        (
+            "[edit]",
+            "[knobs]\nA = { low = 0.5, high = 2, integer = true }\n[edit]",
+            "knobs.A: integer = true needs whole numbers as low and high",
+        ),
+        ("[edit]", "[knobs]\nA = { choices = [1] }\n[edit]", "choices needs at least two values"),
+        ("[edit]", "[knobs]\nA = { choices = [1, 1] }\n[edit]", "choices names one value twice"),
+        (
+            "[edit]",
+            "[knobs]\nA = { choices = [1, 2], low = 0 }\n[edit]",
+            "knobs.A: give choices, or a range",
+        ),
+        (
+            "[edit]",
+            "[knobs]\nA = { choices = [1, [2]] }\n[edit]",
+            "knobs.A.choices.1: is [2]: a choice is a number, a text, true or false",
+        ),
+        ("[edit]", '[knobs]\n"a b" = { low = 0, high = 1 }\n[edit]', "knobs.a b"),
+        (
+            "[edit]",
+            "[knobs]\nA = { lo = 1 }\n[edit]",
+            "knobs.A.lo: no such key; allowed here: path, low, high, log, integer, choices",
+        ),
         ("[edit]", "[edits]", "edits: no such key; allowed here: target, brief, edit"),
     ],
 )

@@ -280,6 +280,7 @@ def test_a_log_is_found_by_its_experiment_too(lab: Lab) -> None:
     assert lab.log("e0") == lab.log("e0-r6")
 
 
+@pytest.mark.slow
 def test_the_held_out_data_is_shown_to_nobody(lab: Lab) -> None:
     with pytest.raises(NotFoundError):
         lab.explain("names.txt")

@@ -115,6 +115,7 @@ def test_the_curve_counts_every_token_and_falls(trained):
     assert points[-1]["loss"] < points[0]["loss"] < np.log(VOCAB) + 0.1
 
 
+@pytest.mark.slow
 def test_a_run_says_little(trained):
     assert 2 <= len(trained[2].stdout_text.splitlines()) <= 15
     assert trained[2].stderr_text == ""

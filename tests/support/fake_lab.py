@@ -9,12 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+from autoresearch.contract_tables.metric import Metric
 from autoresearch.errors import InvalidStateError, NotFoundError, PatchRefusedError
+from autoresearch.ledger.events import Entry
 from autoresearch.loop.scaling import ScalingView
-from autoresearch.metric_table import Metric
+from autoresearch.memory.claims import Claim
 from autoresearch.patches.code_sections import Knob, Span
 from autoresearch.records import (
-    Entry,
     Experiment,
     FileChange,
     LabOpened,
@@ -26,6 +27,7 @@ from autoresearch.records import (
 from autoresearch.run_output.curve import CurvePoint
 from autoresearch.verdicts.track_record import TrackRecord
 from autoresearch.views import (
+    Claimed,
     CodeSection,
     Conclusion,
     Controls,
@@ -161,6 +163,9 @@ class FakeLab:
         self.proposers = []
         self.predictions = []
         self.asked = []
+        self.narrowed = []
+        self.claims = ()
+        self.reopened = ()
         self.stopped = False
         self.breaks = None
         self.taken_back = ()
@@ -198,6 +203,8 @@ class FakeLab:
             stackable=self.stackable,
             record=self.record,
             ending=self.end,
+            reopened=self.reopened,
+            claims=self.claims,
         )
 
     def ending(self):
@@ -234,7 +241,7 @@ class FakeLab:
             proposer=proposer,
             stack=tuple(stack),
         )
-        return Proposal(experiment=experiment, similar=self.similar)
+        return Proposal(experiment=experiment, similar=self.similar, claims=self.claims)
 
     def start_run(self, experiment):
         self._count("start_run")
@@ -306,9 +313,20 @@ class FakeLab:
             sandbox="bubblewrap",
         )
 
-    def recall(self, *, words="", path="", lines=None, outcome=None, limit=10):
+    def claim(self, idea, area, proposer):
+        self._count("claim")
+        if any(claim.idea == idea for claim in self.claims):
+            raise InvalidStateError("c1/w2 holds this idea.", "Another.", reason="idea_claimed")
+        self.proposers.append(proposer)
+        claim = Claim(holder=proposer.client, idea=idea, area=area, at=0.0, until=1800.0)
+        return Claimed(claim=claim, others=self.claims, similar=self.similar)
+
+    def recall(
+        self, *, words="", path="", lines=None, outcome=None, min_effect=None, by="", limit=10
+    ):
         self._count("recall")
         self.asked.append((words, path, lines, outcome, limit))
+        self.narrowed.append((min_effect, by))
         return self.recent[:limit]
 
     def explain(self, section):
@@ -340,7 +358,7 @@ class FakeLab:
             product_version="0",
         )
         entries = [Entry(n=0, at=1.0, commit="c0", event=opened)]
-        return SimpleNamespace(experiments=proposals, entries=entries)
+        return SimpleNamespace(experiments=proposals, entries=entries, campaigns={}, claims=())
 
     def diff(self, experiment):
         return "--- a/train.py\n+++ b/train.py\n"

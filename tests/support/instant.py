@@ -28,13 +28,17 @@ class InstantExecutor:
     peak_mb: float = 0.0
     submitted: list[RunDir] = field(default_factory=list)
 
+    def value(self, rundir: RunDir) -> float:
+        """What a run measures."""
+        found = re.search(rf"^{self.knob} = (\S+)$", (rundir.tree / self.file).read_text(), re.M)
+        assert found is not None
+        noise = (rundir.read_spec().seed % 997) / 997 * self.noise
+        return 2.0 + float(found[1]) / 100 + noise + self.drift
+
     def submit(self, rundir: RunDir) -> None:
         self.submitted.append(rundir)
         spec = rundir.read_spec()
-        found = re.search(rf"^{self.knob} = (\S+)$", (rundir.tree / self.file).read_text(), re.M)
-        assert found is not None
-        noise = (spec.seed % 997) / 997 * self.noise
-        value = 2.0 + float(found[1]) / 100 + noise + self.drift
+        value = self.value(rundir)
         now = time.time()
         report = RunReport(
             run=spec.run,

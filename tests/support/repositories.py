@@ -3,6 +3,7 @@
 import hashlib
 import subprocess
 import time
+from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 
@@ -55,14 +56,19 @@ HANGING = ("SMOOTHING = 30.0", "import time\ntime.sleep(1e6)\nSMOOTHING = 30.0")
 NAMES = sorted("".join(parts) for parts in product(("ba", "de", "ki", "lo"), repeat=5))
 
 
-def make_repository(folder: Path, contract: str = CONTRACT) -> Path:
+def make_repository(
+    folder: Path,
+    contract: str = CONTRACT,
+    train: str = TRAIN,
+    names: Sequence[str] = NAMES,
+) -> Path:
     """A repository of a user's, with its contract committed."""
     folder.mkdir(parents=True)
     files = {
         "autoresearch.toml": contract,
-        "train.py": TRAIN,
+        "train.py": train,
         "program.md": "Lower it.\n",
-        "names.txt": "\n".join(NAMES) + "\n",
+        "names.txt": "\n".join(names) + "\n",
         "notes.md": "mine\n",
     }
     for name, text in files.items():

@@ -3,11 +3,11 @@
 from dataclasses import replace
 from typing import Any
 
+from autoresearch.ledger.events import Event
 from autoresearch.ledger.history import History
 from autoresearch.records import (
     Concluded,
     EndCause,
-    Event,
     Experiment,
     FileChange,
     Judged,

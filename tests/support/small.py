@@ -8,11 +8,11 @@ from typing import Any
 
 from autoresearch.git.repository import Repository
 from autoresearch.ledger.anchor import Anchor, write_anchor
+from autoresearch.ledger.events import Event
 from autoresearch.ledger.history import History
 from autoresearch.ledger.ledger import FILE, LEDGER_REF, Ledger
 from autoresearch.ledger.search_index import Question
 from autoresearch.ledger.verification import verify
-from autoresearch.records import Event
 from tests.support.samples import all_kinds, concluded, finished, judged, proposed, started
 
 APPENDING = """

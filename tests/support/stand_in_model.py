@@ -10,9 +10,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
-from typing import Any
+from typing import Any, TypeVar
 
 Json = dict[str, Any]
+M = TypeVar("M", bound="StandInModel")
 DONE = "That is all."
 LOOKS = ("WaitForMcpServers", "list_mcp_resources")  # tools that wait for servers to start
 MOST_LOOKS = 40
@@ -154,9 +155,9 @@ def _responses(model: StandInModel, body: Json) -> Iterator[Json]:
 
 
 @contextmanager
-def stand_in_model(*calls: Call) -> Iterator[StandInModel]:
+def stand_in_model(*calls: Call, of: type[M] = StandInModel) -> Iterator[M]:  # type: ignore[assignment]
     """A model that makes these calls one after the other, on a port of its own."""
-    model = StandInModel(calls)
+    model = of(calls)
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:

@@ -3,8 +3,9 @@
 from dataclasses import replace
 
 from autoresearch.contract import parse_contract
+from autoresearch.ledger.events import Entry, Event
 from autoresearch.ledger.history import History
-from autoresearch.records import Entry, Event, Judged, RunFinished, Verdict
+from autoresearch.records import Judged, RunFinished, Verdict
 from autoresearch.verdicts.verdicts import due_verdict
 from tests.support.repositories import CONTRACT
 from tests.support.samples import OPENED, finished, proposed, started

@@ -289,6 +289,7 @@ def test_the_repositorys_own_environment_runs_it_if_it_has_what_is_imported(tmp_
     assert found.python.value == str(there)
 
 
+@pytest.mark.slow
 def test_what_no_interpreter_has_is_installed_from_where_it_is_declared():
     work = 'import nosuch_a, nosuch_b\nprint("loss:", x)'
     found = look({"work.py": work})

@@ -55,6 +55,7 @@ def test_a_budget_of_control_runs_is_made_recorded_and_used(lab: Lab) -> None:
     assert "found 9 times in 10 within 14 runs" in words
 
 
+@pytest.mark.slow
 def test_a_lab_without_enough_control_runs_says_how_many_to_give(tmp_path: Path) -> None:
     lab = Lab.open(str(make_repository(tmp_path / "repository")), home=tmp_path / "home")
     with raises("lab_error.too_few_controls", "--runs 6"):

@@ -7,8 +7,9 @@ import pytest
 
 from autoresearch.errors import LedgerDamagedError
 from autoresearch.ledger import serialization as envelope
+from autoresearch.ledger.events import Entry, Event
 from autoresearch.ledger.history import History
-from autoresearch.records import EndCause, Entry, Event, Outcome, RunFinished, RunState
+from autoresearch.records import EndCause, Outcome, RunFinished, RunState
 from tests.support.refusals import raises
 from tests.support.samples import (
     OPENED,

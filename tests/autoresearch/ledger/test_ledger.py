@@ -12,10 +12,11 @@ from autoresearch.errors import LedgerDamagedError
 from autoresearch.git.repository import Repository
 from autoresearch.ledger import serialization as envelope
 from autoresearch.ledger.anchor import Anchor, write_anchor
+from autoresearch.ledger.events import Event
 from autoresearch.ledger.history import History
 from autoresearch.ledger.ledger import INCUMBENT_REF, LEDGER_REF, Ledger
 from autoresearch.ledger.verification import verify
-from autoresearch.records import Concluded, Event
+from autoresearch.records import Concluded
 from tests.support.paths import ROOT
 from tests.support.refusals import raises
 from tests.support.samples import (
@@ -48,6 +49,7 @@ def test_a_build_that_gives_nothing_appends_nothing(small: Small) -> None:
     assert ledger.history().head == before
 
 
+@pytest.mark.slow
 def test_history_is_read_again_only_when_the_branch_moved(small: Small) -> None:
     one_server, other = small.ledger(), small.ledger()
     before = one_server.history()

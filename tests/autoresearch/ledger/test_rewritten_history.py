@@ -9,11 +9,12 @@ import pytest
 from autoresearch.lab import Lab
 from autoresearch.ledger import serialization as envelope
 from autoresearch.ledger.anchor import Anchor, write_anchor
+from autoresearch.ledger.events import Entry
 from autoresearch.ledger.history import History
 from autoresearch.ledger.ledger import FILE, INCUMBENT_REF, LEDGER_REF
 from autoresearch.patches.patch import Edit, prepare
 from autoresearch.patches.simplification import simpler
-from autoresearch.records import Entry, Judged, Proposed, Run, RunFinished, RunStarted
+from autoresearch.records import Judged, Proposed, Run, RunFinished, RunStarted
 from tests.support.refusals import raises
 from tests.support.small import edited
 

@@ -1,6 +1,5 @@
 """Power laws with true parameters known, constants set to sizes, and runs at several sizes."""
 
-import math
 import random
 import re
 import sys
@@ -14,16 +13,17 @@ from autoresearch.errors import LabError, NotFoundError
 from autoresearch.lab import Lab
 from autoresearch.loop.scaling import CEILINGS, MOST_REPEATS, RUNS, ScalingView
 from autoresearch.patches.constants import find_constant, set_constant
-from autoresearch.records import Measurement, RunReport, RunState
+from autoresearch.records import RunState
 from autoresearch.run_directory import RunDir
 from autoresearch.statistics.scaling_laws import REACH, Point, Scaling, fit_scaling
 from server.tools.scaling import chart_of, scaling_shown
 from server.views.next_steps import after_scaling
 from server.views.scaling_chart import draw_scaling
 from server.views.scaling_text import sentence
-from tests.support.instant import InstantExecutor, with_executor
+from tests.support.instant import judge, with_executor
 from tests.support.refusals import raises
-from tests.support.repositories import CONTRACT, git, make_repository, propose
+from tests.support.repositories import git, make_repository, propose
+from tests.support.sized import SCALED, Sized
 
 Law = tuple[float, float, float]  # floor, scale at x = 1, exponent
 SIZES = (8.0, 16.0, 32.0, 64.0)
@@ -126,6 +126,7 @@ def test_a_dearer_candidate_is_compared_at_equal_compute_beyond_the_sizes() -> N
     assert found.reach.gain.high < 0
 
 
+@pytest.mark.slow
 def test_too_few_sizes_or_seeds_are_refused_with_what_is_missing() -> None:
     pytest.importorskip("scipy", reason="needs autoresearch-mcp[scaling]")
     draw = random.Random(1)
@@ -174,28 +175,6 @@ def test_a_size_that_is_no_whole_number_is_written_as_it_is() -> None:
     assert set_constant("RATE = 1\n", "RATE", 0.125) == "RATE = 0.125\n"
 
 
-class Sized(InstantExecutor):
-    """Runs cost what their size says, and gain by the size; nothing else."""
-
-    def submit(self, rundir: RunDir) -> None:
-        super().submit(rundir)
-        report = rundir.read_status()
-        assert report is not None
-        if report.measurement is not None and rundir.path.parents[1].name == "scaling":
-            rundir.write_status(_sized(report, rundir))
-
-
-def _sized(report: RunReport, rundir: RunDir) -> RunReport:
-    size = float(rundir.path.name.partition("-")[0])
-    assert report.measurement is not None
-    value = report.measurement.value + 4 / math.sqrt(size)
-    measurement = Measurement(value=value, documents=9, tokens=9, score_s=0.1)
-    return replace(report, measurement=measurement, cpu_s=size * (1 + report.measurement.value / 9))
-
-
-SCALED = CONTRACT.replace("[knobs]", '[scaling]\nknob = "SCALE"\nsizes = [1, 2, 4, 8]\n[knobs]')
-
-
 @pytest.fixture
 def scaled(tmp_path: Path) -> Lab:
     folder = make_repository(tmp_path / "mine")
@@ -206,10 +185,10 @@ def scaled(tmp_path: Path) -> Lab:
     return lab
 
 
-def to_end(lab: Lab, experiment: str = "e1") -> ScalingView:
+def to_end(lab: Lab, experiment: str = "e1", base: str = "") -> ScalingView:
     pytest.importorskip("scipy", reason="needs autoresearch-mcp[scaling]")
     for _ in range(30):
-        view = lab.scale(experiment)
+        view = lab.scale(experiment, base)
         if not view.missing:
             return view
     raise AssertionError("runs are still missing")
@@ -247,6 +226,19 @@ def test_runs_at_each_size_are_outside_the_ledger_and_give_the_answer(scaled: La
     assert {"summary", "next_step", "gain", "gain_at_ten_times"} <= set(shown)
     assert len(shown["sizes"]) == 4
     assert all(len(row["base"]) == RUNS for row in shown["sizes"])
+
+
+@pytest.mark.slow
+def test_a_line_of_keeps_can_be_compared_with_the_original_code(scaled: Lab) -> None:
+    while scaled.evaluate("e0").needs:
+        pass
+    judge(scaled, "e1")
+    assert propose(scaled, ("SMOOTHING = 20.0", "SMOOTHING = 10.0")) == "e2"
+    assert to_end(scaled, "e2").base == "e1"
+    view = to_end(scaled, "e2", base="e0")
+    assert (view.base, view.experiment) == ("e0", "e2")
+    assert view.fit is not None
+    assert view.fit.gain.value == pytest.approx(0.2, abs=0.01)
 
 
 @pytest.mark.slow

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from autoresearch.equivalence.fingerprint import fingerprint
 from autoresearch.errors import PatchRefusedError
 from autoresearch.git.repository import Repository
-from autoresearch.patches.fingerprint import fingerprint
 from autoresearch.patches.patch import Edit, Limits, PreparedPatch, prepare
 from tests.support.refusals import raises
 

@@ -121,6 +121,7 @@ def test_without_matplotlib_the_error_names_what_to_install(monkeypatch) -> None
     assert refused.value.code == "course_error.plots_missing"
 
 
+@pytest.mark.slow
 def test_nothing_heavy_is_imported_before_a_picture_is_asked_for() -> None:
     code = (
         "import sys, curricula.explanation.pictures, curricula.explanation.explain; "

@@ -232,6 +232,7 @@ def test_a_driver_uses_what_it_imported_and_the_builtins_as_they_were(runner, tm
     assert grade(replace(instance, exercise=exercise), source, "cases", runner).passed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "value",
     [

@@ -62,6 +62,7 @@ def test_a_course_of_ones_own_stays_the_same_when_its_content_changes(room: Clas
     assert again.progress().skills["total"].state is State.PRACTISED
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", ["small", "named/otherwise"])
 def test_an_altered_copy_writes_nothing_into_the_courses_record(
     room: Class, tmp_path: Path, place: str

@@ -441,6 +441,8 @@ def test_from_uvs_cache_the_command_is_uvx_from_the_same_source(monkeypatch, tmp
     [
         ("/d", ("scipy", "matplotlib"), "/d[scaling]"),
         ("/d", ("matplotlib",), "/d[plots]"),
+        ("/d", ("optuna",), "/d[search]"),
+        ("/d", ("scipy", "matplotlib", "optuna"), "/d[scaling,search]"),
         (None, ("scipy",), "autoresearch-mcp[scaling]"),
         ("git+https://x/y@abc", ("scipy",), "autoresearch-mcp[scaling] @ git+https://x/y@abc"),
     ],
@@ -564,8 +566,8 @@ def test_without_skills_in_the_product_connect_says_so(tmp_path, monkeypatch):
 def answering(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The server's answer stands in; all else of `connect` is real."""
 
-    async def answer(launch: Launch) -> Answer:
-        return Answer(9, READERS, 0.5)
+    async def answer(launch: Launch, *, unattended: bool) -> Answer:
+        return Answer(9, (*READERS, "propose_patch") if unattended else READERS, 0.5)
 
     monkeypatch.setattr("server.commands.connect._try", answer)
     monkeypatch.chdir(tmp_path)
@@ -744,3 +746,12 @@ def test_bytecode_is_written_whatever_the_environment_says_and_never_beside_data
     assert [path.relative_to(tmp_path).parts[:2] for path in tmp_path.rglob("*.pyc")] == [
         ("server", "__pycache__")
     ]
+
+
+def test_unattended_the_client_asks_about_no_tool(tmp_path, monkeypatch, capsys):
+    answering(monkeypatch, tmp_path)
+    settings = tmp_path / ".claude" / "settings.local.json"
+    assert run(["connect", "claude-code", "--write", "--no-skills"]) == 0
+    assert "mcp__autoresearch__propose_patch" not in settings.read_text()
+    assert run(["connect", "claude-code", "--write", "--no-skills", "--unattended"]) == 0
+    assert "mcp__autoresearch__propose_patch" in settings.read_text()

@@ -97,7 +97,7 @@ async def test_resources_give_what_is_long(connect, lab):
             (await client.read_resource(f"lab://fake/{rest}"))[0].text
             for rest in ("contract", "brief", "experiments/e2/diff", "runs/e2-r1/log")
         ]
-    assert len(templates) == 6
+    assert len(templates) == 7
     assert json.loads(ledger)["event"]["target"] == "fake"
     assert json.loads(curve.splitlines()[0]) == {"at": 0.0, "loss": 3.0}
     assert [text.splitlines()[0] for text in texts] == [

@@ -269,6 +269,7 @@ async def test_run_training_waits_for_its_end_when_asked(connect, lab):
     assert 'evaluate_metric(experiment="e2"' in seen["next_step"]
 
 
+@pytest.mark.slow
 async def test_a_wait_reports_progress(connect, lab):
     told = []
 
@@ -314,6 +315,7 @@ async def test_stop_run_answers_once_the_run_has_ended(connect, lab):
     assert 'evaluate_metric(experiment="e2")' in seen["next_step"]
 
 
+@pytest.mark.slow
 async def test_evaluate_metric_goes_on_until_the_verdict(connect, lab):
     async with connect(lab) as client:
         await call(

@@ -341,6 +341,7 @@ async def test_a_placement_test_lets_those_who_know_skip_a_lesson(client, room):
     assert [one["state"] for one in progress["lessons"]] == ["placed", "open"]
 
 
+@pytest.mark.slow
 async def test_a_failed_placement_test_skips_nothing(client, room):
     async with client() as learner:
         await room.start(learner, "totals", placement=True)

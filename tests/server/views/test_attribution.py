@@ -6,6 +6,7 @@ import shutil
 import pytest
 from fastmcp import Client
 
+from autoresearch.finalization.finalization import Options, finalize
 from autoresearch.lab import Lab
 from server.app import build_server
 from server.commands import build_app, run
@@ -41,10 +42,14 @@ COMMANDS = {
     "verify": (),
     "branch": ("branch", "better"),
     "replay": ("replay", CONTROL),
+    "finalize": (),  # its runs were made before
 }
 # They show no number of a lab's on a user's repository.
 SCALING = {"fit_scaling", "scale"}  # many runs: tests/autoresearch/loop/test_scaling.py asks these
-OTHERS = {"demo", "connect", "init", "redteam", "aa-test", "replay-log", "doctor", "teach", "serve"}
+OTHERS = {
+    *("demo", "connect", "init", "redteam", "aa-test", "replay-log", "doctor", "teach", "serve"),
+    *("league", "search", "campaign"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +62,7 @@ def made(tmp_path_factory):
     while lab.evaluate("e0").needs:
         pass
     judge(lab, propose_work(lab, BETTER))
+    finalize(lab, Options(), lambda *_: None)
     propose_work(lab, (BETTER[1], "STEP = 0.9\nimport time\ntime.sleep(1e6)"))
     propose_work(lab, (BETTER[1], "STEP = 0.8"))
     return folder

@@ -160,6 +160,7 @@ def test_what_a_failed_init_had_found_is_offered_again(
     assert list((home / "attachments").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_kept_answers_give_way_to_new_ones_and_to_another_command(tmp_path: Path) -> None:
     root = make(tmp_path, "print('loss:', 1)\n")
     files = {"work.py": "print('loss:', 1)\n"}

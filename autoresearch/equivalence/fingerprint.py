@@ -11,8 +11,8 @@ import warnings
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
-from autoresearch.patches.constant_folding import fold_constants
-from autoresearch.patches.local_names import rename_locals
+from autoresearch.equivalence.constant_folding import fold_constants
+from autoresearch.equivalence.local_names import rename_locals
 
 
 def fingerprint(files: Mapping[str, bytes]) -> str:
@@ -44,7 +44,7 @@ def size_of_code(path: str, content: bytes) -> int:
     A string counts one node for every four characters, so that code can't hide in one.
     """
     tree = parse(content, path)
-    _drop_idle(tree)
+    drop_idle(tree)
     return sum(1 + _hidden(node) for node in ast.walk(tree))
 
 
@@ -52,7 +52,7 @@ def size_of_code(path: str, content: bytes) -> int:
 def count_nodes(path: str, content: bytes) -> int:
     """Return the number of syntax nodes of a Python file, whatever its strings hold."""
     tree = parse(content, path)
-    _drop_idle(tree)
+    drop_idle(tree)
     return sum(1 for _ in ast.walk(tree))
 
 
@@ -70,11 +70,12 @@ def parse(content: bytes, filename: str) -> ast.Module:
 
 def _canonical(content: bytes) -> str:
     tree = parse(content, "<candidate>")
-    _drop_idle(tree)
+    drop_idle(tree)
     return "".join(_dump(fold_constants(rename_locals(tree))))
 
 
-def _drop_idle(tree: ast.Module) -> None:
+def drop_idle(tree: ast.Module) -> None:
+    """Drop docstrings, other bare constants and `pass`, in place."""
     for node in ast.walk(tree):
         for block in ("body", "orelse", "finalbody"):
             statements = getattr(node, block, None)

@@ -1,11 +1,11 @@
 """Canonical names for function-local variables in a syntax tree, by order of appearance.
 
-Parameters, attributes and module-level names stay. A function that could look at its own names
-(`locals`, `eval`, `exec`, `vars`, `dir`) keeps them all.
+Attributes stay, and so do parameters and module-level names unless the caller gives them free. A
+function that could look at its own names (`locals`, `eval`, `exec`, `vars`, `dir`) keeps them all.
 """
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
@@ -16,10 +16,32 @@ _Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 _Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 
 
-def rename_locals(tree: ast.Module) -> ast.Module:
-    """Rename local variables in place and return `tree`."""
-    _Rename().visit(tree)
+def rename_locals(
+    tree: ast.Module,
+    module_names: Iterable[str] = (),
+    parameters: Mapping[ast.AST, frozenset[str]] | None = None,
+) -> ast.Module:
+    """Rename local variables in place and return `tree`.
+
+    Args:
+        tree: The syntax tree.
+        module_names: Module-level names that are renamed, too.
+        parameters: By function, those of its parameters that are renamed, too.
+    """
+    _Rename(set(module_names), parameters or {}).visit(tree)
     return tree
+
+
+def bound_names(body: Iterable[ast.AST]) -> set[str]:
+    """Return the names that these statements bind in their own scope."""
+    return _bound(body)
+
+
+def parameters_of(function: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> list[ast.arg]:
+    """Return all its parameters, in order."""
+    given = function.args
+    rest = [given.vararg, *given.kwonlyargs, given.kwarg]
+    return [*given.posonlyargs, *given.args, *(one for one in rest if one is not None)]
 
 
 @dataclass(slots=True)
@@ -35,8 +57,11 @@ class _Scope:
 class _Rename(ast.NodeVisitor):
     """Renames in source order, with the enclosing scopes on a stack."""
 
-    def __init__(self) -> None:
-        self.scopes: list[_Scope] = []
+    def __init__(
+        self, module_names: set[str], parameters: Mapping[ast.AST, frozenset[str]]
+    ) -> None:
+        self.scopes: list[_Scope] = [_Scope(module_names)]
+        self.parameters = parameters
         self.count = 0
 
     def new(self, name: str) -> str:
@@ -71,13 +96,26 @@ class _Rename(ast.NodeVisitor):
     def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         node.name = self.new(node.name)
         self.all([*node.decorator_list, node.args, node.returns])
-        self.within(_function_scope(node, node.body), node.body)
+        self.within(self.opened(node, node.body), node.body)
 
     visit_AsyncFunctionDef = visit_FunctionDef  # noqa: N815
 
     def visit_Lambda(self, node: ast.Lambda) -> None:
         self.visit(node.args)
-        self.within(_function_scope(node, [node.body]), [node.body])
+        self.within(self.opened(node, [node.body]), [node.body])
+
+    def opened(self, function: _Function, body: Iterable[ast.AST]) -> _Scope:
+        """Return the function's scope, with those of its parameters renamed that are free."""
+        scope = _function_scope(function, body)
+        free = self.parameters.get(function, frozenset())
+        if free and not _looks(function):
+            scope.keep -= free
+            scope.rename |= free
+            self.scopes.append(scope)
+            for parameter in parameters_of(function):
+                parameter.arg = self.new(parameter.arg)
+            self.scopes.pop()
+        return scope
 
     def visit_ClassDef(self, node: ast.ClassDef) -> None:
         node.name = self.new(node.name)
@@ -120,8 +158,10 @@ class _Rename(ast.NodeVisitor):
         node.rest = self.new(node.rest) if node.rest else node.rest
         self.generic_visit(node)
 
-    def visit_Nonlocal(self, node: ast.Nonlocal) -> None:
+    def visit_Nonlocal(self, node: ast.Nonlocal | ast.Global) -> None:
         node.names = [self.new(name) for name in node.names]
+
+    visit_Global = visit_Nonlocal  # noqa: N815
 
 
 def _function_scope(function: _Function, body: Iterable[ast.AST]) -> _Scope:
@@ -133,9 +173,14 @@ def _function_scope(function: _Function, body: Iterable[ast.AST]) -> _Scope:
             declared[isinstance(node, ast.Global)].update(node.names)
     bound = _bound(body) - arguments - declared[True] - declared[False]
     kept = arguments | declared[True]
-    if any(isinstance(node, ast.Name) and node.id in _LOOKS for node in ast.walk(function)):
+    if _looks(function):
         return _Scope(set(), kept | bound)
     return _Scope(bound, kept)
+
+
+def _looks(function: ast.AST) -> bool:
+    """Return whether the code could look at its own names."""
+    return any(isinstance(node, ast.Name) and node.id in _LOOKS for node in ast.walk(function))
 
 
 def _bound(body: Iterable[ast.AST]) -> set[str]:

@@ -1,9 +1,10 @@
 """The same code in disguise has the same fingerprint; other code has another."""
 
+import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from autoresearch.patches.fingerprint import fingerprint
+from autoresearch.equivalence.fingerprint import fingerprint
 
 NAMES = ("a", "b", "c", "total", "i", "_", "größe", "x1")
 CODE = """\
@@ -26,6 +27,7 @@ def of(text: str) -> str:
     return fingerprint({"work.py": text.encode()})
 
 
+@pytest.mark.slow
 @given(st.permutations(NAMES))
 def test_the_names_of_locals_do_not_count(names):
     assert of(code(*names[:3])) == of(code())

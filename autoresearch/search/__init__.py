@@ -1,0 +1,1 @@
+"""Search without a language model: it turns knobs, predicts, and is judged as anybody is."""

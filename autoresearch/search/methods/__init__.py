@@ -1,0 +1,1 @@
+"""The searchers, and the models by which they choose."""

@@ -1,0 +1,1 @@
+"""The report of a finished lab: a page of markdown, its charts."""
