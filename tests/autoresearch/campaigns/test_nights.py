@@ -237,3 +237,15 @@ def test_another_machine_may_not_resume_it(lab: Lab) -> None:
     lab.__dict__["history"] = lambda: night.history
     with raises("invalid_state.other_machine", "here"):
         resume_campaign(lab)
+
+
+@pytest.mark.slow
+@pytest.mark.real_runs
+def test_a_search_is_an_agent_too_beside_another(lab: Lab) -> None:
+    pytest.importorskip("optuna", reason="search needs optuna: uv pip install optuna cmaes")
+    folder = start_night(lab, "search", f"{AGENT} work:1", experiments=4)
+    state = to_the_end(lab)
+    clients = {one.proposer.client for one in lab.history().proposed_in(state)}
+    assert "search" in clients
+    assert {one.proposer.worker for one in lab.history().proposed_in(state)} >= {"c1/w1"}
+    assert_whole(lab, state, folder, 4)
