@@ -73,7 +73,7 @@ def test_agents_that_crash_and_run_in_circles_are_replaced_and_the_work_is_done(
     assert "Do not." in briefs[2].read_text()  # why the third agent was started
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.real_runs
 def test_five_starts_without_an_experiment_end_a_worker_and_none_left_ends_the_campaign(
     lab: Lab,
@@ -203,7 +203,7 @@ def kill(process: psutil.Process) -> None:
         return
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.real_runs
 def test_a_lab_that_is_deleted_under_a_campaign_leaves_no_process(lab: Lab) -> None:
     folder = start_night(lab, f"{AGENT} work", hours=1.0)
@@ -239,7 +239,7 @@ def test_another_machine_may_not_resume_it(lab: Lab) -> None:
         resume_campaign(lab)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.real_runs
 def test_a_search_is_an_agent_too_beside_another(lab: Lab) -> None:
     pytest.importorskip("optuna", reason="search needs optuna: uv pip install optuna cmaes")
