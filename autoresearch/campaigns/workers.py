@@ -173,7 +173,7 @@ class WorkerSlot:
         """Start an agent with its brief; a command that can't be started counts as a failed one."""
         cause = start_cause(campaign, self.name)
         self._agent = SEARCH if self.wave else self.worker.agent
-        environment = self._prepare(brief, told)
+        environment = self._prepare(brief, told, alone=len(campaign.started.workers) == 1)
         self.wave = 0
         session = session_to_resume(campaign, self.name, self._agent)
         command = agent_command(
@@ -200,8 +200,11 @@ class WorkerSlot:
             self.recorder.ended(self.name, WorkerEnd.FAILED, words)
             self.not_before = now
 
-    def _prepare(self, brief: str, told: int) -> dict[str, str]:
-        """Write the files that the agent needs; return its server's environment."""
+    def _prepare(self, brief: str, told: int, *, alone: bool) -> dict[str, str]:
+        """Write the files that the agent needs; return its server's environment.
+
+        A search that is not alone has one experiment in flight, as any agent has.
+        """
         self.folder.path.mkdir(parents=True, exist_ok=True)
         self.folder.calls_file.unlink(missing_ok=True)
         environment = {
@@ -214,11 +217,13 @@ class WorkerSlot:
         replace_file(self.folder.mcp_file, server.encode(), durable=False)
         replace_file(self.folder.brief_file, brief.encode(), durable=False)
         if self._agent == SEARCH:
-            search: dict[str, object] = {"home": self.settings.home, "lab": self.settings.lab}
-            search["worker"] = environment[WORKER]
-            if self.wave:
-                search["experiments"] = self.wave
-            replace_file(self.folder.path / SEARCH_FILE, json.dumps(search).encode())
+            search = {
+                "worker": environment[WORKER],
+                "experiments": self.wave or None,
+                "at_once": None if alone else 1,
+            }
+            told_to = {"home": self.settings.home, "lab": self.settings.lab, "search": search}
+            replace_file(self.folder.path / SEARCH_FILE, json.dumps(told_to).encode())
         return environment
 
     def _silent_for(self, now: float) -> float:

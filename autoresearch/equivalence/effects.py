@@ -34,7 +34,7 @@ _MOST_DEPTH = 4  # of calls from one harmless function to the next
 
 
 class Touch(IntEnum):
-    """What evaluating something may do beside reading and writing names."""
+    """Effect of evaluating something, beside reading and writing names."""
 
     NOTHING = 0
     LOOKS = 1  # into objects that others can change; or it may raise
@@ -43,7 +43,7 @@ class Touch(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Effects:
-    """What a statement or an expression does."""
+    """Effects of a statement or an expression."""
 
     reads: frozenset[str] = frozenset()
     writes: frozenset[str] = frozenset()

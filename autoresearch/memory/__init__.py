@@ -1,1 +1,1 @@
-"""What a lab remembers of ideas: claims, dead ends, their tree, lessons against verdicts."""
+"""Memory of a lab's ideas: claims, dead ends, their tree, lessons against verdicts."""

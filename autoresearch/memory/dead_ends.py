@@ -89,7 +89,7 @@ def _failed(history: History, name: str) -> bool:
 
 
 class _Since:
-    """What happened to the kept line since each base, kept by base: many fail on one."""
+    """Changes of the kept line since each base, kept by base: many fail on one."""
 
     def __init__(self, history: History, touched: Mapping[str, Spans]) -> None:
         self.history, self.touched = history, touched

@@ -9,7 +9,7 @@ from autoresearch.records import Experiment
 
 
 class Relation(StrEnum):
-    """How an experiment came from another one."""
+    """Relation of an experiment to the one it came from."""
 
     BUILT_ON = "built_on"
     REPLAY_OF = "replay_of"  # the same patch, on a newer incumbent

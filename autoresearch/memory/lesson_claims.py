@@ -41,7 +41,7 @@ _NUMBER = re.compile(
 
 
 class Doubt(StrEnum):
-    """What a lesson claims that the ledger does not bear out."""
+    """Claim of a lesson that the ledger does not bear out."""
 
     HELPED = "helped"
     HURT = "hurt"

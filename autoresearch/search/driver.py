@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 LOOK_S = 0.5  # between two looks at what runs
 MOST_REFUSED = 20  # suggestions in a row that were tried before, do nothing, or lack memory
 HOUR_S = 3600.0
-# Codes of refusals that another try may not meet.
+# Codes of refusals: of a campaign that takes nothing more, and those that another try may not meet.
+OVER = {"invalid_state.campaign_over", "invalid_state.campaign_paused"}
 FOR_NOW = {"invalid_state.incumbent_moved", "invalid_state.lab_locked"}
 
 
@@ -246,7 +247,7 @@ class _Search:
                 self._drop(suggestion)
                 if error.code in FOR_NOW:
                     continue
-                if self._lab.ending().over:
+                if error.code in OVER or self._lab.ending().over:
                     return False
                 raise
             self._proposed.append(name)

@@ -20,7 +20,7 @@ SettingsAt = Callable[[str], Settings]  # by commit
 
 
 class End(StrEnum):
-    """How a trial of settings ended."""
+    """End of a trial of settings."""
 
     MEASURED = "measured"
     STOPPED = "stopped"  # early, its curve being hopeless: worse than what was measured

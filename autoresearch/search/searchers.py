@@ -52,7 +52,7 @@ class Suggestion:
 
 
 class Searcher(Protocol):
-    """Whatever suggests settings."""
+    """Searcher that suggests settings."""
 
     def ask(self, standing: Standing) -> Suggestion | None:
         """Return the next settings; None while it must first be told how its others ended."""

@@ -153,7 +153,7 @@ def _show_plan(plan: SearchPlan, settings: SearchSettings) -> None:
         *([figures.count(settings.experiments, "experiment")] if settings.experiments else []),
         *([f"{settings.hours:g} hours"] if settings.hours else []),
     ]
-    pruned = "" if plan.early_stop else "; early_stop in the contract would end hopeless runs early"
+    pruned = "" if plan.early_stop else "; early_stop in the contract would end bad runs early"
     say(
         f"{settings.method} over {figures.count(len(plan.knobs), 'knob')} of {plan.incumbent}, "
         f"{' or '.join(bounds)}, after {figures.count(plan.trials, 'trial')} in the ledger; "

@@ -1,4 +1,4 @@
-"""What a lab remembers of ideas, for answers: experiments, reopened dead ends, claims, the tree.
+"""Memory of a lab, for answers: experiments, reopened dead ends, claims, the tree.
 
 Pure functions. Effects are in metric units and positive is better.
 """

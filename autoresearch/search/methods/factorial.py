@@ -47,7 +47,7 @@ class Wave:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summed:
-    """What a wave promised by additivity, and what the knobs together brought."""
+    """Sum that a wave promised by additivity, beside the gain of its knobs together."""
 
     knobs: tuple[str, ...]
     expected: float  # gain over the wave's base, metric units

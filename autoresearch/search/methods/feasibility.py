@@ -1,4 +1,4 @@
-"""Where settings run out of memory, learned from those that did.
+"""Settings that run out of memory, learned from those that did.
 
 An out-of-memory trial has no value, so no model of values may see it as a bad one. What it says
 is: not here, nor farther out in the same direction. Settings are refused whose nearest trial, of
@@ -12,7 +12,7 @@ from autoresearch.search.observations import End, Observation
 
 
 class Feasibility:
-    """What the trials so far say about memory."""
+    """Memory of settings, by the trials so far."""
 
     def __init__(self, space: Space, seen: Sequence[Observation], now: Settings) -> None:
         """Take in the trials; `now` are the incumbent's settings, which do run."""

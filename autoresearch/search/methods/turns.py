@@ -1,4 +1,4 @@
-"""Whose turn it is: which knobs the next trial sets, the others staying as the incumbent has them.
+"""Turns of knobs: which the next trial sets, the others staying as the incumbent has them.
 
 A patch of one knob is a patch whose verdict says something about that knob, and it keeps no
 passenger. So most trials turn one.

@@ -63,17 +63,17 @@ def causes(state: CampaignState) -> set[WorkerEnd]:
 @pytest.mark.slow
 @pytest.mark.real_runs
 def test_agents_that_crash_and_run_in_circles_are_replaced_and_the_work_is_done(lab: Lab) -> None:
-    folder = start_night(lab, f"{AGENT} crash repeat work:2", f"{AGENT} fork work", experiments=4)
+    folder = start_night(lab, f"{AGENT} crash repeat work", experiments=2)
     state = to_the_end(lab)
     assert state.ended is not None
     assert state.ended.event.cause is CampaignEnd.EXPERIMENTS
     assert {WorkerEnd.FAILED, WorkerEnd.REPEATING} <= causes(state)
-    assert_whole(lab, state, folder, 4)
+    assert_whole(lab, state, folder, 2)
     briefs = sorted(folder.worker("w1").scratch.glob("brief-*.md"))
     assert "Do not." in briefs[2].read_text()  # why the third agent was started
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.real_runs
 def test_five_starts_without_an_experiment_end_a_worker_and_none_left_ends_the_campaign(
     lab: Lab,
@@ -99,7 +99,7 @@ def test_an_agent_that_hangs_floods_or_hears_no_signal_is_ended_with_all_it_star
     assert_whole(lab, state, folder, 6)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.real_runs
 def test_what_the_user_says_reaches_agents_and_a_pause_in_a_verdict_loses_nothing(
     lab: Lab,
@@ -119,7 +119,7 @@ def test_what_the_user_says_reaches_agents_and_a_pause_in_a_verdict_loses_nothin
     assert_whole(lab, state, folder, 4)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.real_runs
 def test_a_killed_supervisor_is_replaced_and_after_both_are_killed_resume_goes_on(
     lab: Lab,
@@ -203,7 +203,7 @@ def kill(process: psutil.Process) -> None:
         return
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.real_runs
 def test_a_lab_that_is_deleted_under_a_campaign_leaves_no_process(lab: Lab) -> None:
     folder = start_night(lab, f"{AGENT} work", hours=1.0)
@@ -237,3 +237,15 @@ def test_another_machine_may_not_resume_it(lab: Lab) -> None:
     lab.__dict__["history"] = lambda: night.history
     with raises("invalid_state.other_machine", "here"):
         resume_campaign(lab)
+
+
+@pytest.mark.long
+@pytest.mark.real_runs
+def test_a_search_is_an_agent_too_beside_another(lab: Lab) -> None:
+    pytest.importorskip("optuna", reason="search needs optuna: uv pip install optuna cmaes")
+    folder = start_night(lab, "search", f"{AGENT} work:1", experiments=4)
+    state = to_the_end(lab)
+    clients = {one.proposer.client for one in lab.history().proposed_in(state)}
+    assert "search" in clients
+    assert {one.proposer.worker for one in lab.history().proposed_in(state)} >= {"c1/w1"}
+    assert_whole(lab, state, folder, 4)

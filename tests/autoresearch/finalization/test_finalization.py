@@ -135,7 +135,7 @@ def test_real_runs_drop_exactly_the_passengers_too(tmp_path: Path) -> None:
     assert not processes_with(str(lab.folder / "finalization"))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.real_runs
 def test_ctrl_c_leaves_no_process_and_what_had_ended_is_not_run_again(lab: Lab) -> None:
     assert to_verdict(lab, propose(lab, BETTER)).verdict is not None
@@ -162,7 +162,7 @@ def test_ctrl_c_leaves_no_process_and_what_had_ended_is_not_run_again(lab: Lab) 
     assert found.confirmation.holds
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_what_was_measured_is_kept_when_it_is_interrupted_and_again_gives_the_same(
     passengers_folder: Path, tmp_path: Path
 ) -> None:
@@ -182,7 +182,7 @@ def test_what_was_measured_is_kept_when_it_is_interrupted_and_again_gives_the_sa
     assert again.published == first.published
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_two_keeps_that_do_the_same_thing_do_not_both_go(
     passengers_folder: Path, tmp_path: Path
 ) -> None:
@@ -194,7 +194,7 @@ def test_two_keeps_that_do_the_same_thing_do_not_both_go(
     assert Standing.RETURNED in standings(found).values()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_keep_without_which_the_code_does_not_run_stands(
     passengers_folder: Path, tmp_path: Path
 ) -> None:
@@ -206,7 +206,7 @@ def test_a_keep_without_which_the_code_does_not_run_stands(
     assert found.ablation.joint == ()  # one passenger was judged alone already
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_with_few_runs_what_is_undecided_stays_and_the_rest_is_confirmed(
     passengers_folder: Path, tmp_path: Path
 ) -> None:
@@ -221,7 +221,7 @@ def test_with_few_runs_what_is_undecided_stays_and_the_rest_is_confirmed(
     assert len(found.commits) == 5
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_when_the_hours_are_over_no_keep_is_tested_further_and_the_rest_is_confirmed(
     passengers_folder: Path, tmp_path: Path
 ) -> None:

@@ -50,7 +50,7 @@ def test_a_stack_is_proposed_judged_and_kept_like_any_experiment(missed: Lab) ->
     assert len(missed.history().experiments) == 4
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_what_near_misses_gave_is_finalized_even_where_nothing_was_kept_before(
     missed: Lab,
 ) -> None:
@@ -60,7 +60,7 @@ def test_what_near_misses_gave_is_finalized_even_where_nothing_was_kept_before(
     assert "a stack of e1, e2" in found.commits[0].message
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_stack_without_a_verdict_when_the_runs_end_says_so_and_goes_on_later(
     missed: Lab,
 ) -> None:

@@ -19,6 +19,7 @@ from autoresearch.search.sites import Value
 from autoresearch.system.locks import try_lock
 from tests.support.instant import InstantExecutor, judge, with_executor
 from tests.support.repositories import TESTER
+from tests.support.tiers import first_in_ci
 from tests.support.tunable import KNOBS, TunableExecutor, tunable_lab, tunable_repository
 
 pytestmark = pytest.mark.slow  # verdicts, each with a few commits
@@ -241,7 +242,7 @@ def test_a_plan_shows_the_knobs_and_the_first_trials_and_writes_nothing(tmp_path
     assert lab.history().head == before
 
 
-@pytest.mark.parametrize("method", Method)
+@pytest.mark.parametrize("method", first_in_ci(Method, 1))
 def test_every_method_finds_a_gain_that_is_there(tmp_path: Path, method: Method) -> None:
     lab = tunable_lab(tmp_path)
     found = run_search(lab, SearchSettings(method=method, experiments=6, seed=2), wait=lambda: None)

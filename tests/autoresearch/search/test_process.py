@@ -47,7 +47,7 @@ def test_a_search_by_its_settings_file_ends_at_its_bound_and_under_a_workers_nam
     assert json.loads(lines[0])["experiment"] == "e1"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.real_runs
 def test_told_to_end_it_ends_at_its_next_step_and_says_what_is_open(
     measured_home: Path, tmp_path: Path

@@ -65,7 +65,7 @@ def test_without_optuna_it_says_how_to_install_it_here(home, capsys, monkeypatch
     assert "--method factorial" in err
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.real_runs
 def test_an_interrupt_leaves_runs_going_and_the_same_command_goes_on(measured_home, tmp_path):
     shutil.copytree(measured_home, tmp_path / "home")
