@@ -91,7 +91,8 @@ class UnrecordedRuns(Generic[S]):
         deadline = time.monotonic() + ENDING_S
         while self._going and time.monotonic() < deadline:
             for rundir, _ in self._ended():
-                del self._going[rundir]
+                if not self._lab.runs.executor.alive(rundir):  # else its supervisor still ends
+                    del self._going[rundir]
             time.sleep(LOOK_S)
         if self._going:
             left = ", ".join(rundir.path.name for rundir in self._going)

@@ -73,7 +73,7 @@ def test_nothing_that_a_lab_shows_tells_which_they_are():
         assert word.lower() not in shown.replace("microgpt-mistuned", "")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.real_runs
 def test_its_baseline_can_be_measured(tmp_path):
     lab = Lab.open("microgpt-mistuned", home=tmp_path)

@@ -1,7 +1,6 @@
 """Calibration: simulated campaigns and real runs, judged by the judge that the lab calls."""
 
 import tempfile
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import stdev
@@ -116,9 +115,14 @@ def test_hardly_any_real_gain_is_taken_back() -> None:
     assert small.reverted <= 0.02 * small.kept
 
 
-def processes_below(folder: Path) -> list[Sequence[str]]:
-    found = (process.info["cmdline"] or [] for process in psutil.process_iter(["cmdline"]))
-    return [line for line in found if any(str(folder) in word for word in line)]
+def processes_below(folder: Path) -> list[psutil.Process]:
+    """Processes that name the folder and do not end; one that is ending is given its moment."""
+    found = [
+        process
+        for process in psutil.process_iter(["cmdline"])
+        if any(str(folder) in word for word in process.info["cmdline"] or [])
+    ]
+    return psutil.wait_procs(found, timeout=30)[1]
 
 
 @pytest.fixture
