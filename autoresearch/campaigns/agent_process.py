@@ -15,7 +15,9 @@ from pathlib import Path
 import psutil
 
 from autoresearch.campaigns.agents import AgentCommand, AgentReport, read_line
+from autoresearch.campaigns.settings import WorkerFolder
 from autoresearch.system.agent_marks import CALLS
+from autoresearch.system.processes import kill_each
 
 LONGEST_LINE = 4_000_000  # bytes of one line that are read as an event
 MOST_LOG = 8_000_000  # bytes of output that are kept
@@ -27,19 +29,17 @@ LOOK_S = 0.05
 class AgentProcess:
     """A running agent."""
 
-    def __init__(self, agent: str, command: AgentCommand, brief: str, folder: Path) -> None:
-        """Start it in `folder`'s scratch folder; raise OSError if the command can't be started."""
+    def __init__(self, agent: str, command: AgentCommand, brief: str, folder: WorkerFolder) -> None:
+        """Start it in its worker's scratch folder; raise OSError where that can't be done."""
         self.agent = agent
-        self.started = time.monotonic()
         self.flooded = False
         self._calls = command.environment.get(CALLS, "")
         self._report = AgentReport()
-        self._log = folder / "agent.log"
-        scratch = folder / "scratch"
-        scratch.mkdir(parents=True, exist_ok=True)
+        self._log = folder.output_file
+        folder.scratch.mkdir(parents=True, exist_ok=True)
         self._process = subprocess.Popen(
             command.words,
-            cwd=scratch,
+            cwd=folder.scratch,
             env={**os.environ, **command.environment},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -107,16 +107,8 @@ def report_in(agent: str, log: Path) -> AgentReport:
 
 def kill_marked(calls_file: str) -> None:
     """Kill the processes that carry this file of calls in their environment."""
-    if not calls_file:
-        return
-    for _ in range(100):
-        found = [process for process in psutil.process_iter() if _carries(process, calls_file)]
-        if not found:
-            return
-        for process in found:
-            with contextlib.suppress(psutil.Error):
-                process.kill()
-        psutil.wait_procs(found, timeout=0.1)
+    if calls_file:
+        kill_each(lambda process: _carries(process, calls_file), pause_s=0.1)
 
 
 def _carries(process: psutil.Process, calls_file: str) -> bool:

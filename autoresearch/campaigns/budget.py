@@ -53,15 +53,15 @@ def used(
         device_hours=sum(report.wall_s for report in reports) / HOUR_S,
         tokens=sum(end.tokens for end in ends) + sum(tokens for tokens, _ in going),
         money=sum(end.money for end in ends) + sum(money for _, money in going),
-        since_keep=since_keep(history, campaign),
+        since_keep=len(since_keep(history, campaign)),
     )
 
 
-def since_keep(history: History, campaign: CampaignState) -> int:
-    """Return how many of its experiments got a verdict since one was kept."""
+def since_keep(history: History, campaign: CampaignState) -> list[str]:
+    """Return its experiments that got a verdict since one was kept, the oldest first."""
     judged = [e.id for e in history.proposed_in(campaign) if e.id in history.verdicts]
     kept = [n for n, name in enumerate(judged) if history.verdicts[name].moved_incumbent]
-    return len(judged) - (kept[-1] + 1 if kept else 0)
+    return judged[kept[-1] + 1 :] if kept else judged
 
 
 def limit_reached(

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from autoresearch.campaigns.budget import since_keep
 from autoresearch.ledger.campaign_records import CampaignStepped, LadderStep
 from autoresearch.ledger.campaign_state import CampaignState
 from autoresearch.ledger.history import History
@@ -39,9 +40,7 @@ def next_step(
 
     `look` is called only for a step that is due.
     """
-    judged = [e.id for e in history.proposed_in(campaign) if e.id in history.verdicts]
-    kept = [n for n, name in enumerate(judged) if history.verdicts[name].moved_incumbent]
-    since = judged[kept[-1] + 1 :] if kept else judged
+    since = since_keep(history, campaign)
     taken = {one.event.step for one in campaign.steps if one.event.after in since}
     due = [step for step, count in STEPS if len(since) >= count and step not in taken]
     if not due or not since:

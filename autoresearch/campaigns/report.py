@@ -109,8 +109,7 @@ def _worker(history: History, campaign: CampaignState, name: str) -> str:
     worker = next(one for one in campaign.started.workers if one.name == name)
     mine = f"{campaign.name}/{name}"
     count = sum(e.proposer.worker == mine for e in history.proposed_in(campaign))
-    ends = [one.event for one in campaign.ends if one.event.worker == name]
-    gone = next((one.sentence for one in campaign.retired if one.worker == name), "")
+    ends, gone = campaign.ends_of(name), campaign.retirement(name)
     last = f"; {gone}" if gone else f"; last: {ends[-1].sentence}" if ends else ""
     return (
         f"{name} ({shown_agent(worker.agent)}): {count} experiments, "

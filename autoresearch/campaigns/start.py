@@ -62,7 +62,6 @@ class Plan:
     agents: tuple[str, ...]  # one a worker
     silence_s: float
     grace_s: float
-    notify: tuple[str, ...] = ()
 
 
 def machine_id() -> str:
@@ -91,7 +90,7 @@ def start_campaign(
     require_ready(lab)
     for agent in dict.fromkeys(plan.agents):
         (check or (lambda one: check_agent(one, settings)))(agent)
-    check_addresses(plan.notify, lab.name, "campaign")
+    check_addresses(settings.notify, lab.name, "campaign")
 
     def build(history: History) -> Event:
         _refuse_second(history)

@@ -178,7 +178,7 @@ class Supervisor:
         slot.start(state, text, len(history.entries), now)
 
     def _give_up(self, slot: WorkerSlot, state: CampaignState, empty: int) -> None:
-        ends = [one.event for one in state.ends if one.event.worker == slot.name]
+        ends = state.ends_of(slot.name)
         last = ends[-1].sentence if ends else ""
         words = (
             f"{slot.name} ({shown_agent(slot.worker.agent)}) was started {empty} times in a row "

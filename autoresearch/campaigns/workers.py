@@ -1,11 +1,11 @@
 """Workers of a campaign: when an agent is started, ended and given up. One object a worker.
 
-What decides is pure (`due_end`, `pause_s`, `is_hopeless`); the rest carries it out.
+What decides is pure (`empty_starts`, `pause_s`, `start_cause` …); the rest carries it out.
 """
 
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from autoresearch.campaigns.agent_process import AgentProcess, kill_marked, report_in
 from autoresearch.campaigns.agents import AgentReport, agent_command, mcp_configuration
@@ -69,13 +69,13 @@ def pause_s(empty: int) -> float:
 
 def start_cause(campaign: CampaignState, worker: str) -> StartCause:
     """Return why a worker's next agent is started."""
-    mine = [one.event for one in campaign.ends if one.event.worker == worker]
+    mine = campaign.ends_of(worker)
     return _NEXT[mine[-1].cause] if mine else StartCause.FIRST
 
 
 def session_to_resume(campaign: CampaignState, worker: str, agent: str) -> str:
     """Return the client's session that the next agent goes on with; "" for a new one."""
-    mine = [one.event for one in campaign.ends if one.event.worker == worker]
+    mine = campaign.ends_of(worker)
     if not mine or agent_words(agent)[:1] not in [[client] for client in CLIENTS]:
         return ""
     return mine[-1].session if mine[-1].cause in _RESUMED else ""
@@ -191,9 +191,9 @@ class WorkerSlot:
         try:
             self.process = AgentProcess(
                 self._agent,
-                type(command)(words=command.words, environment=marked),
+                replace(command, environment=marked),
                 brief,
-                self.folder.path,
+                self.folder,
             )
         except OSError as error:
             words = f"{shown_agent(self._agent)} can't be started: {error.strerror}."

@@ -4,7 +4,6 @@ A run with a spec, a free lock and no final status has lost its supervisor: `set
 left of it and records that, once.
 """
 
-import contextlib
 import dataclasses
 import json
 import math
@@ -23,7 +22,7 @@ from autoresearch.run_directory import RunDir, ended_report, with_end
 from autoresearch.run_output.log_digest import last_line
 from autoresearch.system.agent_marks import without_marks
 from autoresearch.system.locks import try_lock
-from autoresearch.system.processes import boot_id
+from autoresearch.system.processes import boot_id, kill_each
 
 _START_S = 30.0  # a supervisor that has written nothing by then never will
 _CLOCK_SLACK_S = 1.0  # largest difference of two readings of one process's start
@@ -122,15 +121,7 @@ def kill_orphans(rundir: RunDir) -> None:
     A process that the supervisor never saw, with a session of its own and a changed environment, is
     not found.
     """
-    orphans = _Orphans(rundir)
-    for _ in range(100):
-        found = [p for p in psutil.process_iter() if orphans.has(p)]
-        if not found:
-            return
-        for process in found:
-            with contextlib.suppress(psutil.Error):
-                process.kill()
-        psutil.wait_procs(found, timeout=0.05)
+    kill_each(_Orphans(rundir).has)
 
 
 class _Orphans:

@@ -91,6 +91,14 @@ class CampaignState:
         mine = [one.event for one in self.starts if one.event.worker == worker]
         return next((start for start in mine if start.start not in ended), None)
 
+    def ends_of(self, worker: str) -> tuple[WorkerEnded, ...]:
+        """Return how a worker's agents ended, the oldest first."""
+        return tuple(one.event for one in self.ends if one.event.worker == worker)
+
+    def retirement(self, worker: str) -> str:
+        """Return why a worker is started no more; "" while it is."""
+        return next((one.sentence for one in self.retired if one.worker == worker), "")
+
     def is_retired(self, worker: str) -> bool:
         """Return whether a worker is started no more."""
         return any(one.worker == worker for one in self.retired)

@@ -12,6 +12,7 @@ import resource
 import signal
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -165,6 +166,21 @@ class Descendants:
             if pid == 0:
                 return True
             self._statuses[pid] = status
+
+
+def kill_each(belongs: Callable[[psutil.Process], bool], pause_s: float = 0.05) -> None:
+    """Kill the processes of this machine that belong, until none is left; at most a hundred times.
+
+    For what is no descendant of this process: `Descendants.kill` is exact where it can be used.
+    """
+    for _ in range(100):
+        found = [process for process in psutil.process_iter() if belongs(process)]
+        if not found:
+            return
+        for process in found:
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+        psutil.wait_procs(found, timeout=pause_s)
 
 
 def cpu_below(pid: int) -> float:

@@ -78,7 +78,6 @@ def start(
         agents=tuple(agent[n % len(agent)] for n in range(workers)),
         silence_s=silence,
         grace_s=grace,
-        notify=notify,
     )
     settings = _settings(here, notify)
     if dry_run:
@@ -311,8 +310,7 @@ def _workers(state: "CampaignState") -> list[dict[str, object]]:
 
     found: list[dict[str, object]] = []
     for worker in state.started.workers:
-        ends = [one.event for one in state.ends if one.event.worker == worker.name]
-        gone = next((one.sentence for one in state.retired if one.worker == worker.name), "")
+        ends, gone = state.ends_of(worker.name), state.retirement(worker.name)
         works = state.active(worker.name) is not None
         last = ends[-1].sentence if ends else "waits to be started"
         found.append(

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from autoresearch.finalization.finalization import Finalized, Options
@@ -24,6 +23,7 @@ from server.commands.output import (
     print_json,
     say,
     say_who,
+    spinner,
     table,
 )
 from server.reports.home_league import rows_of_home
@@ -90,18 +90,10 @@ def finalize(
 
 @contextlib.contextmanager
 def _watched(on: Console) -> Iterator[Watch]:
-    with Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}", markup=False),
-        TimeElapsedColumn(),
-        console=on,
-        transient=True,
-    ) as progress:
-        task = progress.add_task("")
+    with spinner(on) as say_now:
 
         def watch(what: str, runs: int) -> None:
-            words = f"{what}: {figures.count(runs, 'fresh run')} so far"
-            progress.update(task, description=words)
+            say_now(f"{what}: {figures.count(runs, 'fresh run')} so far")
 
         yield watch
 

@@ -2,10 +2,13 @@
 
 import dataclasses
 import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from autoresearch.contract_tables.metric import Metric
@@ -41,6 +44,20 @@ def say_who(metric: Metric) -> None:
     words = who_says(metric)
     if words:
         say(words)
+
+
+@contextmanager
+def spinner(on: Console) -> Iterator[Callable[[str], None]]:
+    """Show what goes on, in the words that are passed to what is yielded, and for how long."""
+    with Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        TimeElapsedColumn(),
+        console=on,
+        transient=True,
+    ) as progress:
+        task = progress.add_task("")
+        yield lambda words: progress.update(task, description=words)
 
 
 def table(*columns: str) -> Table:

@@ -7,7 +7,6 @@ from typing import Annotated
 
 from cyclopts import Parameter
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from autoresearch.lab import Lab
@@ -21,6 +20,7 @@ from server.commands.output import (
     print_json,
     say,
     say_who,
+    spinner,
     table,
 )
 from server.views import figures
@@ -71,18 +71,10 @@ def replay(
 
 @contextlib.contextmanager
 def _watched(on: Console) -> Iterator[Watch]:
-    with Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}", markup=False),
-        TimeElapsedColumn(),
-        console=on,
-        transient=True,
-    ) as progress:
-        task = progress.add_task("")
+    with spinner(on) as say_now:
 
         def watch(run: Run, report: RunReport | None) -> None:
-            words = f"{run.id}, seed {run.seed}: {replaying.progress(report)}"
-            progress.update(task, description=words)
+            say_now(f"{run.id}, seed {run.seed}: {replaying.progress(report)}")
 
         yield watch
 

@@ -67,7 +67,7 @@ def test_a_keep_begins_the_plateau_anew() -> None:
     night.drop()
     night.drop()
     night.drop(kept=True)
-    assert since_keep(night.history, night.campaign) == 0
+    assert since_keep(night.history, night.campaign) == []
     night.drop()
     night.drop()
     assert end_of(night) is None
