@@ -48,7 +48,7 @@ def say_who(metric: Metric) -> None:
 
 @contextmanager
 def spinner(on: Console) -> Iterator[Callable[[str], None]]:
-    """Show what goes on, in the words that are passed to what is yielded, and for how long."""
+    """Show what goes on, in the words passed to the function that it gives, and for how long."""
     with Progress(
         SpinnerColumn(),
         TextColumn("{task.description}", markup=False),
