@@ -4,7 +4,6 @@ Imports nothing that computes; the lab's own code comes with the first lab.
 """
 
 import os
-from typing import Literal
 
 # A project's own .env must not configure a server that happens to be started in it.
 os.environ.setdefault("FASTMCP_ENV_FILE", os.devnull)
@@ -23,10 +22,10 @@ from server.tools.research import WRITERS, add_research_tools
 from server.tools.resources import add_resources
 from server.tools.scaling import add_scaling
 from server.tools.teaching import add_teaching_tools
+from server.tools.toolset import Toolset
 from server.version import product_version
 
 NAME = "autoresearch"
-Toolset = Literal["all", "research", "teach", "read-only"]
 RESEARCH = """\
 A lab for real experiments on a model. The lab owns metric, seeds, clock and verdicts; you bring \
 hypotheses, predictions, patches and lessons. It measures baseline and noise by itself, on devices \

@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from server.app import Toolset
+    from server.tools.toolset import Toolset
     from server.sessions.open_labs import Labs
 
 

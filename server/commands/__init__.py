@@ -3,31 +3,37 @@
 import os
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from importlib import import_module
 
-from cyclopts import App, CycloptsError, Group, Parameter
+from cyclopts import App, CycloptsError, Parameter
 
 from autoresearch.errors import LabError
 from curricula.errors import CourseError
-from server.app import Toolset
-from server.commands import (
-    calibration,
-    campaign,
-    connect,
-    demo,
-    doctor,
-    finalize,
-    labs,
-    league,
-    redteam,
-    replay,
-    scaling,
-    search,
-)
-from server.commands.init import command as init
-from server.commands.teach import authoring, learning, own_model
 from server.version import product_version
 
+# Where each command is, in the order of a first day. Strings, so that a command can start without
+# what the others need.
+COMMANDS = {
+    "demo": "demo:demo",
+    "connect": "connect:connect",
+    "init": "init.command:init",
+    "status": "labs:status",
+    "log": "labs:log",
+    "verify": "labs:verify",
+    "branch": "labs:branch",
+    "campaign": "campaign:campaign",
+    "finalize": "finalize:finalize",
+    "league": "league:league",
+    "replay": "replay:replay",
+    "scale": "scaling:scale",
+    "search": "search:search",
+    "redteam": "redteam:redteam",
+    "aa-test": "calibration:aa_test",
+    "replay-log": "calibration:replay_log",
+    "doctor": "doctor:doctor",
+    "teach": "teach.command:teach",
+    "serve": "serve:serve",
+}
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130
 INTERRUPTED_WORDS = (
     "Stopped. Everything recorded is kept, and started runs continue; "
@@ -49,8 +55,8 @@ Examples:
 """
 
 
-def build_app() -> App:
-    """Every command, in the order of a first day."""
+def build_app(called: str = "") -> App:
+    """Build the command line; of its commands, import the called one, or all if it is none."""
     app = App(
         name="autoresearch-mcp",
         help=HELP,
@@ -60,67 +66,19 @@ def build_app() -> App:
         default_parameter=Parameter(negative=()),
         suppress_keyboard_interrupt=False,
     )
-    app.command(demo.demo)
-    app.command(connect.connect)
-    for command in (init.init, labs.status, labs.log, labs.verify, labs.branch):
+    for name in [called] if called in COMMANDS else COMMANDS:
+        module, _, attribute = COMMANDS[name].partition(":")
+        command = getattr(import_module(f"server.commands.{module}"), attribute)
         app.command(command)
-    app.command(campaign.build_campaign())
-    app.command(finalize.finalize)
-    app.command(league.league)
-    app.command(replay.replay)
-    app.command(scaling.scale)
-    app.command(search.search)
-    app.command(redteam.redteam)
-    app.command(calibration.aa_test)
-    app.command(calibration.replay_log_command, name="replay-log")
-    app.command(doctor.doctor)
-    app.command(_teach())
-    app.command(serve)
-    for name in app:
         if app[name].help_epilogue is None:
             app[name].help_epilogue = ""  # the examples above are the root's, and are inherited
     return app
 
 
-def _teach() -> App:
-    """Build the commands that learners and course authors run in a terminal."""
-    teach = App(
-        name="teach",
-        help="Commands for learners and course authors. Lessons and hints come from your agent: "
-        "ask it to teach you.",
-    )
-    learners, authors = Group("For learners", sort_key=1), Group("For authors", sort_key=2)
-    for command in (
-        learning.check,
-        learning.progress,
-        learning.picture,
-        learning.export,
-        own_model.own,
-    ):
-        teach.command(command, group=learners)
-    teach.command(learning.import_, name="import", group=learners)
-    for tool in (authoring.lint, authoring.coverage, authoring.mutate, authoring.audit):
-        teach.command(tool, group=authors)
-    teach.command(learning.replay, group=authors)
-    return teach
-
-
-def serve(
-    *,
-    toolset: Annotated[
-        Toolset, Parameter(help="Which tools: all, or only those that change nothing.")
-    ] = "all",
-) -> int:
-    """Serve MCP over stdio; also the default without a command."""
-    from server.serving import serve as serve_stdio
-
-    return serve_stdio(toolset=toolset)
-
-
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return the exit status."""
     try:
-        status = build_app()(
+        status = build_app(*arguments[:1])(
             list(arguments),
             exit_on_error=False,
             print_error=False,
@@ -139,7 +97,8 @@ def run(arguments: Sequence[str]) -> int:
 def _explain(error: BaseException, arguments: Sequence[str]) -> tuple[str, int]:
     match error:
         case CycloptsError():
-            command = " ".join(["autoresearch-mcp", *_named(arguments)])
+            known = [name for name in arguments[:1] if name in COMMANDS]
+            command = " ".join(["autoresearch-mcp", *known])
             return f"{' '.join(str(error).split())} See `{command} --help`.", MISUSED
         case LabError() | CourseError():
             return str(error), FAILED
@@ -152,8 +111,3 @@ def _explain(error: BaseException, arguments: Sequence[str]) -> tuple[str, int]:
         case OSError(strerror=str(why), filename=where):
             return f"{why}: {where}" if where else why, FAILED
     return f"{type(error).__name__}: {error} (AUTORESEARCH_DEBUG=1 shows where)", FAILED
-
-
-def _named(arguments: Sequence[str]) -> list[str]:
-    commands = set(build_app())
-    return [name for name in arguments[:1] if name in commands]

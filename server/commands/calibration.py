@@ -74,7 +74,7 @@ def aa_test(
         return INTERRUPTED
 
 
-def replay_log_command(
+def replay_log(
     file: Annotated[Path, Parameter(help="A results.tsv of karpathy/autoresearch.")],
     *,
     sigma: Annotated[

@@ -209,12 +209,12 @@ def report(*, lab: LabOption = "") -> None:
     print(report_text(here, last, worked_seconds(_folder(here, last.name))))
 
 
-def build_campaign() -> App:
-    """Build the commands of campaigns."""
-    app = App(name="campaign", help="Research through the night: agents, budgets, steering.")
-    for command in (start, status, pause, resume, stop, tell, veto, report):
-        app.command(command)
-    return app
+campaign = App(
+    name="campaign",
+    help="Research through the night: agents, budgets, steering.",
+)
+for command in (start, status, pause, resume, stop, tell, veto, report):
+    campaign.command(command)
 
 
 def _steer(lab: str, steering: Steering, words: str, text: str = "") -> None:

@@ -15,7 +15,7 @@ from cyclopts import Parameter
 from autoresearch.errors import LabError
 from autoresearch.run_output.log_digest import last_line
 from autoresearch.system.home import default_home
-from server.app import Toolset
+from server.tools.toolset import Toolset
 from server.clients.configuration import plan_claude_code, plan_claude_rules, plan_codex
 from server.clients.installed import (
     CALLED,

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from autoresearch.lab import Lab
 from autoresearch.loop.scaling import RUNS, ScalingView, SizeRuns
 from server.commands.output import JsonOption, LabOption, console, print_json, say, say_who, table
-from server.tools.scaling import chart_of, scaling_shown
+from server.reports.scaling_report import chart_of, scaling_shown
 from server.views.figures import digits_for, shorten
 from server.views.scaling_text import law, rows, sentence
 

@@ -15,7 +15,6 @@ import anyio.to_thread
 
 from autoresearch.system.home import default_home
 from curricula.errors import CourseError
-from server.errors import refusal
 
 if TYPE_CHECKING:
     from curricula.grading.grader import Runner
@@ -101,4 +100,6 @@ class TeachingCalls:
             try:
                 return work(self.teacher(course))
             except CourseError as error:
+                from server.errors import refusal  # a command in a terminal needs no FastMCP
+
                 raise refusal(error) from error

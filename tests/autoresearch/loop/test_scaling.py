@@ -16,7 +16,7 @@ from autoresearch.patches.constants import find_constant, set_constant
 from autoresearch.records import RunState
 from autoresearch.run_directory import RunDir
 from autoresearch.statistics.scaling_laws import REACH, Point, Scaling, fit_scaling
-from server.tools.scaling import chart_of, scaling_shown
+from server.reports.scaling_report import chart_of, scaling_shown
 from server.views.next_steps import after_scaling
 from server.views.scaling_chart import draw_scaling
 from server.views.scaling_text import sentence
