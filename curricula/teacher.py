@@ -17,7 +17,7 @@ from curricula.content.instance import Instance
 from curricula.content.lesson import KINDS, LADDER
 from curricula.errors import PrerequisiteError, SubmissionError, UnknownNameError
 from curricula.exercise import Kind
-from curricula.grading.grader import Grade, Runner, check_submission, grade
+from curricula.grading.grader import Finding, Grade, Runner, check_submission, grade
 from curricula.grading.own_text import MARK
 from curricula.grading.program_equality import refuse_unready
 from curricula.mastery.counted_attempts import (
@@ -135,6 +135,7 @@ class Teacher:
             first=not any(isinstance(e, Attempt) and e.instance == opened.instance for e in before),
             sandbox=found.sandbox,
             course=self.course.identity,
+            out_of_time=found.finding is Finding.TIME,
         )
         written = self.record.append(attempt)
         assert isinstance(written, Attempt)

@@ -6,8 +6,8 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from server.tools.toolset import Toolset
     from server.sessions.open_labs import Labs
+    from server.tools.toolset import Toolset
 
 
 def serve(

@@ -1,6 +1,7 @@
 """Labs that are made once for all workers and copied for each test."""
 
 import contextlib
+import gc
 import os
 import signal
 from collections.abc import Callable
@@ -52,6 +53,12 @@ def pytest_collection(session: pytest.Session) -> None:
     for path in sorted((ROOT / "tests").rglob("test_*.py"), reverse=True):
         with contextlib.suppress(Exception, pytest.skip.Exception):  # collection reports it
             import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
+
+
+def pytest_collection_finish() -> None:
+    """Keep what was imported and collected out of every later garbage collection."""
+    gc.collect()
+    gc.freeze()
 
 
 SECONDS = {"slow": 600, "long": 3600}  # until a hanging test is ended; pyproject says of the others

@@ -159,6 +159,17 @@ class Repository:
         done = self.git.attempt("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}")
         return None if done.returncode else done.stdout.decode().strip()
 
+    def is_at(self, ref: str, commit: str | None) -> bool:
+        """Return whether the ref's own file names this commit, without starting git.
+
+        False proves nothing: git may have packed the ref away. Whether the commit is there, only
+        `resolve` knows.
+        """
+        try:
+            return commit is not None and (self.path / ref).read_text() == f"{commit}\n"
+        except (OSError, UnicodeDecodeError):
+            return False
+
     def ref_stamp(self, ref: str) -> object:
         """Return a stamp that changes when a ref moves: git moves one by renaming a new file.
 

@@ -66,6 +66,9 @@ class Ledger:
         """Return the history up to the branch's present head."""
         known, _ = self._known  # taken before the ref is read, so that it is never ahead of it
         stamp = self.repo.ref_stamp(LEDGER_REF)
+        if self.repo.is_at(LEDGER_REF, known.head):
+            self._known = (known, stamp)
+            return known
         head = self.repo.resolve(LEDGER_REF)
         anchor = self.anchor() if head is None and known.head is None else None
         if anchor is not None and anchor.count:
@@ -191,6 +194,8 @@ class Ledger:
     def _moves(self, before: History, after: History) -> Moves:
         """Return the ledger's move, and the incumbent's from its present place: it is derived."""
         moves = {LEDGER_REF: (after.head, before.head)}
+        if self.repo.is_at(INCUMBENT_REF, after.incumbent_commit):
+            return moves
         present = self.repo.resolve(INCUMBENT_REF)
         if present != after.incumbent_commit:
             moves[INCUMBENT_REF] = (after.incumbent_commit, present)

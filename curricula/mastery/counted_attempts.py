@@ -91,7 +91,7 @@ class _Seen:
     instances: dict[str, _Instance] = field(default_factory=lambda: defaultdict(_Instance))
     # The programs that passed, and all that the agent wrote, for each skill.
     programs: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
-    # Outlines of what the agent wrote and saw pass, for each skill.
+    # Outlines of what the agent wrote and saw pass, or not fail in time, for each skill.
     agents: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
 
 
@@ -126,7 +126,7 @@ def _tried(attempt: Attempt, exercise: str, info: ExerciseInfo, seen: _Seen) -> 
     )
     if attempt.passed or not own:
         seen.programs[info.skill].add(fingerprint(attempt.submission, info.entry))
-    if attempt.passed and not own:
+    if (attempt.passed or attempt.out_of_time) and not own:
         seen.agents[info.skill].add(outline(attempt.submission, info.entry))
     instance.failed += own and not attempt.passed
     instance.passed |= own and attempt.passed

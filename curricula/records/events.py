@@ -79,13 +79,15 @@ class Attempt(_Event):
     first: bool  # whether it was the first on its instance, as the caller saw it
     sandbox: str
     course: str = ""  # `Course.identity` of the one that graded it; "" in records of version 0.1
+    out_of_time: bool = False  # it was stopped, so nobody knows whether it was right
 
     @model_serializer(mode="wrap")
     def _as_first_written(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Leave out what version 0.1 did not write, so that hashes of its events stay the same."""
         fields: dict[str, Any] = written(self)
-        if not self.course:
-            del fields["course"]
+        for later in ("course", "out_of_time"):
+            if not fields[later]:
+                del fields[later]
         return fields
 
 

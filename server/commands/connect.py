@@ -15,7 +15,6 @@ from cyclopts import Parameter
 from autoresearch.errors import LabError
 from autoresearch.run_output.log_digest import last_line
 from autoresearch.system.home import default_home
-from server.tools.toolset import Toolset
 from server.clients.configuration import plan_claude_code, plan_claude_rules, plan_codex
 from server.clients.installed import (
     CALLED,
@@ -30,6 +29,7 @@ from server.clients.skills import SkillPlan, SkillsPlan, plan_skills, shipped
 from server.clients.user_files import Plan, apply
 from server.commands.output import JsonOption, print_json, say
 from server.sessions.teaching_calls import COURSES, own_courses
+from server.tools.toolset import Toolset
 from server.views import figures
 
 FIRST_START_S = 300.0  # a first start may have to download everything

@@ -1,4 +1,4 @@
-"""What a fit of scaling laws found, as a client and a terminal get it, and its chart."""
+"""The answer of a fit of scaling laws, as a client and a terminal get it, and its chart."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any

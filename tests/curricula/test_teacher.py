@@ -44,6 +44,16 @@ def test_an_attempt_is_kept_with_all_that_grading_it_again_takes(room):
     assert room.runner.limits == [LIMIT_S] * 3
 
 
+def test_whether_the_clock_stopped_an_attempt_is_kept_with_it(room):
+    room.teacher.start("", room.desk)
+    room.teacher.submit("guess-total", "answer = 0", author="agent", via="agent")
+    room.teacher._runner = Says((), "time")
+    room.teacher.submit("guess-total", "answer = 0", author="agent", via="agent")
+    wrong, stopped = events(room, Attempt)
+    assert (wrong.out_of_time, stopped.out_of_time) == (False, True)
+    assert "out_of_time" not in wrong.model_dump()
+
+
 def test_the_seeds_of_two_attempts_differ(room):
     room.teacher.start("", room.desk)
     for _ in range(2):

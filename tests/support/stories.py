@@ -61,6 +61,7 @@ class Story:
         author: Author = "learner",
         text: str = "",
         shows: str = "",
+        out_of_time: bool = False,
     ) -> Attempt:
         attempt = Attempt(
             at=self.now,
@@ -73,6 +74,7 @@ class Story:
             misconception=shows,
             first=True,
             sandbox="unsandboxed",
+            out_of_time=out_of_time,
         )
         self._add(attempt)
         return attempt

@@ -175,6 +175,15 @@ def test_what_the_agent_wrote_in_vain_bars_no_program_of_its_shape() -> None:
     assert len(story.skill().passes) == 1
 
 
+def test_what_the_agent_wrote_and_a_slow_machine_stopped_is_the_agents() -> None:
+    story = Story()
+    agents = PROGRAM.replace("/ len", "/ 3 * len")
+    story.attempt(story.open(), False, author="agent", text=agents, out_of_time=True)
+    story.passing(text=agents.replace("3", "1"))
+    assert [one.padding for one in story.skill().others][-1] is NotCounted.AGENT_PROGRAM
+    assert story.skill().passes == ()
+
+
 def test_hints_up_to_level_two_and_hints_after_the_pass_leave_it_its_worth() -> None:
     story = Story()
     instance = story.open()
