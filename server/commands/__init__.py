@@ -56,7 +56,7 @@ Examples:
 
 
 def build_app(called: str = "") -> App:
-    """Build the command line; of its commands, import the called one, or all if it is none."""
+    """Build the command line; of its commands, import the called one, or all where none is."""
     app = App(
         name="autoresearch-mcp",
         help=HELP,
@@ -66,7 +66,8 @@ def build_app(called: str = "") -> App:
         default_parameter=Parameter(negative=()),
         suppress_keyboard_interrupt=False,
     )
-    for name in [called] if called in COMMANDS else COMMANDS:
+    wanted = () if called == "--version" else [called] if called in COMMANDS else COMMANDS
+    for name in wanted:
         module, _, attribute = COMMANDS[name].partition(":")
         command = getattr(import_module(f"server.commands.{module}"), attribute)
         app.command(command)

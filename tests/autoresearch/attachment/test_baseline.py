@@ -110,7 +110,7 @@ def test_a_repository_is_attached_measured_and_researched_and_stays_as_it_is(
     assert status(root) == told
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_file_that_is_missing_in_the_run_names_itself_and_becomes_an_input(
     tmp_path: Path,
 ) -> None:

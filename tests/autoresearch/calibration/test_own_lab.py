@@ -43,7 +43,7 @@ def test_a_metric_that_repeats_exactly_shows_any_difference() -> None:
     assert "any difference is found" in words
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_budget_of_control_runs_is_made_recorded_and_used(lab: Lab) -> None:
     told: list[tuple[int, int]] = []
     measure_controls(lab, 4, lambda done, of: told.append((done, of)))

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from autoresearch.equivalence.normal_form import interface_of, normal_form
 from tests.support.paths import ROOT
+from tests.support.tiers import first_in_ci
 
 TRAIN = (ROOT / "autoresearch" / "targets" / "microgpt" / "train.py").read_text()
 PAIRS = tomllib.loads((ROOT / "tests" / "data" / "disguises.toml").read_text())
@@ -44,8 +45,7 @@ def test_there_are_twenty_of_each():
     assert len(set(names)) == 40
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("pair", PAIRS["same"], ids=lambda pair: pair["name"])
+@pytest.mark.parametrize("pair", first_in_ci(PAIRS["same"], 5), ids=lambda pair: pair["name"])
 def test_a_patch_in_disguise_is_recognised(pair):
     first, second = patched(pair["first"]), patched(pair["second"])
     assert first != second
@@ -54,8 +54,7 @@ def test_a_patch_in_disguise_is_recognised(pair):
     assert form != original_form()
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("pair", PAIRS["other"], ids=lambda pair: pair["name"])
+@pytest.mark.parametrize("pair", first_in_ci(PAIRS["other"], 5), ids=lambda pair: pair["name"])
 def test_another_patch_is_not_taken_for_the_first(pair):
     first, second = patched(pair["first"]), patched(pair["second"])
     forms = {normal_form(code, interface()) for code in (first, second)}

@@ -235,7 +235,7 @@ def test_when_the_hours_are_over_no_keep_is_tested_further_and_the_rest_is_confi
     assert found.confirmation.holds
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_gain_over_the_original_code_is_measured_at_the_contracts_sizes(
     tmp_path: Path,
 ) -> None:
@@ -358,7 +358,7 @@ def test_a_second_finalize_at_once_is_refused(passengers_folder: Path, tmp_path:
     assert seen == ["invalid_state.finalize_goes_on"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_result_is_written_down_for_the_league(passengers_folder: Path, tmp_path: Path) -> None:
     lab = copied_lab(passengers_folder, tmp_path)
     found = finalized(lab)

@@ -34,7 +34,7 @@ def test_verify_finds_nothing_where_nothing_was_done(small: Small) -> None:
     assert verify(small.ledger()).cache == "agrees"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_verify_finds_nothing_while_another_process_appends(small: Small) -> None:
     command = [sys.executable, "-c", APPENDING, str(small.folder), "other"]
     with subprocess.Popen(command, cwd=ROOT) as child:

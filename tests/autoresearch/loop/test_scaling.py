@@ -62,6 +62,7 @@ def test_without_noise_the_law_is_found_as_it_is() -> None:
     assert found.costs == pytest.approx(1.0)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "candidate",
     [
@@ -228,7 +229,7 @@ def test_runs_at_each_size_are_outside_the_ledger_and_give_the_answer(scaled: La
     assert all(len(row["base"]) == RUNS for row in shown["sizes"])
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_line_of_keeps_can_be_compared_with_the_original_code(scaled: Lab) -> None:
     while scaled.evaluate("e0").needs:
         pass

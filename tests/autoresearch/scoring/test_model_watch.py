@@ -149,10 +149,14 @@ def load(path):
     ("train", "where"),
     [
         pytest.param(LOADS_LONG, "to load", id="in load"),
-        pytest.param(IMPORTS_LONG, "to load", id="at the import of its file"),
+        pytest.param(
+            IMPORTS_LONG, "to load", id="at the import of its file", marks=pytest.mark.long
+        ),
         pytest.param(IN_A_CHILD, "to load", id="in a child while it waits"),
         pytest.param(model_target(f"while True: {FOREVER}"), "to answer", id="in a forward pass"),
-        pytest.param(IN_A_THREAD, "to answer", id="in a thread that goes on"),
+        pytest.param(
+            IN_A_THREAD, "to answer", id="in a thread that goes on", marks=pytest.mark.long
+        ),
     ],
 )
 def test_a_model_that_goes_on_computing_where_nobody_counted_is_over_its_budget(

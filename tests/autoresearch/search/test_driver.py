@@ -79,6 +79,7 @@ def test_a_suggestion_becomes_an_experiment_with_a_prediction_a_verdict_and_a_le
     assert measured.verify().ok
 
 
+@pytest.mark.long
 def test_knobs_are_read_off_the_incumbent_for_every_suggestion(measured: Lab) -> None:
     listed = Listed({"SMOOTHING": 5.0}, {"SMOOTHING": 2.0}, {"SMOOTHING": 50.0})
     search(measured, listed, at_once=1)
@@ -180,6 +181,7 @@ def test_out_of_memory_is_told_as_infeasible_and_not_tried_again(tmp_path: Path)
     assert end_of(history, history.verdicts["e1"]) is End.INFEASIBLE
 
 
+@pytest.mark.long
 def test_knobs_near_a_structural_keep_are_named_and_a_searchs_own_keep_is_none(
     tmp_path: Path,
 ) -> None:

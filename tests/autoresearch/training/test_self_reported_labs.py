@@ -20,7 +20,7 @@ from tests.support.printed import (
 from tests.support.repositories import every_byte, plant_work_in_progress, to_verdict
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_printed_number_is_judged_as_a_sealed_one_is(tmp_path: Path) -> None:
     lab = open_printed(tmp_path)
     plant_work_in_progress(tmp_path / "repository")

@@ -26,7 +26,7 @@ print(f"METRIC size={100 * RATE + random.random() + 0.01 * late * RATE:.6f}")
 """
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_metric_without_noise_keeps_a_byte_and_nothing_that_changes_none(tmp_path: Path) -> None:
     lab = open_printed(tmp_path, contract=SIZE, work=BUNDLE)
     baseline = to_verdict(lab, "e0")

@@ -112,7 +112,7 @@ LATE = ("an endless loop", "an endless import", "stopping itself", "no signal ca
         "closing the descriptor and going on")  # fmt: skip
 
 
-@pytest.mark.parametrize("cheat", first_in_ci(CHEATS, 15))
+@pytest.mark.parametrize("cheat", first_in_ci(CHEATS, 6))
 def test_a_cheat_fails_cleanly_and_the_next_answer_is_graded_as_ever(wall, instance, cheat):
     runner, name = wall
     found = grade(instance, CHEATS[cheat], "cases", runner)

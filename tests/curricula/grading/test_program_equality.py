@@ -180,7 +180,10 @@ def test_answers_that_name_a_value_are_told_apart_by_it():
         "\n".join(f"x{n} = {n}" for n in range(5_000)),
         "def f(x):\n" + "\n".join(f"    x{n} = x + {n}" for n in range(3_000)) + "\n    return x\n",
         "x = " + "(" * 90 + "1" + ")" * 90,
-        "\n".join(f"def f{n}(x):\n    return f{n + 1}(x)" for n in range(1_500)),
+        pytest.param(
+            "\n".join(f"def f{n}(x):\n    return f{n + 1}(x)" for n in range(1_500)),
+            marks=pytest.mark.long,
+        ),
         "".join("    " * n + f"def f{n}(x):\n" for n in range(60)) + "    " * 60 + "return 1\n",
     ],
     ids=["names", "locals", "brackets", "functions", "nested"],

@@ -73,7 +73,7 @@ def test_json_has_the_figures_and_the_league(measured, capsys):
     assert found["branch"] == "autoresearch/tiny-e5"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_league_counts_what_stands(measured, capsys):
     assert run(["league"]) == 0
     out = capsys.readouterr().out

@@ -84,7 +84,7 @@ def labs_left(root: Path) -> list[str]:
     return [path.name for path in labs.iterdir()] if labs.exists() else [".lock"]
 
 
-IN_CI = ("a trainer's metadata beside its data", "a submodule", "an environment variable")
+IN_CI = ("a trainer's metadata beside its data",)
 
 
 @pytest.mark.usefixtures("few_runs")
@@ -112,7 +112,7 @@ def test_the_labs_first_number_is_the_users(
     assert every_byte(root) == before
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.usefixtures("few_runs")
 def test_a_value_that_leads_beside_the_repository_brings_the_file_there_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -125,7 +125,7 @@ def test_a_value_that_leads_beside_the_repository_brings_the_file_there_too(
     assert proven.lab.contract.inputs.read_only == (where,)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.usefixtures("few_runs")
 def test_what_the_user_leaves_out_stays_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -151,7 +151,7 @@ def test_a_package_in_editable_mode_that_is_needed_becomes_an_input(
     assert proven.lab.contract.inputs.read_only == (str(package),)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.usefixtures("few_runs")
 def test_secrets_and_what_the_program_writes_itself_are_named_and_not_taken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -235,7 +235,7 @@ def test_a_pointer_that_no_run_needs_can_be_left_out(tmp_path: Path) -> None:
     assert propose(snapshot(root), answers, {}).inputs.value == ()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.usefixtures("few_runs")
 def test_a_submodule_that_is_not_checked_out_is_named_with_what_to_type(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
