@@ -57,6 +57,7 @@ def test_what_can_not_be_meant_is_refused(home, capsys, arguments, said):
     assert said in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_without_optuna_it_says_how_to_install_it_here(home, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "optuna", None)
     assert run(["search"]) == 1

@@ -18,7 +18,7 @@ from tests.server.conftest import call
 from tests.support.fake_lab import FakeLab, FakeLabs
 from tests.support.nights import Night
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]  # a server and a client each
 
 
 @pytest.fixture

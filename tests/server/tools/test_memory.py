@@ -10,7 +10,7 @@ from autoresearch.memory.lesson_claims import Doubt
 from tests.server.conftest import call, refused
 from tests.support.fake_lab import PAST
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]  # a server and a client each
 EDIT = {"path": "train.py", "find": "LEARNING_RATE = 0.01", "replace": "LEARNING_RATE = 0.02"}
 THEIRS = Claim(holder="c1/w2", idea="a longer warmup", area="train.py:lr_at", at=0.0, until=1e12)
 

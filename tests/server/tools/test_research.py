@@ -17,11 +17,10 @@ from server.views.trust import note, overfitting_words
 from tests.server.conftest import call, refused
 from tests.support.fake_lab import CRASHED, FINISHED, PAST, TAKEN_BACK, TIP, VERDICT, FakeLab
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]  # a server and a client each
 EDIT = {"path": "train.py", "find": "LEARNING_RATE = 0.01", "replace": "LEARNING_RATE = 0.02"}
 
 
-@pytest.mark.slow
 async def test_open_lab_without_arguments_opens_the_shipped_target(connect, lab):
     async with connect(lab) as client:
         seen = await call(client, "open_lab")
@@ -42,7 +41,6 @@ async def test_open_lab_without_arguments_opens_the_shipped_target(connect, lab)
     assert "train.py:30-41" in seen["next_step"]
 
 
-@pytest.mark.slow
 async def test_open_lab_points_at_what_is_unfinished_first(connect, lab):
     lab.open_experiments = ("e7",)
     async with connect(lab) as client:
@@ -54,7 +52,6 @@ async def test_open_lab_points_at_what_is_unfinished_first(connect, lab):
     assert 'conclude_experiment(experiment="e1"' in seen["next_step"]
 
 
-@pytest.mark.slow
 async def test_open_lab_lets_the_agent_work_while_the_baseline_is_measured(connect, lab):
     lab.tip = replace(TIP, mean=None, low=None, high=None, sigma=None, runs=0)
     async with connect(lab) as client:
@@ -98,7 +95,6 @@ async def test_propose_patch_without_a_prediction_asks_for_one_next_time(connect
     assert seen["similar"][0]["lesson"] == "0.05 diverges"
 
 
-@pytest.mark.slow
 async def test_near_misses_are_stacked_by_their_ids(connect, lab):
     lab.stackable = ("e3", "e7")
     async with connect(lab) as client:
@@ -112,7 +108,6 @@ async def test_near_misses_are_stacked_by_their_ids(connect, lab):
     assert "e3, e7" in seen["summary"]
 
 
-@pytest.mark.slow
 async def test_a_keep_that_was_taken_back_is_told_wherever_the_agent_looks(connect, lab):
     lab.tip = replace(TIP, instead_of="e5")
     lab.taken_back = (TAKEN_BACK,)
@@ -138,7 +133,6 @@ async def test_a_keep_that_was_taken_back_is_told_wherever_the_agent_looks(conne
     ]
 
 
-@pytest.mark.slow
 async def test_evaluating_a_keep_that_was_taken_back_says_so(connect):
     lab = FakeLab(looks=0, changes={"taken_back": TAKEN_BACK})
     async with connect(lab) as client:
@@ -148,7 +142,6 @@ async def test_evaluating_a_keep_that_was_taken_back_says_so(connect):
     assert "conclude_experiment" in seen["next_step"]
 
 
-@pytest.mark.slow
 async def test_open_lab_says_how_far_the_lab_can_be_trusted(connect, lab):
     lab.record = TrackRecord(
         candidates=14,
@@ -232,7 +225,6 @@ def test_overfitting_is_claimed_only_where_the_keeps_can_tell_it(keeps, low, sai
     assert overfitting_words(found, "bpb", sigma=0.004) == said
 
 
-@pytest.mark.slow
 async def test_every_result_with_a_score_names_its_sandbox_and_says_unsandboxed_loudly(connect):
     for name, loud in (("unsandboxed", True), ("bubblewrap", False)):
         lab = FakeLab(run_ends=replace(FINISHED, sandbox=name), changes={"sandbox": name})
@@ -256,7 +248,6 @@ async def test_run_training_returns_a_handle_at_once(connect, lab):
     assert 'check_run(run="e2-r1"' in seen["next_step"]
 
 
-@pytest.mark.slow
 async def test_run_training_waits_for_its_end_when_asked(connect, lab):
     async with connect(lab) as client:
         seen = await call(client, "run_training", experiment="e2", wait_s=45)
@@ -269,7 +260,6 @@ async def test_run_training_waits_for_its_end_when_asked(connect, lab):
     assert 'evaluate_metric(experiment="e2"' in seen["next_step"]
 
 
-@pytest.mark.slow
 async def test_a_wait_reports_progress(connect, lab):
     told = []
 
@@ -315,7 +305,6 @@ async def test_stop_run_answers_once_the_run_has_ended(connect, lab):
     assert 'evaluate_metric(experiment="e2")' in seen["next_step"]
 
 
-@pytest.mark.slow
 async def test_evaluate_metric_goes_on_until_the_verdict(connect, lab):
     async with connect(lab) as client:
         await call(
@@ -359,7 +348,6 @@ def test_whether_a_prediction_came_true_is_said_only_as_far_as_the_interval_show
     )
 
 
-@pytest.mark.slow
 async def test_evaluate_metric_without_a_wait_says_what_is_still_needed(connect, lab):
     async with connect(lab) as client:
         seen = await call(client, "evaluate_metric", experiment="e2", wait_s=0)
@@ -373,7 +361,6 @@ async def test_evaluate_metric_without_a_wait_says_what_is_still_needed(connect,
     assert 'evaluate_metric(experiment="e2", wait_s=45)' in seen["next_step"]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("outcome", list(Outcome))
 async def test_every_verdict_leads_to_a_lesson_and_every_lesson_to_another_patch(connect, outcome):
     lab = FakeLab(looks=0, verdict=replace(VERDICT, outcome=outcome))
@@ -411,7 +398,6 @@ async def test_recall_experiments_of_nothing_says_that_it_is_new(connect, lab):
     assert "propose_patch" in seen["next_step"]
 
 
-@pytest.mark.slow
 async def test_explain_code_section_gives_code_knobs_and_what_was_tried(connect, lab):
     async with connect(lab) as client:
         await call(client, "open_lab")
@@ -456,7 +442,6 @@ async def test_with_a_lab_in_use_the_lookup_says_which_file_it_took_and_how_to_a
         assert "`example`" not in summary
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("lab_open", [False, True])
 async def test_no_argument_of_explain_code_section_is_ignored(connect, lab, lab_open):
     tool = "explain_code_section"
@@ -470,7 +455,6 @@ async def test_no_argument_of_explain_code_section_is_ignored(connect, lab, lab_
             assert said.code == "arguments.one_of"
 
 
-@pytest.mark.slow
 async def test_what_neither_side_has_is_refused_by_the_lab(connect, lab):
     async with connect(lab) as client:
         await call(client, "open_lab")
@@ -478,7 +462,6 @@ async def test_what_neither_side_has_is_refused_by_the_lab(connect, lab):
     assert said.kind == "not_found"
 
 
-@pytest.mark.slow
 async def test_a_chart_comes_with_its_words_and_without_structured_content(tmp_path):
     chart = tmp_path / "chart.png"
     chart.write_bytes(b"\x89PNG")
@@ -512,7 +495,6 @@ async def test_answers_name_the_resources_that_hold_more_and_each_can_be_read(co
                 assert await client.read_resource(address)
 
 
-@pytest.mark.slow
 async def test_no_result_tells_the_agent_to_stop(connect, lab):
     async with connect(lab) as client:
         steps = [

@@ -64,6 +64,9 @@ def play(searcher: Searcher, trials: int, space: Space = SPACE) -> Standing:
     return standing
 
 
+pytestmark = pytest.mark.slow  # optuna takes seconds to import
+
+
 @pytest.fixture(autouse=True, scope="module")
 def imported() -> None:
     """optuna takes a second to import, which is no test's own time."""
@@ -133,7 +136,6 @@ class TestEverySearcher:
         one, other = play(make(6), 6), play(make(6), 6)
         assert [o.settings for o in one.seen] == [o.settings for o in other.seen]
 
-    @pytest.mark.slow
     def test_finds_something_better_in_forty_trials(self, make: Make) -> None:
         found = [play(make(seed), 40).level for seed in range(3)]
         assert sorted(found)[1] > -1.0  # it began at -1.9
