@@ -19,8 +19,8 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from autoresearch.errors import GitError, NotFoundError, PatchRefusedError
+from autoresearch.git import ref_files, unified_diff
 from autoresearch.git import signatures as signing
-from autoresearch.git import unified_diff
 from autoresearch.git.plumbing import LONG_TIMEOUT_S, Git, failure, output_text
 from autoresearch.git.raw_diff import OPTIONS, PLAIN, Hunk, RawChange, read_changes, read_hunks
 from autoresearch.git.snapshot import Snapshot
@@ -160,23 +160,12 @@ class Repository:
         return None if done.returncode else done.stdout.decode().strip()
 
     def is_at(self, ref: str, commit: str | None) -> bool:
-        """Return whether the ref's own file names this commit, without starting git.
-
-        False proves nothing: git may have packed the ref away. Whether the commit is there, only
-        `resolve` knows.
-        """
-        try:
-            return commit is not None and (self.path / ref).read_text() == f"{commit}\n"
-        except (OSError, UnicodeDecodeError):
-            return False
+        """As `ref_files.is_at`."""
+        return ref_files.is_at(self.path, ref, commit)
 
     def ref_stamp(self, ref: str) -> object:
-        """Return a stamp that changes when a ref moves: git moves one by renaming a new file.
-
-        Returns None where there is no file to compare, so that nothing is known.
-        """
-        stamps = tuple(map(_stamp, (self.path / ref, self.path / "packed-refs")))
-        return stamps if any(stamps) else None
+        """As `ref_files.ref_stamp`."""
+        return ref_files.ref_stamp(self.path, ref)
 
     def list_files(self, commit: str) -> tuple[str, ...]:
         """Return every path in a commit, given by its id."""
@@ -383,14 +372,6 @@ def _error_line(said: bytes) -> str:
     """Return git's error messages as one line."""
     lines = [line.removeprefix("error: ") for line in output_text(said).splitlines()]
     return "; ".join(lines)
-
-
-def _stamp(path: Path) -> tuple[int, int, int] | None:
-    try:
-        status = path.stat()
-    except FileNotFoundError:
-        return None
-    return status.st_mtime_ns, status.st_ino, status.st_size
 
 
 # The content of a commit never changes, so git is asked only once.

@@ -139,7 +139,7 @@ for name, peak in names.items():
 """
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_its_parts_do_what_they_say(torch_python: str) -> None:
     done = subprocess.run(
         [torch_python, "-c", PARTS, str(TARGET)], capture_output=True, text=True, check=False

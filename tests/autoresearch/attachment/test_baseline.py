@@ -130,7 +130,7 @@ def test_the_second_missing_file_of_a_folder_brings_the_whole_folder(tmp_path: P
     assert proven.lab.contract.inputs.read_only == ("data/",)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_metric_is_read_off_the_output_where_the_code_does_not_tell(tmp_path: Path) -> None:
     work = "name = 'accu' + 'racy'\nprint('%s: %s' % (name, 0.5))"
     answers = Answers(command="python work.py", edit=("work.py",))

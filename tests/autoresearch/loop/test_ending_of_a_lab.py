@@ -27,7 +27,9 @@ def opened(folder: Path, contract: str, executor: InstantExecutor) -> Lab:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("noise", "controls"), [(1e-3, 3), (0.0, 1)])
+@pytest.mark.parametrize(
+    ("noise", "controls"), [(1e-3, 3), pytest.param(0.0, 1, marks=pytest.mark.long)]
+)
 def test_a_goal_that_a_keep_reaches_is_confirmed_by_control_runs_of_its_own(
     tmp_path: Path, noise: float, controls: int
 ) -> None:

@@ -242,7 +242,7 @@ def test_a_line_of_keeps_can_be_compared_with_the_original_code(scaled: Lab) -> 
     assert view.fit.gain.value == pytest.approx(0.2, abs=0.01)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_what_was_run_is_found_again_and_a_bases_runs_serve_the_next_experiment(
     scaled: Lab,
 ) -> None:

@@ -133,7 +133,7 @@ def burners(count: int) -> Iterator[None]:
             process.wait()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_real_load_beside_a_run_with_a_budget_in_seconds_taints_it(tmp_path: Path) -> None:
     cores = psutil.cpu_count() or 1
     work = "import time\nbegun = time.process_time()\nwhile time.process_time() < 1: pass\n"

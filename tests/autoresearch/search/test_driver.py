@@ -89,6 +89,7 @@ def test_knobs_are_read_off_the_incumbent_for_every_suggestion(measured: Lab) ->
     assert listed.told[3].effect == pytest.approx(-0.48, abs=0.01)
 
 
+@pytest.mark.long
 def test_an_overtaken_keep_goes_on_as_its_replay(tmp_path: Path) -> None:
     lab = tunable_lab(tmp_path, lambda k: 3 + float(k["DECAY"]) + float(k["RATE"]))
     listed = Listed({"DECAY": 0.5}, {"RATE": 0.001})
@@ -146,6 +147,7 @@ def test_told_to_end_it_leaves_what_is_open_and_the_next_search_takes_it_up(
     assert kept.turned == {"SMOOTHING": 30.0}
 
 
+@pytest.mark.long
 def test_what_others_tried_is_learned_and_their_open_experiments_are_left_alone(
     judged_lab: Lab,
 ) -> None:

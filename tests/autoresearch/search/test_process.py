@@ -29,7 +29,7 @@ def result(settings: Path) -> dict[str, object]:
     return found
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.real_runs
 def test_a_search_by_its_settings_file_ends_at_its_bound_and_under_a_workers_name(
     measured_home: Path, tmp_path: Path

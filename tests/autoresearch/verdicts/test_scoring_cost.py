@@ -141,7 +141,7 @@ class Counting(InstantExecutor):
         rundir.write_status(replace(report, measurement=measurement))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_lab_gives_its_runs_limits_and_says_in_run_and_verdict_which_took_long(
     tmp_path: Path,
 ) -> None:

@@ -112,7 +112,7 @@ def test_every_line_that_computes_is_seen_on_an_ordinary_name() -> None:
     assert expected <= seen
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_attention_is_seen_at_the_position_that_was_chosen() -> None:
     for position in range(5):
         shares = value(trace(lines_of("attention"), "emma", position), "shares")
@@ -139,7 +139,7 @@ def test_the_lines_of_adam_show_a_step_that_follows_from_the_gradient() -> None:
     assert step == pytest.approx(math.copysign(0.01, gradient), abs=1e-4)  # Adam's first step
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_text_longer_than_the_context_is_read_up_to_it() -> None:
     seen = trace(lines_of("document_loss"), "abcdefghijklmnopqrstuvwxyz")
     assert max(one.position or 0 for one in seen) == 15

@@ -175,7 +175,7 @@ async def test_a_run_outlives_its_killed_server_and_a_cancelled_call(serve):
 
 
 @pytest.mark.parametrize("mode", ["legacy"], indirect=True)
-@pytest.mark.slow
+@pytest.mark.long
 async def test_two_servers_on_one_lab_agree(serve, connect_home, repository):
     async with serve("auto") as one, connect_home() as other:
         await call(one, "open_lab", source=str(repository))

@@ -25,6 +25,7 @@ from tests.support.printed import quietly
 from tests.support.proposals import look
 from tests.support.refusals import raises
 from tests.support.repositories import git
+from tests.support.tiers import first_in_ci
 
 NO_CHANGE = ("", "", "")
 
@@ -56,8 +57,7 @@ def started(root: Path, *options: str) -> "subprocess.Popen[str]":
 HANGS = "import time\nopen('started', 'w').close()\ntime.sleep(600)\nprint(f'loss: {x}')\n"
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", first_in_ci([signal.SIGTERM, signal.SIGHUP], 1))
 def test_who_ends_it_by_a_signal_leaves_neither_a_lab_nor_a_run(
     home: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
