@@ -6,6 +6,7 @@ their own, and nothing here needs a login or reaches their makers.
 
 import json
 import re
+import shlex
 import shutil
 import subprocess
 import tomllib
@@ -20,6 +21,7 @@ import pytest
 from server.clients.launch import PASSED_ON
 from server.clients.skills import plan_skills, shipped
 from server.clients.user_files import apply
+from server.commands import build_app
 from server.tools.teaching import OWN_FOLDER
 from tests.support.paths import ROOT
 from tests.support.real_clients import (
@@ -91,6 +93,15 @@ def test_the_plugin_starts_its_own_copy_with_all_that_its_tools_need() -> None:
     assert codex["args"][:2] == ["--from", ".[scaling]"]
     assert codex["cwd"] == "."  # Codex takes it as the plugin's folder, and fills in no variable
     assert codex["env"] == {OWN_FOLDER: "1"}  # so the server does not take it for the learner's
+
+
+def test_the_stop_hook_is_a_command_of_the_servers_own_copy() -> None:
+    [group] = read(MANIFEST)["hooks"]["Stop"]
+    [hook] = group["hooks"]
+    words = shlex.split(hook["command"])
+    assert words[:4] == ["uvx", *read(MANIFEST)["mcpServers"]["autoresearch"]["args"]]
+    assert callable(build_app("campaign")["campaign"][words[-1]].default_command)
+    assert words[4:-1] == ["campaign"]
 
 
 def test_both_clients_are_told_the_same_of_the_plugin() -> None:

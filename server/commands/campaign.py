@@ -12,6 +12,7 @@ from autoresearch.lab import Lab
 from autoresearch.ledger.campaign_records import CampaignBudget, Steering
 from autoresearch.system.home import default_home, lasting_python
 from server.clients.launch import how_to_install, launch_command
+from server.commands.keep_going import keep_going
 from server.commands.output import JsonOption, LabOption, print_json, say, table
 from server.views import figures
 
@@ -213,7 +214,7 @@ campaign = App(
     name="campaign",
     help="Research through the night: agents, budgets, steering.",
 )
-for command in (start, status, pause, resume, stop, tell, veto, report):
+for command in (start, status, pause, resume, stop, tell, veto, report, keep_going):
     campaign.command(command)
 
 

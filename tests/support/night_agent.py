@@ -1,7 +1,8 @@
 """An agent without a language model, for campaigns: a real MCP client that starts its server.
 
 `python night_agent.py MODE…` takes one mode a start, in turn, the last one again and again:
-`work` researches the knob SMOOTHING of the target `tiny`, `work:N` ends after N experiments,
+`work` researches a knob (NIGHT_KNOB, else SMOOTHING) of a lab (NIGHT_LAB, else `tiny`); `work:N`
+ends after N experiments;
 `crash`, `hang`, `repeat`, `cheat`, `flood`, `fork`, `deaf` (to SIGTERM), `garbage` misbehave.
 """
 
@@ -66,29 +67,31 @@ async def _research(mode: str, most: int) -> None:
 async def _experiment(client: Any, *, cheats: bool) -> bool:
     """Propose a value, bring it to a verdict, conclude; return whether to go on."""
     section = await _call(client, "explain_code_section", section="train.py")
-    now = next(knob["value"] for knob in section["knobs"] if knob["name"] == "SMOOTHING")
+    name = os.environ.get("NIGHT_KNOB", "SMOOTHING")
+    now = next(knob["value"] for knob in section["knobs"] if knob["name"] == name)
     value = f"{float(now) * random.choice((0.3, 0.5, 0.8, 1.3, 2.0, 4.0)):.6g}"
-    replace = f"SMOOTHING = {value}"
+    replace = f"{name} = {value}"
     if cheats:
         replace = f'{replace}\nopen("/etc/passwd").read()\nprint("METRIC val_bpb=0")'
     proposed = await _call(
         client,
         "propose_patch",
-        hypothesis=f"smoothing {value} fits the counts better than {now}",
-        edits=[{"path": "train.py", "find": f"SMOOTHING = {now}", "replace": replace}],
+        hypothesis=f"{name} {value} is better than {now}",
+        edits=[{"path": "train.py", "find": f"{name} = {now}", "replace": replace}],
         predicted_effect=0.01,
         confidence=0.5,
         model="night agent",
     )
     if "error" in proposed:
         return "campaign_over" not in proposed["code"] and "campaign_paused" not in proposed["code"]
-    name = proposed["experiment"]
-    await _call(client, "run_training", experiment=name)
+    experiment = proposed["experiment"]
+    await _call(client, "run_training", experiment=experiment)
     while True:
-        found = await _call(client, "evaluate_metric", experiment=name, wait_s=20)
+        found = await _call(client, "evaluate_metric", experiment=experiment, wait_s=20)
         if "outcome" in found or "error" in found:
             break
-    await _call(client, "conclude_experiment", experiment=name, lesson=f"smoothing {value}: seen")
+    lesson = f"{name} {value}: seen"
+    await _call(client, "conclude_experiment", experiment=experiment, lesson=lesson)
     return True
 
 

@@ -27,6 +27,7 @@ from autoresearch.ledger.campaign_records import CampaignBudget, CampaignEnd, St
 from autoresearch.ledger.campaign_state import CampaignState
 from tests.support.nights import AGENT, Night, left_over, start_night, to_the_end, words_heard
 from tests.support.refusals import raises
+from tests.support.repositories import to_verdict
 from tests.support.told import Told
 
 
@@ -35,6 +36,37 @@ def lab(measured_home: Path, tmp_path: Path) -> Lab:
     """A lab with a measured baseline."""
     shutil.copytree(measured_home, tmp_path / "home", symlinks=True)
     return Lab.reopen("tiny", home=tmp_path / "home")
+
+
+@pytest.fixture
+def night_lab(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Lab:
+    """The lab that is named, with a measured baseline, for agents that turn a knob of its code."""
+    if request.param == "tiny":
+        return request.getfixturevalue("lab")  # type: ignore[no-any-return]
+    monkeypatch.setenv("NIGHT_LAB", request.param)
+    monkeypatch.setenv("NIGHT_KNOB", "LEARNING_RATE")
+    opened = Lab.open(request.param, home=tmp_path / "home")
+    to_verdict(opened, "e0")
+    return opened
+
+
+@pytest.mark.long
+@pytest.mark.real_runs
+@pytest.mark.parametrize("night_lab", ["tiny", "microgpt"], indirect=True)
+def test_sixty_experiments_of_agents_that_do_all_that_is_wrong_end_within_the_budget(
+    night_lab: Lab,
+) -> None:
+    modes = ("crash hang work:5 repeat work", "repeat cheat:3 flood work", "flood crash work")
+    folder = start_night(
+        night_lab, *(f"{AGENT} {mode}" for mode in modes), silence_s=20.0, experiments=60
+    )
+    state = to_the_end(night_lab, within_s=2400.0)
+    assert state.ended is not None
+    assert state.ended.event.cause is CampaignEnd.EXPERIMENTS
+    assert {WorkerEnd.FAILED, WorkerEnd.REPEATING} <= causes(state)
+    assert_whole(night_lab, state, folder, 60)
 
 
 def until(so: Callable[[], bool], within_s: float = 120.0) -> None:
@@ -154,16 +186,20 @@ def is_supervisor(process: psutil.Process, folder: CampaignFolder) -> bool:
 
 @pytest.mark.long
 @pytest.mark.real_runs
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize(
+    ("night_lab", "seed", "apart_s"),
+    [("tiny", 0, 3.0), ("tiny", 1, 10.0), ("microgpt", 2, 20.0)],
+    indirect=["night_lab"],
+)
 def test_sixty_experiments_survive_kill_9_at_twenty_random_points_and_two_restarts(
-    lab: Lab, seed: int
+    night_lab: Lab, seed: int, apart_s: float
 ) -> None:
-    draw = random.Random(seed)
-    modes = ("work", "crash work", "repeat work", "hang work")
+    lab, draw = night_lab, random.Random(seed)
+    modes = ("work", "crash work", "repeat work", "hang work", "cheat:3 work", "flood work")
     agents = [f"{AGENT} {mode}" for mode in draw.sample(modes, 3)]
     folder = start_night(lab, *agents, silence_s=20.0, experiments=60)
     for point in range(20):
-        time.sleep(draw.uniform(0.2, 3.0))
+        time.sleep(draw.uniform(0.2, apart_s))
         if not lab.history().campaigns["c1"].goes_on:
             break
         if point in (7, 14):  # the machine restarts
