@@ -160,11 +160,11 @@ class Repository:
         return None if done.returncode else done.stdout.decode().strip()
 
     def is_at(self, ref: str, commit: str | None) -> bool:
-        """As `ref_files.is_at`."""
+        """Return what `ref_files.is_at` does, in this repository."""
         return ref_files.is_at(self.path, ref, commit)
 
     def ref_stamp(self, ref: str) -> object:
-        """As `ref_files.ref_stamp`."""
+        """Return what `ref_files.ref_stamp` does, in this repository."""
         return ref_files.ref_stamp(self.path, ref)
 
     def list_files(self, commit: str) -> tuple[str, ...]:
