@@ -14,6 +14,7 @@ from curricula.content.instance import Instance
 from curricula.errors import CourseError
 from curricula.exercise import Kind
 from curricula.grading.grader import Runner
+from curricula.grading.program_equality import outline
 from curricula.mastery.standing import State
 from curricula.teacher import Teacher
 from server.sessions.teaching_calls import TeachingCalls
@@ -40,6 +41,7 @@ _ANYTHING_IS_RIGHT = """
 from dataclasses import replace as _replace
 EXERCISES = [_replace(one, check=lambda *_: "") for one in EXERCISES]
 """
+_MOST_INSTANCES = 20  # of an exercise, until each disguise was handed in
 _DISGUISES: tuple[Callable[[str], str], ...] = (  # of an answer: each leaves what it does as it is
     lambda source: f'"""Mine."""\nunused = 0\n\n{source}',
     lambda source: f"def helper(x):\n    return x\n\n\n{source}\npass\nhelper\n",
@@ -85,7 +87,6 @@ def second_hand(
 ) -> Iterator[str]:
     """Hand in what the agent wrote on fresh instances as the learner's, a day apart, disguised."""
     clock = _Clock()
-    disguises: list[Callable[[str], str]] = [str, *_DISGUISES]
     for exercise in _exercises(course, only):
         school = TeachingCalls(
             home / exercise, courses=courses, runner=runner, clock=clock, any_folder=True
@@ -95,14 +96,24 @@ def second_hand(
         kind = unit.task(exercise).kind
         if not kind.counts or kind is Kind.BUG:
             continue  # a fixed program is the same one whoever fixed it: decision 26
-        for number, disguise in enumerate(disguises):
+        # An instance can ask for a program of another form. The agent writes that one too, and the
+        # learner hands it in as it is, so that a fresh instance is opened for the disguise.
+        disguises: list[Callable[[str], str]] = [str, *_DISGUISES]
+        written: set[str] = set()
+        for _ in range(_MOST_INSTANCES):
+            if not disguises:
+                break
             step = teacher.open_exercise(exercise, home / "desk")
             [opened] = [o for o in teacher.openings().all() if o.instance == step.instance]
             instance = teacher.instance_of(opened)
             source = instance.fill(instance.exercise.solutions[0])
-            if number == 0:  # and again as the learner's, so that a fresh one is opened
+            form = outline(source, unit.exercises[exercise].entry)
+            if form not in written:
+                written.add(form)
                 teacher.submit(step.instance, source, author="agent", via="agent")
-            teacher.submit(step.instance, disguise(source), author="learner", via="terminal")
+            else:
+                source = disguises.pop()(source)
+            teacher.submit(step.instance, source, author="learner", via="terminal")
             clock.now += timedelta(hours=25)
         skill = unit.exercises[exercise].skill
         if teacher.progress().skills[skill].state is State.MASTERED:

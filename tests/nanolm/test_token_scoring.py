@@ -77,11 +77,7 @@ CHEATS = {
     ),
 }
 # One of each kind of answer in CI; each costs two starts of torch.
-IN_CI = (
-    "looks ahead by one",
-    "learns the rows it is shown",
-    "an exception with what it was shown",
-)
+IN_CI = ("learns the rows it is shown",)  # `redteam` tries the others
 
 
 @pytest.mark.parametrize(
@@ -131,7 +127,7 @@ def test_an_honest_model_passes_whatever_its_weights(
     assert 0 < found.value < 100
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_an_honest_model_in_bf16_passes_where_the_contract_allows_its_rounding(
     tmp_path: Path, torch_python: str
 ) -> None:

@@ -196,7 +196,7 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
     return open_clone(tmp_path)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.real_runs
 def test_what_is_frozen_is_refused_before_it_costs_a_run(lab: Lab) -> None:
     for path, change in {
@@ -210,7 +210,7 @@ def test_what_is_frozen_is_refused_before_it_costs_a_run(lab: Lab) -> None:
     assert list(lab.history().experiments) == ["e0"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.real_runs
 def test_a_cache_that_was_changed_refuses_the_next_run(lab: Lab, tmp_path: Path) -> None:
     sizes = tmp_path / "user" / ".cache" / "autoresearch" / "tokenizer" / "token_bytes.json"

@@ -20,7 +20,7 @@ def answered(**standings: Standing) -> Ablation:
     )
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_same_commits_are_made_again_and_what_was_dropped_is_in_none(
     passengers_folder: Path, tmp_path: Path
 ) -> None:

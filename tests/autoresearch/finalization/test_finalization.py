@@ -319,7 +319,7 @@ def test_what_cannot_end_well_is_refused_before_any_run(
     assert executor.started == []
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_failing_incumbent_ends_it_with_the_reason(
     passengers_folder: Path, tmp_path: Path
 ) -> None:

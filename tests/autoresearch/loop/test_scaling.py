@@ -258,7 +258,7 @@ def test_what_was_run_is_found_again_and_a_bases_runs_serve_the_next_experiment(
     assert len(executor.submitted) == 3 * 4 * RUNS
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_each_run_has_the_size_in_its_code_a_seed_of_its_own_and_higher_ceilings(
     scaled: Lab,
 ) -> None:
@@ -318,7 +318,7 @@ def test_what_cannot_be_scaled_is_refused_with_the_reason(scaled: Lab, lab: Lab)
         lab.scale(propose(lab, ("SMOOTHING = 30.0", "SMOOTHING = 20.0")))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_chart_is_a_picture_beside_the_runs(scaled: Lab) -> None:
     pytest.importorskip("matplotlib", reason="needs autoresearch-mcp[plots]")
     view = to_end(scaled)

@@ -115,6 +115,7 @@ def test_it_ends_at_its_bounds_and_brings_what_is_open_to_a_verdict(measured: La
     assert result.why is Why.HOURS
 
 
+@pytest.mark.long
 def test_it_ends_when_the_contract_does(tmp_path: Path) -> None:
     lab = tunable_lab(tmp_path, knobs=f"{KNOBS}[stop]\nexperiments = 1\n")
     why, _ = search(lab, Listed({"DECAY": 0.5}, {"DECAY": 0.4}))
@@ -164,6 +165,7 @@ def test_a_repeated_suggestion_costs_nothing(measured: Lab) -> None:
     assert [one.end for one in listed.told.values()] == [End.UNTRIED, End.MEASURED, End.UNTRIED]
 
 
+@pytest.mark.long
 def test_out_of_memory_is_told_as_infeasible_and_not_tried_again(tmp_path: Path) -> None:
     def landscape(knobs: dict[str, Value]) -> float:
         if float(knobs["WIDTH"]) > 40:

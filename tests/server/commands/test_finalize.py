@@ -29,7 +29,7 @@ def measured(lab):
     return lab
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_dry_run_shows_all_and_changes_no_byte(lab, tmp_path, capsys):
     before = every_byte(tmp_path / "repository")
     assert run(["finalize", "--dry-run", "--branch", "best"]) == 0
@@ -47,7 +47,7 @@ def test_a_dry_run_shows_all_and_changes_no_byte(lab, tmp_path, capsys):
     assert not (lab.folder / "finalization").exists()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_report_has_what_stood_and_the_table_says_what_was_dropped(measured, tmp_path, capsys):
     assert run(["finalize", "-o", str(tmp_path / "found")]) == 0
     out = capsys.readouterr().out
