@@ -6,8 +6,6 @@ from typing import Annotated
 
 from cyclopts import Parameter
 from rich.console import Console
-from rich.progress import Progress as Bar
-from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from autoresearch.common.text import cut
@@ -19,7 +17,16 @@ from autoresearch.search.searchers import Method
 from autoresearch.search.settings import Progress, SearchResult, SearchSettings, Watch, Why
 from autoresearch.search.sites import written
 from server.clients.launch import how_to_install
-from server.commands.output import JsonOption, LabOption, console, print_json, say, say_who, table
+from server.commands.output import (
+    JsonOption,
+    LabOption,
+    console,
+    print_json,
+    say,
+    say_who,
+    spinner,
+    table,
+)
 from server.views import figures
 from server.views.research_views import incumbent_words
 
@@ -108,26 +115,20 @@ def _installed() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _watched(on: Console) -> Iterator[Watch]:
-    with Bar(
-        SpinnerColumn(),
-        TextColumn("{task.description}", markup=False),
-        TimeElapsedColumn(),
-        console=on,
-        transient=True,
-    ) as bar:
-        task, last = bar.add_task("starting"), ""
+    with spinner(on) as say_now:
+        say_now("starting")
+        last = ""
 
         def watch(progress: Progress) -> None:
             nonlocal last
             flight = ", ".join(progress.in_flight) or "nothing"
-            bar.update(
-                task,
-                description=f"{figures.count(progress.proposed, 'experiment')} proposed, {flight} "
-                f"in flight, incumbent {progress.incumbent}",
+            say_now(
+                f"{figures.count(progress.proposed, 'experiment')} proposed, {flight} "
+                f"in flight, incumbent {progress.incumbent}"
             )
             line = cut(f"  {progress.experiment} {progress.words}", LONGEST)
             if line != last:
-                bar.console.print(Text(line))
+                on.print(Text(line))
             last = line
 
         yield watch

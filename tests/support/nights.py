@@ -75,6 +75,19 @@ class Night(Told):
         self.tell(replace(ended, **changes))
 
 
+def record_campaign(lab: Lab) -> None:
+    """Write down a campaign of eight hours and one worker, with nobody who supervises it."""
+    started = CampaignStarted(
+        campaign="c1",
+        budget=CampaignBudget(hours=8.0),
+        workers=(Worker(name="w1", agent="claude-code --model opus"),),
+        silence_s=900.0,
+        grace_s=900.0,
+        machine="here",
+    )
+    lab.ledger.append(lambda _: started)
+
+
 def start_night(
     lab: Lab, *agents: str, silence_s: float = 60.0, grace_s: float = 60.0, **budget: Any
 ) -> CampaignFolder:

@@ -66,9 +66,9 @@ def test_without_noise_the_law_is_found_as_it_is() -> None:
 @pytest.mark.parametrize(
     "candidate",
     [
-        pytest.param(BETTER, marks=pytest.mark.slow),
-        pytest.param((3.0, 0.9, 0.7), marks=pytest.mark.long),
-        pytest.param((3.0, 0.8, 0.5), marks=pytest.mark.long),
+        BETTER,
+        (3.0, 0.9, 0.7),
+        (3.0, 0.8, 0.5),
     ],
 )
 def test_the_intervals_hold_the_truth_in_95_of_100_sets(candidate: Law) -> None:

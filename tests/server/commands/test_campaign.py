@@ -9,12 +9,10 @@ import pytest
 from autoresearch.campaigns.notices import Notice, Notifier, check_addresses
 from autoresearch.lab import Lab
 from autoresearch.ledger.campaign_records import (
-    CampaignBudget,
-    CampaignStarted,
     Steering,
-    Worker,
 )
 from server.commands import run
+from tests.support.nights import record_campaign
 from tests.support.refusals import raises
 
 
@@ -28,15 +26,7 @@ def lab(instant_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.fixture
 def going(lab: Lab) -> Lab:
     """A lab whose campaign is on record, with nobody who supervises it."""
-    started = CampaignStarted(
-        campaign="c1",
-        budget=CampaignBudget(hours=8.0),
-        workers=(Worker(name="w1", agent="claude-code --model opus"),),
-        silence_s=900.0,
-        grace_s=900.0,
-        machine="here",
-    )
-    lab.ledger.append(lambda _: started)
+    record_campaign(lab)
     return lab
 
 

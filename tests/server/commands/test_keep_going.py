@@ -12,16 +12,14 @@ import pytest
 from autoresearch.campaigns.settings import CampaignFolder
 from autoresearch.lab import Lab
 from autoresearch.ledger.campaign_records import (
-    CampaignBudget,
-    CampaignStarted,
     CampaignSteered,
     Steering,
-    Worker,
 )
 from autoresearch.system.agent_marks import WORKER
 from autoresearch.system.locks import try_lock
 from server.commands import run
 from server.commands.keep_going import OFF, reason_to_go_on
+from tests.support.nights import record_campaign
 
 CALL = {
     "type": "assistant",
@@ -43,15 +41,7 @@ def lab(instant_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.fixture
 def going(lab: Lab, request: pytest.FixtureRequest) -> Lab:
     """A lab with a campaign of eight hours that has a supervisor."""
-    started = CampaignStarted(
-        campaign="c1",
-        budget=CampaignBudget(hours=8.0),
-        workers=(Worker(name="w1", agent="claude-code"),),
-        silence_s=900.0,
-        grace_s=900.0,
-        machine="here",
-    )
-    lab.ledger.append(lambda _: started)
+    record_campaign(lab)
     folder = CampaignFolder.of(lab.folder, "c1")
     folder.path.mkdir(parents=True)
     lock = try_lock(folder.lock_file)
